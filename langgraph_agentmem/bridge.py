@@ -1,0 +1,69 @@
+"""Calls async code from sync code: one background event loop for the process."""
+
+import asyncio
+import functools
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+from langgraph_agentmem.errors import SyncCallError
+
+P = ParamSpec("P")
+S = TypeVar("S")
+R = TypeVar("R")
+
+_lock = threading.Lock()
+_portals: list[BlockingPortal] = []
+os.register_at_fork(after_in_child=_portals.clear)
+
+
+def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[S, P], R]:
+    """The sync twin of an async method: same arguments, same result, named without the leading `a`.
+
+    Raises:
+        SyncCallError: Called in a thread whose event loop is running, which it would block.
+    """
+    name = method.__name__.removeprefix("a")
+
+    @functools.wraps(method)
+    def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
+        if _on_running_loop():
+            raise SyncCallError(f"{name}() would block the running event loop; use `await {method.__name__}(...)`")
+        return run(functools.partial(method, self, *args, **kwargs))
+
+    call.__name__ = name
+    call.__qualname__ = method.__qualname__.replace(method.__name__, name)
+    return call
+
+
+def run(function: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Run an async function on the background loop, with the caller's context variables, and wait for it."""
+    return _portal().call(function)
+
+
+def _on_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _portal() -> BlockingPortal:
+    with _lock:
+        if not _portals:
+            started: Future[BlockingPortal] = Future()
+            threading.Thread(target=anyio.run, args=(_serve, started), name="agentmem", daemon=True).start()
+            _portals.append(started.result())
+        return _portals[0]
+
+
+async def _serve(started: "Future[BlockingPortal]") -> None:
+    async with BlockingPortal() as portal:
+        started.set_result(portal)
+        await portal.sleep_until_stopped()

@@ -1,0 +1,115 @@
+"""Embeds texts, and refuses what cannot be vectors."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from langchain_core.embeddings import Embeddings
+from langgraph.store.base import ensure_embeddings
+
+from langgraph_agentmem.errors import ConfigurationError, EmbeddingError, MissingDependencyError
+
+Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
+"""An embedder: "provider:model", LangChain embeddings, a function, or LangGraph's index configuration of one."""
+
+
+class Embedder:
+    """LangChain embeddings whose every answer is checked.
+
+    Args:
+        embeddings: The embeddings.
+        dimensions: Of its vectors; found out on the first call if None.
+        name: Under which the database knows it; by default the embeddings' model name, or else their class.
+    """
+
+    def __init__(self, embeddings: Embeddings, dimensions: int | None = None, name: str | None = None) -> None:
+        self.embeddings = embeddings
+        self.dimensions = dimensions
+        self.name = name or _name_of(embeddings)
+
+    @classmethod
+    def of(cls, index: Index) -> "Embedder":
+        """An embedder from whatever form it is given in.
+
+        Raises:
+            ConfigurationError: It is none of those forms, or its dimension is no positive integer.
+            MissingDependencyError: A "provider:model" string needs a package that is not installed.
+        """
+        if isinstance(index, Mapping):
+            if "embed" not in index:
+                raise ConfigurationError(
+                    'an index configuration needs "embed", e.g. {"embed": embeddings, "dims": 384}'
+                )
+            dimensions = index.get("dims")
+            if dimensions is not None and (not isinstance(dimensions, int) or dimensions < 1):
+                raise ConfigurationError(f'"dims" of the index must be a positive integer, not {dimensions!r}')
+            return cls(_ensured(index["embed"]), dimensions, index.get("name"))
+        return cls(_ensured(index))
+
+    async def probe(self) -> int:
+        """The dimension of its vectors, found out by embedding a word if need be."""
+        if self.dimensions is None:
+            await self.embed(["memory"])
+        return cast("int", self.dimensions)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Unit vectors of texts, in one call; a vector of zeros stays one.
+
+        Raises:
+            EmbeddingError: The embedder fails, or returns a wrong number or dimension of vectors, or NaN.
+        """
+        if not texts:
+            return []
+        try:
+            vectors = await self.embeddings.aembed_documents(list(texts))
+        except Exception as error:
+            raise EmbeddingError(f"the embedder {self.name!r} failed: {error}") from error
+        return self._checked(vectors, len(texts))
+
+    async def embed_query(self, text: str) -> list[float]:
+        """The unit vector of a query.
+
+        Raises:
+            EmbeddingError: As `embed`.
+        """
+        try:
+            vector = await self.embeddings.aembed_query(text)
+        except Exception as error:
+            raise EmbeddingError(f"the embedder {self.name!r} failed: {error}") from error
+        return self._checked([vector], 1)[0]
+
+    def _checked(self, vectors: Any, count: int) -> list[list[float]]:
+        if len(vectors) != count:
+            raise EmbeddingError(f"the embedder {self.name!r} returned {len(vectors)} vectors for {count} texts")
+        if self.dimensions is None:
+            self.dimensions = len(vectors[0])
+        return [self._unit(vector) for vector in vectors]
+
+    def _unit(self, vector: Sequence[float]) -> list[float]:
+        if len(vector) != self.dimensions or not vector:
+            raise EmbeddingError(
+                f"the embedder {self.name!r} returned a vector of {len(vector)} dimensions instead of {self.dimensions}"
+            )
+        length = math.sqrt(math.fsum(x * x for x in vector))
+        if not math.isfinite(length):
+            raise EmbeddingError(f"the embedder {self.name!r} returned a vector with NaN or infinite values")
+        return [float(x) / length for x in vector] if length else [0.0 for _ in vector]
+
+
+def _ensured(embed: Any) -> Embeddings:
+    try:
+        return cast("Embeddings", ensure_embeddings(embed))
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'embeddings {embed!r} need packages that are not installed: pip install "langgraph-agentmem[langchain]" '
+            f"and the provider's integration ({error})"
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f'embeddings must be "provider:model", LangChain embeddings or a function, not {embed!r}: {error}'
+        ) from error
+
+
+def _name_of(embeddings: Embeddings) -> str:
+    named = (getattr(embeddings, attribute, None) for attribute in ("model", "model_name"))
+    return next((name for name in named if isinstance(name, str) and name), type(embeddings).__name__)

@@ -1,0 +1,199 @@
+"""Every error this package raises, under one root.
+
+::
+
+    AgentMemoryError
+    ├── InvalidInputError (ValueError)         a value that cannot be accepted
+    │   ├── InvalidTemplateError               a template without sections, with duplicates, not readable
+    │   ├── InvalidTextError                   NUL, a lone surrogate, too long
+    │   └── ContentMismatchError               old_content does not occur, or not exactly once
+    ├── NotFoundError (LookupError)            nothing of that id belongs to this tenant
+    │   ├── MemoryNotFoundError
+    │   ├── SectionNotFoundError
+    │   ├── RunNotFoundError
+    │   └── EntityNotFoundError
+    ├── ConflictError                          somebody else was first
+    │   ├── DuplicateTitleError
+    │   ├── RevisionConflictError              carries the current revision and content
+    │   ├── MemoryBusyError                    another run holds the memory's lease
+    │   ├── LeaseLostError                     this run's lease went to another run
+    │   └── UndoConflictError                  carries the runs that changed the same things since
+    ├── ConfigurationError                     what to change is in the message
+    │   ├── MissingDependencyError (ImportError)
+    │   ├── AuthenticationError
+    │   ├── ServerTooOldError
+    │   ├── PgvectorError
+    │   ├── SchemaTooNewError
+    │   └── EmbeddingMismatchError
+    ├── EmbeddingError                         the embedder failed, or returned what cannot be vectors
+    ├── ModelError                             the chat model failed, or answered nonsense
+    ├── RunsFailedError                        some of several runs failed; carries their errors
+    ├── StorageError                           PostgreSQL refused a statement
+    │   └── OutageError                        PostgreSQL cannot be reached, or went away; may be retried
+    └── SyncCallError (RuntimeError)           a blocking method was called on a running event loop
+"""
+
+from datetime import datetime
+
+
+class AgentMemoryError(Exception):
+    """The root of every error of this package."""
+
+
+class InvalidInputError(AgentMemoryError, ValueError):
+    """A value cannot be accepted; nothing was written."""
+
+
+class InvalidTemplateError(InvalidInputError):
+    """A memory template is unreadable, has no sections, or names one twice."""
+
+
+class InvalidTextError(InvalidInputError):
+    """A text holds what PostgreSQL or UTF-8 cannot, or is over the limit."""
+
+
+class ContentMismatchError(InvalidInputError):
+    """`old_content` does not occur in the section, or occurs more than once."""
+
+
+class NotFoundError(AgentMemoryError, LookupError):
+    """Nothing with that id belongs to this tenant."""
+
+
+class MemoryNotFoundError(NotFoundError):
+    """The tenant has no active memory with that id."""
+
+
+class SectionNotFoundError(NotFoundError):
+    """The memory has no section with that id; the message lists the known ones."""
+
+
+class RunNotFoundError(NotFoundError):
+    """The tenant has no consolidation run with that id."""
+
+
+class EntityNotFoundError(NotFoundError):
+    """The tenant has no entity with that name or id."""
+
+
+class ConflictError(AgentMemoryError):
+    """Somebody else was first."""
+
+
+class DuplicateTitleError(ConflictError):
+    """The tenant already has an open memory with that title."""
+
+
+class RevisionConflictError(ConflictError):
+    """A section has moved on since the caller read it.
+
+    Attributes:
+        section_id: The section that was to be written.
+        expected: The revision that the caller expected.
+        revision: The section's current revision.
+        content: The section's current text.
+    """
+
+    def __init__(self, section_id: str, expected: int, revision: int, content: str) -> None:
+        super().__init__(
+            f"section {section_id!r} is at revision {revision}, not at the expected {expected}; "
+            "read it again and repeat the edit on its present content"
+        )
+        self.section_id = section_id
+        self.expected = expected
+        self.revision = revision
+        self.content = content
+
+
+class MemoryBusyError(ConflictError):
+    """Another run holds the memory's lease.
+
+    Attributes:
+        lease_expires_at: When the lease ends unless it is renewed (database clock).
+    """
+
+    def __init__(self, memory_id: int, lease_expires_at: datetime | None) -> None:
+        super().__init__(
+            f"memory {memory_id} is being consolidated by another run until {lease_expires_at}; try again later"
+        )
+        self.lease_expires_at = lease_expires_at
+
+
+class LeaseLostError(ConflictError):
+    """This run's lease expired and went to another run; nothing of this run was applied."""
+
+
+class UndoConflictError(ConflictError):
+    """A run cannot be undone because later runs changed the same things.
+
+    Attributes:
+        run_ids: The later runs, oldest first; undo them first.
+    """
+
+    def __init__(self, run_id: str, run_ids: list[str]) -> None:
+        super().__init__(
+            f"run {run_id} cannot be undone: what it superseded or merged was changed since by "
+            f"{', '.join(run_ids) or 'another writer'}; undo those runs first, newest first"
+        )
+        self.run_ids = run_ids
+
+
+class ConfigurationError(AgentMemoryError):
+    """The set-up is wrong; the message says what to change."""
+
+
+class MissingDependencyError(ConfigurationError, ImportError):
+    """An optional dependency is not installed; the message names the extra."""
+
+
+class AuthenticationError(ConfigurationError):
+    """PostgreSQL refused the user, the password or the database."""
+
+
+class ServerTooOldError(ConfigurationError):
+    """The PostgreSQL server is older than this package supports."""
+
+
+class PgvectorError(ConfigurationError):
+    """The server lacks pgvector, or has one that is too old."""
+
+
+class SchemaTooNewError(ConfigurationError):
+    """The database was migrated by a newer version of this package."""
+
+
+class EmbeddingMismatchError(ConfigurationError):
+    """The database's vectors come from another embedding model or have another dimension."""
+
+
+class EmbeddingError(AgentMemoryError):
+    """The embedder failed, or returned the wrong number of vectors, a wrong dimension or NaN."""
+
+
+class ModelError(AgentMemoryError):
+    """The chat model failed, or its answer could not be read as what was asked for."""
+
+
+class RunsFailedError(AgentMemoryError):
+    """Some of several consolidation runs failed; the others were carried out.
+
+    Attributes:
+        errors: By (external_id, memory id).
+    """
+
+    def __init__(self, errors: dict[tuple[str, int], Exception]) -> None:
+        named = "; ".join(f"memory {id} of {tenant!r}: {error}" for (tenant, id), error in errors.items())
+        super().__init__(f"{len(errors)} consolidation runs failed, their memories stay due: {named}")
+        self.errors = errors
+
+
+class StorageError(AgentMemoryError):
+    """PostgreSQL refused a statement; the driver's error is the cause."""
+
+
+class OutageError(StorageError):
+    """PostgreSQL cannot be reached, or went away during the call; it may be retried."""
+
+
+class SyncCallError(AgentMemoryError, RuntimeError):
+    """A blocking method was called on a running event loop; the message names the async twin."""

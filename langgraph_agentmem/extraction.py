@@ -1,0 +1,73 @@
+"""Finds entities and relationships in chunks."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from langchain_core.language_models import BaseChatModel
+
+from langgraph_agentmem import chat
+from langgraph_agentmem.models.conflict import ConflictChunk
+from langgraph_agentmem.models.entity import Extraction
+from langgraph_agentmem.models.run import ModelUsage
+
+_CHARS_PER_TOKEN = 4
+
+INSTRUCTIONS = """\
+Extract the entities and the relationships between them from the chunks of an agent's memory.
+
+An entity is a person, organisation, place, product, project, technology, event, decision or concept that is named in
+the text and worth remembering. Give each its name as the text has it, one or more types in lower case, a description
+of one sentence, your confidence and its importance (0 to 1), and the ids of the chunks that mention it.
+A relationship has a source and a target, both names of entities that you list, one or more types in snake_case (for
+example works_at), a description, confidence and strength (0 to 1), and the ids of the chunks that state it.
+Invent nothing. Where there is nothing to extract, return empty lists."""
+
+
+class Extractor(Protocol):
+    """Finds entities and relationships in chunks; write your own to use something else than a chat model."""
+
+    async def extract(self, chunks: Sequence[ConflictChunk]) -> tuple[Extraction, ModelUsage]:
+        """The entities and relationships in the chunks, whose ids they refer to, and what finding them cost.
+
+        Raises:
+            ModelError: They cannot be found now.
+        """
+        ...
+
+
+class ModelExtractor:
+    """Extracts with a chat model: one call for all chunks, more only past a budget.
+
+    Args:
+        model: A model with structured output.
+        token_budget: Estimated tokens (a quarter of the characters) of the chunks in one call.
+    """
+
+    def __init__(self, model: BaseChatModel, token_budget: int = 8_000) -> None:
+        self.model = model
+        self.token_budget = token_budget
+
+    async def extract(self, chunks: Sequence[ConflictChunk]) -> tuple[Extraction, ModelUsage]:
+        """See `Extractor`."""
+        found, usage = Extraction(), ModelUsage()
+        for batch in self._batches(chunks):
+            data = {"chunks": [chunk.model_dump(include={"id", "content"}) for chunk in batch]}
+            answer, cost = await chat.ask(self.model, Extraction, INSTRUCTIONS, data)
+            found = Extraction(
+                entities=found.entities + answer.entities, relationships=found.relationships + answer.relationships
+            )
+            usage += cost
+        return found, usage
+
+    def _batches(self, chunks: Sequence[ConflictChunk]) -> Iterator[list[ConflictChunk]]:
+        batch: list[ConflictChunk] = []
+        size = 0
+        for chunk in chunks:
+            tokens = len(chunk.content) // _CHARS_PER_TOKEN
+            if batch and size + tokens > self.token_budget:
+                yield batch
+                batch, size = [], 0
+            batch.append(chunk)
+            size += tokens
+        if batch:
+            yield batch

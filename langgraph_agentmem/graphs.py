@@ -1,0 +1,80 @@
+"""The consolidation and promotion graphs, made of the nodes."""
+
+from typing import Any, Literal
+
+from langgraph.errors import NodeError
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, RetryPolicy
+
+from langgraph_agentmem.errors import ModelError, OutageError
+from langgraph_agentmem.nodes.apply import apply_node
+from langgraph_agentmem.nodes.claim import claim_node, claimed
+from langgraph_agentmem.nodes.conflicts import conflicts_node, needs_model
+from langgraph_agentmem.nodes.extract import extract_node, without_extraction
+from langgraph_agentmem.nodes.promote import promote_after_consolidation_node, promote_node
+from langgraph_agentmem.nodes.resolve import resolve_node, with_rules
+from langgraph_agentmem.nodes.state import ConsolidationState, PromotionState
+from langgraph_agentmem.resources import HasResources
+
+_ON_OUTAGE = RetryPolicy(retry_on=OutageError, initial_interval=0.2)
+
+
+def create_consolidation_graph(memory: HasResources) -> StateGraph[ConsolidationState, Any, Any, Any]:
+    """An uncompiled graph that consolidates one memory: claim → extract → conflicts → (resolve) → apply → promote.
+
+    Invoke it with `{"external_id", "memory_id"}`; its state's `report` is a `ConsolidationReport` as a dict. Compiled with
+    a checkpointer it can be interrupted and resumed at any node. A model that fails is asked again, then the rules
+    decide.
+
+    Args:
+        memory: An open `AgentMemory`.
+    """
+    ask_again = RetryPolicy(
+        retry_on=ModelError, initial_interval=0.2, max_attempts=memory.resources.settings.model_attempts
+    )
+
+    def route_conflicts(state: ConsolidationState) -> Literal["resolve", "apply"]:
+        return "resolve" if needs_model(memory, state) else "apply"
+
+    graph = StateGraph(ConsolidationState)
+    graph.add_node("claim", claim_node(memory), retry_policy=_ON_OUTAGE)
+    graph.add_node("extract", extract_node(memory), retry_policy=ask_again, error_handler=_go_on_without_extraction)
+    graph.add_node("conflicts", conflicts_node(memory), retry_policy=_ON_OUTAGE)
+    graph.add_node("resolve", resolve_node(memory), retry_policy=ask_again, error_handler=_go_on_with_rules)
+    graph.add_node("apply", apply_node(memory), retry_policy=_ON_OUTAGE)
+    graph.add_node("promote", promote_after_consolidation_node(memory), retry_policy=_ON_OUTAGE)
+    graph.add_edge(START, "claim")
+    graph.add_conditional_edges("claim", claimed, {True: "extract", False: END})
+    graph.add_edge("extract", "conflicts")
+    graph.add_conditional_edges("conflicts", route_conflicts)
+    graph.add_edge("resolve", "apply")
+    graph.add_edge("apply", "promote")
+    graph.add_edge("promote", END)
+    return graph
+
+
+def create_promotion_graph(memory: HasResources) -> StateGraph[PromotionState, Any, Any, Any]:
+    """An uncompiled graph that promotes one short-term memory.
+
+    Invoke it with `{"external_id", "memory_id"[, "force"]}`; its state's `report` is a `PromotionReport` as a dict.
+
+    Args:
+        memory: An open `AgentMemory`.
+    """
+    graph = StateGraph(PromotionState)
+    graph.add_node("promote", promote_node(memory), retry_policy=_ON_OUTAGE)
+    graph.add_edge(START, "promote")
+    graph.add_edge("promote", END)
+    return graph
+
+
+def _go_on_without_extraction(state: ConsolidationState, error: NodeError) -> Command[Literal["conflicts"]]:
+    if not isinstance(error.error, ModelError):
+        raise error.error
+    return Command(update=without_extraction(error.error), goto="conflicts")
+
+
+def _go_on_with_rules(state: ConsolidationState, error: NodeError) -> Command[Literal["apply"]]:
+    if not isinstance(error.error, ModelError):
+        raise error.error
+    return Command(update=with_rules(state, error.error), goto="apply")

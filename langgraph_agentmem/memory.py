@@ -1,0 +1,423 @@
+"""The memory that applications open."""
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+
+from langgraph_agentmem import chat
+from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.embedding import Embedder, Index
+from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError, RunsFailedError
+from langgraph_agentmem.extraction import Extractor, ModelExtractor
+from langgraph_agentmem.graphs import create_consolidation_graph
+from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
+from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.entity import Entity, GraphTier
+from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport, RunStatus
+from langgraph_agentmem.models.search import SearchHit
+from langgraph_agentmem.operations import active, claiming, promoting, reading, searching, undoing, updating, writing
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage.database import Database
+
+Tenant = str
+Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
+
+
+class AgentMemory:
+    """Three-tier memory on one PostgreSQL database, for any number of tenants, threads and event loops.
+
+    Every method comes twice: `await memory.asearch(...)` for async code, `memory.search(...)` for sync code. Use it as
+    `async with AgentMemory.open(...) as memory` or `with AgentMemory.open(...) as memory`, or just call its methods; the
+    first call sets everything up.
+
+    Everywhere, `external_id` is the tenant (a user, a team, an agent): a non-empty string. Another tenant's ids are
+    unknown ids.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    @classmethod
+    def open(
+        cls,
+        dsn: str | None = None,
+        *,
+        data_dir: Path | str | None = None,
+        model: BaseChatModel | str | None = None,
+        index: Index | None = None,
+        extractor: Extractor | None = None,
+        settings: AgentMemorySettings | None = None,
+        reembed: bool = False,
+    ) -> "AgentMemory":
+        """A memory on a PostgreSQL server, or on an embedded one.
+
+        Args:
+            dsn: Connection string; by default `AGENTMEM_DSN`, else the embedded server.
+            data_dir: Folder of the embedded server's data; by default `AGENTMEM_DATA_DIR`, else a per-user data folder.
+            model: Chat model for extraction and conflicts, as LangChain's object or "provider:model".
+            index: Embedder for vector search: LangChain embeddings, "provider:model", a function, or LangGraph's index
+                configuration `{"embed": ..., "dims": ...}`.
+            extractor: Finds entities instead of the chat model.
+            settings: By default, from the environment.
+            reembed: Let `index` take the place of another embedder; `embed_pending` then computes all vectors again.
+
+        Raises:
+            ConfigurationError: An argument does not fit; the message says what would.
+        """
+        settings = settings or AgentMemorySettings()
+        model_given, index_given = model or settings.model, index or settings.embeddings
+        chat_model = chat.chat_model(model_given) if model_given else None
+        if extractor is None and chat_model is not None:
+            extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
+        folder = data_dir or settings.data_dir
+        database = Database(
+            dsn or (settings.dsn.get_secret_value() if settings.dsn and not data_dir else None),
+            data_dir=Path(folder) if folder else None,
+            pool_size=settings.pool_size,
+            connect_timeout=settings.connect_timeout_seconds,
+            text_search_config=settings.text_search_config,
+        )
+        embedder = Embedder.of(index_given) if index_given else None
+        return cls(Resources(database, settings, embedder, chat_model, extractor, reembed))
+
+    @property
+    def resources(self) -> Resources:
+        """What nodes and graphs work with; pass the memory itself to them."""
+        return self._resources
+
+    @property
+    def settings(self) -> AgentMemorySettings:
+        """The settings that it was opened with."""
+        return self._resources.settings
+
+    @property
+    def dsn(self) -> str | None:
+        """The database's connection string; None before an embedded server is started."""
+        return self._resources.database.dsn
+
+    async def asetup(self) -> None:
+        """Start the embedded server if there is no DSN, bring the schema up to date, and register the embedder.
+
+        Raises:
+            ConfigurationError: The server, its extensions, its schema or the embedder do not fit.
+            OutageError: The server cannot be reached.
+        """
+        await self._resources.database.start()
+        await self._resources.embedding_model()
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections; the memory can be used again afterwards."""
+        await self._resources.database.close()
+
+    async def __aenter__(self) -> "AgentMemory":
+        await self.asetup()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> "AgentMemory":
+        self.setup()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Active memory
+
+    async def acreate_active_memory(
+        self,
+        external_id: Tenant,
+        title: str,
+        template_content: MemoryTemplate | Mapping[str, Any] | str,
+        initial_sections: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        exist_ok: bool = False,
+    ) -> ActiveMemory:
+        """A new working memory.
+
+        Args:
+            external_id: The tenant.
+            title: Unique among the tenant's open memories.
+            template_content: The sections, as a `MemoryTemplate`, a dict or YAML text: `sections` is a list of
+                `{"id", "title", "description", "content"}` (all but `id` optional) or a mapping of ids to descriptions.
+            initial_sections: First contents by section id, as texts or as `{"content": text}`; they do not count as
+                updates.
+            metadata: Any JSON object.
+            exist_ok: Return the existing memory of that title instead of refusing.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+            DuplicateTitleError: The title is taken.
+        """
+        return await active.create(
+            self._resources, external_id, title, template_content, initial_sections, metadata, exist_ok=exist_ok
+        )
+
+    async def aget_active_memory(self, external_id: Tenant, memory_id: int) -> ActiveMemory:
+        """An open memory with all its sections.
+
+        Raises:
+            MemoryNotFoundError: The tenant has none with that id.
+        """
+        return await active.get(self._resources, external_id, memory_id)
+
+    async def aget_active_memories(self, external_id: Tenant) -> list[ActiveMemory]:
+        """All open memories of a tenant, oldest first."""
+        return await active.list_all(self._resources, external_id)
+
+    async def aupdate_active_memory_sections(
+        self, external_id: Tenant, memory_id: int, sections: Edits, *, source: str | None = None
+    ) -> ActiveMemory:
+        """Edit sections in one transaction, all or nothing; never waits for a consolidation.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The memory.
+            sections: Edits, at most one a section: `{"section_id", "new_content"}` writes the whole section; with
+                `old_content` (an excerpt that occurs exactly once) it replaces that; `"action": "insert"` puts
+                `new_content` after `old_content`, or at the end. `expected_revision` makes an edit conditional.
+            source: Who writes; kept with the section and its chunks.
+
+        Returns:
+            The memory after the edits; `consolidation_info` says whether it is due.
+
+        Raises:
+            MemoryNotFoundError: The tenant has no such memory.
+            SectionNotFoundError: The memory has no such section; the message lists those that it has.
+            ContentMismatchError: `old_content` does not occur exactly once.
+            RevisionConflictError: A section is not at the expected revision; carries the current one and the content.
+            InvalidInputError: The batch is malformed.
+            EmbeddingError: The new chunks cannot be embedded (with `embed="now"`).
+        """
+        return await updating.update(self._resources, external_id, memory_id, sections, source)
+
+    async def aupdate_active_memory_section(
+        self,
+        external_id: Tenant,
+        memory_id: int,
+        section_id: str,
+        new_content: str,
+        old_content: str | None = None,
+        action: Literal["replace", "insert"] = "replace",
+        *,
+        expected_revision: int | None = None,
+        source: str | None = None,
+    ) -> ActiveMemory:
+        """Edit one section: `aupdate_active_memory_sections` with a batch of one."""
+        edit = {"section_id": section_id, "new_content": new_content, "old_content": old_content, "action": action}
+        edits = [edit | {"expected_revision": expected_revision}]
+        return await self.aupdate_active_memory_sections(external_id, memory_id, edits, source=source)
+
+    async def adelete_active_memory(self, external_id: Tenant, memory_id: int, *, forget: bool = False) -> None:
+        """Close a memory: what is left in it is consolidated, then its sections go; what it gave to memory stays.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The memory.
+            forget: Remove everything that came from it instead, in every tier.
+
+        Raises:
+            MemoryNotFoundError: The tenant has no such memory.
+            MemoryBusyError: Another run is consolidating it.
+        """
+        tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+        if forget:
+            await active.forget(self._resources, tenant, id)
+            return
+        while not await active.close(self._resources, tenant, id):
+            report = await self._consolidate(tenant, id, everything=True)
+            if report.status == "busy":
+                raise MemoryBusyError(id, report.lease_expires_at)
+
+    # Consolidation and promotion
+
+    async def aconsolidate(self, external_id: Tenant, memory_id: int) -> ConsolidationReport:
+        """Consolidate what is pending in a memory now, whether it is due or not.
+
+        Returns:
+            A report; its status is `nothing` where nothing is pending, `busy` where another run holds the memory.
+
+        Raises:
+            MemoryNotFoundError: The tenant has no such memory.
+            LeaseLostError: The run took longer than its lease.
+            EmbeddingError: New names or texts cannot be embedded; the updates stay pending.
+            OutageError: The database went away; the updates stay pending.
+        """
+        return await self._consolidate(external_id, memory_id, everything=False)
+
+    async def arun_due(self, external_id: Tenant | None = None, *, limit: int = 100) -> list[ConsolidationReport]:
+        """Consolidate the memories that are due, and embed chunks that wait for it; for cron and serverless.
+
+        Args:
+            external_id: Only this tenant's; all tenants' by default.
+            limit: The most memories.
+
+        Raises:
+            RunsFailedError: Some runs failed; the others were carried out.
+        """
+        tenant = None if external_id is None else validation.tenant(external_id)
+        await self.aembed_pending(tenant)
+        due = await reading.due(self._resources, tenant, validation.positive(limit, "limit"))
+        random.shuffle(due)  # several callers then rarely want the same memory
+        reports: list[ConsolidationReport] = []
+        errors: dict[tuple[str, int], Exception] = {}
+        for owner, memory_id in due:
+            try:
+                reports.append(await self.aconsolidate(owner, memory_id))
+            except Exception as error:
+                errors[owner, memory_id] = error
+        if errors:
+            raise RunsFailedError(errors)
+        return reports
+
+    async def aflush(self, external_id: Tenant, memory_id: int | None = None) -> list[ConsolidationReport]:
+        """Consolidate all that is pending, below the threshold too, of one memory or of all of a tenant's.
+
+        Raises:
+            RunsFailedError: Some runs failed; the others were carried out, and those memories stay due.
+        """
+        tenant = validation.tenant(external_id)
+        await reading.mark_pending_due(self._resources, tenant, memory_id)
+        reports: list[ConsolidationReport] = []
+        while batch := await self.arun_due(tenant):
+            reports += batch
+            if all(report.status != "applied" for report in batch):
+                break
+        return reports
+
+    async def apromote(self, external_id: Tenant, memory_id: int, *, force: bool = False) -> PromotionReport:
+        """Promote a memory's short-term memory to long-term memory, if it was consolidated often enough.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The active memory.
+            force: Promote even if it was not.
+        """
+        return await promoting.promote(self._resources, external_id, memory_id, force=force)
+
+    async def aundo_consolidation(self, external_id: Tenant, run_id: str) -> ConsolidationRun:
+        """Restore what a run superseded or merged; what it added stays. Undoing twice is undoing once.
+
+        Raises:
+            RunNotFoundError: The tenant has no such run.
+            InvalidInputError: The run was not applied.
+            UndoConflictError: Later runs changed the same things; it names them.
+        """
+        return await undoing.undo(self._resources, external_id, run_id)
+
+    async def aruns(
+        self, external_id: Tenant, memory_id: int | None = None, *, status: RunStatus | None = None, limit: int = 50
+    ) -> list[ConsolidationRun]:
+        """The log of consolidation runs, newest first."""
+        return await reading.runs(self._resources, external_id, memory_id, status, limit)
+
+    # Reading
+
+    async def asearch(
+        self,
+        external_id: Tenant,
+        query: str,
+        *,
+        tiers: Sequence[Tier] | None = None,
+        memory_ids: Sequence[int] | None = None,
+        limit: int = 10,
+        as_of: datetime | None = None,
+    ) -> list[SearchHit]:
+        """What the tenant's memories say about something, best first.
+
+        Args:
+            external_id: The tenant.
+            query: In natural language.
+            tiers: Of `active`, `shortterm`, `longterm`; all by default.
+            memory_ids: Only what came from these memories.
+            limit: The most hits.
+            as_of: What was valid at that time (with a time zone); what is valid now by default.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+            EmbeddingError: The query cannot be embedded.
+        """
+        return await searching.search(
+            self._resources, external_id, query, tiers=tiers, memory_ids=memory_ids, limit=limit, as_of=as_of
+        )
+
+    async def aretrieve_memories(
+        self,
+        external_id: Tenant,
+        query: str,
+        search_shortterm: bool = True,
+        search_longterm: bool = True,
+        limit: int = 10,
+    ) -> list[SearchHit]:
+        """`asearch` in the consolidated tiers; empty where both are switched off."""
+        wanted: dict[Tier, bool] = {"shortterm": search_shortterm, "longterm": search_longterm}
+        tiers = [tier for tier, chosen in wanted.items() if chosen]
+        return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
+
+    async def aget_entity(self, external_id: Tenant, entity: str | int, *, tier: GraphTier | None = None) -> Entity:
+        """An entity with its relationships and state history.
+
+        Args:
+            external_id: The tenant.
+            entity: Its name, in whatever case, or its id.
+            tier: Where to look; a long-term entity is preferred by default.
+
+        Raises:
+            EntityNotFoundError: The tenant has none of that name or id.
+        """
+        found = await reading.entity(self._resources, external_id, entity, tier)
+        if found is None:
+            raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
+        return found
+
+    async def aembed_pending(self, external_id: Tenant | None = None) -> int:
+        """Embed the chunks that have no vector of this embedder yet, and return how many those were.
+
+        Raises:
+            EmbeddingError: The embedder fails; what was embedded before stays.
+        """
+        return await writing.embed_pending(self._resources, external_id)
+
+    async def _consolidate(self, external_id: Tenant, memory_id: int, *, everything: bool) -> ConsolidationReport:
+        graph = create_consolidation_graph(self).compile()
+        run_id = claiming.new_run_id()
+        try:
+            state = await graph.ainvoke(
+                {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "everything": everything}
+            )
+        except Exception as error:
+            await claiming.release(self._resources, external_id, memory_id, run_id, error)
+            raise
+        return ConsolidationReport.model_validate(state["report"])
+
+    setup = blocking(asetup)
+    close = blocking(aclose)
+    create_active_memory = blocking(acreate_active_memory)
+    get_active_memory = blocking(aget_active_memory)
+    get_active_memories = blocking(aget_active_memories)
+    update_active_memory_sections = blocking(aupdate_active_memory_sections)
+    update_active_memory_section = blocking(aupdate_active_memory_section)
+    delete_active_memory = blocking(adelete_active_memory)
+    consolidate = blocking(aconsolidate)
+    run_due = blocking(arun_due)
+    flush = blocking(aflush)
+    promote = blocking(apromote)
+    undo_consolidation = blocking(aundo_consolidation)
+    runs = blocking(aruns)
+    search = blocking(asearch)
+    retrieve_memories = blocking(aretrieve_memories)
+    get_entity = blocking(aget_entity)
+    embed_pending = blocking(aembed_pending)

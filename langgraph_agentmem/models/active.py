@@ -1,0 +1,127 @@
+"""Active memory: templates, sections, updates."""
+
+from datetime import datetime
+from typing import Literal, NotRequired, TypedDict
+
+from pydantic import Field
+
+from langgraph_agentmem.models.base import Json, Value
+
+
+class TemplateSection(Value):
+    """One section of a template.
+
+    Attributes:
+        id: Its name within the memory.
+        title: What people read; the id where it is empty.
+        description: What belongs into it; agents are shown it.
+        content: The text that a new memory starts with.
+    """
+
+    id: str
+    title: str = ""
+    description: str = ""
+    content: str = ""
+
+
+class MemoryTemplate(Value):
+    """The sections that a memory is created with, in order."""
+
+    id: str = ""
+    name: str = ""
+    description: str = ""
+    sections: tuple[TemplateSection, ...]
+
+
+class Section(Value):
+    """A named piece of a working memory; in LangGraph's terms, a store item.
+
+    Attributes:
+        value: The JSON value; `{"content": text}` for a text section.
+        revision: Grows by one with every write; starts at 1.
+        update_count: Updates that no consolidation has taken yet.
+        total_updates: Updates since it was created.
+        source: Who wrote it last, as the writer said.
+    """
+
+    section_id: str
+    title: str = ""
+    description: str = ""
+    value: Json
+    revision: int
+    update_count: int
+    total_updates: int
+    source: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def content(self) -> str:
+        """The text of a text section, else an empty string."""
+        content = self.value.get("content", "")
+        return content if isinstance(content, str) else ""
+
+
+class ConsolidationInfo(Value):
+    """How far a memory is from its next consolidation.
+
+    Attributes:
+        total_update_count: Updates of all sections that no consolidation has taken yet.
+        threshold: `min(average updates per section × number of sections, max_pending_updates)`.
+        will_consolidate: Whether the memory is due.
+    """
+
+    total_update_count: int
+    threshold: float
+    will_consolidate: bool
+
+
+class ActiveMemory(Value):
+    """A working memory of a tenant.
+
+    Attributes:
+        sections: By id, in the template's order. Memories of more than 100 sections list only the sections
+            that the call concerned.
+        section_count: The number of all its sections.
+    """
+
+    external_id: str
+    id: int
+    title: str
+    namespace: tuple[str, ...]
+    template: MemoryTemplate
+    metadata: Json = Field(default_factory=dict)
+    sections: dict[str, Section]
+    section_count: int
+    consolidation_info: ConsolidationInfo
+    created_at: datetime
+    updated_at: datetime
+
+
+class SectionUpdateDict(TypedDict):
+    """The plain form of a `SectionUpdate`."""
+
+    section_id: str
+    new_content: str
+    old_content: NotRequired[str | None]
+    action: NotRequired[Literal["replace", "insert"]]
+    expected_revision: NotRequired[int | None]
+
+
+class SectionUpdate(Value):
+    """One edit of a batch.
+
+    Attributes:
+        section_id: The section to edit.
+        new_content: The text to write.
+        old_content: An excerpt that occurs exactly once in the section; without it, the whole section is meant.
+        action: `replace` puts `new_content` in place of `old_content`; `insert` puts it after `old_content`, or on a
+            new line at the section's end.
+        expected_revision: Write only if the section is at this revision.
+    """
+
+    section_id: str
+    new_content: str
+    old_content: str | None = None
+    action: Literal["replace", "insert"] = "replace"
+    expected_revision: int | None = None

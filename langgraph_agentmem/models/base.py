@@ -1,0 +1,17 @@
+"""What all values have in common."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Json = dict[str, Any]
+"""A JSON object."""
+
+Tier = Literal["active", "shortterm", "longterm"]
+"""Where a chunk stands: in a working memory, consolidated, or promoted."""
+
+
+class Value(BaseModel):
+    """A frozen value without a handle to anything."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")

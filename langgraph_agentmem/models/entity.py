@@ -1,0 +1,115 @@
+"""Entities and relationships, as extracted and as stored."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from langgraph_agentmem.models.base import Json, Value
+
+GraphTier = Literal["shortterm", "longterm"]
+
+
+def _clamped(value: Any) -> Any:
+    return min(max(value, 0.0), 1.0) if isinstance(value, int | float) else value
+
+
+Share = Annotated[float, BeforeValidator(_clamped)]
+"""A number from 0 to 1; models that leave the range are brought back into it."""
+
+
+class ExtractedEntity(Value):
+    """An entity that a text mentions.
+
+    Attributes:
+        name: As the text calls it.
+        types: What it is, e.g. `["person"]`.
+        confidence: How sure the extractor is, 0 to 1.
+        importance: How much it matters, 0 to 1.
+        chunk_ids: The chunks that mention it.
+    """
+
+    name: str
+    types: list[str] = Field(default_factory=list)
+    description: str = ""
+    confidence: Share = 0.8
+    importance: Share = 0.5
+    chunk_ids: list[int] = Field(default_factory=list)
+
+
+class ExtractedRelationship(Value):
+    """A relationship between two entities, by their names.
+
+    Attributes:
+        types: What kind, e.g. `["works_at"]`.
+        strength: How close it is, 0 to 1.
+        chunk_ids: The chunks that state it.
+    """
+
+    source: str
+    target: str
+    types: list[str] = Field(default_factory=list)
+    description: str = ""
+    confidence: Share = 0.8
+    strength: Share = 0.5
+    chunk_ids: list[int] = Field(default_factory=list)
+
+
+class Extraction(Value):
+    """What an extractor found in some chunks."""
+
+    entities: list[ExtractedEntity] = Field(default_factory=list[ExtractedEntity])
+    relationships: list[ExtractedRelationship] = Field(default_factory=list[ExtractedRelationship])
+
+
+class Relationship(Value):
+    """A stored relationship; `state_history` is newest last."""
+
+    id: int
+    tier: GraphTier
+    source_id: int
+    target_id: int
+    source: str
+    target: str
+    types: list[str]
+    description: str = ""
+    confidence: float
+    strength: float
+    start_date: datetime
+    end_date: datetime | None = None
+    revision: int
+    metadata: Json = Field(default_factory=dict)
+
+    @property
+    def state_history(self) -> list[Json]:
+        """Its changes, newest last."""
+        return list(self.metadata.get("state_history", []))
+
+
+class Entity(Value):
+    """A stored entity.
+
+    Attributes:
+        tier: Short-term entities belong to one memory, long-term ones to the tenant.
+        relationships: Those it takes part in, within its tier.
+        metadata: With `state_history`, newest last.
+    """
+
+    id: int
+    tier: GraphTier
+    shortterm_memory_id: int | None = None
+    name: str
+    types: list[str]
+    description: str = ""
+    confidence: float
+    importance: float
+    first_seen: datetime
+    last_seen: datetime
+    revision: int
+    relationships: list[Relationship] = Field(default_factory=list[Relationship])
+    metadata: Json = Field(default_factory=dict)
+
+    @property
+    def state_history(self) -> list[Json]:
+        """Its changes, newest last."""
+        return list(self.metadata.get("state_history", []))

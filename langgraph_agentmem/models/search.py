@@ -1,0 +1,53 @@
+"""What a search returns."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from langgraph_agentmem.models.base import Json, Tier, Value
+
+
+class ArmScores(Value):
+    """What each arm of the search contributed to a hit's score, before weighting; each 0 to 1.
+
+    Attributes:
+        vector: Cosine similarity to the query, 0 where negative; None without an embedder.
+        lexical: BM25, as a share of what a chunk full of the query's words could reach.
+        graph: Confidence-weighted share of the query's entities that the chunk mentions.
+    """
+
+    vector: float | None = None
+    lexical: float = 0.0
+    graph: float = 0.0
+
+
+class SearchHit(Value):
+    """A chunk that answers a query, with where it comes from.
+
+    Attributes:
+        score: 0 to 1, higher is better; equal scores are ordered by chunk id.
+        current: Whether it is part of its section's present value.
+        entities: Names of the entities it mentions, sorted.
+        start_date: Valid from.
+        end_date: Valid until; None while valid.
+    """
+
+    chunk_id: int
+    content: str
+    score: float
+    arms: ArmScores
+    tier: Tier
+    memory_id: int
+    memory_title: str
+    section_id: str
+    section_revision: int
+    chunk_order: int
+    current: bool
+    origin: str
+    source: str | None = None
+    run_id: str | None = None
+    entities: list[str] = Field(default_factory=list)
+    start_date: datetime
+    end_date: datetime | None = None
+    superseded_by: int | None = None
+    metadata: Json = Field(default_factory=dict)

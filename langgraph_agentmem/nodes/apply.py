@@ -1,0 +1,38 @@
+"""The node that applies a plan."""
+
+from typing import Any
+
+from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
+from langgraph_agentmem.models.run import ModelUsage
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations import applying
+from langgraph_agentmem.operations.claiming import Claim
+from langgraph_agentmem.resources import HasResources
+
+
+def apply_node(memory: HasResources) -> Node:
+    """Carries out the plan in one transaction, once, however often it runs.
+
+    Reads everything that came before; writes `report`. Raises `LeaseLostError` where the run took longer than its lease and
+    another one has the memory.
+    """
+
+    async def apply(state: ConsolidationState) -> dict[str, Any]:
+        claim = Claim.model_validate(state["claim"])
+        failed = state.get("extraction_failed", False)
+        resolved = applying.Resolved(
+            external_id=claim.external_id,
+            memory_id=claim.memory_id,
+            run_id=claim.run_id,
+            taken=[chunk.id for chunk in claim.chunks if chunk.tier == "active"],
+            conflicts=ConsolidationConflicts.model_validate(state["conflicts"]),
+            plan=ConsolidationPlan.model_validate(state["plan"]),
+            decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
+            failures=state.get("failures", []),
+            usage=ModelUsage.model_validate(state.get("usage", {})),
+            extracted=None if failed else [chunk.id for chunk in claim.chunks if chunk.tier != "active"],
+        )
+        report = await applying.apply(memory.resources, resolved)
+        return {"report": report.model_dump(mode="json")}
+
+    return node(apply, "apply")

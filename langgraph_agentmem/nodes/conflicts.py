@@ -1,0 +1,39 @@
+"""The node that finds conflicts and decides by rules what the rules can decide."""
+
+from typing import Any
+
+from langgraph_agentmem.models.conflict import ConsolidationConflicts
+from langgraph_agentmem.models.entity import Extraction
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations import conflicts
+from langgraph_agentmem.operations.claiming import Claim
+from langgraph_agentmem.policies import planning
+from langgraph_agentmem.resources import HasResources
+
+
+def conflicts_node(memory: HasResources) -> Node:
+    """Compares what is new with what is remembered, and plans by rules.
+
+    Reads `claim` and `extraction`; writes `conflicts`, and with `plan` and `decisions` the complete plan of the rules,
+    which a resolver may improve on.
+    """
+
+    async def detect(state: ConsolidationState) -> dict[str, Any]:
+        claim = Claim.model_validate(state["claim"])
+        extraction = Extraction.model_validate(state.get("extraction", {}))
+        found = await conflicts.detect(memory.resources, claim, extraction)
+        decided = planning.rules_plan(found)
+        return {
+            "conflicts": found.model_dump(mode="json"),
+            "plan": decided.plan.model_dump(mode="json"),
+            "decisions": [decision.model_dump(mode="json") for decision in decided.decisions],
+        }
+
+    return node(detect, "conflicts")
+
+
+def needs_model(memory: HasResources, state: ConsolidationState) -> bool:
+    """Whether there is a model, and something that the rules are not sure about."""
+    if memory.resources.model is None:
+        return False
+    return planning.unclear(ConsolidationConflicts.model_validate(state["conflicts"])) is not None

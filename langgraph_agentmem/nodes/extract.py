@@ -1,0 +1,54 @@
+"""The node that finds entities and relationships."""
+
+from typing import Any
+
+from langgraph_agentmem.errors import AgentMemoryError, ModelError
+from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.models.conflict import ConflictChunk
+from langgraph_agentmem.models.entity import Extraction
+from langgraph_agentmem.models.run import ModelUsage
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations.claiming import Claim
+from langgraph_agentmem.resources import HasResources
+
+
+def extract_node(memory: HasResources) -> Node:
+    """Finds entities and relationships in the chunks that were claimed; none without an extractor.
+
+    Reads `claim`; writes `extraction` and `usage`. Raises `ModelError` when the model fails: give it a retry policy, and
+    `without_extraction` as error handler.
+    """
+
+    async def extract(state: ConsolidationState) -> dict[str, Any]:
+        claim = Claim.model_validate(state["claim"])
+        extractor = memory.resources.extractor
+        found, usage = Extraction(), ModelUsage()
+        if extractor is not None and claim.chunks:
+            found, usage = await _extracted(
+                extractor, [ConflictChunk(id=c.id, content=c.content) for c in claim.chunks]
+            )
+        return {
+            "extraction": found.model_dump(mode="json"),
+            "usage": usage.model_dump(),
+            "extraction_failed": False,
+        }
+
+    return node(extract, "extract")
+
+
+async def _extracted(extractor: Extractor, chunks: list[ConflictChunk]) -> tuple[Extraction, ModelUsage]:
+    try:
+        return await extractor.extract(chunks)
+    except AgentMemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the extractor {type(extractor).__name__} failed: {error!r}") from error
+
+
+def without_extraction(error: BaseException) -> dict[str, Any]:
+    """What the state is where the extraction failed for good: the memory's next run makes up for it."""
+    return {
+        "extraction": Extraction().model_dump(mode="json"),
+        "extraction_failed": True,
+        "failures": [f"extraction failed, the next run makes up for it: {error}"],
+    }

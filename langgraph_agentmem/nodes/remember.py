@@ -1,0 +1,30 @@
+"""The node that writes an agent's edits to its active memory."""
+
+from typing import Any
+
+from langgraph_agentmem.nodes.state import Node, node
+from langgraph_agentmem.operations import updating
+from langgraph_agentmem.resources import HasResources
+
+
+def remember_node(memory: HasResources, *, updates: str = "updates", output: str = "consolidation_info") -> Node:
+    """Applies the section edits of a channel as one batch and empties the channel.
+
+    Reads `external_id`, `memory_id` and the channel of edits (a list as `update_active_memory_sections` takes it); writes
+    the edits' channel (empty) and a `ConsolidationInfo` as a dict, whose `will_consolidate` a conditional edge can follow.
+
+    Args:
+        memory: The open memory.
+        updates: The channel with the edits.
+        output: The channel for the `ConsolidationInfo`.
+    """
+
+    async def remember(state: Any) -> dict[str, Any]:
+        if not state.get(updates):
+            return {updates: []}
+        written = await updating.update(
+            memory.resources, state["external_id"], state["memory_id"], state[updates], None
+        )
+        return {updates: [], output: written.consolidation_info.model_dump()}
+
+    return node(remember, "remember")

@@ -1,0 +1,77 @@
+"""The node that asks a chat model to resolve conflicts."""
+
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from langgraph_agentmem import chat
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
+from langgraph_agentmem.models.run import ModelUsage
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.policies import planning, proposals
+from langgraph_agentmem.policies.planning import DecidedPlan
+from langgraph_agentmem.resources import HasResources
+
+INSTRUCTIONS = """\
+You keep an agent's memory consistent. Resolve the conflicts between what is new and what is remembered.
+
+Sections: for each of a section's `replacements`, decide about the existing chunk `chunk_id`. `supersede` it by
+`replaced_by` (the id of one of the section's new chunks) if the new chunk says the same thing anew or contradicts it;
+`keep` it if both are true side by side. Alternatively put a text of your own in the place of several chunks with
+`merged`; it must keep every fact, name and number of its sources that is still true.
+Entities and relationships: `conflict` is the position in the list, from 0. An entity is to `merge` into `entity_id` if
+both are the same thing in the world, else `create` it. A relationship is to `merge` into `relationship_id` if both say
+the same, to `create` if both hold side by side, and to `supersede` `relationship_id` if it no longer holds now.
+Use only ids that the data contains. Give a short reason for every decision."""
+
+
+async def resolve_conflicts(
+    model: BaseChatModel, conflicts: ConsolidationConflicts
+) -> tuple[ConsolidationPlan, ModelUsage]:
+    """A chat model's plan for conflicts, not yet validated, and what it cost.
+
+    Args:
+        model: A model with structured output.
+        conflicts: What to resolve; positions in the plan count within these.
+
+    Raises:
+        ModelError: The model fails, or answers with something else than a plan.
+    """
+    data = conflicts.model_dump(mode="json", exclude={"external_id", "active_memory_id", "shortterm_memory_id"})
+    return await chat.ask(model, ConsolidationPlan, INSTRUCTIONS, data)
+
+
+def resolve_node(memory: HasResources) -> Node:
+    """Asks the model about those conflicts that the rules are not sure about, and validates its answer part by part.
+
+    Reads `conflicts`, `plan`, `decisions`, `usage`; writes `plan`, `decisions`, `usage`. Raises `ModelError` when the model
+    fails: give it a retry policy, and an error handler that goes on with the plan of the rules.
+    """
+
+    async def resolve(state: ConsolidationState) -> dict[str, Any]:
+        resources = memory.resources
+        conflicts = ConsolidationConflicts.model_validate(state["conflicts"])
+        unclear = planning.unclear(conflicts)
+        if unclear is None:
+            return {}
+        if resources.model is None:
+            raise ConfigurationError("resolve needs a chat model; open the memory with model=")
+        proposed, usage = await resolve_conflicts(resources.model, unclear)
+        by_rules = DecidedPlan(
+            plan=ConsolidationPlan.model_validate(state["plan"]),
+            decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
+        )
+        decided = proposals.validated(conflicts, by_rules, proposed, resources.settings.merge_survival_share)
+        return {
+            "plan": decided.plan.model_dump(mode="json"),
+            "decisions": [decision.model_dump(mode="json") for decision in decided.decisions],
+            "usage": (ModelUsage.model_validate(state.get("usage", {})) + usage).model_dump(),
+        }
+
+    return node(resolve, "resolve")
+
+
+def with_rules(state: ConsolidationState, error: BaseException) -> dict[str, Any]:
+    """What the state is where the model failed for good: the plan of the rules stands."""
+    return {"failures": [*state.get("failures", []), f"the model failed, the rules decided: {error}"]}

@@ -1,0 +1,75 @@
+"""The state that the nodes share, and how a node is made."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypedDict
+
+from langchain_core.runnables import RunnableLambda
+
+from langgraph_agentmem import bridge
+from langgraph_agentmem.models.base import Json
+
+
+class ConsolidationState(TypedDict, total=False):
+    """The state of a consolidation; JSON throughout, so that any checkpointer can hold it.
+
+    Attributes:
+        external_id: The tenant (input).
+        memory_id: The active memory (input).
+        run_id: The run's id; given, or made by `claim`.
+        everything: Also consolidate sections that were never updated (input, default False).
+        claim: A `Claim`.
+        extraction: An `Extraction`.
+        conflicts: `ConsolidationConflicts`.
+        plan: A `ConsolidationPlan`.
+        decisions: A list of `Decision`.
+        failures: What failed and was made up for.
+        usage: A `ModelUsage`.
+        extraction_failed: Whether the extraction is to be made up for by a later run.
+        report: A `ConsolidationReport`, the output.
+    """
+
+    external_id: str
+    memory_id: int
+    run_id: str | None
+    everything: bool
+    claim: Json | None
+    extraction: Json
+    conflicts: Json
+    plan: Json
+    decisions: list[Json]
+    failures: list[str]
+    usage: Json
+    extraction_failed: bool
+    report: Json
+
+
+class PromotionState(TypedDict, total=False):
+    """The state of a promotion.
+
+    Attributes:
+        external_id: The tenant (input).
+        memory_id: The active memory (input).
+        force: Promote even if it was not consolidated often enough yet (input, default False).
+        report: A `PromotionReport`, the output.
+    """
+
+    external_id: str
+    memory_id: int
+    force: bool
+    report: Json
+
+
+Node = RunnableLambda[Any, Any]
+"""A node, which runs in sync and in async graphs."""
+
+
+def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str) -> Node:
+    """A node from an async function of the state; in a sync graph it runs on the background loop."""
+
+    def run(state: Any) -> dict[str, Any]:
+        async def call() -> dict[str, Any]:
+            return await function(state)
+
+        return bridge.run(call)
+
+    return RunnableLambda(run, afunc=function, name=name)

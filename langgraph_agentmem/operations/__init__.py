@@ -1,0 +1,1 @@
+"""What a memory does, each in one transaction; embedding comes before it."""

@@ -1,0 +1,129 @@
+"""Active memories: create, read, close, forget."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langgraph_agentmem.errors import DuplicateTitleError, MemoryBusyError, MemoryNotFoundError
+from langgraph_agentmem.models.active import ActiveMemory, ConsolidationInfo, MemoryTemplate, Section
+from langgraph_agentmem.operations.writing import chunked, vectors_for, write_chunks
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.diffing import diff
+from langgraph_agentmem.policies.templates import initial_contents, read_template
+from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import active as storage
+from langgraph_agentmem.storage import chunks, graph, longterm, runs
+from langgraph_agentmem.storage.active import MemoryRow
+from langgraph_agentmem.storage.database import Connection
+
+
+def info(settings: AgentMemorySettings, pending_updates: int, section_count: int) -> ConsolidationInfo:
+    """How far a memory is from its next consolidation."""
+    threshold = consolidation_threshold(settings.avg_section_update_count, section_count, settings.max_pending_updates)
+    return ConsolidationInfo(
+        total_update_count=pending_updates, threshold=threshold, will_consolidate=is_due(pending_updates, threshold)
+    )
+
+
+def assembled(settings: AgentMemorySettings, row: MemoryRow, sections: Sequence[Section]) -> ActiveMemory:
+    """A memory from its row and sections."""
+    return ActiveMemory(
+        **row.model_dump(include={"external_id", "id", "title", "namespace", "metadata", "created_at", "updated_at"}),
+        template=row.template,
+        sections={section.section_id: section for section in sections},
+        section_count=row.section_count,
+        consolidation_info=info(settings, row.pending_updates, row.section_count),
+    )
+
+
+async def create(
+    resources: Resources,
+    external_id: object,
+    title: object,
+    template_content: MemoryTemplate | Mapping[str, Any] | str,
+    initial_sections: Mapping[str, Any] | None,
+    metadata: Mapping[str, Any] | None,
+    *,
+    exist_ok: bool,
+) -> ActiveMemory:
+    """See `AgentMemory.acreate_active_memory`."""
+    limit = resources.settings.max_content_chars
+    tenant, name = validation.tenant(external_id), validation.name(title, "title")
+    template = read_template(template_content, limit=limit)
+    contents = initial_contents(template, initial_sections, limit=limit)
+    described = validation.json_object({} if metadata is None else metadata, "metadata")
+    vectors = await vectors_for(resources, contents.values())
+    async with resources.database.transaction() as connection:
+        row = await storage.insert(connection, tenant, name, template, described)
+        if row is None:
+            return await _existing(connection, resources, tenant, name, exist_ok=exist_ok)
+        await storage.insert_sections(connection, tenant, row.id, template, contents)
+        diffs = {id: diff([], chunked(content, resources.settings)) for id, content in contents.items()}
+        revisions = {id: (1, content) for id, content in contents.items()}
+        await write_chunks(connection, resources, tenant, row.id, revisions, diffs, vectors, None)
+        return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
+
+
+async def _existing(
+    connection: Connection, resources: Resources, external_id: str, title: str, *, exist_ok: bool
+) -> ActiveMemory:
+    row = await storage.get_by_title(connection, external_id, title)
+    if row is None or not exist_ok:
+        raise DuplicateTitleError(
+            f"tenant {external_id!r} already has a memory titled {title!r}; choose another title, or pass exist_ok=True "
+            "to get the existing one"
+        )
+    return assembled(resources.settings, row, await storage.sections(connection, external_id, row.id))
+
+
+async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:
+    """See `AgentMemory.aget_active_memory`."""
+    tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+    async with resources.database.transaction() as connection:
+        row = found(await storage.get(connection, tenant, id), tenant, id)
+        return assembled(resources.settings, row, await storage.sections(connection, tenant, id))
+
+
+async def list_all(resources: Resources, external_id: object) -> list[ActiveMemory]:
+    """See `AgentMemory.aget_active_memories`."""
+    tenant = validation.tenant(external_id)
+    async with resources.database.transaction() as connection:
+        rows = await storage.list_all(connection, tenant)
+        sections = await storage.sections_of(connection, tenant, [row.id for row in rows])
+    return [assembled(resources.settings, row, sections[row.id]) for row in rows]
+
+
+def found(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:
+    """The row, or the error that there is none; another tenant's memory is unknown as well."""
+    if row is None:
+        raise MemoryNotFoundError(f"tenant {external_id!r} has no active memory {memory_id}")
+    return row
+
+
+async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
+    """Close a memory, unless something is still to be consolidated; returns whether it was closed."""
+    async with resources.database.transaction() as connection:
+        found(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
+        if await chunks.has_active(connection, external_id, memory_id):
+            return False
+        await storage.close(connection, external_id, memory_id)
+        return True
+
+
+async def forget(resources: Resources, external_id: str, memory_id: int) -> None:
+    """Remove a memory with everything that it gave to the other tiers and that nothing else supports.
+
+    Raises:
+        MemoryBusyError: It is being consolidated.
+    """
+    async with resources.database.transaction() as connection:
+        row = found(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
+        if row.lease_owner and await storage.leased(connection, external_id, memory_id):
+            raise MemoryBusyError(memory_id, row.lease_expires_at)
+        await longterm.lock_tenant(connection, external_id)
+        supported = await graph.supported_by(connection, external_id, memory_id)
+        await chunks.delete_all(connection, external_id, memory_id)
+        await graph.delete_unsupported(connection, external_id, supported)
+        await longterm.delete(connection, external_id, memory_id)
+        await runs.delete_memory(connection, external_id, memory_id)

@@ -1,0 +1,114 @@
+"""Claims a memory for a run, and gives it back."""
+
+import os
+import socket
+from uuid import uuid4
+
+from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.models.base import Tier, Value
+from langgraph_agentmem.models.conflict import ConflictChunk
+from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
+from langgraph_agentmem.operations.active import found
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import active, chunks, runs
+from langgraph_agentmem.storage.database import Connection
+
+
+class ClaimedSection(SectionSnapshot):
+    """A section as it was claimed, with its content."""
+
+    content: str
+    description: str
+
+
+class ClaimedChunk(ConflictChunk):
+    """A chunk that a run looks at: one that it has taken (`active`), or an earlier one still to be extracted."""
+
+    section_id: str
+    tier: Tier
+
+
+class Claim(Value):
+    """What a run has taken."""
+
+    external_id: str
+    memory_id: int
+    run_id: str
+    sections: list[ClaimedSection]
+    chunks: list[ClaimedChunk]
+
+
+async def claim(
+    resources: Resources, external_id: object, memory_id: object, *, run_id: str | None = None, everything: bool = False
+) -> Claim | ConsolidationReport:
+    """Lease a memory and take what is pending, or report why there is nothing to take.
+
+    Args:
+        resources: The open memory's.
+        external_id: The tenant.
+        memory_id: The memory.
+        run_id: The run's id; claiming again under the same id is allowed.
+        everything: Also take sections that were never updated, as when the memory is closed.
+
+    Returns:
+        The claim, or a report with status `nothing` or `busy`.
+    """
+    tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+    run = new_run_id() if run_id is None else validation.uuid(run_id, "run_id")
+    seconds = resources.settings.lease_seconds
+    async with resources.database.transaction() as connection:
+        row = found(await active.get(connection, tenant, id, lock=True), tenant, id)
+        if await active.lease(connection, tenant, id, run, seconds) is None:
+            return ConsolidationReport(status="busy", lease_expires_at=row.lease_expires_at)
+        sections = [
+            ClaimedSection(**section.model_dump(), content=section.content)
+            for section in await active.sections(connection, tenant, id)
+            if section.update_count or everything
+        ]
+        changed = [section.section_id for section in sections]
+        taken = await chunks.claim(connection, tenant, id, run, changed, everything=everything)
+        if not sections and not taken:
+            await active.release(connection, tenant, id, run)
+            return ConsolidationReport(status="nothing")
+        snapshot = [SectionSnapshot(**section.model_dump()) for section in sections]
+        await runs.begin(connection, tenant, id, run, snapshot, _worker())
+        return Claim(
+            external_id=tenant,
+            memory_id=id,
+            run_id=run,
+            sections=sections,
+            chunks=await _taken(connection, resources, tenant, id, run),
+        )
+
+
+def new_run_id() -> str:
+    """An id for a run."""
+    return str(uuid4())
+
+
+async def release(resources: Resources, external_id: object, memory_id: object, run_id: str, error: Exception) -> None:
+    """Give a memory back after its run failed; what it took stays pending.
+
+    Where that fails as well, as in an outage, the lease runs out by itself; the run's own error is what matters.
+    """
+    try:
+        async with resources.database.transaction() as connection:
+            tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+            await runs.fail(connection, tenant, run_id, str(error))
+            await active.release(connection, tenant, id, run_id, str(error))
+    except AgentMemoryError as second:
+        error.add_note(f"the memory's lease could not be given back: {second}")
+
+
+async def _taken(
+    connection: Connection, resources: Resources, external_id: str, memory_id: int, run_id: str
+) -> list[ClaimedChunk]:
+    rows = await chunks.claimed(
+        connection, external_id, memory_id, run_id, with_pending=resources.extractor is not None
+    )
+    return [ClaimedChunk(**row.model_dump()) for row in rows]
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

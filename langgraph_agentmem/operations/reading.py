@@ -1,0 +1,50 @@
+"""Reads runs, entities and the queue."""
+
+from typing import get_args
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.entity import Entity, GraphTier
+from langgraph_agentmem.models.run import ConsolidationRun, RunStatus
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import active, graph
+from langgraph_agentmem.storage import runs as storage
+
+
+async def runs(
+    resources: Resources, external_id: object, memory_id: object, status: RunStatus | None, limit: object
+) -> list[ConsolidationRun]:
+    """See `AgentMemory.aruns`."""
+    tenant = validation.tenant(external_id)
+    id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
+    if status is not None and status not in get_args(RunStatus):
+        raise InvalidInputError(f"status must be one of {', '.join(get_args(RunStatus))}, not {status!r}")
+    count = validation.positive(limit, "limit")
+    async with resources.database.reading() as connection:
+        return await storage.list_all(connection, tenant, memory_id=id, status=status, limit=count)
+
+
+async def entity(
+    resources: Resources, external_id: object, name_or_id: object, tier: GraphTier | None
+) -> Entity | None:
+    """See `AgentMemory.aget_entity`."""
+    tenant = validation.tenant(external_id)
+    if tier is not None and tier not in get_args(GraphTier):
+        raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {tier!r}")
+    id = validation.identifier(name_or_id, "entity") if isinstance(name_or_id, int) else None
+    name = validation.name(name_or_id, "entity") if id is None else None
+    async with resources.database.transaction() as connection:
+        return await graph.find_entity(connection, tenant, entity_id=id, name=name, tier=tier)
+
+
+async def due(resources: Resources, external_id: str | None, limit: int) -> list[tuple[str, int]]:
+    """(external_id, memory id) of memories that wait for a run."""
+    async with resources.database.reading() as connection:
+        return await active.due(connection, external_id, limit)
+
+
+async def mark_pending_due(resources: Resources, external_id: str, memory_id: int | None) -> None:
+    """Put a tenant's memories with pending updates into the queue, or one of them."""
+    id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
+    async with resources.database.transaction() as connection:
+        await active.mark_pending_due(connection, external_id, id)

@@ -1,0 +1,67 @@
+"""Searches all tiers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, get_args
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.search import ArmScores, SearchHit
+from langgraph_agentmem.policies import ranking, validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import search as storage
+
+_LEAST_CANDIDATES = 50
+
+
+async def search(
+    resources: Resources,
+    external_id: object,
+    query: object,
+    *,
+    tiers: Sequence[Tier] | None = None,
+    memory_ids: Sequence[int] | None = None,
+    limit: int = 10,
+    as_of: datetime | None = None,
+) -> list[SearchHit]:
+    """See `AgentMemory.asearch`."""
+    tenant = validation.tenant(external_id)
+    text = validation.text(query, "query", limit=resources.settings.max_content_chars)
+    count = validation.positive(limit, "limit")
+    chosen = _tiers(tiers)
+    if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
+    memories = None if memory_ids is None else [validation.identifier(id, "memory_ids") for id in memory_ids]
+    if not text.strip():
+        raise InvalidInputError("query must not be empty")
+    model = await resources.embedding_model()
+    vector = await resources.embedder.embed_query(text) if resources.embedder else None
+    async with resources.database.transaction() as connection:
+        rows = await storage.candidates(
+            connection,
+            tenant,
+            text,
+            vector=vector,
+            model=model,
+            tiers=chosen,
+            memory_ids=memories,
+            as_of=as_of,
+            limit=max(_LEAST_CANDIDATES, 4 * count),
+            config=resources.settings.text_search_config,
+            exact_rows=resources.settings.exact_search_rows,
+        )
+    return ranking.ranked([_hit(row) for row in rows], count)
+
+
+def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
+    if tiers is None:
+        return None
+    known = get_args(Tier)
+    if isinstance(tiers, str) or not tiers or any(tier not in known for tier in tiers):
+        raise InvalidInputError(f"tiers must be a non-empty list of {', '.join(map(repr, known))}, not {tiers!r}")
+    return list(tiers)
+
+
+def _hit(row: dict[str, Any]) -> SearchHit:
+    arms = ArmScores(vector=row["vector"], lexical=row["lexical"], graph=row["graph"])
+    return SearchHit.model_validate({**row, "arms": arms, "score": round(ranking.fused(arms), 6)})

@@ -1,0 +1,172 @@
+"""Undoes what a run superseded or merged."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from langgraph_agentmem.errors import InvalidInputError, RunNotFoundError, UndoConflictError
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.run import ConsolidationRun
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.merging import Traits
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import active, chunks, graph, runs
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.graph import HistoryEntry, Merge, NewEntity, NewRelationship, RelationshipRow
+from langgraph_agentmem.storage.runs import RunRow
+
+_SOURCE = "undo"
+
+
+async def undo(resources: Resources, external_id: object, run_id: object) -> ConsolidationRun:
+    """Restore what a run superseded or merged; see `AgentMemory.aundo_consolidation`."""
+    tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
+    async with resources.database.transaction() as connection:
+        run = await runs.get(connection, tenant, id)
+        if run is None:
+            raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")
+        await active.get(connection, tenant, run.memory_id, lock=True)
+        run = await runs.get(connection, tenant, id, lock=True)
+        if run is not None and run.status == "applied":
+            await _Undo(connection, resources, run).carry_out()
+            run = await runs.get(connection, tenant, id)
+    if run is None or run.status != "undone":
+        raise InvalidInputError(f"run {id} is {run.status if run else 'gone'}; only applied runs can be undone")
+    return ConsolidationRun.model_validate(run.model_dump(exclude={"changes"}))
+
+
+class _Undo:
+    def __init__(self, connection: Connection, resources: Resources, run: RunRow) -> None:
+        self.connection = connection
+        self.resources = resources
+        self.run = run
+        self.changes: Json = run.changes or {}
+        self.superseded: list[tuple[int, int]] = [(a, b) for a, b in self.changes["superseded"]]
+
+    async def carry_out(self) -> None:
+        tenant = self.run.external_id
+        ids = [id for id, _ in self.superseded]
+        await self._refuse_if_changed(ids)
+        await chunks.restore(self.connection, tenant, restored=ids, ended=self.changes["written"])
+        split = await self._split_entities()
+        await self._split_relationships(split)
+        await self._reopen()
+        await runs.undone(self.connection, tenant, self.run.id, self.changes)
+
+    async def _refuse_if_changed(self, ids: list[int]) -> None:
+        tenant = self.run.external_id
+        states = await chunks.states(self.connection, tenant, [*ids, *self.changes["written"]])
+        later = {
+            state.superseded_by_run
+            for state in states.values()
+            if (state.id in ids and (not state.ended or (state.id, state.superseded_by) not in self.superseded))
+            or (state.id not in ids and state.ended)
+        }
+        revisions = {item["id"]: item["revision"] for item in self.changes["entities"]}
+        links = {item["id"]: item["revision"] for item in (*self.changes["relationships"], *self.changes["ended"])}
+        entities, relationships = await graph.by_id(self.connection, tenant, list(revisions), list(links))
+        moved = [id for id, revision in revisions.items() if id not in entities or entities[id].revision != revision]
+        moved_links = [id for id, rev in links.items() if id not in relationships or relationships[id].revision != rev]
+        history = await graph.histories(self.connection, tenant, moved, moved_links)
+        later |= set(_runs_after(history, self.run.id))
+        if later or moved or moved_links:
+            named = [run.id for run in await self._later_runs() if run.id in later]
+            raise UndoConflictError(self.run.id, named)
+
+    async def _later_runs(self) -> list[ConsolidationRun]:
+        found = await runs.list_all(
+            self.connection, self.run.external_id, memory_id=self.run.memory_id, status=None, limit=10_000
+        )
+        return [run for run in reversed(found) if run.started_at > self.run.started_at]
+
+    async def _split_entities(self) -> dict[str, int]:
+        """Give merged entities their old traits, and what was merged into them a row of its own again."""
+        tenant = self.run.external_id
+        items: Sequence[Json] = self.changes["entities"]
+        first = {item["id"]: item for item in reversed(items)}
+        merges = [
+            Merge(id=id, traits=Traits.model_validate(item["before"]), revision=item["revision"] + 1)
+            for id, item in first.items()
+        ]
+        await graph.update_entities(self.connection, tenant, merges)
+        ids = await graph.allocate_entities(self.connection, len(items))
+        new = [
+            NewEntity(id=id, name=item["active"]["name"], traits=_traits(item["active"], "importance"))
+            for id, item in zip(ids, items, strict=True)
+        ]
+        await graph.insert_entities(
+            self.connection,
+            tenant,
+            new,
+            shortterm_memory_id=self.run.report and self.run.report.shortterm_memory_id,
+            config=self.resources.settings.text_search_config,
+            embedding_model=None,
+        )
+        for id, item in zip(ids, items, strict=True):
+            await graph.move_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
+        entries = [HistoryEntry(entity_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
+        entries += [HistoryEntry(entity_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges]
+        await graph.add_history(self.connection, tenant, entries)
+        return {item["active"]["name"].casefold(): id for id, item in zip(ids, items, strict=True)}
+
+    async def _split_relationships(self, split: dict[str, int]) -> None:
+        tenant = self.run.external_id
+        items: Sequence[Json] = self.changes["relationships"]
+        _, stored = await graph.by_id(self.connection, tenant, [], [item["id"] for item in items])
+        first = {item["id"]: item for item in reversed(items)}
+        merges = [self._restored(stored[id], item) for id, item in first.items()]
+        await graph.update_relationships(self.connection, tenant, merges)
+        ids = await graph.allocate_relationships(self.connection, len(items))
+        new = [
+            NewRelationship(
+                id=id,
+                source_id=split.get(item["active"]["source"].casefold(), stored[item["id"]].source_id),
+                target_id=split.get(item["active"]["target"].casefold(), stored[item["id"]].target_id),
+                traits=_traits(item["active"], "strength"),
+            )
+            for id, item in zip(ids, items, strict=True)
+        ]
+        shortterm_id = self.run.report and self.run.report.shortterm_memory_id
+        await graph.insert_relationships(self.connection, tenant, new, shortterm_memory_id=shortterm_id)
+        mentions = [(c, None, id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]]
+        await graph.add_mentions(self.connection, tenant, mentions)
+        entries = [HistoryEntry(relationship_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
+        entries += [
+            HistoryEntry(relationship_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges
+        ]
+        await graph.add_history(self.connection, tenant, entries)
+
+    def _restored(self, row: RelationshipRow, item: Json) -> Merge:
+        traits = Traits.model_validate(item["before"])
+        return Merge(id=row.id, traits=traits, revision=row.revision + 1, end_date=row.end_date)
+
+    async def _reopen(self) -> None:
+        tenant = self.run.external_id
+        ids = [item["id"] for item in self.changes["ended"]]
+        _, rows = await graph.by_id(self.connection, tenant, [], ids)
+        merges = [Merge(id=row.id, traits=row.traits, revision=row.revision + 1) for row in rows.values()]
+        await graph.update_relationships(self.connection, tenant, merges)
+        entries = [HistoryEntry(relationship_id=id, run_id=self.run.id, change=self._entry("reopened")) for id in ids]
+        await graph.add_history(self.connection, tenant, entries)
+
+    def _entry(self, action: str) -> Json:
+        return {"source": _SOURCE, "run_id": self.run.id, "action": action}
+
+
+def _traits(active: dict[str, Any], weight: str) -> Traits:
+    return Traits(
+        types=active["types"],
+        description=active["description"],
+        confidence=active["confidence"],
+        weight=active[weight],
+    )
+
+
+def _runs_after(history: Iterable[HistoryEntry], run_id: str) -> list[str]:
+    """The runs that wrote history after a run did."""
+    later: list[str] = []
+    seen = False
+    for entry in history:
+        seen = seen or entry.run_id == run_id
+        if seen and entry.run_id not in (None, run_id):
+            later.append(str(entry.run_id))
+    return later

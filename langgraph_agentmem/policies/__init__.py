@@ -1,0 +1,1 @@
+"""Pure decisions over models: no I/O, no clock, no randomness."""

@@ -1,0 +1,121 @@
+"""Cuts texts into chunks, losslessly: the pieces joined give back the text exactly.
+
+Structure first: headings, paragraphs, list items, lines and fenced code are blocks of their own, so that an edit
+changes the chunks that it touches and no others. A block longer than the limit is cut between sentences, then
+between words, then anywhere.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from langgraph_agentmem.models.chunk import TextChunk
+
+_FENCE = re.compile(r"\s*(```|~~~)")
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s")
+_ITEM = re.compile(r"\s*([-*+•]|\d{1,3}[.)])\s")
+_LABEL = re.compile(r"\s*[^\s:][^:\n]{0,40}:\s")
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？…])[\"'»”)\]]*\s+|(?<=[。！？])")
+_WORD_END = re.compile(r"\s+")
+_WRAPPED_LINE = 60
+"""From this length on, a line that does not end a sentence is taken for wrapped prose."""
+
+
+def chunk(text: str, size: int, overlap: int = 0) -> list[TextChunk]:
+    """The chunks of a text, in order.
+
+    Args:
+        text: Any text.
+        size: Longest chunk, in characters.
+        overlap: How many characters of the preceding chunk accompany one that continues its block.
+
+    Returns:
+        Chunks whose texts joined are exactly `text`; none for an empty text.
+    """
+    return [piece for block in _blocks(text) for piece in _pieces(block, size, overlap)]
+
+
+def statements(text: str) -> list[str]:
+    """The sentences and lines of a text, stripped of white space and list marks; headings and blank ones left out."""
+    blocks = (block for block in _raw_blocks(text.splitlines(keepends=True)) if not _HEADING.match(block))
+    bare = (
+        re.sub(r"\s+", " ", _ITEM.sub("", part, count=1)).strip() for b in blocks for part in _cut(b, _SENTENCE_END)
+    )
+    return [statement for statement in bare if statement]
+
+
+def _blocks(text: str) -> list[str]:
+    """Blocks that joined give the text; blank ones are added to their neighbour, a heading to what follows it."""
+    blocks: list[str] = []
+    for block in _raw_blocks(text.splitlines(keepends=True)):
+        if blocks and (not block.strip() or not blocks[-1].strip() or _is_bare_heading(blocks[-1])):
+            blocks[-1] += block
+        else:
+            blocks.append(block)
+    return blocks
+
+
+def _raw_blocks(lines: Iterable[str]) -> Iterator[str]:
+    block: list[str] = []
+    fence = ""
+    for line in lines:
+        mark = _FENCE.match(line)
+        ends_fence = bool(fence and mark and mark[1] == fence)
+        if block and not fence and (mark or not _continues(block, line)):
+            yield "".join(block)
+            block = []
+        if mark and not fence:
+            fence = mark[1]
+        block.append(line)
+        if ends_fence:
+            yield "".join(block)
+            block, fence = [], ""
+    if block:
+        yield "".join(block)
+
+
+def _continues(block: list[str], line: str) -> bool:
+    """Whether a line belongs to the block before it: it is blank, or goes on with wrapped prose."""
+    last = block[-1].rstrip()
+    if not line.strip():
+        return True
+    if not last:
+        return all(not earlier.strip() for earlier in block)
+    if _HEADING.match(line) or _ITEM.match(line) or _LABEL.match(line) or _HEADING.match(block[0]):
+        return False
+    return len(last) >= _WRAPPED_LINE and last[-1] not in ".!?:;。！？"
+
+
+def _is_bare_heading(block: str) -> bool:
+    return bool(_HEADING.match(block)) and len(block.strip().splitlines()) == 1
+
+
+def _pieces(block: str, size: int, overlap: int) -> list[TextChunk]:
+    if len(block) <= size:
+        return [TextChunk(text=block)]
+    texts = list(_packed(_short_parts(block, size), size))
+    tails = ["", *(text[-overlap:] if overlap else "" for text in texts[:-1])]
+    return [TextChunk(text=text, overlap=tail) for text, tail in zip(texts, tails, strict=True)]
+
+
+def _short_parts(block: str, size: int) -> Iterator[str]:
+    for sentence in _cut(block, _SENTENCE_END):
+        for word in [sentence] if len(sentence) <= size else _cut(sentence, _WORD_END):
+            yield from (word[start : start + size] for start in range(0, len(word), size))
+
+
+def _packed(parts: Iterable[str], size: int) -> Iterator[str]:
+    packed = ""
+    for part in parts:
+        if packed and len(packed) + len(part) > size:
+            yield packed
+            packed = ""
+        packed += part
+    if packed:
+        yield packed
+
+
+def _cut(text: str, after: re.Pattern[str]) -> list[str]:
+    """The text cut behind every match."""
+    ends = [0, *(match.end() for match in after.finditer(text) if 0 < match.end() < len(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(ends) if start < end]

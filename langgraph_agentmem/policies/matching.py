@@ -1,0 +1,114 @@
+"""Which statements and names are about the same thing."""
+
+import re
+
+from rapidfuzz import fuzz
+
+from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.policies.chunking import statements
+
+_WORD = re.compile(r"\w+(?:[.,:/-]\w+)*", re.UNICODE)
+_SUBJECT_END = re.compile(
+    r"\s*(?::|=|→|->|\b(?:is|are|was|were|has|have|had|will|shall|must|should|can|lives|works|uses|prefers|likes|"
+    r"wants|needs|costs|runs|starts|ends|moved|changed|chose)\b)\s*",
+    re.IGNORECASE,
+)
+_LONGEST_SUBJECT = 6
+_RELATED = 0.5
+"""Below this similarity, statements without a common subject have nothing to do with each other."""
+
+
+class Match(Value):
+    """How an old text relates to a new one.
+
+    Attributes:
+        similarity: Of their closest statements, 0 to 1.
+        replaced: How many statements of the old text the new one says anew.
+        leftover: The statements of the old text that it does not, one a line.
+        clear: Whether the similarity is so high, or so low, that there is nothing to decide.
+    """
+
+    similarity: float
+    replaced: int
+    leftover: str
+    clear: bool
+
+
+def compare(old: str, new: str, threshold: float) -> Match:
+    """How an old text relates to a new one, statement by statement.
+
+    Args:
+        old: A text that was taken away.
+        new: A text that came.
+        threshold: Similarity from which statements are the same.
+    """
+    theirs = statements(new)
+    best = [max((_statement_match(mine, other) for other in theirs), default=(0.0, False)) for mine in statements(old)]
+    scores = [similarity for similarity, _ in best]
+    replaced = [similarity >= threshold or same for similarity, same in best]
+    leftover = [text for text, gone in zip(statements(old), replaced, strict=True) if not gone]
+    unsure = [s for s, same in best if not (s >= threshold or (s < _RELATED and not same))]
+    return Match(
+        similarity=max(scores, default=0.0),
+        replaced=sum(replaced),
+        leftover="\n".join(leftover),
+        clear=not unsure,
+    )
+
+
+def lost_by(old: str, new: str) -> str:
+    """The statements of an old text that have nothing to do with a new one, one a line."""
+    theirs = statements(new)
+    kept = [
+        mine
+        for mine in statements(old)
+        if all(similarity < _RELATED and not same for similarity, same in (_statement_match(mine, o) for o in theirs))
+    ]
+    return "\n".join(kept)
+
+
+def name_similarity(a: str, b: str) -> float:
+    """Similarity of two names without an embedder, 0 to 1: rapidfuzz's normalised indel ratio, case-folded."""
+    return fuzz.ratio(a.casefold(), b.casefold()) / 100
+
+
+def overlap_coefficient(a: list[str], b: list[str]) -> float:
+    """|A∩B| / min(|A|, |B|) of two lists of types, case-folded; 1 where one is empty, for then nothing speaks against."""
+    left, right = {t.casefold() for t in a}, {t.casefold() for t in b}
+    return len(left & right) / min(len(left), len(right)) if left and right else 1.0
+
+
+def words(text: str) -> set[str]:
+    """The distinct words and numbers of a text, case-folded."""
+    return {word.casefold() for word in _WORD.findall(text)}
+
+
+def survival(sources: list[str], merged: str) -> float:
+    """Share of the sources' distinct words and numbers that a merged text keeps, 0 to 1."""
+    wanted = set[str]().union(*(words(source) for source in sources))
+    return len(wanted & words(merged)) / len(wanted) if wanted else 1.0
+
+
+def _statement_match(a: str, b: str) -> tuple[float, bool]:
+    """(similarity, whether they share a subject) of two statements; with different subjects never similar."""
+    subject_a, subject_b = _subject(a), _subject(b)
+    similarity = fuzz.ratio(a.casefold(), b.casefold()) / 100
+    if similarity == 1:
+        return 1.0, True
+    if subject_a and subject_b:
+        same = subject_a == subject_b
+        return (similarity if same else min(similarity, _RELATED - 0.01)), same
+    same_start = words_in_order(a)[:1] == words_in_order(b)[:1]
+    return (similarity if same_start else min(similarity, 0.8)), False
+
+
+def words_in_order(text: str) -> list[str]:
+    """The words of a text, case-folded, articles left out."""
+    return [w for w in (word.casefold() for word in _WORD.findall(text)) if w not in {"the", "a", "an"}]
+
+
+def _subject(statement: str) -> str:
+    """What a statement is about: its words before the first colon, equals sign or common verb; empty if unknown."""
+    end = _SUBJECT_END.search(statement)
+    subject = words_in_order(statement[: end.start()]) if end else []
+    return " ".join(subject) if 0 < len(subject) <= _LONGEST_SUBJECT else ""

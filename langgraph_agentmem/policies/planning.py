@@ -1,0 +1,225 @@
+"""Turns conflicts into a plan by rules."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.conflict import (
+    ChunkDecision,
+    ConflictChunk,
+    ConflictEntity,
+    ConflictRelationship,
+    ConflictSection,
+    ConsolidationConflicts,
+    ConsolidationPlan,
+    Decision,
+    EntityResolution,
+    RecommendedAction,
+    RelationshipResolution,
+    Replacement,
+    SectionResolution,
+)
+from langgraph_agentmem.policies import matching
+from langgraph_agentmem.policies.matching import overlap_coefficient
+
+_COMPARED = 8
+"""With so many new chunks at most, those that share most words, an existing one is compared statement by statement."""
+
+
+class DecidedPlan(Value):
+    """A plan, and a line of report for each of its parts."""
+
+    plan: ConsolidationPlan
+    decisions: list[Decision]
+
+
+def replacements(
+    existing: Sequence[ConflictChunk], new: Sequence[ConflictChunk], threshold: float
+) -> list[Replacement]:
+    """Which new chunk of a section replaces which existing one that is no longer part of it.
+
+    Args:
+        existing: Consolidated chunks that the section no longer holds.
+        new: Its chunks that no run has seen.
+        threshold: Similarity from which statements are the same.
+    """
+    postings = _postings(new)
+    found: list[Replacement] = []
+    for old in existing:
+        compared = [
+            (matching.compare(old.content, candidate.content, threshold), candidate)
+            for candidate in _nearest(old, new, postings)
+        ]
+        match, candidate = max(compared, key=lambda c: (c[0].replaced, c[0].similarity, -c[1].id), default=(None, None))
+        if match and candidate and (match.replaced or not match.clear):
+            found.append(
+                Replacement(
+                    chunk_id=old.id,
+                    replaced_by=candidate.id,
+                    replaced=match.replaced,
+                    similarity=round(match.similarity, 3),
+                    leftover=match.leftover if match.replaced else "",
+                    clear=match.clear,
+                )
+            )
+    return found
+
+
+def entity_action(
+    similarities: dict[int, float], overlaps: dict[int, float], similar: float, overlapping: float
+) -> RecommendedAction:
+    """What the rule for entities recommends: merge at both thresholds; `manual` where names agree but types do not."""
+    close = [id for id, similarity in similarities.items() if similarity >= similar]
+    fitting = [id for id in close if overlaps[id] >= overlapping]
+    if len(fitting) == 1:
+        return "merge"
+    return "manual" if close else "create"
+
+
+def relationship_action(conflict: ConflictRelationship, overlapping: float) -> RecommendedAction:
+    """What the rule for relationships recommends, given those between the same ends or from the same source."""
+    same = same_ends(conflict)
+    if any(
+        overlap_coefficient(conflict.active_relationship.types, conflict.shortterm_relationships[i].types)
+        >= overlapping
+        for i in same
+    ):
+        return "merge"
+    return "manual" if conflict.shortterm_relationships else "create"
+
+
+def rules_plan(conflicts: ConsolidationConflicts) -> DecidedPlan:
+    """The complete plan that the rules alone would carry out."""
+    decisions: list[Decision] = []
+    sections = [_section_by_rule(section, decisions) for section in conflicts.sections]
+    entities = [_entity_by_rule(i, conflict) for i, conflict in enumerate(conflicts.entities)]
+    relationships = [_relationship_by_rule(i, conflict) for i, conflict in enumerate(conflicts.relationships)]
+    decisions += [entity_decision(conflicts, r) for r in entities]
+    decisions += [relationship_decision(conflicts, r) for r in relationships]
+    return DecidedPlan(
+        plan=ConsolidationPlan(sections=sections, entities=entities, relationships=relationships), decisions=decisions
+    )
+
+
+def unclear(conflicts: ConsolidationConflicts) -> ConsolidationConflicts | None:
+    """Those conflicts that the rules are not sure about; None if there are none."""
+    sections = [
+        section.model_copy(update={"replacements": [r for r in section.replacements if not r.clear]})
+        for section in conflicts.sections
+        if any(not r.clear for r in section.replacements)
+    ]
+    open_ = conflicts.model_copy(
+        update={
+            "sections": sections,
+            "entities": [conflicts.entities[i] for i in open_entities(conflicts)],
+            "relationships": [conflicts.relationships[i] for i in open_relationships(conflicts)],
+        }
+    )
+    return open_ if open_.sections or open_.entities or open_.relationships else None
+
+
+def _section_by_rule(section: ConflictSection, decisions: list[Decision]) -> SectionResolution:
+    chosen: list[ChunkDecision] = []
+    by_chunk = {r.chunk_id: r for r in section.replacements}
+    for chunk in section.existing_chunks:
+        found = by_chunk.get(chunk.id)
+        if found and found.replaced:
+            reason = f"chunk {found.replaced_by} says it anew (similarity {found.similarity:.2f})"
+            reason += "; the rest of it stays valid" if found.leftover else ""
+            decision = ChunkDecision(
+                chunk_id=chunk.id,
+                action="supersede",
+                replaced_by=found.replaced_by,
+                reason=reason,
+                leftover=found.leftover,
+            )
+        else:
+            reason = "removed from the section, but nothing new contradicts it"
+            decision = ChunkDecision(chunk_id=chunk.id, action="keep", reason=reason)
+        chosen.append(decision)
+        decisions.append(
+            Decision(part=chunk_part(section, chunk.id), action=decision.action, decided_by="rules", reason=reason)
+        )
+    return SectionResolution(section_id=section.section_id, decisions=chosen)
+
+
+def open_entities(conflicts: ConsolidationConflicts) -> list[int]:
+    """Positions of the entities about which the rules are not sure."""
+    return [i for i, conflict in enumerate(conflicts.entities) if conflict.recommended_action == "manual"]
+
+
+def open_relationships(conflicts: ConsolidationConflicts) -> list[int]:
+    """Positions of the relationships about which the rules are not sure."""
+    return [i for i, conflict in enumerate(conflicts.relationships) if conflict.recommended_action == "manual"]
+
+
+def _entity_by_rule(index: int, conflict: ConflictEntity) -> EntityResolution:
+    if conflict.recommended_action == "merge":
+        mine = conflict.active_entity.types
+        stored = max(
+            conflict.shortterm_entities,
+            key=lambda s: (overlap_coefficient(mine, s.types) * conflict.similarity_scores[s.id], -s.id),
+        )
+        reason = f"same name as {stored.name!r} (similarity {conflict.similarity_scores[stored.id]:.2f}), fitting types"
+        return EntityResolution(conflict=index, action="merge", entity_id=stored.id, reason=reason)
+    reason = (
+        "similar names, but types that do not fit" if conflict.recommended_action == "manual" else "no similar name"
+    )
+    return EntityResolution(conflict=index, action="create", reason=reason)
+
+
+def _relationship_by_rule(index: int, conflict: ConflictRelationship) -> RelationshipResolution:
+    if conflict.recommended_action == "merge":
+        types = conflict.active_relationship.types
+        stored = max(
+            (conflict.shortterm_relationships[i] for i in same_ends(conflict)),
+            key=lambda s: (overlap_coefficient(types, s.types), -s.id),
+        )
+        return RelationshipResolution(
+            conflict=index, action="merge", relationship_id=stored.id, reason="same ends, fitting types"
+        )
+    reason = "none of that kind between these two" if conflict.shortterm_relationships else "none from this source yet"
+    return RelationshipResolution(conflict=index, action="create", reason=reason)
+
+
+def same_ends(conflict: ConflictRelationship) -> list[int]:
+    """Positions of the stored relationships that have the new one's ends."""
+    mine = conflict.active_relationship
+    ends = (mine.source.casefold(), mine.target.casefold())
+    stored = conflict.shortterm_relationships
+    return [i for i, s in enumerate(stored) if (s.source.casefold(), s.target.casefold()) == ends]
+
+
+def entity_decision(conflicts: ConsolidationConflicts, resolution: EntityResolution) -> Decision:
+    """The report's line on an entity."""
+    entity = conflicts.entities[resolution.conflict].active_entity
+    part = f"entity {entity.name!r} #{resolution.conflict}"
+    return Decision(part=part, action=resolution.action, decided_by="rules", reason=resolution.reason)
+
+
+def relationship_decision(conflicts: ConsolidationConflicts, resolution: RelationshipResolution) -> Decision:
+    """The report's line on a relationship."""
+    item = conflicts.relationships[resolution.conflict].active_relationship
+    part = f"relationship {item.source!r} → {item.target!r} #{resolution.conflict}"
+    return Decision(part=part, action=resolution.action, decided_by="rules", reason=resolution.reason)
+
+
+def chunk_part(section: ConflictSection, chunk_id: int) -> str:
+    """How the report names a chunk."""
+    return f"chunk {chunk_id} of section {section.section_id!r}"
+
+
+def _postings(new: Sequence[ConflictChunk]) -> dict[str, list[int]]:
+    postings: dict[str, list[int]] = {}
+    for index, chunk in enumerate(new):
+        for word in matching.words(chunk.content):
+            postings.setdefault(word, []).append(index)
+    return postings
+
+
+def _nearest(old: ConflictChunk, new: Sequence[ConflictChunk], postings: dict[str, list[int]]) -> list[ConflictChunk]:
+    if len(new) <= _COMPARED:
+        return list(new)
+    rare = (found for word in matching.words(old.content) if len(found := postings.get(word, [])) <= 50)
+    shared = Counter(index for found in rare for index in found)
+    return [new[index] for index, _ in shared.most_common(_COMPARED)]

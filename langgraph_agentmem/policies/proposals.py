@@ -1,0 +1,208 @@
+"""Validates what a model proposes.
+
+A model proposes, this code disposes: every part of a proposal is checked on its own, and the rule's decision stands
+for a part that fails.
+"""
+
+from langgraph_agentmem.models.conflict import (
+    ChunkDecision,
+    ConflictRelationship,
+    ConflictSection,
+    ConsolidationConflicts,
+    ConsolidationPlan,
+    Decision,
+    EntityResolution,
+    MergedText,
+    RelationshipResolution,
+    SectionResolution,
+)
+from langgraph_agentmem.policies import matching
+from langgraph_agentmem.policies.planning import (
+    DecidedPlan,
+    chunk_part,
+    entity_decision,
+    open_entities,
+    open_relationships,
+    relationship_decision,
+    same_ends,
+)
+
+
+def validated(
+    conflicts: ConsolidationConflicts, by_rules: DecidedPlan, proposed: ConsolidationPlan, survival_share: float
+) -> DecidedPlan:
+    """The rules' plan with those parts of a model's proposal that hold.
+
+    Args:
+        conflicts: All conflicts of the run.
+        by_rules: The plan of the rules.
+        proposed: The model's answer to `unclear(conflicts)`; its positions count within those.
+        survival_share: Share of the sources' distinct words and numbers that a merged text must keep.
+    """
+    decisions = {decision.part: decision for decision in by_rules.decisions}
+    plan = by_rules.plan
+    sections = {resolution.section_id: resolution for resolution in plan.sections}
+    for section in (s for s in conflicts.sections if any(not r.clear for r in s.replacements)):
+        answer = next((s for s in proposed.sections if s.section_id == section.section_id), None)
+        if answer:
+            sections[section.section_id] = _checked_section(
+                section, sections[section.section_id], answer, survival_share, decisions
+            )
+    _note_strangers(conflicts, proposed, decisions)
+    entities = _checked_entities(conflicts, plan.entities, proposed, decisions)
+    relationships = _checked_relationships(conflicts, plan.relationships, proposed, decisions)
+    checked = ConsolidationPlan(sections=list(sections.values()), entities=entities, relationships=relationships)
+    return DecidedPlan(plan=checked, decisions=list(decisions.values()))
+
+
+def _checked_section(
+    section: ConflictSection,
+    rule: SectionResolution,
+    answer: SectionResolution,
+    survival_share: float,
+    decisions: dict[str, Decision],
+) -> SectionResolution:
+    existing = {chunk.id: chunk.content for chunk in section.existing_chunks}
+    new = {chunk.id: chunk.content for chunk in section.new_chunks}
+    chosen = {decision.chunk_id: decision for decision in rule.decisions}
+    open_ids = {r.chunk_id for r in section.replacements if not r.clear}
+    merged = [m for m in answer.merged if _accept_merge(section, m, existing | new, survival_share, decisions)]
+    for decision in answer.decisions:
+        part = chunk_part(section, decision.chunk_id)
+        refused = _refuse_chunk(decision, open_ids, existing, new)
+        if refused is None:
+            leftover = (
+                matching.lost_by(existing[decision.chunk_id], new[decision.replaced_by]) if decision.replaced_by else ""
+            )
+            chosen[decision.chunk_id] = decision.model_copy(update={"leftover": leftover})
+            decisions[part] = Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason)
+        else:
+            _refuse(decisions, part, f"{decision.action} by {decision.replaced_by}: {refused}")
+    taken = {id for m in merged for id in m.chunk_ids}
+    kept = [decision for id, decision in chosen.items() if id not in taken]
+    return SectionResolution(section_id=section.section_id, decisions=kept, merged=merged)
+
+
+def _refuse_chunk(
+    decision: ChunkDecision, open_ids: set[int], existing: dict[int, str], new: dict[int, str]
+) -> str | None:
+    if decision.chunk_id not in open_ids:
+        return "the chunk is not among the conflicts"
+    if decision.action == "keep":
+        return None if decision.replaced_by is None else "a kept chunk is replaced by nothing"
+    if decision.replaced_by not in new:
+        return "not a new chunk of this section"
+    old, by = existing[decision.chunk_id], new[decision.replaced_by]
+    if matching.lost_by(old, by) == matching.lost_by(old, ""):
+        return "the new chunk has nothing to do with it, so superseding it would drop what it says"
+    return None
+
+
+def _accept_merge(
+    section: ConflictSection,
+    merge: MergedText,
+    contents: dict[int, str],
+    survival_share: float,
+    decisions: dict[str, Decision],
+) -> bool:
+    part = f"merged text of section {section.section_id!r} from chunks {', '.join(map(str, merge.chunk_ids))}"
+    refused = _refuse_merge(merge, contents, survival_share)
+    if refused:
+        decisions[part] = Decision(
+            part=part, action="refuse", decided_by="rules", reason=refused, refused=f"merge: {refused}"
+        )
+        return False
+    decisions[part] = Decision(part=part, action="merge", decided_by="model", reason=merge.reason)
+    return True
+
+
+def _refuse_merge(merge: MergedText, contents: dict[int, str], survival_share: float) -> str | None:
+    if not merge.text.strip():
+        return "the merged text is empty"
+    if len(set(merge.chunk_ids)) < 2:
+        return "a merge needs at least two chunks"
+    if strangers := [id for id in merge.chunk_ids if id not in contents]:
+        return f"chunks {', '.join(map(str, strangers))} are not among the conflicts of this section"
+    share = matching.survival([contents[id] for id in merge.chunk_ids], merge.text)
+    if share < survival_share:
+        return f"only {share:.0%} of the sources' words and numbers survive, {survival_share:.0%} must"
+    return None
+
+
+def _checked_entities(
+    conflicts: ConsolidationConflicts,
+    rules: list[EntityResolution],
+    proposed: ConsolidationPlan,
+    decisions: dict[str, Decision],
+) -> list[EntityResolution]:
+    chosen = {resolution.conflict: resolution for resolution in rules}
+    positions = open_entities(conflicts)
+    for answer in (a for a in proposed.entities if 0 <= a.conflict < len(positions)):
+        position = positions[answer.conflict]
+        candidates = {stored.id for stored in conflicts.entities[position].shortterm_entities}
+        resolution = answer.model_copy(update={"conflict": position})
+        decision = entity_decision(conflicts, resolution)
+        if (answer.action == "merge") != (answer.entity_id is not None) or not {answer.entity_id} <= candidates | {
+            None
+        }:
+            _refuse(
+                decisions,
+                decision.part,
+                f"{answer.action} with entity {answer.entity_id}: not among the conflict's candidates",
+            )
+            continue
+        chosen[position] = resolution
+        decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
+    return list(chosen.values())
+
+
+def _checked_relationships(
+    conflicts: ConsolidationConflicts,
+    rules: list[RelationshipResolution],
+    proposed: ConsolidationPlan,
+    decisions: dict[str, Decision],
+) -> list[RelationshipResolution]:
+    chosen = {resolution.conflict: resolution for resolution in rules}
+    positions = open_relationships(conflicts)
+    for answer in (a for a in proposed.relationships if 0 <= a.conflict < len(positions)):
+        position = positions[answer.conflict]
+        resolution = answer.model_copy(update={"conflict": position})
+        decision = relationship_decision(conflicts, resolution)
+        if refused := _refuse_relationship(conflicts.relationships[position], answer):
+            _refuse(decisions, decision.part, f"{answer.action} with relationship {answer.relationship_id}: {refused}")
+            continue
+        chosen[position] = resolution
+        decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
+    return list(chosen.values())
+
+
+def _refuse_relationship(conflict: ConflictRelationship, answer: RelationshipResolution) -> str | None:
+    if answer.action == "create":
+        return None if answer.relationship_id is None else "a new relationship has no id yet"
+    same = {conflict.shortterm_relationships[i].id for i in same_ends(conflict)}
+    candidates = same if answer.action == "merge" else {s.id for s in conflict.shortterm_relationships}
+    return None if answer.relationship_id in candidates else "not among the conflict's candidates"
+
+
+def _note_strangers(
+    conflicts: ConsolidationConflicts, proposed: ConsolidationPlan, decisions: dict[str, Decision]
+) -> None:
+    """Put what a model said about things outside the conflicts on record."""
+    known = {s.section_id for s in conflicts.sections if any(not r.clear for r in s.replacements)}
+    strangers = [f"section {s.section_id!r}" for s in proposed.sections if s.section_id not in known]
+    strangers += [
+        f"entity conflict {a.conflict}"
+        for a in proposed.entities
+        if not 0 <= a.conflict < len(open_entities(conflicts))
+    ]
+    count = len(open_relationships(conflicts))
+    strangers += [f"relationship conflict {a.conflict}" for a in proposed.relationships if not 0 <= a.conflict < count]
+    for part in strangers:
+        _refuse(decisions, part, "not among the conflicts")
+
+
+def _refuse(decisions: dict[str, Decision], part: str, refused: str) -> None:
+    known = decisions.get(part) or Decision(
+        part=part, action="ignore", decided_by="rules", reason="not among the conflicts"
+    )
+    decisions[part] = known.model_copy(update={"refused": refused})

@@ -1,0 +1,23 @@
+"""Fuses the arms of a search into one score.
+
+A hit's score is the weighted mean of its arms. Every arm is absolute (a cosine, a share of the best BM25 that the
+query allows, a share of the query's entities), not relative to the other hits, so that a score means the same in
+every result. A weighted mean of scores keeps how much better a hit is, which fusion by ranks discards (Bruch, Gai and
+Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
+"""
+
+from langgraph_agentmem.models.search import ArmScores, SearchHit
+
+_WEIGHTS = {"vector": 0.55, "lexical": 0.35, "graph": 0.10}
+
+
+def fused(arms: ArmScores) -> float:
+    """The weighted mean of the arms that took part, 0 to 1."""
+    scores = {arm: score for arm, score in arms.model_dump().items() if score is not None}
+    total = sum(_WEIGHTS[arm] for arm in scores)
+    return sum(_WEIGHTS[arm] * score for arm, score in scores.items()) / total
+
+
+def ranked(hits: list[SearchHit], limit: int) -> list[SearchHit]:
+    """The best hits first; equal scores by chunk id."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[:limit]

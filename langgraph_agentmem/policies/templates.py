@@ -1,0 +1,112 @@
+"""Reads memory templates from dicts, YAML text and models."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, cast
+
+import yaml
+from pydantic import ValidationError
+
+from langgraph_agentmem.errors import InvalidInputError, InvalidTemplateError, SectionNotFoundError
+from langgraph_agentmem.models.active import MemoryTemplate
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.policies import validation
+
+_EXAMPLE = 'for example {"sections": [{"id": "progress", "description": "What is done"}]}'
+
+
+def read_template(source: MemoryTemplate | Mapping[str, Any] | str, *, limit: int) -> MemoryTemplate:
+    """A template from a model, a dict or YAML text.
+
+    `sections` is a list of `{id, title, description, content}` (all but `id` optional) or of ids, or a mapping of ids to
+    descriptions or to such dicts. `id`, `name` and `description` stand beside it, or under `template`.
+
+    Args:
+        source: The template.
+        limit: Longest content of a section, in characters.
+
+    Raises:
+        InvalidTemplateError: It cannot be read, has no sections, or names one twice.
+        InvalidTextError: A text in it cannot be stored.
+    """
+    template = source if isinstance(source, MemoryTemplate) else _from_mapping(_as_mapping(source))
+    if not template.sections:
+        raise InvalidTemplateError(f"the template has no sections; give at least one, {_EXAMPLE}")
+    repeated = [id for id, count in Counter(section.id for section in template.sections).items() if count > 1]
+    if repeated:
+        raise InvalidTemplateError(
+            f"the template names these sections more than once: {', '.join(map(repr, repeated))}"
+        )
+    for section in template.sections:
+        validation.name(section.id, "a section id of the template")
+        validation.text(section.title, f"the title of section {section.id!r}")
+        validation.text(section.description, f"the description of section {section.id!r}")
+        validation.text(section.content, f"the content of section {section.id!r}", limit=limit)
+    validation.json_object(template.model_dump(), "template")
+    return template
+
+
+def initial_contents(template: MemoryTemplate, given: Mapping[str, Any] | None, *, limit: int) -> dict[str, str]:
+    """The sections' first contents: the template's, or those given as text or as `{"content": text}`.
+
+    Raises:
+        SectionNotFoundError: Content is given for a section that the template does not have.
+    """
+    contents = {section.id: section.content for section in template.sections}
+    if given is not None and not isinstance(cast("object", given), Mapping):
+        raise InvalidInputError(
+            f"initial_sections must be a dict of contents by section id, not {type(given).__name__}"
+        )
+    for section_id, content in (given or {}).items():
+        if section_id not in contents:
+            raise SectionNotFoundError(unknown_section(section_id, contents))
+        value = cast("Json", content).get("content") if isinstance(content, Mapping) else content
+        contents[section_id] = validation.text(value, f"the content of section {section_id!r}", limit=limit)
+    return contents
+
+
+def unknown_section(section_id: object, known: Mapping[str, Any]) -> str:
+    """The message about a section that a memory does not have."""
+    return f"unknown section {section_id!r}; this memory has {', '.join(map(repr, known)) or 'none'}"
+
+
+def _as_mapping(source: object) -> Mapping[str, Any]:
+    if isinstance(source, str):
+        try:
+            source = yaml.safe_load(validation.text(source, "the template"))
+        except yaml.YAMLError as error:
+            raise InvalidTemplateError(f"the template is not readable as YAML: {error}") from error
+    if not isinstance(source, Mapping):
+        raise InvalidTemplateError(
+            f"a template is a MemoryTemplate, a dict or YAML text of one, {_EXAMPLE}; this is {type(source).__name__}"
+        )
+    return cast("Mapping[str, Any]", source)
+
+
+def _from_mapping(source: Mapping[str, Any]) -> MemoryTemplate:
+    header = source.get("template")
+    header = cast("Mapping[str, Any]", header) if isinstance(header, Mapping) else source
+    known = {key: str(header[key]) for key in ("id", "name", "description") if header.get(key) is not None}
+    try:
+        return MemoryTemplate.model_validate({**known, "sections": _sections(source.get("sections"))})
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidTemplateError(f"the template cannot be read: {found}; {_EXAMPLE}") from error
+
+
+def _sections(source: object) -> list[Json]:
+    if isinstance(source, Mapping):
+        items = cast("Mapping[str, object]", source).items()
+        return [{"id": id, **_section_fields(fields)} for id, fields in items]
+    if isinstance(source, list | tuple):
+        items = cast("list[object]", source)
+        return [{"id": item} if isinstance(item, str) else _section_fields(item) for item in items]
+    raise InvalidTemplateError(f"the template has no sections; give at least one, {_EXAMPLE}")
+
+
+def _section_fields(fields: object) -> Json:
+    if fields is None or isinstance(fields, str):
+        return {"description": fields or ""}
+    if isinstance(fields, Mapping):
+        return {key: value for key, value in cast("Mapping[str, Any]", fields).items() if value is not None}
+    raise InvalidTemplateError(f"a section is an id, or a dict with an id, {_EXAMPLE}; this is {type(fields).__name__}")

@@ -1,0 +1,115 @@
+"""Checks of what callers pass, before anything is written."""
+
+import math
+from typing import Any, cast
+from uuid import UUID
+
+from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
+from langgraph_agentmem.models.base import Json
+
+_NAME_LIMIT = 512
+
+
+def text(value: object, what: str, *, limit: int | None = None) -> str:
+    """The value, if it is a text that PostgreSQL can hold.
+
+    Raises:
+        InvalidInputError: It is no string.
+        InvalidTextError: It holds NUL or a lone surrogate, or is over the limit.
+    """
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__} ({_shown(value)})")
+    if limit is not None and len(value) > limit:
+        raise InvalidTextError(f"{what} has {len(value):,} characters; the limit is {limit:,}")
+    if (position := value.find("\0")) >= 0:
+        raise InvalidTextError(f"{what} holds a NUL character at position {position}, which PostgreSQL cannot store")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidTextError(
+            f"{what} holds a lone surrogate ({value[error.start]!r}) at position {error.start}, which is not Unicode text"
+        ) from None
+    return value
+
+
+def name(value: object, what: str) -> str:
+    """A text that is neither empty nor blank, of at most 512 characters."""
+    checked = text(value, what, limit=_NAME_LIMIT)
+    if not checked.strip():
+        raise InvalidInputError(f"{what} must not be empty")
+    return checked
+
+
+def tenant(value: object) -> str:
+    """An `external_id`: a non-empty string, or a UUID or integer, which become strings."""
+    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return name(value, "external_id")
+
+
+def identifier(value: object, what: str) -> int:
+    """A positive row id."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidInputError(f"{what} must be an integer, not {type(value).__name__} ({_shown(value)})")
+    if not 0 < value < 2**63:
+        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {value}")
+    return value
+
+
+def uuid(value: object, what: str) -> str:
+    """A UUID, in its usual form."""
+    try:
+        return str(value if isinstance(value, UUID) else UUID(str(value)))
+    except ValueError:
+        raise InvalidInputError(f"{what} must be a UUID, not {_shown(value)}") from None
+
+
+def positive(value: object, what: str) -> int:
+    """A count of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInputError(f"{what} must be an integer of at least 1, not {_shown(value)}")
+    return value
+
+
+def json_object(value: object, what: str) -> Json:
+    """A JSON object that PostgreSQL can hold; an error names the path of what it cannot."""
+    if not isinstance(value, dict):
+        raise InvalidInputError(f"{what} must be a dict, not {type(value).__name__} ({_shown(value)})")
+    _check_json(cast("Json", value), what)
+    return cast("Json", value)
+
+
+def storable(value: Any) -> Any:
+    """A JSON value that a model wrote, without what PostgreSQL cannot hold: NUL and lone surrogates are taken out."""
+    if isinstance(value, str):
+        return value.encode(errors="ignore").decode().replace("\0", "")
+    if isinstance(value, list):
+        return [storable(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in cast("dict[Any, Any]", value).items()}
+    return value
+
+
+def _check_json(value: object, path: str) -> None:
+    match value:
+        case None | bool() | int():
+            return
+        case str():
+            text(value, path)
+        case float():
+            if not math.isfinite(value):
+                raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
+        case list() | tuple():
+            for index, item in enumerate(cast("list[object]", value)):
+                _check_json(item, f"{path}[{index}]")
+        case dict():
+            for key, item in cast("dict[object, object]", value).items():
+                text(key, f"a key of {path}")
+                _check_json(item, f"{path}.{key}")
+        case _:
+            raise InvalidInputError(f"{path} is a {type(value).__name__}, which JSON cannot hold")
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

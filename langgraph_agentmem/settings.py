@@ -1,0 +1,140 @@
+"""The settings of a memory, and the only reader of the environment."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from langgraph_agentmem.errors import ConfigurationError
+
+_RENAMED = "ACTIVE_MEMORY_UPDATE_THRESHOLD"
+
+
+def _older(name: str) -> AliasChoices:
+    """The names under which a setting of the older system is read: the field's, with prefix, without."""
+    return AliasChoices(name.lower(), f"AGENTMEM_{name}", name)
+
+
+class AgentMemorySettings(BaseSettings):
+    """Settings of a memory, from arguments or from the environment (prefix `AGENTMEM_`).
+
+    Raises:
+        ConfigurationError: A value is out of range; the message names the setting and the value.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="AGENTMEM_", frozen=True, populate_by_name=True, extra="ignore", case_sensitive=False
+    )
+
+    dsn: SecretStr | None = Field(
+        None, description="PostgreSQL connection string; without one an embedded server is used."
+    )
+    data_dir: Path | None = Field(
+        None, description="Folder of the embedded server's data; without one a per-user data folder."
+    )
+    model: str | None = Field(None, description='Chat model as "provider:model", for extraction and conflicts.')
+    embeddings: str | None = Field(None, description='Embedding model as "provider:model", for vector search.')
+
+    avg_section_update_count: float = Field(
+        5.0,
+        gt=0,
+        validation_alias=_older("AVG_SECTION_UPDATE_COUNT"),
+        description="Average updates per section after which a memory is consolidated.",
+    )
+    max_pending_updates: int = Field(
+        100, ge=1, description="Pending updates that always make a memory due, however many sections it has."
+    )
+    shortterm_update_threshold: int = Field(
+        10,
+        ge=1,
+        validation_alias=_older("SHORTTERM_UPDATE_THRESHOLD"),
+        description="Consolidations after which a short-term memory is promoted.",
+    )
+    chunk_size_chars: int = Field(
+        800,
+        ge=20,
+        validation_alias=AliasChoices("chunk_size_chars", "AGENTMEM_CHUNK_SIZE_CHARS", "CHUNK_SIZE"),
+        description="Longest chunk, in characters.",
+    )
+    chunk_overlap_chars: int = Field(
+        80,
+        ge=0,
+        validation_alias=AliasChoices("chunk_overlap_chars", "AGENTMEM_CHUNK_OVERLAP_CHARS", "CHUNK_OVERLAP"),
+        description="Characters of the preceding chunk that are embedded along with a continued one.",
+    )
+    entity_similarity_threshold: float = Field(
+        0.85,
+        ge=0,
+        le=1,
+        validation_alias=_older("ENTITY_SIMILARITY_THRESHOLD"),
+        description="Similarity of names from which two entities, or two statements, may be the same.",
+    )
+    entity_overlap_threshold: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        validation_alias=_older("ENTITY_OVERLAP_THRESHOLD"),
+        description="Overlap coefficient of types from which two entities may be the same.",
+    )
+    merge_survival_share: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Share of the sources' distinct words and numbers that a merged text must keep.",
+    )
+    max_content_chars: int = Field(1_000_000, ge=1, description="Longest content of one section, in characters.")
+
+    embed: Literal["now", "background"] = Field(
+        "now", description="Embed before a write returns, or later (until then found by its words)."
+    )
+    lease_seconds: float = Field(300.0, gt=0, description="How long a run holds a memory without renewing it.")
+    model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
+    extraction_token_budget: int = Field(
+        8_000, ge=100, description="Estimated tokens of chunks in one extraction call; more are split."
+    )
+    text_search_config: str = Field(
+        "english", description="PostgreSQL text search configuration; the same for all writers of a database."
+    )
+    exact_search_rows: int = Field(
+        20_000, ge=0, description="Up to so many chunks a tenant's vectors are compared exactly."
+    )
+    pool_size: int = Field(10, ge=1, description="Most connections per event loop.")
+    connect_timeout_seconds: float = Field(
+        15.0, gt=0, description="How long to wait for a connection before it counts as an outage."
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            found = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+            )
+            raise ConfigurationError(f"invalid settings: {found}") from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_renamed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        names = (f"AGENTMEM_{_RENAMED}", _RENAMED)
+        old = values.pop(_RENAMED.lower(), None) or next((os.environ[n] for n in names if n in os.environ), None)
+        if old is None:
+            return values
+        warnings.warn(
+            f"{_RENAMED} is deprecated; set AVG_SECTION_UPDATE_COUNT (average updates per section) instead",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        known = {"avg_section_update_count", "AVG_SECTION_UPDATE_COUNT", "AGENTMEM_AVG_SECTION_UPDATE_COUNT"}
+        return values if known & values.keys() else {**values, "avg_section_update_count": old}
+
+    @model_validator(mode="after")
+    def _overlap_below_size(self) -> "AgentMemorySettings":
+        if self.chunk_overlap_chars >= self.chunk_size_chars:
+            raise ValueError(
+                f"chunk_overlap_chars ({self.chunk_overlap_chars}) must be smaller than "
+                f"chunk_size_chars ({self.chunk_size_chars})"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""SQL, and nothing else: no embedding, no model, no decisions."""

@@ -1,0 +1,177 @@
+"""Active memories and their sections."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.active import MemoryTemplate, Section
+from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.run import SectionSnapshot
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import all_rows, as_json, columns, first_row, one_row
+from langgraph_agentmem.storage.statements import statements
+
+_SQL = statements("active")
+_FEW_SECTIONS = 100
+
+
+class MemoryRow(Value):
+    """The row of an active memory."""
+
+    external_id: str
+    id: int
+    namespace: tuple[str, ...]
+    title: str
+    template: MemoryTemplate
+    metadata: Json
+    section_count: int
+    pending_updates: int
+    due_at: datetime | None
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def insert(
+    connection: Connection, external_id: str, title: str, template: MemoryTemplate, metadata: Json
+) -> MemoryRow | None:
+    """A new memory; None where the tenant has an open one of that title."""
+    params = {
+        "external_id": external_id,
+        "namespace": [external_id, title],
+        "title": title,
+        "template": as_json(template.model_dump()),
+        "metadata": as_json(metadata),
+        "section_count": len(template.sections),
+    }
+    return _memory(await one_row(connection, _SQL["insert_memory"], params))
+
+
+async def insert_sections(
+    connection: Connection, external_id: str, memory_id: int, template: MemoryTemplate, contents: dict[str, str]
+) -> None:
+    """The sections of a new memory."""
+    rows = [
+        (section.id, position, section.title, section.description, as_json({"content": contents[section.id]}))
+        for position, section in enumerate(template.sections)
+    ]
+    params = columns(rows, "section_ids", "positions", "titles", "descriptions", "contents")
+    await connection.execute(_SQL["insert_sections"], {"external_id": external_id, "memory_id": memory_id, **params})
+
+
+async def get(connection: Connection, external_id: str, memory_id: int, *, lock: bool = False) -> MemoryRow | None:
+    """An open memory, locked if so asked."""
+    name = "lock_memory" if lock else "memory"
+    return _memory(await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id}))
+
+
+async def get_by_title(connection: Connection, external_id: str, title: str) -> MemoryRow | None:
+    """An open memory by its title."""
+    return _memory(await one_row(connection, _SQL["memory_by_title"], {"external_id": external_id, "title": title}))
+
+
+async def list_all(connection: Connection, external_id: str) -> list[MemoryRow]:
+    """A tenant's open memories, oldest first."""
+    rows = await all_rows(connection, _SQL["memories"], {"external_id": external_id})
+    return [row for row in map(_memory, rows) if row]
+
+
+async def sections(
+    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str] | None = None
+) -> list[Section]:
+    """A memory's sections: all, or the named ones along with the others of a memory of up to 100."""
+    params = {
+        "external_id": external_id,
+        "memory_id": memory_id,
+        "section_ids": None if section_ids is None else list(section_ids),
+        "few": _FEW_SECTIONS,
+    }
+    return [Section.model_validate(row) for row in await all_rows(connection, _SQL["sections"], params)]
+
+
+async def sections_of(connection: Connection, external_id: str, memory_ids: list[int]) -> dict[int, list[Section]]:
+    """The sections of several memories, by memory."""
+    params = {"external_id": external_id, "memory_ids": memory_ids}
+    found: dict[int, list[Section]] = {memory_id: [] for memory_id in memory_ids}
+    for row in await all_rows(connection, _SQL["sections_of_memories"], params):
+        found[row["memory_id"]].append(Section.model_validate(row))
+    return found
+
+
+async def update_sections(
+    connection: Connection, external_id: str, memory_id: int, contents: dict[str, str], source: str | None, *, due: bool
+) -> None:
+    """Write new contents, count them as updates, and mark the memory as due if it is."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    rows = [(id, as_json({"content": content}), source) for id, content in contents.items()]
+    values = columns(rows, "section_ids", "contents", "sources")
+    await connection.execute(_SQL["update_sections"], params | values)
+    await connection.execute(_SQL["add_pending"], params | {"updates": len(contents)})
+    if due:
+        await connection.execute(_SQL["mark_due"], params)
+
+
+async def mark_due(connection: Connection, external_id: str, memory_id: int) -> None:
+    """Put a memory into the queue."""
+    await connection.execute(_SQL["mark_due"], {"external_id": external_id, "memory_id": memory_id})
+
+
+async def mark_pending_due(connection: Connection, external_id: str, memory_id: int | None) -> None:
+    """Put every memory of a tenant, or one, into the queue if it has pending updates."""
+    await connection.execute(_SQL["mark_pending_due"], {"external_id": external_id, "memory_id": memory_id})
+
+
+async def due(connection: Connection, external_id: str | None, limit: int) -> list[tuple[str, int]]:
+    """(external_id, memory id) of memories that wait for a run, longest waiting first."""
+    rows = await all_rows(connection, _SQL["due_memories"], {"external_id": external_id, "limit": limit})
+    return [(row["external_id"], row["id"]) for row in rows]
+
+
+async def lease(
+    connection: Connection, external_id: str, memory_id: int, run_id: str, seconds: float
+) -> MemoryRow | None:
+    """Give an open memory to a run; None if another run holds it."""
+    params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "lease_seconds": seconds}
+    return _memory(await one_row(connection, _SQL["lease_memory"], params))
+
+
+async def leased(connection: Connection, external_id: str, memory_id: int) -> bool:
+    """Whether a run holds a memory, by the database's clock."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    return await one_row(connection, _SQL["leased"], params) is not None
+
+
+async def release(
+    connection: Connection, external_id: str, memory_id: int, run_id: str, error: str | None = None
+) -> None:
+    """Take the lease from a run that did not consolidate."""
+    params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "error": error}
+    await connection.execute(_SQL["release_memory"], params)
+
+
+async def consume(
+    connection: Connection, external_id: str, memory_id: int, snapshot: Sequence[SectionSnapshot]
+) -> tuple[int, int]:
+    """Subtract a run's snapshot and end its lease; returns (pending updates, number of sections) as they are then."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    rows = [(s.section_id, s.update_count, s.created_at) for s in snapshot]
+    await connection.execute(
+        _SQL["consume_updates"], params | columns(rows, "section_ids", "update_counts", "created_ats")
+    )
+    row = await first_row(connection, _SQL["finish_memory"], params)
+    return row["pending_updates"], row["section_count"]
+
+
+async def close(connection: Connection, external_id: str, memory_id: int) -> None:
+    """Close a memory: its sections go, its row stays as the origin of what it gave."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    for name in ("retire_chunks", "delete_sections", "close_memory"):
+        await connection.execute(_SQL[name], params)
+
+
+def _memory(row: DictRow | None) -> MemoryRow | None:
+    if row is None:
+        return None
+    return MemoryRow.model_validate({**row, "lease_owner": row["lease_owner"] and str(row["lease_owner"])})

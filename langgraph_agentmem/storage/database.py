@@ -1,0 +1,192 @@
+"""Connections to PostgreSQL: a pool per event loop, transactions, error translation."""
+
+import asyncio
+import weakref
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import anyio.to_thread
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from langgraph_agentmem.errors import AgentMemoryError, AuthenticationError, OutageError, StorageError
+from langgraph_agentmem.storage import embedded, migrate
+
+Connection: TypeAlias = AsyncConnection[DictRow]
+Params: TypeAlias = dict[str, Any]
+_Pool: TypeAlias = AsyncConnectionPool[Connection]
+
+_OUTAGES = ("08", "57P", "XX000", "53300")
+_REFUSALS = ("28", "3D000")
+
+
+class Database:
+    """One PostgreSQL database, usable from any number of event loops.
+
+    Args:
+        dsn: Connection string; None starts or joins the embedded server.
+        data_dir: The embedded server's folder; None for the per-user one.
+        pool_size: Most connections per event loop.
+        connect_timeout: Seconds to wait for a connection before that counts as an outage.
+        text_search_config: Checked to exist when the database is opened.
+    """
+
+    def __init__(
+        self,
+        dsn: str | None,
+        *,
+        data_dir: Path | None = None,
+        pool_size: int = 10,
+        connect_timeout: float = 15.0,
+        text_search_config: str = "english",
+    ) -> None:
+        self.dsn = dsn
+        self.data_dir = data_dir
+        self.text_search_config = text_search_config
+        self._pool_size = pool_size
+        self._connect_timeout = connect_timeout
+        self._ready = False
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = weakref.WeakKeyDictionary()
+        self._connections: weakref.WeakKeyDictionary[Connection, asyncio.AbstractEventLoop] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    async def start(self) -> None:
+        """Start the embedded server if there is no DSN, and bring the schema up to date.
+
+        Raises:
+            ConfigurationError: The server, its extensions or its schema do not fit.
+            OutageError: The server cannot be reached.
+        """
+        if self._ready:
+            return
+        if self.dsn is None:
+            self.dsn = await anyio.to_thread.run_sync(embedded.start, self.data_dir)
+        timeout = max(2, round(self._connect_timeout))
+        with translated():
+            async with await AsyncConnection.connect(
+                self.dsn, autocommit=True, row_factory=dict_row, connect_timeout=timeout
+            ) as connection:
+                await migrate.migrate(connection)
+                await migrate.check_text_search(connection, self.text_search_config)
+        self._ready = True
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A transaction on a connection of this loop's pool, committed unless the block raises.
+
+        Statements are pipelined: those whose result nobody waits for travel with the next one whose result is
+        awaited, `BEGIN` with the first and `COMMIT` with the last.
+        """
+        await self.start()
+        with translated():
+            pool = await self._pool()
+            async with pool.connection() as connection, connection.pipeline() as pipeline, connection.transaction():
+                try:
+                    yield connection
+                except BaseException:
+                    with suppress(psycopg.Error):  # collect what is under way, so that only the first error is heard
+                        await pipeline.sync()
+                    raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Connection]:
+        """A connection for pipelined reads that need not agree with each other: no transaction around them."""
+        await self.start()
+        with translated():
+            pool = await self._pool()
+            async with pool.connection() as connection, connection.pipeline():
+                yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection outside any transaction, for what cannot run in one."""
+        await self.start()
+        with translated():
+            pool = await self._pool()
+            async with pool.connection() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close this loop's pool, and what is left of the pools of closed loops."""
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.close()
+        self._forget_closed_loops()
+
+    async def _pool(self) -> _Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            self._forget_closed_loops()
+            pool = cast(
+                "_Pool",
+                AsyncConnectionPool(
+                    cast("str", self.dsn),
+                    kwargs={"autocommit": True, "row_factory": dict_row},
+                    min_size=0,
+                    max_size=self._pool_size,
+                    timeout=self._connect_timeout,
+                    configure=self._remember,
+                    check=_check_alive,
+                    open=False,
+                    name="agentmem",
+                ),
+            )
+            self._pools[loop] = pool
+            await pool.open()
+        return pool
+
+    async def _remember(self, connection: AsyncConnection[Any]) -> None:
+        self._connections[connection] = asyncio.get_running_loop()
+
+    def _forget_closed_loops(self) -> None:
+        """Release the sockets of loops that ended without `close`; their pools cannot be awaited any more."""
+        for loop in [loop for loop in self._pools if loop.is_closed()]:
+            del self._pools[loop]
+        for connection, loop in list(self._connections.items()):
+            if loop.is_closed() and not connection.closed:
+                connection.pgconn.finish()
+
+
+async def _check_alive(connection: AsyncConnection[Any]) -> None:
+    """Refuse a pooled connection whose server has gone, without a round trip: its socket already says so."""
+    connection.pgconn.consume_input()
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Translate the driver's errors into this package's, chained."""
+    try:
+        yield
+    except AgentMemoryError:
+        raise
+    except PoolTimeout as error:
+        raise OutageError(
+            f"PostgreSQL gave no connection in time ({error}); is it up, and the pool large enough?"
+        ) from error
+    except psycopg.Error as error:
+        raise _translate(error) from error
+
+
+def _translate(error: psycopg.Error) -> AgentMemoryError:
+    state = error.sqlstate or ""
+    text = str(error).strip()
+    if state.startswith(_REFUSALS) or (not state and _refused_in_words(text)):
+        return AuthenticationError(
+            f"PostgreSQL refused the connection; check user, password and database in the DSN: {text}"
+        )
+    if state.startswith(_OUTAGES) or (not state and isinstance(error, psycopg.OperationalError)):
+        return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
+    return StorageError(f"PostgreSQL refused a statement ({state}): {text}")
+
+
+def _refused_in_words(text: str) -> bool:
+    """Errors on connecting carry no SQLSTATE, only the server's words."""
+    return any(
+        words in text for words in ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf")
+    )

@@ -1,0 +1,355 @@
+"""Entities, relationships, their support and their history."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.conflict import StoredEntity, StoredRelationship
+from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship
+from langgraph_agentmem.policies.merging import Traits
+from langgraph_agentmem.storage import outbox
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import all_rows, as_json, as_vector, columns, first_row, one_row
+from langgraph_agentmem.storage.statements import statements
+
+_SQL = statements("graph")
+
+
+class EntityRow(StoredEntity):
+    """A stored entity."""
+
+    name_key: str
+    first_seen: datetime
+
+    @property
+    def traits(self) -> Traits:
+        """What merging changes."""
+        return Traits(
+            types=self.types, description=self.description, confidence=self.confidence, weight=self.importance
+        )
+
+
+class RelationshipRow(Value):
+    """A stored relationship."""
+
+    id: int
+    source_id: int
+    target_id: int
+    types: list[str]
+    description: str
+    confidence: float
+    strength: float
+    start_date: datetime
+    end_date: datetime | None
+    revision: int
+
+    @property
+    def traits(self) -> Traits:
+        """What merging changes."""
+        return Traits(types=self.types, description=self.description, confidence=self.confidence, weight=self.strength)
+
+
+class NamedRelationshipRow(RelationshipRow):
+    """A stored relationship with the names of its ends."""
+
+    source: str
+    target: str
+    source_key: str
+    target_key: str
+
+
+class NewEntity(Value):
+    """An entity to be inserted."""
+
+    id: int
+    name: str
+    traits: Traits
+    first_seen: datetime | None = None
+    embedding: list[float] | None = None
+
+
+class NewRelationship(Value):
+    """A relationship to be inserted."""
+
+    id: int
+    source_id: int
+    target_id: int
+    traits: Traits
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+
+
+class Merge(Value):
+    """New traits for a stored entity or relationship, and the revision that this makes."""
+
+    id: int
+    traits: Traits
+    revision: int
+    end_date: datetime | None = None
+
+
+class HistoryEntry(Value):
+    """A line of state history, of an entity or of a relationship."""
+
+    entity_id: int | None = None
+    relationship_id: int | None = None
+    run_id: str | None = None
+    change: Json
+
+
+async def entities_of(connection: Connection, external_id: str, shortterm_memory_id: int) -> list[EntityRow]:
+    """The entities of a short-term memory."""
+    params = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
+    return [EntityRow.model_validate(row) for row in await all_rows(connection, _SQL["shortterm_entities"], params)]
+
+
+async def similarities(
+    connection: Connection,
+    external_id: str,
+    shortterm_memory_id: int,
+    vectors: Sequence[list[float]],
+    embedding_model: int,
+    limit: int,
+) -> list[dict[int, float]]:
+    """For each vector of a name, the cosine to the closest short-term entities' names, by entity id."""
+    params: dict[str, Any] = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id, "limit": limit}
+    params |= {"embedding_model": embedding_model, "indexes": list(range(len(vectors)))}
+    params["embeddings"] = [as_vector(vector) for vector in vectors]
+    found: list[dict[int, float]] = [{} for _ in vectors]
+    for row in await all_rows(connection, _SQL["entity_similarities"], params):
+        found[row["index"]][row["id"]] = row["similarity"]
+    return found
+
+
+async def relationships_from(
+    connection: Connection, external_id: str, shortterm_memory_id: int, names: Sequence[str]
+) -> list[StoredRelationship]:
+    """The valid relationships of a short-term memory that start at entities of these names."""
+    params: dict[str, Any] = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
+    params["name_keys"] = sorted({name.casefold() for name in names})
+    rows = await all_rows(connection, _SQL["shortterm_relationships"], params)
+    return [StoredRelationship.model_validate(row) for row in rows]
+
+
+async def allocate_entities(connection: Connection, count: int) -> list[int]:
+    """Ids for entities to be inserted."""
+    rows = await all_rows(connection, _SQL["allocate_entity_ids"], {"count": count}) if count else []
+    return [row["id"] for row in rows]
+
+
+async def allocate_relationships(connection: Connection, count: int) -> list[int]:
+    """Ids for relationships to be inserted."""
+    rows = await all_rows(connection, _SQL["allocate_relationship_ids"], {"count": count}) if count else []
+    return [row["id"] for row in rows]
+
+
+async def insert_entities(
+    connection: Connection,
+    external_id: str,
+    entities: Sequence[NewEntity],
+    *,
+    shortterm_memory_id: int | None,
+    config: str,
+    embedding_model: int | None,
+) -> None:
+    """Insert entities: short-term ones of a memory, or long-term ones of the tenant."""
+    if not entities:
+        return
+    rows = [
+        (
+            e.id, e.name, e.name.casefold(), as_json(e.traits.types), e.traits.description, e.traits.confidence,
+            e.traits.weight, e.first_seen, as_vector(e.embedding),
+        )
+        for e in entities
+    ]  # fmt: skip
+    names = "ids names name_keys types descriptions confidences importances first_seens embeddings"
+    params = {
+        "external_id": external_id,
+        "tier": _tier(shortterm_memory_id),
+        "shortterm_memory_id": shortterm_memory_id,
+        "config": config,
+        "embedding_model": embedding_model,
+        **columns(rows, *names.split()),
+    }
+    await connection.execute(_SQL["insert_entities"], params)
+    await outbox.enqueue(connection, external_id, "entity", ((entity.id, 1) for entity in entities))
+
+
+async def update_entities(connection: Connection, external_id: str, merges: Sequence[Merge]) -> None:
+    """Give merged entities their new traits."""
+    if not merges:
+        return
+    rows = [(m.id, as_json(m.traits.types), m.traits.description, m.traits.confidence, m.traits.weight) for m in merges]
+    params = columns(rows, "ids", "types", "descriptions", "confidences", "importances")
+    await connection.execute(_SQL["update_entities"], {"external_id": external_id, **params})
+    await outbox.enqueue(connection, external_id, "entity", ((m.id, m.revision) for m in merges))
+
+
+async def insert_relationships(
+    connection: Connection,
+    external_id: str,
+    relationships: Sequence[NewRelationship],
+    *,
+    shortterm_memory_id: int | None,
+) -> None:
+    """Insert relationships: short-term ones of a memory, or long-term ones of the tenant."""
+    if not relationships:
+        return
+    rows = [
+        (
+            r.id, r.source_id, r.target_id, as_json(r.traits.types), r.traits.description, r.traits.confidence,
+            r.traits.weight, r.start_date, r.end_date,
+        )
+        for r in relationships
+    ]  # fmt: skip
+    names = "ids source_ids target_ids types descriptions confidences strengths start_dates end_dates"
+    params = {
+        "external_id": external_id,
+        "tier": _tier(shortterm_memory_id),
+        "shortterm_memory_id": shortterm_memory_id,
+        **columns(rows, *names.split()),
+    }
+    await connection.execute(_SQL["insert_relationships"], params)
+    await outbox.enqueue(connection, external_id, "relationship", ((r.id, 1) for r in relationships))
+
+
+async def update_relationships(connection: Connection, external_id: str, merges: Sequence[Merge]) -> None:
+    """Give merged relationships their new traits and validity."""
+    if not merges:
+        return
+    rows = [
+        (m.id, as_json(m.traits.types), m.traits.description, m.traits.confidence, m.traits.weight, m.end_date)
+        for m in merges
+    ]
+    params = columns(rows, "ids", "types", "descriptions", "confidences", "strengths", "end_dates")
+    await connection.execute(_SQL["update_relationships"], {"external_id": external_id, **params})
+    await outbox.enqueue(connection, external_id, "relationship", ((m.id, m.revision) for m in merges))
+
+
+async def end_relationships(
+    connection: Connection, external_id: str, relationships: Sequence[StoredRelationship]
+) -> list[int]:
+    """End the validity of relationships; returns the ids of those that were valid."""
+    if not relationships:
+        return []
+    params = {"external_id": external_id, "ids": [r.id for r in relationships]}
+    ended = [row["id"] for row in await all_rows(connection, _SQL["end_relationships"], params)]
+    changed = ((r.id, r.revision + 1) for r in relationships if r.id in ended)
+    await outbox.enqueue(connection, external_id, "relationship", changed)
+    return ended
+
+
+async def add_mentions(
+    connection: Connection, external_id: str, rows: Sequence[tuple[int, int | None, int | None]]
+) -> None:
+    """Note which chunk supports what: (chunk, entity or None, relationship or None)."""
+    if rows:
+        params = columns(list(rows), "chunk_ids", "entity_ids", "relationship_ids")
+        await connection.execute(_SQL["insert_mentions"], {"external_id": external_id, **params})
+
+
+async def move_mentions(connection: Connection, external_id: str, from_id: int, to_id: int, chunks: list[int]) -> None:
+    """Move the support that some chunks gave from one entity to another."""
+    params = {"external_id": external_id, "from_id": from_id, "to_id": to_id, "chunk_ids": chunks}
+    await connection.execute(_SQL["move_mentions"], params)
+
+
+async def add_history(connection: Connection, external_id: str, entries: Sequence[HistoryEntry]) -> None:
+    """Append to the state history; the entries come from one run, or from none."""
+    if entries:
+        rows = [(e.entity_id, e.relationship_id, as_json(e.change)) for e in entries]
+        params = columns(rows, "entity_ids", "relationship_ids", "changes")
+        await connection.execute(
+            _SQL["insert_history"], {"external_id": external_id, "run_id": entries[0].run_id, **params}
+        )
+
+
+async def by_id(
+    connection: Connection, external_id: str, entity_ids: list[int], relationship_ids: list[int]
+) -> tuple[dict[int, EntityRow], dict[int, RelationshipRow]]:
+    """Entities and relationships by id."""
+    entities = await connection.execute(_SQL["entities_by_id"], {"external_id": external_id, "ids": entity_ids})
+    relationships = await connection.execute(
+        _SQL["relationships_by_id"], {"external_id": external_id, "ids": relationship_ids}
+    )
+    return (
+        {row["id"]: EntityRow.model_validate(row) for row in await entities.fetchall()},
+        {row["id"]: RelationshipRow.model_validate(row) for row in await relationships.fetchall()},
+    )
+
+
+async def histories(
+    connection: Connection, external_id: str, entity_ids: list[int], relationship_ids: list[int]
+) -> list[HistoryEntry]:
+    """The state histories of entities and relationships, oldest first."""
+    params = {"external_id": external_id, "entity_ids": entity_ids, "relationship_ids": relationship_ids}
+    return [HistoryEntry.model_validate(row) for row in await all_rows(connection, _SQL["histories"], params)]
+
+
+async def find_entity(
+    connection: Connection, external_id: str, *, entity_id: int | None, name: str | None, tier: GraphTier | None
+) -> Entity | None:
+    """An entity by id or by case-folded name, a long-term one first, with its relationships and histories."""
+    params = {"external_id": external_id, "entity_id": entity_id, "tier": tier}
+    params["name_key"] = None if name is None else name.casefold()
+    row = await one_row(connection, _SQL["entities"], params)
+    if row is None:
+        return None
+    params = {"external_id": external_id, "entity_id": row["id"]}
+    relationships = await all_rows(connection, _SQL["relationships_of"], params)
+    history = await histories(connection, external_id, [row["id"]], [r["id"] for r in relationships])
+    return Entity.model_validate(
+        {
+            **row,
+            "metadata": row["metadata"] | {"state_history": [e.change for e in history if e.entity_id == row["id"]]},
+            "relationships": [_with_history(r, history) for r in relationships],
+        }
+    )
+
+
+def _with_history(row: dict[str, Any], history: list[HistoryEntry]) -> Relationship:
+    changes = [entry.change for entry in history if entry.relationship_id == row["id"]]
+    return Relationship.model_validate({**row, "metadata": row["metadata"] | {"state_history": changes}})
+
+
+async def delete_unsupported(
+    connection: Connection, external_id: str, supported: list[tuple[int | None, int | None]]
+) -> None:
+    """Remove those of these entities and relationships that no chunk supports any more."""
+    ids = sorted({relationship for _, relationship in supported if relationship})
+    relationships = await all_rows(
+        connection, _SQL["unsupported_relationships"], {"external_id": external_id, "ids": ids}
+    )
+    await _delete(connection, external_id, "relationship", [(r["id"], r["revision"]) for r in relationships])
+    ids = sorted({entity for entity, _ in supported if entity})
+    entities = await all_rows(connection, _SQL["unsupported_entities"], {"external_id": external_id, "ids": ids})
+    await _delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
+
+
+async def supported_by(connection: Connection, external_id: str, memory_id: int) -> list[tuple[int | None, int | None]]:
+    """(entity, relationship) ids of what a memory's chunks support, and of what its short-term memory holds."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    rows = await all_rows(connection, _SQL["supported_by_memory"], params)
+    return [(row["entity_id"], row["relationship_id"]) for row in rows]
+
+
+async def _delete(connection: Connection, external_id: str, kind: Any, revisions: list[tuple[int, int]]) -> None:
+    sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
+    await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
+    await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")
+
+
+def _tier(shortterm_memory_id: int | None) -> GraphTier:
+    return "longterm" if shortterm_memory_id is None else "shortterm"
+
+
+async def transaction_time(connection: Connection) -> datetime:
+    """The transaction's time, by the database's clock."""
+    return (await first_row(connection, _SQL["now"], {}))["now"]
+
+
+def as_entry(entry: Json) -> str:
+    """A history entry as JSON text."""
+    return json.dumps(entry)

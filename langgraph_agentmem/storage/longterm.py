@@ -1,0 +1,102 @@
+"""Short-term memories and their promotion."""
+
+import zlib
+from collections.abc import Sequence
+
+from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.graph import EntityRow, NamedRelationshipRow, RelationshipRow
+from langgraph_agentmem.storage.rows import all_rows, as_json, columns, first_row, one_row
+from langgraph_agentmem.storage.statements import statements
+
+_SQL = statements("graph")
+
+
+class ShorttermRow(Value):
+    """A short-term memory."""
+
+    id: int
+    memory_id: int
+    update_count: int
+    metadata: Json
+
+
+async def shortterm(
+    connection: Connection, external_id: str, memory_id: int, *, lock: bool = False
+) -> ShorttermRow | None:
+    """A memory's short-term memory, locked if so asked."""
+    name = "lock_shortterm_memory" if lock else "shortterm_memory"
+    row = await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id})
+    return row and ShorttermRow.model_validate(row)
+
+
+async def count_consolidation(connection: Connection, external_id: str, memory_id: int) -> tuple[int, int]:
+    """Count a consolidation; returns the short-term memory's id and its count since the last promotion."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    row = await first_row(connection, _SQL["count_consolidation"], params)
+    return row["id"], row["update_count"]
+
+
+async def lock_tenant(connection: Connection, external_id: str) -> None:
+    """Wait until nobody else changes this tenant's long-term entities; held until the transaction ends."""
+    key = zlib.crc32(f"agentmem.longterm:{external_id}".encode())
+    await connection.execute(_SQL["lock_longterm"], {"key": key})
+
+
+async def changed_entities(connection: Connection, external_id: str, shortterm_memory_id: int) -> list[EntityRow]:
+    """Short-term entities that changed since they were last promoted."""
+    params = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
+    return [EntityRow.model_validate(row) for row in await all_rows(connection, _SQL["changed_entities"], params)]
+
+
+async def changed_relationships(
+    connection: Connection, external_id: str, shortterm_memory_id: int
+) -> list[NamedRelationshipRow]:
+    """Short-term relationships that changed since they were last promoted."""
+    params = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
+    rows = await all_rows(connection, _SQL["changed_relationships"], params)
+    return [NamedRelationshipRow.model_validate(row) for row in rows]
+
+
+async def entities_named(connection: Connection, external_id: str, name_keys: Sequence[str]) -> dict[str, EntityRow]:
+    """A tenant's long-term entities by case-folded name."""
+    params = {"external_id": external_id, "name_keys": list(name_keys)}
+    rows = await all_rows(connection, _SQL["longterm_entities"], params)
+    return {row["name_key"]: EntityRow.model_validate(row) for row in rows}
+
+
+async def relationships_between(
+    connection: Connection, external_id: str, entity_ids: Sequence[int]
+) -> dict[tuple[int, int], RelationshipRow]:
+    """A tenant's long-term relationships by (source, target)."""
+    params = {"external_id": external_id, "entity_ids": list(entity_ids)}
+    rows = await all_rows(connection, _SQL["longterm_relationships"], params)
+    return {(row["source_id"], row["target_id"]): RelationshipRow.model_validate(row) for row in rows}
+
+
+async def note_promoted(
+    connection: Connection,
+    external_id: str,
+    entities: Sequence[tuple[int, int]],
+    relationships: Sequence[tuple[int, int]],
+) -> None:
+    """Give long-term things their short-term ones' support, and note these as promoted; pairs are (from, to)."""
+    for pairs, copy, note in (
+        (entities, "copy_entity_mentions", "promoted_entities"),
+        (relationships, "copy_relationship_mentions", "promoted_relationships"),
+    ):
+        if pairs:
+            params = {"external_id": external_id, **columns(list(pairs), "from_ids", "to_ids")}
+            await connection.execute(_SQL[copy], params)
+            await connection.execute(_SQL[note], {"external_id": external_id, "ids": [id for id, _ in pairs]})
+
+
+async def finish(connection: Connection, external_id: str, memory_id: int, entry: Json) -> None:
+    """Reset the count of consolidations and append to the promotion history."""
+    params = {"external_id": external_id, "memory_id": memory_id, "entry": as_json([entry])}
+    await connection.execute(_SQL["finish_promotion"], params)
+
+
+async def delete(connection: Connection, external_id: str, memory_id: int) -> None:
+    """Remove a short-term memory whose chunks, entities and relationships are gone."""
+    await connection.execute(_SQL["delete_shortterm_memory"], {"external_id": external_id, "memory_id": memory_id})

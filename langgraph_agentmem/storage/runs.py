@@ -1,0 +1,90 @@
+"""The log of consolidation runs."""
+
+from typing import Any
+
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, ModelUsage, SectionSnapshot
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import all_rows, as_json, one_row
+from langgraph_agentmem.storage.statements import statements
+
+_SQL = statements("runs")
+
+
+class RunRow(ConsolidationRun):
+    """A run with what it needs to be undone."""
+
+    changes: Json | None = None
+
+
+async def begin(
+    connection: Connection, external_id: str, memory_id: int, run_id: str, snapshot: list[SectionSnapshot], worker: str
+) -> None:
+    """Log a run that has just claimed its memory; runs that held it before are abandoned."""
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "worker": worker}
+    params["snapshot"] = as_json([section.model_dump(mode="json") for section in snapshot])
+    await connection.execute(_SQL["abandon_runs"], params)
+    await connection.execute(_SQL["insert_run"], params)
+
+
+async def get(connection: Connection, external_id: str, run_id: str, *, lock: bool = False) -> RunRow | None:
+    """A run, locked if so asked."""
+    row = await one_row(connection, _SQL["lock_run" if lock else "run"], {"external_id": external_id, "run_id": run_id})
+    return row and _run(row)
+
+
+async def list_all(
+    connection: Connection, external_id: str, *, memory_id: int | None, status: str | None, limit: int
+) -> list[ConsolidationRun]:
+    """A tenant's runs, newest first."""
+    params = {"external_id": external_id, "memory_id": memory_id, "status": status, "limit": limit}
+    rows = await all_rows(connection, _SQL["runs"], params)
+    return [ConsolidationRun.model_validate(_run(row).model_dump(exclude={"changes"})) for row in rows]
+
+
+async def finish(
+    connection: Connection,
+    external_id: str,
+    run_id: str,
+    *,
+    report: ConsolidationReport,
+    resolver: str,
+    conflicts: Json,
+    plan: Json,
+    changes: Json,
+) -> None:
+    """Log a run as applied."""
+    params: dict[str, Any] = {"external_id": external_id, "run_id": run_id, "resolver": resolver}
+    params |= {"conflicts": as_json(conflicts), "plan": as_json(plan), "changes": as_json(changes)}
+    params |= {"report": report.model_dump_json(), "usage": report.usage.model_dump_json()}
+    await connection.execute(_SQL["finish_run"], params)
+
+
+async def fail(connection: Connection, external_id: str, run_id: str, error: str) -> None:
+    """Log a run as failed, unless it was applied."""
+    await connection.execute(_SQL["fail_run"], {"external_id": external_id, "run_id": run_id, "error": error})
+
+
+async def undone(connection: Connection, external_id: str, run_id: str, changes: Json) -> None:
+    """Log a run as undone."""
+    params = {"external_id": external_id, "run_id": run_id, "changes": as_json(changes)}
+    await connection.execute(_SQL["undo_run"], params)
+
+
+async def report_promotion(connection: Connection, external_id: str, run_id: str, report: ConsolidationReport) -> None:
+    """Log what the promotion at a run's end did."""
+    params = {"external_id": external_id, "run_id": run_id, "report": report.model_dump_json()}
+    await connection.execute(_SQL["report_promotion"], params)
+
+
+async def delete_memory(connection: Connection, external_id: str, memory_id: int) -> None:
+    """Remove a memory whose chunks, entities and relationships are gone, with its runs."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    await connection.execute(_SQL["delete_memory_runs"], params)
+    await connection.execute(_SQL["delete_memory"], params)
+
+
+def _run(row: DictRow) -> RunRow:
+    return RunRow.model_validate({**row, "usage": row["usage"] or ModelUsage()})

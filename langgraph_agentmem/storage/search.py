@@ -1,0 +1,62 @@
+"""The one statement of a search."""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.migrate import EmbeddingModel
+from langgraph_agentmem.storage.rows import as_vector
+from langgraph_agentmem.storage.statements import statements, template
+
+_SQL = statements("search")
+
+
+async def candidates(
+    connection: Connection,
+    external_id: str,
+    query: str,
+    *,
+    vector: list[float] | None,
+    model: EmbeddingModel | None,
+    tiers: list[Tier] | None,
+    memory_ids: list[int] | None,
+    as_of: datetime | None,
+    limit: int,
+    config: str,
+    exact_rows: int,
+) -> list[DictRow]:
+    """Chunks that any arm finds, with every arm's score, in no particular order.
+
+    Args:
+        connection: In a transaction.
+        external_id: The tenant.
+        query: Its words are matched.
+        vector: Its vector, None to leave out the vector arm.
+        model: The model that the vector comes from.
+        tiers: Only these; all if None.
+        memory_ids: Only chunks of these memories; all if None.
+        as_of: Valid at that time; valid now if None.
+        limit: The most candidates of one arm.
+        config: Text search configuration.
+        exact_rows: Up to so many chunks a tenant's vectors are compared exactly.
+    """
+    params: dict[str, Any] = {
+        "external_id": external_id,
+        "query": query,
+        "vector": as_vector(vector),
+        "tiers": tiers,
+        "memory_ids": memory_ids,
+        "as_of": as_of,
+        "candidates": limit,
+        "config": config,
+        "exact_rows": exact_rows,
+    }
+    statement = template("search", "search").format(
+        model=sql.Literal(model.id if model else -1), dimensions=sql.Literal(model.dimensions if model else 1)
+    )
+    await connection.execute(_SQL["iterate"])
+    return await (await connection.execute(statement, params)).fetchall()

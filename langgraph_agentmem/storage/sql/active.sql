@@ -1,0 +1,137 @@
+-- name: insert_memory
+-- A new memory; no row where the tenant has an open one of that title or namespace.
+INSERT INTO agentmem.active_memory (external_id, namespace, title, template, metadata, section_count)
+VALUES (%(external_id)s, %(namespace)s, %(title)s, %(template)s, %(metadata)s, %(section_count)s)
+ON CONFLICT DO NOTHING
+RETURNING *
+
+-- name: insert_sections
+-- The sections of a new memory.
+INSERT INTO agentmem.section (external_id, memory_id, section_id, position, title, description, value)
+SELECT %(external_id)s, %(memory_id)s, u.section_id, u.position, u.title, u.description, u.value::jsonb
+FROM unnest(%(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %(descriptions)s::text[],
+            %(contents)s::text[]) AS u (section_id, position, title, description, value)
+
+-- name: memory
+-- An open memory.
+SELECT * FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
+
+-- name: memory_by_title
+-- An open memory by its title.
+SELECT * FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND title = %(title)s AND closed_at IS NULL
+
+-- name: lock_memory
+-- An open memory, locked: whoever changes its sections, chunks or counts holds this lock.
+SELECT * FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
+FOR UPDATE
+
+-- name: memories
+-- A tenant's open memories, oldest first.
+SELECT * FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND closed_at IS NULL
+ORDER BY id
+
+-- name: sections
+-- The named sections of a memory, and all of them where it has few; all named where none is given.
+SELECT s.* FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
+  AND (%(section_ids)s::text[] IS NULL
+       OR s.section_id = ANY (%(section_ids)s)
+       OR (SELECT m.section_count FROM agentmem.active_memory m
+           WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s) <= %(few)s)
+ORDER BY s.position, s.section_id
+
+-- name: sections_of_memories
+-- The sections of several memories.
+SELECT s.* FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = ANY (%(memory_ids)s)
+ORDER BY s.memory_id, s.position, s.section_id
+
+-- name: update_sections
+-- Writes new values; each counts as one update.
+UPDATE agentmem.section s
+SET value = u.value::jsonb, revision = s.revision + 1, update_count = s.update_count + 1,
+    total_updates = s.total_updates + 1, source = u.source, updated_at = now()
+FROM unnest(%(section_ids)s::text[], %(contents)s::text[], %(sources)s::text[]) AS u (section_id, value, source)
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
+
+-- name: add_pending
+-- Counts updates on the memory's own row.
+UPDATE agentmem.active_memory
+SET pending_updates = pending_updates + %(updates)s, updated_at = now()
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+
+-- name: mark_due
+-- Puts a memory into the queue; one that is in it keeps its place.
+UPDATE agentmem.active_memory SET due_at = now()
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NULL
+
+-- name: mark_pending_due
+-- Puts every memory of a tenant with pending updates into the queue.
+UPDATE agentmem.active_memory SET due_at = now()
+WHERE external_id = %(external_id)s AND due_at IS NULL AND closed_at IS NULL AND pending_updates > 0
+  AND (%(memory_id)s::bigint IS NULL OR id = %(memory_id)s)
+
+-- name: due_memories
+-- Memories that wait for a run, of one tenant or of all, longest waiting first.
+SELECT external_id, id FROM agentmem.active_memory
+WHERE due_at <= now() AND closed_at IS NULL
+  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+ORDER BY due_at, external_id, id
+LIMIT %(limit)s
+
+-- name: lease_memory
+-- Gives an open memory to a run, unless another run holds it.
+UPDATE agentmem.active_memory
+SET lease_owner = %(run_id)s, lease_expires_at = now() + %(lease_seconds)s * interval '1 second', attempts = attempts + 1
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
+  AND (lease_owner IS NULL OR lease_owner = %(run_id)s OR lease_expires_at < now())
+RETURNING *
+
+-- name: leased
+-- Whether a run holds a memory.
+SELECT 1 FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner IS NOT NULL AND lease_expires_at >= now()
+
+-- name: release_memory
+-- Gives a memory back without having consolidated it.
+UPDATE agentmem.active_memory
+SET lease_owner = NULL, lease_expires_at = NULL, last_error = %(error)s
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner = %(run_id)s
+
+-- name: consume_updates
+-- Subtracts exactly what a run took from those sections that are still the same.
+UPDATE agentmem.section s SET update_count = GREATEST(s.update_count - u.update_count, 0)
+FROM unnest(%(section_ids)s::text[], %(update_counts)s::int[], %(created_ats)s::timestamptz[])
+     AS u (section_id, update_count, created_at)
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
+  AND s.created_at = u.created_at
+
+-- name: finish_memory
+-- Ends a run's lease and counts what is pending now.
+UPDATE agentmem.active_memory m
+SET lease_owner = NULL, lease_expires_at = NULL, due_at = NULL, attempts = 0, next_attempt_at = NULL, last_error = NULL,
+    pending_updates = (SELECT coalesce(sum(s.update_count), 0) FROM agentmem.section s
+                       WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s)
+WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s
+RETURNING m.pending_updates, m.section_count
+
+-- name: close_memory
+-- Closes a memory; the row stays as the origin of what it gave to the other tiers.
+UPDATE agentmem.active_memory
+SET closed_at = now(), due_at = NULL, section_count = 0, pending_updates = 0
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+
+-- name: delete_sections
+-- Removes a memory's sections.
+DELETE FROM agentmem.section WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: retire_chunks
+-- What is left of a closed memory's chunks is part of no section any more.
+UPDATE agentmem.memory_chunk SET current = false
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND current

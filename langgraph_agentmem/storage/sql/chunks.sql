@@ -1,0 +1,149 @@
+-- name: section_chunks
+-- What a new value of these sections is compared with: their present chunks, and earlier ones that are still valid and
+-- may come up in it again.
+SELECT id, section_id, content, content_hash, chunk_order, current, run_id IS NOT NULL AS claimed, embedding IS NOT NULL AS embedded
+FROM agentmem.memory_chunk
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(section_ids)s)
+  AND origin = 'section' AND (current OR end_date IS NULL)
+ORDER BY section_id, chunk_order, id
+
+-- name: insert_chunks
+-- New chunks. A chunk's search vector holds its own words with weight A and its neighbours' with weight D.
+INSERT INTO agentmem.memory_chunk (
+    external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, overlap, source, tier,
+    current, shortterm_memory_id, run_id, origin, embedding, embedding_model, text_search, word_count)
+SELECT %(external_id)s, coalesce(u.id, nextval('agentmem.memory_chunk_id_seq')), %(memory_id)s, u.section_id, u.section_revision, u.chunk_order, u.content, u.content_hash,
+       u.overlap, u.source, %(tier)s, %(current)s, %(shortterm_memory_id)s, %(run_id)s, u.origin, u.embedding::halfvec,
+       CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
+       setweight(to_tsvector(%(config)s::regconfig, u.content), 'A')
+           || setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D'),
+       (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(to_tsvector(%(config)s::regconfig, u.content)) w)
+FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(section_revisions)s::bigint[], %(chunk_orders)s::int[],
+            %(contents)s::text[], %(content_hashes)s::bytea[], %(overlaps)s::text[], %(sources)s::text[],
+            %(origins)s::text[], %(neighbours)s::text[], %(embeddings)s::text[])
+     AS u (id, section_id, section_revision, chunk_order, content, content_hash, overlap, source, origin, neighbours, embedding)
+
+-- name: allocate_ids
+-- Ids for chunks to be inserted.
+SELECT nextval('agentmem.memory_chunk_id_seq') AS id FROM generate_series(1, %(count)s)
+
+-- name: refresh_chunks
+-- Chunks that stay, with the place, white space and neighbours that they have now.
+UPDATE agentmem.memory_chunk c
+SET chunk_order = u.chunk_order, content = u.content, current = true,
+    text_search = setweight(to_tsvector(%(config)s::regconfig, u.content), 'A')
+        || setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D')
+FROM unnest(%(ids)s::bigint[], %(chunk_orders)s::int[], %(contents)s::text[], %(neighbours)s::text[])
+     AS u (id, chunk_order, content, neighbours)
+WHERE c.external_id = %(external_id)s AND c.id = u.id
+
+-- name: retire_chunks
+-- Chunks that a run has seen are no longer part of their section, but stay.
+UPDATE agentmem.memory_chunk SET current = false
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
+-- name: delete_chunks
+-- Chunks that no run has seen go.
+DELETE FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
+-- name: active_chunks
+-- Whether a memory has chunks that no run has consolidated.
+SELECT EXISTS (SELECT 1 FROM agentmem.memory_chunk
+               WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active') AS found
+
+-- name: claim_chunks
+-- Marks what a run takes: active chunks of changed sections, and what a run that died had taken.
+WITH claimed AS (
+    UPDATE agentmem.memory_chunk SET run_id = %(run_id)s
+    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active'
+      AND (%(everything)s OR section_id = ANY (%(section_ids)s) OR run_id IS NOT NULL)
+    RETURNING id
+)
+SELECT count(*) AS chunks FROM claimed
+
+-- name: claimed_chunks
+-- The chunks that a run has taken, and earlier ones whose extraction failed.
+SELECT id, section_id, content, tier FROM agentmem.memory_chunk
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+  AND ((run_id = %(run_id)s AND tier = 'active') OR (extraction_pending AND %(with_pending)s))
+ORDER BY section_id, chunk_order, id
+
+-- name: vanished_chunks
+-- Consolidated chunks of these sections that are still valid but no longer part of them, newest first, at most so many
+-- a section.
+SELECT id, section_id, content, tier FROM (
+    SELECT id, section_id, content, tier,
+           row_number() OVER (PARTITION BY section_id ORDER BY id DESC) AS age
+    FROM agentmem.memory_chunk
+    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(section_ids)s)
+      AND tier <> 'active' AND NOT current AND end_date IS NULL) c
+WHERE age <= %(limit)s
+ORDER BY section_id, id
+
+-- name: consolidate_chunks
+-- Moves a run's chunks to the short-term tier.
+UPDATE agentmem.memory_chunk
+SET tier = 'shortterm', shortterm_memory_id = %(shortterm_memory_id)s, last_updated = now(),
+    extraction_pending = %(extraction_pending)s
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND run_id = %(run_id)s AND tier = 'active'
+
+-- name: extracted_chunks
+-- Chunks whose extraction was made up for.
+UPDATE agentmem.memory_chunk SET extraction_pending = false
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) AND extraction_pending
+
+-- name: supersede_chunks
+-- Ends the validity of chunks in favour of others; those that came back into their section meanwhile stay.
+UPDATE agentmem.memory_chunk c SET end_date = now(), superseded_by = u.superseded_by, last_updated = now()
+FROM unnest(%(ids)s::bigint[], %(superseded_bys)s::bigint[], %(forced)s::bool[]) AS u (id, superseded_by, forced)
+WHERE c.external_id = %(external_id)s AND c.id = u.id AND c.end_date IS NULL AND (u.forced OR NOT c.current)
+RETURNING c.id, c.superseded_by
+
+-- name: states
+-- The validity of chunks, and which run brought what superseded them.
+SELECT c.id, c.end_date, c.superseded_by, s.run_id AS superseded_by_run
+FROM agentmem.memory_chunk c
+LEFT JOIN agentmem.memory_chunk s ON s.external_id = %(external_id)s AND s.id = c.superseded_by
+WHERE c.external_id = %(external_id)s AND c.id = ANY (%(ids)s)
+
+-- name: restore_chunks
+-- Makes superseded chunks valid again.
+UPDATE agentmem.memory_chunk SET end_date = NULL, superseded_by = NULL, last_updated = now()
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
+-- name: end_chunks
+-- Ends the validity of chunks that nothing replaces.
+UPDATE agentmem.memory_chunk SET end_date = now(), last_updated = now()
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) AND end_date IS NULL
+
+-- name: promote_chunks
+-- Moves a short-term memory's chunks to the long-term tier, superseded ones too.
+WITH moved AS (
+    UPDATE agentmem.memory_chunk SET tier = 'longterm', last_updated = now()
+    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'shortterm'
+    RETURNING id
+)
+SELECT count(*) AS chunks FROM moved
+
+-- name: refresh_longterm_chunks
+-- Confirms long-term chunks that their section still holds.
+UPDATE agentmem.memory_chunk SET last_updated = now()
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'longterm' AND current
+
+-- name: unembedded_chunks
+-- Chunks without a vector of the model in use, oldest first.
+SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
+WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+  AND (embedding IS NULL OR (%(outdated)s AND embedding_model <> %(embedding_model)s))
+ORDER BY external_id, id
+LIMIT %(limit)s
+
+-- name: embed_chunks
+-- Gives chunks their vectors.
+UPDATE agentmem.memory_chunk c SET embedding = u.embedding::halfvec, embedding_model = %(embedding_model)s
+FROM unnest(%(ids)s::bigint[], %(embeddings)s::text[]) AS u (id, embedding)
+WHERE c.external_id = %(external_id)s AND c.id = u.id
+
+-- name: delete_memory_chunks
+-- Removes all of a memory's chunks, in every tier.
+DELETE FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s

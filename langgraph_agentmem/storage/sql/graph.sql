@@ -1,0 +1,273 @@
+-- name: shortterm_memory
+-- A memory's short-term memory.
+SELECT * FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: lock_shortterm_memory
+-- A memory's short-term memory, locked.
+SELECT * FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s FOR UPDATE
+
+-- name: count_consolidation
+-- Counts a consolidation; the first one creates the short-term memory.
+INSERT INTO agentmem.shortterm_memory AS m (external_id, memory_id, update_count) VALUES (%(external_id)s, %(memory_id)s, 1)
+ON CONFLICT (external_id, memory_id) DO UPDATE SET update_count = m.update_count + 1, last_updated = excluded.last_updated
+RETURNING id, update_count
+
+-- name: finish_promotion
+-- Resets the count of consolidations and appends to the promotion history.
+UPDATE agentmem.shortterm_memory
+SET update_count = 0, last_updated = now(),
+    metadata = jsonb_set(metadata, '{promotion_history}', coalesce(metadata -> 'promotion_history', '[]') || %(entry)s::jsonb)
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: delete_shortterm_memory
+-- Removes a short-term memory whose chunks, entities and relationships are gone.
+DELETE FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: lock_longterm
+-- Waits until no other promotion of this tenant is under way.
+SELECT pg_advisory_xact_lock(%(key)s)
+
+-- name: now
+-- The transaction's time.
+SELECT now() AS now
+
+-- name: allocate_entity_ids
+-- Ids for entities to be inserted.
+SELECT nextval('agentmem.entity_id_seq') AS id FROM generate_series(1, %(count)s)
+
+-- name: allocate_relationship_ids
+-- Ids for relationships to be inserted.
+SELECT nextval('agentmem.relationship_id_seq') AS id FROM generate_series(1, %(count)s)
+
+-- name: shortterm_entities
+-- The entities of a short-term memory.
+SELECT * FROM agentmem.entity
+WHERE external_id = %(external_id)s AND shortterm_memory_id = %(shortterm_memory_id)s
+ORDER BY id
+
+-- name: entity_similarities
+-- The short-term entities whose names' vectors are closest to the given ones.
+SELECT u.index, e.id, e.similarity
+FROM unnest(%(indexes)s::int[], %(embeddings)s::text[]) AS u (index, embedding)
+CROSS JOIN LATERAL (
+    SELECT c.id, coalesce(nullif(1 - (c.embedding <=> u.embedding::halfvec), 'NaN'), 0) AS similarity
+    FROM agentmem.entity c
+    WHERE c.external_id = %(external_id)s AND c.shortterm_memory_id = %(shortterm_memory_id)s
+      AND c.embedding_model = %(embedding_model)s
+    ORDER BY similarity DESC, c.id
+    LIMIT %(limit)s) e
+
+-- name: shortterm_relationships
+-- The valid relationships of a short-term memory that start at one of these names.
+SELECT r.*, s.name AS source, t.name AS target
+FROM agentmem.relationship r
+JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
+JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
+WHERE r.external_id = %(external_id)s AND r.shortterm_memory_id = %(shortterm_memory_id)s AND r.end_date IS NULL
+  AND s.name_key = ANY (%(name_keys)s)
+ORDER BY r.id
+
+-- name: insert_entities
+-- New entities.
+INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, name_search, types, description,
+                             confidence, importance, first_seen, embedding, embedding_model)
+SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.name, u.name_key,
+       to_tsvector(%(config)s::regconfig, u.name), ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), u.description,
+       u.confidence, u.importance, coalesce(u.first_seen, now()), u.embedding::halfvec,
+       CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END
+FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(name_keys)s::text[], %(types)s::text[], %(descriptions)s::text[],
+            %(confidences)s::float8[], %(importances)s::float8[], %(first_seens)s::timestamptz[], %(embeddings)s::text[])
+     AS u (id, name, name_key, types, description, confidence, importance, first_seen, embedding)
+
+-- name: update_entities
+-- Merged entities.
+UPDATE agentmem.entity e
+SET types = ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), description = u.description,
+    confidence = u.confidence, importance = u.importance, last_seen = now(), revision = e.revision + 1
+FROM unnest(%(ids)s::bigint[], %(types)s::text[], %(descriptions)s::text[], %(confidences)s::float8[],
+            %(importances)s::float8[]) AS u (id, types, description, confidence, importance)
+WHERE e.external_id = %(external_id)s AND e.id = u.id
+
+-- name: insert_relationships
+-- New relationships.
+INSERT INTO agentmem.relationship (external_id, id, tier, shortterm_memory_id, source_id, target_id, types, description,
+                                   confidence, strength, start_date, end_date)
+SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.source_id, u.target_id,
+       ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), u.description, u.confidence, u.strength,
+       coalesce(u.start_date, now()), u.end_date
+FROM unnest(%(ids)s::bigint[], %(source_ids)s::bigint[], %(target_ids)s::bigint[], %(types)s::text[],
+            %(descriptions)s::text[], %(confidences)s::float8[], %(strengths)s::float8[], %(start_dates)s::timestamptz[],
+            %(end_dates)s::timestamptz[])
+     AS u (id, source_id, target_id, types, description, confidence, strength, start_date, end_date)
+
+-- name: update_relationships
+-- Merged relationships, with the validity that they have now.
+UPDATE agentmem.relationship r
+SET types = ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), description = u.description,
+    confidence = u.confidence, strength = u.strength, end_date = u.end_date, revision = r.revision + 1
+FROM unnest(%(ids)s::bigint[], %(types)s::text[], %(descriptions)s::text[], %(confidences)s::float8[],
+            %(strengths)s::float8[], %(end_dates)s::timestamptz[])
+     AS u (id, types, description, confidence, strength, end_date)
+WHERE r.external_id = %(external_id)s AND r.id = u.id
+
+-- name: end_relationships
+-- Ends the validity of relationships.
+UPDATE agentmem.relationship SET end_date = now(), revision = revision + 1
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) AND end_date IS NULL
+RETURNING id
+
+-- name: insert_mentions
+-- Which chunk supports which entity or relationship.
+INSERT INTO agentmem.mention (external_id, chunk_id, entity_id, relationship_id)
+SELECT %(external_id)s, u.chunk_id, u.entity_id, u.relationship_id
+FROM unnest(%(chunk_ids)s::bigint[], %(entity_ids)s::bigint[], %(relationship_ids)s::bigint[])
+     AS u (chunk_id, entity_id, relationship_id)
+ON CONFLICT DO NOTHING
+
+-- name: move_mentions
+-- Moves the support that some chunks gave from one entity to another.
+UPDATE agentmem.mention SET entity_id = %(to_id)s
+WHERE external_id = %(external_id)s AND entity_id = %(from_id)s AND chunk_id = ANY (%(chunk_ids)s)
+
+-- name: copy_entity_mentions
+-- Gives long-term entities the support that their short-term ones have.
+INSERT INTO agentmem.mention (external_id, chunk_id, entity_id)
+SELECT %(external_id)s, m.chunk_id, u.to_id
+FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[]) AS u (from_id, to_id)
+JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = u.from_id
+ON CONFLICT DO NOTHING
+
+-- name: copy_relationship_mentions
+-- Gives long-term relationships the support that their short-term ones have.
+INSERT INTO agentmem.mention (external_id, chunk_id, relationship_id)
+SELECT %(external_id)s, m.chunk_id, u.to_id
+FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[]) AS u (from_id, to_id)
+JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.relationship_id = u.from_id
+ON CONFLICT DO NOTHING
+
+-- name: insert_history
+-- Appends to the state history.
+INSERT INTO agentmem.state_history (external_id, entity_id, relationship_id, run_id, change)
+SELECT %(external_id)s, u.entity_id, u.relationship_id, %(run_id)s, u.change::jsonb
+FROM unnest(%(entity_ids)s::bigint[], %(relationship_ids)s::bigint[], %(changes)s::text[])
+     AS u (entity_id, relationship_id, change)
+
+-- name: enqueue
+-- Tells the projection what has changed; the newest change of a thing replaces what is still waiting.
+INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
+SELECT %(external_id)s, u.kind, u.target_id, u.operation, u.revision
+FROM unnest(%(kinds)s::text[], %(target_ids)s::bigint[], %(operations)s::text[], %(revisions)s::bigint[])
+     AS u (kind, target_id, operation, revision)
+ON CONFLICT (external_id, kind, target_id) DO UPDATE
+SET operation = excluded.operation, revision = excluded.revision, at = excluded.at
+
+-- name: changed_entities
+-- Short-term entities that changed since they were last promoted.
+SELECT * FROM agentmem.entity
+WHERE external_id = %(external_id)s AND shortterm_memory_id = %(shortterm_memory_id)s AND revision > promoted_revision
+ORDER BY id
+
+-- name: changed_relationships
+-- Short-term relationships that changed since they were last promoted, with the names of their ends.
+SELECT r.*, s.name AS source, t.name AS target, s.name_key AS source_key, t.name_key AS target_key
+FROM agentmem.relationship r
+JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
+JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
+WHERE r.external_id = %(external_id)s AND r.shortterm_memory_id = %(shortterm_memory_id)s
+  AND r.revision > r.promoted_revision
+ORDER BY r.id
+
+-- name: longterm_entities
+-- A tenant's long-term entities of these names.
+SELECT * FROM agentmem.entity
+WHERE external_id = %(external_id)s AND tier = 'longterm' AND name_key = ANY (%(name_keys)s)
+ORDER BY id
+
+-- name: longterm_relationships
+-- A tenant's long-term relationships between these entities.
+SELECT * FROM agentmem.relationship
+WHERE external_id = %(external_id)s AND tier = 'longterm'
+  AND source_id = ANY (%(entity_ids)s) AND target_id = ANY (%(entity_ids)s)
+ORDER BY id
+
+-- name: promoted_entities
+-- Notes the revisions up to which entities are promoted.
+UPDATE agentmem.entity SET promoted_revision = revision
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
+-- name: promoted_relationships
+-- Notes the revisions up to which relationships are promoted.
+UPDATE agentmem.relationship SET promoted_revision = revision
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
+-- name: entities
+-- A tenant's entities by id or by case-folded name, long-term ones first.
+SELECT * FROM agentmem.entity
+WHERE external_id = %(external_id)s
+  AND (%(entity_id)s::bigint IS NULL OR id = %(entity_id)s)
+  AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
+  AND (%(tier)s::text IS NULL OR tier = %(tier)s)
+ORDER BY tier, confidence DESC, id
+LIMIT 1
+
+-- name: entities_by_id
+-- Entities by id.
+SELECT * FROM agentmem.entity WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) ORDER BY id
+
+-- name: relationships_by_id
+-- Relationships by id.
+SELECT * FROM agentmem.relationship WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) ORDER BY id
+
+-- name: relationships_of
+-- The relationships that an entity takes part in, with the names of their ends.
+SELECT r.*, s.name AS source, t.name AS target
+FROM agentmem.relationship r
+JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
+JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
+WHERE r.external_id = %(external_id)s AND (r.source_id = %(entity_id)s OR r.target_id = %(entity_id)s)
+ORDER BY r.id
+
+-- name: histories
+-- The state histories of an entity and of relationships, oldest first.
+SELECT id, entity_id, relationship_id, run_id::text AS run_id, change FROM agentmem.state_history
+WHERE external_id = %(external_id)s
+  AND (entity_id = ANY (%(entity_ids)s) OR relationship_id = ANY (%(relationship_ids)s))
+ORDER BY id
+
+-- name: unsupported_relationships
+-- Relationships among these that no chunk supports any more.
+SELECT r.id, r.revision FROM agentmem.relationship r
+WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
+  AND NOT EXISTS (SELECT 1 FROM agentmem.mention m WHERE m.external_id = %(external_id)s AND m.relationship_id = r.id)
+ORDER BY r.id
+
+-- name: unsupported_entities
+-- Entities among these that neither a chunk nor a relationship supports any more.
+SELECT e.id, e.revision FROM agentmem.entity e
+WHERE e.external_id = %(external_id)s AND e.id = ANY (%(ids)s)
+  AND NOT EXISTS (SELECT 1 FROM agentmem.mention m WHERE m.external_id = %(external_id)s AND m.entity_id = e.id)
+  AND NOT EXISTS (SELECT 1 FROM agentmem.relationship r
+                  WHERE r.external_id = %(external_id)s AND (r.source_id = e.id OR r.target_id = e.id))
+ORDER BY e.id
+
+-- name: supported_by_memory
+-- The entities and relationships that a memory's chunks support, and those of its short-term memory.
+SELECT m.entity_id, m.relationship_id FROM agentmem.mention m
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
+WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s
+UNION
+SELECT e.id, NULL FROM agentmem.entity e
+JOIN agentmem.shortterm_memory s ON s.external_id = %(external_id)s AND s.id = e.shortterm_memory_id
+WHERE e.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
+UNION
+SELECT NULL, r.id FROM agentmem.relationship r
+JOIN agentmem.shortterm_memory s ON s.external_id = %(external_id)s AND s.id = r.shortterm_memory_id
+WHERE r.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
+
+-- name: delete_relationships
+-- Removes relationships, with their history and mentions.
+DELETE FROM agentmem.relationship WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
+-- name: delete_entities
+-- Removes entities, with their history, mentions and relationships.
+DELETE FROM agentmem.entity WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)

@@ -1,0 +1,126 @@
+-- name: search
+-- Candidates of a search with every arm's score; the model in use and its dimensions are filled in as literals.
+--
+-- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a quarter of an own one.
+-- Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
+-- compared exactly, larger ones by the index with an iterative scan: one of the two vector arms runs, never both.
+WITH words AS (
+    SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s))
+),
+size AS (
+    SELECT count(*) AS chunks, coalesce(avg(s.word_count), 1) AS words
+    FROM (SELECT word_count FROM agentmem.memory_chunk WHERE external_id = %(external_id)s
+          LIMIT %(exact_rows)s + 1) s
+),
+frequency AS (
+    SELECT w.lexeme,
+           replace(replace(w.lexeme, '\', '\\'), '''', '''''') AS quoted,
+           (SELECT count(*) FROM agentmem.memory_chunk c
+            WHERE c.external_id = %(external_id)s
+              AND c.text_search @@ ('''' || replace(replace(w.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery) AS chunks
+    FROM words w
+),
+rare AS (
+    SELECT f.lexeme, f.quoted,
+           ln(1 + (greatest(s.chunks, f.chunks) - f.chunks + 0.5) / (f.chunks + 0.5)) AS idf
+    FROM frequency f CROSS JOIN size s
+    WHERE f.chunks <= greatest(10, s.chunks / 2)
+       OR NOT EXISTS (SELECT 1 FROM frequency o WHERE o.chunks BETWEEN 1 AND greatest(10, s.chunks / 2))
+),
+any_word AS (
+    SELECT string_agg('''' || quoted || '''', ' | ')::tsquery AS query, sum(idf) * 2.2 AS best FROM rare
+),
+lexical AS MATERIALIZED (
+    SELECT c.id, sum(r.idf * f.frequency * 2.2 / (f.frequency + 1.2 * (0.25 + 0.75 * c.word_count / s.words))) AS bm25
+    FROM any_word a
+    CROSS JOIN size s
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.text_search @@ a.query
+    CROSS JOIN LATERAL unnest(c.text_search) AS t (lexeme, positions, weights)
+    JOIN rare r ON r.lexeme = t.lexeme
+    CROSS JOIN LATERAL (SELECT sum(CASE p.weight WHEN 'A' THEN 1.0 ELSE 0.25 END) AS frequency
+                        FROM unnest(t.weights) AS p (weight)) f
+    WHERE (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
+      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
+      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+    GROUP BY c.id
+),
+exact AS MATERIALIZED (
+    SELECT c.id
+    FROM agentmem.memory_chunk c
+    WHERE c.external_id = %(external_id)s AND %(vector)s::text IS NOT NULL
+      AND (SELECT s.chunks FROM size s) <= %(exact_rows)s
+      AND c.embedding_model = {model}
+      AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
+      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
+      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+    ORDER BY (c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})) + 0, c.id
+    LIMIT %(candidates)s
+),
+approximate AS MATERIALIZED (
+    SELECT c.id
+    FROM agentmem.memory_chunk c
+    WHERE c.external_id = %(external_id)s AND %(vector)s::text IS NOT NULL
+      AND (SELECT s.chunks FROM size s) > %(exact_rows)s
+      AND c.embedding_model = {model}
+      AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
+      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
+      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+    ORDER BY c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})
+    LIMIT %(candidates)s
+),
+named AS (
+    SELECT e.id, e.confidence, e.name_key
+    FROM agentmem.entity e
+    WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0
+      AND e.name_search @@ (SELECT string_agg('''' || f.quoted || '''', ' | ')::tsquery FROM frequency f)
+      AND tsvector_to_array(e.name_search) <@ (SELECT array_agg(w.lexeme) FROM words w)
+),
+graph AS MATERIALIZED (
+    SELECT g.chunk_id AS id, sum(g.share) AS share
+    FROM (
+        SELECT m.chunk_id, n.name_key,
+               max(n.confidence) / (SELECT count(DISTINCT o.name_key) FROM named o) AS share
+        FROM named n
+        JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = n.id
+        JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
+        WHERE (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
+          AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
+          AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+          AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+        GROUP BY m.chunk_id, n.name_key
+    ) g
+    GROUP BY g.chunk_id
+),
+candidate AS (
+    (SELECT id FROM lexical ORDER BY bm25 DESC, id LIMIT %(candidates)s)
+    UNION
+    (SELECT id FROM graph ORDER BY share DESC, id LIMIT %(candidates)s)
+    UNION
+    SELECT id FROM exact
+    UNION
+    SELECT id FROM approximate
+)
+SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
+       c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
+       c.metadata,
+       CASE WHEN %(vector)s::text IS NULL THEN NULL
+            WHEN c.embedding_model = {model}
+            THEN greatest(coalesce(nullif(1 - (c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})), 'NaN'), 0), 0)
+            ELSE 0 END AS vector,
+       least(coalesce(l.bm25 / nullif((SELECT w.best FROM any_word w), 0), 0), 1) AS lexical,
+       least(coalesce(g.share, 0), 1) AS graph,
+       ARRAY(SELECT DISTINCT e.name FROM agentmem.mention m
+             JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.id = m.entity_id
+             WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id ORDER BY e.name) AS entities
+FROM candidate k
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = k.id
+JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
+LEFT JOIN lexical l ON l.id = c.id
+LEFT JOIN graph g ON g.id = c.id
+
+-- name: iterate
+-- Lets the index go on until there are enough rows of this tenant.
+SET LOCAL hnsw.iterative_scan = strict_order

@@ -1,0 +1,33 @@
+"""The named SQL statements of `sql/*.sql`."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString, cast
+
+from psycopg.sql import SQL
+
+_SQL = files("langgraph_agentmem.storage") / "sql"
+_BLOCK = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+@cache
+def statements(file: str) -> dict[str, bytes]:
+    """The statements of `sql/<file>.sql` by name."""
+    text = (_SQL / f"{file}.sql").read_text(encoding="utf-8")
+    _, *parts = _BLOCK.split(text)
+    return {name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+@cache
+def template(file: str, name: str) -> SQL:
+    """A statement with placeholders for identifiers or literals, to be filled in by `format`."""
+    return SQL(cast("LiteralString", statements(file)[name].decode()))
+
+
+@cache
+def migrations() -> list[tuple[int, str, bytes]]:
+    """(version, name, SQL) of every migration, oldest first."""
+    folder = _SQL / "migrations"
+    found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), name[5:-4], (folder / name).read_bytes()) for name in found]
