@@ -36,6 +36,7 @@ class Embedder:
             MissingDependencyError: A "provider:model" string needs a package that is not installed.
         """
         if isinstance(index, Mapping):
+            index = cast("Mapping[str, Any]", index)
             if "embed" not in index:
                 raise ConfigurationError(
                     'an index configuration needs "embed", e.g. {"embed": embeddings, "dims": 384}'
@@ -98,7 +99,7 @@ class Embedder:
 
 def _ensured(embed: Any) -> Embeddings:
     try:
-        return cast("Embeddings", ensure_embeddings(embed))
+        return ensure_embeddings(embed)
     except ImportError as error:
         raise MissingDependencyError(
             f'embeddings {embed!r} need packages that are not installed: pip install "langgraph-agentmem[langchain]" '

@@ -22,9 +22,9 @@ _ON_OUTAGE = RetryPolicy(retry_on=OutageError, initial_interval=0.2)
 def create_consolidation_graph(memory: HasResources) -> StateGraph[ConsolidationState, Any, Any, Any]:
     """An uncompiled graph that consolidates one memory: claim → extract → conflicts → (resolve) → apply → promote.
 
-    Invoke it with `{"external_id", "memory_id"}`; its state's `report` is a `ConsolidationReport` as a dict. Compiled with
-    a checkpointer it can be interrupted and resumed at any node. A model that fails is asked again, then the rules
-    decide.
+    Invoke it with `{"external_id", "memory_id"}`; its state's `report` is a `ConsolidationReport` as a dict. Compiled
+    with a checkpointer it can be interrupted and resumed at any node. A model that fails is asked again, then the
+    rules decide.
 
     Args:
         memory: An open `AgentMemory`.
@@ -36,7 +36,7 @@ def create_consolidation_graph(memory: HasResources) -> StateGraph[Consolidation
     def route_conflicts(state: ConsolidationState) -> Literal["resolve", "apply"]:
         return "resolve" if needs_model(memory, state) else "apply"
 
-    graph = StateGraph(ConsolidationState)
+    graph: Any = StateGraph(ConsolidationState)
     graph.add_node("claim", claim_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_node("extract", extract_node(memory), retry_policy=ask_again, error_handler=_go_on_without_extraction)
     graph.add_node("conflicts", conflicts_node(memory), retry_policy=_ON_OUTAGE)
@@ -61,7 +61,7 @@ def create_promotion_graph(memory: HasResources) -> StateGraph[PromotionState, A
     Args:
         memory: An open `AgentMemory`.
     """
-    graph = StateGraph(PromotionState)
+    graph: Any = StateGraph(PromotionState)
     graph.add_node("promote", promote_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_edge(START, "promote")
     graph.add_edge("promote", END)

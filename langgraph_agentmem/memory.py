@@ -34,8 +34,8 @@ class AgentMemory:
     """Three-tier memory on one PostgreSQL database, for any number of tenants, threads and event loops.
 
     Every method comes twice: `await memory.asearch(...)` for async code, `memory.search(...)` for sync code. Use it as
-    `async with AgentMemory.open(...) as memory` or `with AgentMemory.open(...) as memory`, or just call its methods; the
-    first call sets everything up.
+    `async with AgentMemory.open(...) as memory` or `with AgentMemory.open(...) as memory`, or just call its methods:
+    the first call sets everything up.
 
     Everywhere, `external_id` is the tenant (a user, a team, an agent): a non-empty string. Another tenant's ids are
     unknown ids.
@@ -364,7 +364,7 @@ class AgentMemory:
     ) -> list[SearchHit]:
         """`asearch` in the consolidated tiers; empty where both are switched off."""
         wanted: dict[Tier, bool] = {"shortterm": search_shortterm, "longterm": search_longterm}
-        tiers = [tier for tier, chosen in wanted.items() if chosen]
+        tiers: list[Tier] = [tier for tier, chosen in wanted.items() if chosen]
         return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
 
     async def aget_entity(self, external_id: Tenant, entity: str | int, *, tier: GraphTier | None = None) -> Entity:
@@ -392,10 +392,10 @@ class AgentMemory:
         return await writing.embed_pending(self._resources, external_id)
 
     async def _consolidate(self, external_id: Tenant, memory_id: int, *, everything: bool) -> ConsolidationReport:
-        graph = create_consolidation_graph(self).compile()
+        graph: Any = create_consolidation_graph(self)
         run_id = claiming.new_run_id()
         try:
-            state = await graph.ainvoke(
+            state: Any = await graph.compile().ainvoke(
                 {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "everything": everything}
             )
         except Exception as error:

@@ -93,7 +93,7 @@ class ConflictEntity(Value):
 
     active_entity: ExtractedEntity
     shortterm_entities: list[StoredEntity] = Field(default_factory=list[StoredEntity])
-    similarity_scores: dict[int, float] = Field(default_factory=dict)
+    similarity_scores: dict[int, float] = Field(default_factory=dict[int, float])
     recommended_action: RecommendedAction
 
 

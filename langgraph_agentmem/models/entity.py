@@ -34,7 +34,7 @@ class ExtractedEntity(Value):
     description: str = ""
     confidence: Share = 0.8
     importance: Share = 0.5
-    chunk_ids: list[int] = Field(default_factory=list)
+    chunk_ids: list[int] = Field(default_factory=list[int])
 
 
 class ExtractedRelationship(Value):
@@ -52,7 +52,7 @@ class ExtractedRelationship(Value):
     description: str = ""
     confidence: Share = 0.8
     strength: Share = 0.5
-    chunk_ids: list[int] = Field(default_factory=list)
+    chunk_ids: list[int] = Field(default_factory=list[int])
 
 
 class Extraction(Value):

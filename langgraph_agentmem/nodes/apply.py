@@ -7,20 +7,21 @@ from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations import applying
 from langgraph_agentmem.operations.claiming import Claim
+from langgraph_agentmem.operations.linking import Resolved
 from langgraph_agentmem.resources import HasResources
 
 
 def apply_node(memory: HasResources) -> Node:
     """Carries out the plan in one transaction, once, however often it runs.
 
-    Reads everything that came before; writes `report`. Raises `LeaseLostError` where the run took longer than its lease and
-    another one has the memory.
+    Reads everything that came before; writes `report`. Raises `LeaseLostError` where the run took longer than its
+    lease and another one has the memory.
     """
 
     async def apply(state: ConsolidationState) -> dict[str, Any]:
         claim = Claim.model_validate(state["claim"])
         failed = state.get("extraction_failed", False)
-        resolved = applying.Resolved(
+        resolved = Resolved(
             external_id=claim.external_id,
             memory_id=claim.memory_id,
             run_id=claim.run_id,

@@ -15,8 +15,8 @@ from langgraph_agentmem.resources import HasResources
 def extract_node(memory: HasResources) -> Node:
     """Finds entities and relationships in the chunks that were claimed; none without an extractor.
 
-    Reads `claim`; writes `extraction` and `usage`. Raises `ModelError` when the model fails: give it a retry policy, and
-    `without_extraction` as error handler.
+    Reads `claim`; writes `extraction` and `usage`. Raises `ModelError` when the model fails: give it a retry
+    policy, and an error handler that goes on with `without_extraction`.
     """
 
     async def extract(state: ConsolidationState) -> dict[str, Any]:

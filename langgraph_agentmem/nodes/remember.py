@@ -10,8 +10,9 @@ from langgraph_agentmem.resources import HasResources
 def remember_node(memory: HasResources, *, updates: str = "updates", output: str = "consolidation_info") -> Node:
     """Applies the section edits of a channel as one batch and empties the channel.
 
-    Reads `external_id`, `memory_id` and the channel of edits (a list as `update_active_memory_sections` takes it); writes
-    the edits' channel (empty) and a `ConsolidationInfo` as a dict, whose `will_consolidate` a conditional edge can follow.
+    Reads `external_id`, `memory_id` and the channel of edits (a list as `update_active_memory_sections` takes it);
+    writes the edits' channel (empty) and a `ConsolidationInfo` as a dict, whose `will_consolidate` a conditional edge
+    can follow.
 
     Args:
         memory: The open memory.

@@ -45,8 +45,8 @@ async def resolve_conflicts(
 def resolve_node(memory: HasResources) -> Node:
     """Asks the model about those conflicts that the rules are not sure about, and validates its answer part by part.
 
-    Reads `conflicts`, `plan`, `decisions`, `usage`; writes `plan`, `decisions`, `usage`. Raises `ModelError` when the model
-    fails: give it a retry policy, and an error handler that goes on with the plan of the rules.
+    Reads `conflicts`, `plan`, `decisions`, `usage`; writes `plan`, `decisions`, `usage`. Raises `ModelError` when the
+    model fails: give it a retry policy, and an error handler that goes on with the plan of the rules.
     """
 
     async def resolve(state: ConsolidationState) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from langgraph_agentmem import bridge
 from langgraph_agentmem.models.base import Json
 
 
-class ConsolidationState(TypedDict, total=False):
+class ConsolidationState(TypedDict):
     """The state of a consolidation; JSON throughout, so that any checkpointer can hold it.
+
+    A channel is absent until it is given as input or a node has written it.
 
     Attributes:
         external_id: The tenant (input).
@@ -43,7 +45,7 @@ class ConsolidationState(TypedDict, total=False):
     report: Json
 
 
-class PromotionState(TypedDict, total=False):
+class PromotionState(TypedDict):
     """The state of a promotion.
 
     Attributes:

@@ -59,7 +59,7 @@ async def create(
         if row is None:
             return await _existing(connection, resources, tenant, name, exist_ok=exist_ok)
         await storage.insert_sections(connection, tenant, row.id, template, contents)
-        diffs = {id: diff([], chunked(content, resources.settings)) for id, content in contents.items()}
+        diffs = {id: diff([], chunked(text, resources.settings)) for id, text in contents.items()}
         revisions = {id: (1, content) for id, content in contents.items()}
         await write_chunks(connection, resources, tenant, row.id, revisions, diffs, vectors, None)
         return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))

@@ -73,7 +73,7 @@ def name_similarity(a: str, b: str) -> float:
 
 
 def overlap_coefficient(a: list[str], b: list[str]) -> float:
-    """|A∩B| / min(|A|, |B|) of two lists of types, case-folded; 1 where one is empty, for then nothing speaks against."""
+    """|A∩B| / min(|A|, |B|) of two lists of types, case-folded; 1 where one is empty: nothing speaks against it."""
     left, right = {t.casefold() for t in a}, {t.casefold() for t in b}
     return len(left & right) / min(len(left), len(right)) if left and right else 1.0
 

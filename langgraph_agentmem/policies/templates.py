@@ -18,8 +18,8 @@ _EXAMPLE = 'for example {"sections": [{"id": "progress", "description": "What is
 def read_template(source: MemoryTemplate | Mapping[str, Any] | str, *, limit: int) -> MemoryTemplate:
     """A template from a model, a dict or YAML text.
 
-    `sections` is a list of `{id, title, description, content}` (all but `id` optional) or of ids, or a mapping of ids to
-    descriptions or to such dicts. `id`, `name` and `description` stand beside it, or under `template`.
+    `sections` is a list of `{id, title, description, content}` (all but `id` optional) or of ids, or a mapping of ids
+    to descriptions or to such dicts. `id`, `name` and `description` stand beside it, or under `template`.
 
     Args:
         source: The template.

@@ -27,7 +27,7 @@ def text(value: object, what: str, *, limit: int | None = None) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         raise InvalidTextError(
-            f"{what} holds a lone surrogate ({value[error.start]!r}) at position {error.start}, which is not Unicode text"
+            f"{what} holds a lone surrogate ({value[error.start]!r}) at position {error.start}, which is no Unicode"
         ) from None
     return value
 
@@ -96,9 +96,10 @@ def _check_json(value: object, path: str) -> None:
             return
         case str():
             text(value, path)
+        case float() if math.isfinite(value):
+            return
         case float():
-            if not math.isfinite(value):
-                raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
+            raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
         case list() | tuple():
             for index, item in enumerate(cast("list[object]", value)):
                 _check_json(item, f"{path}[{index}]")

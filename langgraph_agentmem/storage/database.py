@@ -68,7 +68,7 @@ class Database:
             self.dsn = await anyio.to_thread.run_sync(embedded.start, self.data_dir)
         timeout = max(2, round(self._connect_timeout))
         with translated():
-            async with await AsyncConnection.connect(
+            async with await AsyncConnection[DictRow].connect(
                 self.dsn, autocommit=True, row_factory=dict_row, connect_timeout=timeout
             ) as connection:
                 await migrate.migrate(connection)

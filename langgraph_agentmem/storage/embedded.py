@@ -14,7 +14,10 @@ from langgraph_agentmem.errors import ConfigurationError, MissingDependencyError
 
 _DATABASE = "agentmem"
 _STARTING = threading.Lock()
-_CREATE_DATABASE = b"CREATE DATABASE agentmem TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
+_CREATE_DATABASE = (
+    b"CREATE DATABASE agentmem TEMPLATE template0 ENCODING 'UTF8' "
+    b"LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
+)
 
 
 def default_folder() -> Path:

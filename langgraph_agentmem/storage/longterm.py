@@ -27,7 +27,7 @@ async def shortterm(
     """A memory's short-term memory, locked if so asked."""
     name = "lock_shortterm_memory" if lock else "shortterm_memory"
     row = await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id})
-    return row and ShorttermRow.model_validate(row)
+    return ShorttermRow.model_validate(row) if row else None
 
 
 async def count_consolidation(connection: Connection, external_id: str, memory_id: int) -> tuple[int, int]:

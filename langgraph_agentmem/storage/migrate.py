@@ -66,8 +66,8 @@ async def check_text_search(connection: AsyncConnection[DictRow], config: str) -
     cursor = await connection.execute(_SQL["text_search_config"], {"config": config})
     if await cursor.fetchone() is None:
         raise ConfigurationError(
-            f"text_search_config {config!r} does not exist on this server; "
-            "`SELECT cfgname FROM pg_ts_config` lists those that do, e.g. 'simple' or 'english'"
+            f"text_search_config {config!r} does not exist on this server; psql's \\dF lists those that do, "
+            "e.g. 'simple' or 'english'"
         )
 
 
@@ -128,8 +128,8 @@ def _refuse_newer(version: int) -> int:
     newest = migrations()[-1][0]
     if version > newest:
         raise SchemaTooNewError(
-            f"the database's schema is at version {version}, but this langgraph-agentmem knows versions up to {newest}; "
-            "upgrade the package"
+            f"the database's schema is at version {version}, but this langgraph-agentmem knows only versions up to "
+            f"{newest}; upgrade the package"
         )
     return version
 
