@@ -71,8 +71,8 @@ async def _existing(
     row = await storage.get_by_title(connection, external_id, title)
     if row is None or not exist_ok:
         raise DuplicateTitleError(
-            f"tenant {external_id!r} already has a memory titled {title!r}; choose another title, or pass exist_ok=True "
-            "to get the existing one"
+            f"tenant {external_id!r} already has a memory titled {title!r}; choose another title, "
+            "or pass exist_ok=True to get the existing one"
         )
     return assembled(resources.settings, row, await storage.sections(connection, external_id, row.id))
 

@@ -63,8 +63,8 @@ async def _fenced(connection: Connection, run: Resolved) -> RunRow:
         raise RunNotFoundError(f"tenant {run.external_id!r} has no run {run.run_id}")
     if row.report is None and (memory is None or memory.lease_owner != run.run_id):
         raise LeaseLostError(
-            f"run {run.run_id} took longer than its lease, and memory {run.memory_id} went to another run or was removed; "
-            "nothing was applied, raise lease_seconds if this happens often"
+            f"run {run.run_id} took longer than its lease, and memory {run.memory_id} went to another run or was "
+            "removed; nothing was applied, raise lease_seconds if this happens often"
         )
     return row
 

@@ -61,6 +61,7 @@ class Work:
 
     @property
     def external_id(self) -> str:
+        """The tenant."""
         return self.run.external_id
 
 

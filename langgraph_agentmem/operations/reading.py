@@ -20,7 +20,7 @@ async def runs(
     if status is not None and status not in get_args(RunStatus):
         raise InvalidInputError(f"status must be one of {', '.join(get_args(RunStatus))}, not {status!r}")
     count = validation.positive(limit, "limit")
-    async with resources.database.reading() as connection:
+    async with resources.database.connection() as connection:
         return await storage.list_all(connection, tenant, memory_id=id, status=status, limit=count)
 
 
@@ -39,7 +39,7 @@ async def entity(
 
 async def due(resources: Resources, external_id: str | None, limit: int) -> list[tuple[str, int]]:
     """(external_id, memory id) of memories that wait for a run."""
-    async with resources.database.reading() as connection:
+    async with resources.database.connection() as connection:
         return await active.due(connection, external_id, limit)
 
 

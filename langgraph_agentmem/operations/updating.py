@@ -1,6 +1,5 @@
 """Batches of section edits, all or nothing."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from langgraph_agentmem.policies.editing import edited, read_updates
 from langgraph_agentmem.policies.templates import unknown_section
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active as storage
-from langgraph_agentmem.storage import chunks
 
 
 async def update(
@@ -42,14 +40,11 @@ async def _vectors(
     if resources.embedder is None or resources.settings.embed == "background":
         return {}
     ids = [update.section_id for update in updates]
-    async with resources.database.reading() as connection:
-        sections, stored = await asyncio.gather(
-            storage.sections(connection, external_id, memory_id, ids),
-            chunks.of_sections(connection, external_id, memory_id, ids),
-        )
-    present = {section.section_id: section.content for section in sections}
-    texts = [text for update in updates if (text := _expected(present, update, resources)) is not None]
-    known = {chunk.content_hash for found in stored.values() for chunk in found if chunk.embedded}
+    async with resources.database.connection() as connection:
+        present = await storage.contents(connection, external_id, memory_id, ids)
+    contents = {id: content for id, (content, _) in present.items()}
+    texts = [text for update in updates if (text := _expected(contents, update, resources)) is not None]
+    known = {hash for _, hashes in present.values() for hash in hashes}
     return await writing.vectors_for(resources, texts, known)
 
 
@@ -70,17 +65,8 @@ async def _write(
 ) -> tuple[ActiveMemory, bool]:
     ids = [update.section_id for update in updates]
     async with resources.database.transaction() as connection:
-        (
-            row,
-            sections,
-            stored,
-        ) = await asyncio.gather(  # one round trip; the lock is sent first, and the reads wait for it
-            storage.get(connection, external_id, memory_id, lock=True),
-            storage.sections(connection, external_id, memory_id, ids),
-            chunks.of_sections(connection, external_id, memory_id, ids),
-        )
+        row, present, stored = await storage.lock_with_sections(connection, external_id, memory_id, ids)
         row = found(row, external_id, memory_id)
-        present = {section.section_id: section for section in sections}
         contents = {u.section_id: _edited(present, u, resources.settings.max_content_chars) for u in updates}
         pending = row.pending_updates + len(updates)
         due = info(resources.settings, pending, row.section_count).will_consolidate
@@ -90,11 +76,8 @@ async def _write(
         complete = await writing.write_chunks(
             connection, resources, external_id, memory_id, revisions, diffs, vectors, source
         )
-        written, counted = await asyncio.gather(
-            storage.sections(connection, external_id, memory_id, ids),
-            storage.get(connection, external_id, memory_id),
-        )
-        return assembled(resources.settings, found(counted, external_id, memory_id), written), complete
+        row, sections = await storage.get_with_sections(connection, external_id, memory_id, ids)
+        return assembled(resources.settings, found(row, external_id, memory_id), sections), complete
 
 
 def _edited(present: Mapping[str, Section], update: SectionUpdate, limit: int) -> str:

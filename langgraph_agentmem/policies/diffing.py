@@ -23,7 +23,6 @@ class StoredChunk(Value):
     chunk_order: int
     current: bool
     claimed: bool
-    embedded: bool
 
 
 class PlacedChunk(Value):

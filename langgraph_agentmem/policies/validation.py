@@ -91,13 +91,11 @@ def storable(value: Any) -> Any:
 
 
 def _check_json(value: object, path: str) -> None:
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return
     match value:
-        case None | bool() | int():
-            return
         case str():
             text(value, path)
-        case float() if math.isfinite(value):
-            return
         case float():
             raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
         case list() | tuple():

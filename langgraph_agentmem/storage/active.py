@@ -8,6 +8,8 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.active import MemoryTemplate, Section
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.run import SectionSnapshot
+from langgraph_agentmem.policies.diffing import StoredChunk
+from langgraph_agentmem.storage import chunks
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows, as_json, columns, first_row, one_row
 from langgraph_agentmem.storage.statements import statements
@@ -67,6 +69,31 @@ async def get(connection: Connection, external_id: str, memory_id: int, *, lock:
     return _memory(await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id}))
 
 
+async def lock_with_sections(
+    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
+) -> tuple[MemoryRow | None, dict[str, Section], dict[str, list[StoredChunk]]]:
+    """An open memory, locked, with its sections and those sections' chunks as they are under the lock.
+
+    One round trip: the statements are sent together, and the server runs them one after the other.
+    """
+    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
+    locked = await connection.execute(_SQL["lock_memory"], params)
+    present = await connection.execute(_SQL["sections"], params | {"few": _FEW_SECTIONS})
+    stored = await chunks.of_sections(connection, external_id, memory_id, section_ids)
+    sections = [Section.model_validate(row) for row in await present.fetchall()]
+    return _memory(await locked.fetchone()), {section.section_id: section for section in sections}, stored
+
+
+async def get_with_sections(
+    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
+) -> tuple[MemoryRow | None, list[Section]]:
+    """An open memory with its sections, as `sections` returns them, in one round trip."""
+    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
+    row = await connection.execute(_SQL["memory"], params)
+    found = await sections(connection, external_id, memory_id, section_ids)
+    return _memory(await row.fetchone()), found
+
+
 async def get_by_title(connection: Connection, external_id: str, title: str) -> MemoryRow | None:
     """An open memory by its title."""
     return _memory(await one_row(connection, _SQL["memory_by_title"], {"external_id": external_id, "title": title}))
@@ -89,6 +116,15 @@ async def sections(
         "few": _FEW_SECTIONS,
     }
     return [Section.model_validate(row) for row in await all_rows(connection, _SQL["sections"], params)]
+
+
+async def contents(
+    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
+) -> dict[str, tuple[str, list[bytes]]]:
+    """(text, hashes of the chunks that have a vector) of sections, by id."""
+    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
+    rows = await all_rows(connection, _SQL["contents"], params)
+    return {row["section_id"]: (row["content"] or "", row["embedded"]) for row in rows}
 
 
 async def sections_of(connection: Connection, external_id: str, memory_ids: list[int]) -> dict[int, list[Section]]:

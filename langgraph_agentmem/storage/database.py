@@ -79,32 +79,31 @@ class Database:
     async def transaction(self) -> AsyncGenerator[Connection]:
         """A transaction on a connection of this loop's pool, committed unless the block raises.
 
-        Statements are pipelined: those whose result nobody waits for travel with the next one whose result is
-        awaited, `BEGIN` with the first and `COMMIT` with the last.
+        Statements are pipelined: they wait until a result is fetched and then travel together, `BEGIN` with the first
+        ones; `COMMIT` travels with those behind the last fetch.
         """
         await self.start()
         with translated():
             pool = await self._pool()
-            async with pool.connection() as connection, connection.pipeline() as pipeline, connection.transaction():
+            async with pool.connection() as connection:
                 try:
-                    yield connection
+                    async with connection.pipeline() as pipeline:
+                        await connection.execute(b"BEGIN")
+                        try:
+                            yield connection
+                        except BaseException:
+                            with suppress(psycopg.Error):  # collect what is under way: only the first error counts
+                                await pipeline.sync()
+                            raise
+                        await connection.execute(b"COMMIT")
                 except BaseException:
-                    with suppress(psycopg.Error):  # collect what is under way, so that only the first error is heard
-                        await pipeline.sync()
+                    with suppress(psycopg.Error):  # a connection that is gone has rolled back by itself
+                        await connection.rollback()
                     raise
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[Connection]:
-        """A connection for pipelined reads that need not agree with each other: no transaction around them."""
-        await self.start()
-        with translated():
-            pool = await self._pool()
-            async with pool.connection() as connection, connection.pipeline():
-                yield connection
-
-    @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection outside any transaction, for what cannot run in one."""
+        """A connection outside any transaction: for a single read, or for what cannot run in one."""
         await self.start()
         with translated():
             pool = await self._pool()

@@ -44,6 +44,15 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
            WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s) <= %(few)s)
 ORDER BY s.position, s.section_id
 
+-- name: contents
+-- Sections' texts, with the hashes of their chunks that have a vector.
+SELECT s.section_id, s.value ->> 'content' AS content,
+       ARRAY(SELECT c.content_hash FROM agentmem.memory_chunk c
+             WHERE c.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = s.section_id
+               AND c.embedding IS NOT NULL AND (c.current OR c.end_date IS NULL)) AS embedded
+FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(section_ids)s)
+
 -- name: sections_of_memories
 -- The sections of several memories.
 SELECT s.* FROM agentmem.section s

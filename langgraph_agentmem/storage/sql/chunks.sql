@@ -1,7 +1,7 @@
 -- name: section_chunks
 -- What a new value of these sections is compared with: their present chunks, and earlier ones that are still valid and
 -- may come up in it again.
-SELECT id, section_id, content, content_hash, chunk_order, current, run_id IS NOT NULL AS claimed, embedding IS NOT NULL AS embedded
+SELECT id, section_id, content, content_hash, chunk_order, current, run_id IS NOT NULL AS claimed
 FROM agentmem.memory_chunk
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(section_ids)s)
   AND origin = 'section' AND (current OR end_date IS NULL)

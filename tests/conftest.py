@@ -1,0 +1,118 @@
+"""A real PostgreSQL for every test: the embedded one, or the server of AGENTMEM_TEST_DSN; a fresh database each."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from filelock import FileLock
+from psycopg.conninfo import make_conninfo
+
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.database import Database
+
+TEMPLATE = "agentmem_test_template"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AGENTMEM_") and name != "AGENTMEM_TEST_DSN"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def server(shared_folder: Path) -> str:
+    """The DSN of the server's maintenance database."""
+    given = os.environ.get("AGENTMEM_TEST_DSN")
+    return given or make_conninfo(embedded.start(shared_folder / "postgres"), dbname="postgres")
+
+
+@pytest.fixture(scope="session")
+def template(server: str, shared_folder: Path) -> str:
+    """The name of a migrated database, made once per test run."""
+    name = f"{TEMPLATE}_{shared_folder.name.replace('-', '_')}"
+    with FileLock(shared_folder / "template.lock"), psycopg.connect(server, autocommit=True) as connection:
+        made = shared_folder / "template.made"
+        if not made.exists():
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+            connection.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
+            asyncio.run(_migrate(make_conninfo(server, dbname=name)))
+            made.touch()
+    return name
+
+
+async def _migrate(dsn: str) -> None:
+    await Database(dsn).start()
+
+
+@pytest.fixture
+def new_database(server: str) -> Iterator[Callable[[str], str]]:
+    """Makes databases from a template and drops them after the test."""
+    names: list[str] = []
+
+    def make(template: str = "template0") -> str:
+        names.append(f"test_{uuid4().hex}")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{names[-1]}" TEMPLATE "{template}"')
+        return make_conninfo(server, dbname=names[-1])
+
+    yield make
+    with psycopg.connect(server, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def dsn(new_database: Callable[[str], str], template: str) -> str:
+    """A database of its own, migrated."""
+    return new_database(template)
+
+
+@pytest.fixture
+def empty_dsn(new_database: Callable[[str], str]) -> str:
+    """A database of its own, empty."""
+    return new_database("template0")
+
+
+@pytest.fixture
+async def memory(dsn: str) -> AsyncIterator[AgentMemory]:
+    """A memory without model and embedder."""
+    async with AgentMemory.open(dsn) as memory:
+        yield memory
+
+
+@pytest.fixture
+async def opened(dsn: str) -> AsyncIterator[Callable[..., AgentMemory]]:
+    """Opens memories on the test's database, with arguments and settings, and closes them after the test."""
+    memories: list[AgentMemory] = []
+
+    def make(*, settings: dict[str, object] | None = None, **arguments: object) -> AgentMemory:
+        memories.append(AgentMemory.open(dsn, settings=AgentMemorySettings(**(settings or {})), **arguments))
+        return memories[-1]
+
+    yield make
+    for memory in memories:
+        await memory.aclose()
+
+
+@pytest.fixture
+def rows(dsn: str) -> Callable[..., list[tuple[object, ...]]]:
+    """Reads rows of the test's database directly."""
+
+    def read(sql: str, *params: object) -> list[tuple[object, ...]]:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            cursor = connection.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+
+    return read
