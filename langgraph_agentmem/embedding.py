@@ -98,6 +98,11 @@ class Embedder:
 
 
 def _ensured(embed: Any) -> Embeddings:
+    known = isinstance(embed, str | Embeddings) or callable(cast("object", embed))
+    if not known:
+        raise ConfigurationError(
+            f'embeddings must be "provider:model", LangChain embeddings or a function, not {embed!r}'
+        )
     try:
         return ensure_embeddings(embed)
     except ImportError as error:
@@ -105,10 +110,8 @@ def _ensured(embed: Any) -> Embeddings:
             f'embeddings {embed!r} need packages that are not installed: pip install "langgraph-agentmem[langchain]" '
             f"and the provider's integration ({error})"
         ) from error
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f'embeddings must be "provider:model", LangChain embeddings or a function, not {embed!r}: {error}'
-        ) from error
+    except Exception as error:
+        raise ConfigurationError(f"embeddings {embed!r} cannot be used: {error}") from error
 
 
 def _name_of(embeddings: Embeddings) -> str:

@@ -8,7 +8,7 @@ from langgraph.types import Command, RetryPolicy
 
 from langgraph_agentmem.errors import ModelError, OutageError
 from langgraph_agentmem.nodes.apply import apply_node
-from langgraph_agentmem.nodes.claim import claim_node, claimed
+from langgraph_agentmem.nodes.claim import after_claim, claim_node
 from langgraph_agentmem.nodes.conflicts import conflicts_node, needs_model
 from langgraph_agentmem.nodes.extract import extract_node, without_extraction
 from langgraph_agentmem.nodes.promote import promote_after_consolidation_node, promote_node
@@ -44,7 +44,7 @@ def create_consolidation_graph(memory: HasResources) -> StateGraph[Consolidation
     graph.add_node("apply", apply_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_node("promote", promote_after_consolidation_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_edge(START, "claim")
-    graph.add_conditional_edges("claim", claimed, {True: "extract", False: END})
+    graph.add_conditional_edges("claim", after_claim, {"claimed": "extract", "nothing": "promote", "busy": END})
     graph.add_edge("extract", "conflicts")
     graph.add_conditional_edges("conflicts", route_conflicts)
     graph.add_edge("resolve", "apply")

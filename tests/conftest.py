@@ -1,7 +1,10 @@
 """A real PostgreSQL for every test: the embedded one, or the server of AGENTMEM_TEST_DSN; a fresh database each."""
 
 import asyncio
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +19,7 @@ from langgraph_agentmem.storage import embedded
 from langgraph_agentmem.storage.database import Database
 
 TEMPLATE = "agentmem_test_template"
+FOLDER = "MEMORY_TESTS_FOLDER"
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +28,28 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a folder that all workers of this test run share.
+
+    It is not one of pytest's: those are closed to other users, and as root the server runs as another one.
+    """
+    if FOLDER not in os.environ:
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-")
+        atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
+
+
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder() -> Path:
     """A folder that all workers of this test run share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return Path(os.environ[FOLDER])
+
+
+@pytest.fixture
+def data_dir(shared_folder: Path) -> Iterator[Path]:
+    """A folder for an embedded server of the test's own; it does not exist yet."""
+    folder = shared_folder / uuid4().hex / "data"
+    yield folder
+    shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

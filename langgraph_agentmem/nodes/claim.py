@@ -1,6 +1,6 @@
 """The first node of a consolidation."""
 
-from typing import Any
+from typing import Any, Literal
 
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
@@ -30,6 +30,8 @@ def claim_node(memory: HasResources) -> Node:
     return node(claim, "claim")
 
 
-def claimed(state: ConsolidationState) -> bool:
+def after_claim(state: ConsolidationState) -> Literal["claimed", "nothing", "busy"]:
     """Whether there is something to consolidate: the condition behind `claim`."""
-    return state.get("claim") is not None
+    if state.get("claim") is not None:
+        return "claimed"
+    return "busy" if ConsolidationReport.model_validate(state["report"]).status == "busy" else "nothing"

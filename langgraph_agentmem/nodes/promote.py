@@ -24,7 +24,7 @@ def promote_node(memory: HasResources) -> Node:
 
 
 def promote_after_consolidation_node(memory: HasResources) -> Node:
-    """Promotes at the end of a consolidation, if that makes the short-term memory due.
+    """Promotes at the end of a consolidation, if the short-term memory is due, also where there was nothing to do.
 
     Reads `external_id`, `memory_id`, `report`; writes `report` with the promotion's added.
     """

@@ -42,7 +42,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         row = await _fenced(connection, run)
         if row.report:
             return row.report
-        shortterm_id, _ = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
+        shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
         work = Work(resources, connection, run, shortterm_id, now)
         await chunks.consolidate(
@@ -52,7 +52,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         ids = await linking.apply_entities(work, name_vectors)
         await linking.apply_relationships(work, ids)
         await graph.add_history(connection, run.external_id, work.history)
-        await _settle(work, row.snapshot)
+        await _settle(work, row.snapshot, consolidations)
         return await _reported(work, row.snapshot)
 
 
@@ -69,11 +69,16 @@ async def _fenced(connection: Connection, run: Resolved) -> RunRow:
     return row
 
 
-async def _settle(work: Work, snapshot: Sequence[SectionSnapshot]) -> None:
-    """Subtract what was taken, end the lease, and queue the memory again if enough came meanwhile."""
-    run = work.run
+async def _settle(work: Work, snapshot: Sequence[SectionSnapshot], consolidations: int) -> None:
+    """Subtract what was taken, end the lease, and queue the memory again if there is more to do.
+
+    That is so where enough updates came meanwhile, and where a promotion is due: should the process die before it, the
+    memory is still in the queue.
+    """
+    run, settings = work.run, work.resources.settings
     pending, section_count = await active.consume(work.connection, run.external_id, run.memory_id, snapshot)
-    if info(work.resources.settings, pending, section_count).will_consolidate:
+    due = info(settings, pending, section_count).will_consolidate
+    if due or consolidations >= settings.shortterm_update_threshold:
         await active.mark_due(work.connection, run.external_id, run.memory_id)
 
 

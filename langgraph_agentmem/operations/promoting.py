@@ -6,7 +6,7 @@ from datetime import datetime
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.run import PromotionReport
-from langgraph_agentmem.operations.active import found
+from langgraph_agentmem.operations.active import found, info
 from langgraph_agentmem.policies import merging, validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
@@ -51,7 +51,7 @@ async def promote(
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     threshold = resources.settings.shortterm_update_threshold
     async with resources.database.transaction() as connection:
-        found(await active.get(connection, tenant, id, lock=True), tenant, id)
+        memory = found(await active.get(connection, tenant, id, lock=True), tenant, id)
         row = await longterm.shortterm(connection, tenant, id, lock=True)
         if row is None or (row.update_count == 0 and not force):
             return PromotionReport(status="nothing", shortterm_memory_id=row and row.id, threshold=threshold)
@@ -62,6 +62,8 @@ async def promote(
             )
         await longterm.lock_tenant(connection, tenant)
         report = await _promote(connection, resources, tenant, row, threshold)
+        if not info(resources.settings, memory.pending_updates, memory.section_count).will_consolidate:
+            await active.clear_due(connection, tenant, id)
         if run_id is not None:
             await _add_to_run(connection, tenant, run_id, report)
         return report

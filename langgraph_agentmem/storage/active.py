@@ -154,6 +154,11 @@ async def mark_due(connection: Connection, external_id: str, memory_id: int) -> 
     await connection.execute(_SQL["mark_due"], {"external_id": external_id, "memory_id": memory_id})
 
 
+async def clear_due(connection: Connection, external_id: str, memory_id: int) -> None:
+    """Take a memory out of the queue."""
+    await connection.execute(_SQL["clear_due"], {"external_id": external_id, "memory_id": memory_id})
+
+
 async def mark_pending_due(connection: Connection, external_id: str, memory_id: int | None) -> None:
     """Put every memory of a tenant, or one, into the queue if it has pending updates."""
     await connection.execute(_SQL["mark_pending_due"], {"external_id": external_id, "memory_id": memory_id})

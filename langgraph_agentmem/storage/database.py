@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: a pool per event loop, transactions, error translation."""
 
 import asyncio
+import selectors
 import weakref
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -153,8 +154,11 @@ class Database:
 
 
 async def _check_alive(connection: AsyncConnection[Any]) -> None:
-    """Refuse a pooled connection whose server has gone, without a round trip: its socket already says so."""
-    connection.pgconn.consume_input()
+    """Refuse a pooled connection whose server has gone; a round trip only where its idle socket has news."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        if selector.select(0):
+            await AsyncConnectionPool.check_connection(connection)
 
 
 @contextmanager

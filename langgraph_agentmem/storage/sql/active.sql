@@ -78,6 +78,11 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s
 UPDATE agentmem.active_memory SET due_at = now()
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NULL
 
+-- name: clear_due
+-- Takes a memory out of the queue.
+UPDATE agentmem.active_memory SET due_at = NULL
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NOT NULL
+
 -- name: mark_pending_due
 -- Puts every memory of a tenant with pending updates into the queue.
 UPDATE agentmem.active_memory SET due_at = now()

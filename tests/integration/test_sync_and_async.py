@@ -1,0 +1,155 @@
+"""One memory for sync and async callers, any thread and any loop."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+
+import pytest
+from fakes import WordEmbedder
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+from langgraph_agentmem import (
+    AgentMemory,
+    create_consolidation_graph,
+    create_promotion_graph,
+    recall_node,
+    remember_node,
+)
+from langgraph_agentmem.errors import SyncCallError
+
+TEMPLATE = {"sections": ["notes"]}
+
+
+def test_sync_methods_do_what_async_ones_do(dsn: str) -> None:
+    with AgentMemory.open(dsn) as memory:
+        created = memory.create_active_memory("alice", "Notes", TEMPLATE)
+        memory.update_active_memory_section("alice", created.id, "notes", "a fox")
+        assert memory.consolidate("alice", created.id).status == "applied"
+        assert memory.promote("alice", created.id, force=True).status == "promoted"
+        assert [hit.tier for hit in memory.search("alice", "fox")] == ["longterm"]
+        assert [run.status for run in memory.runs("alice")] == ["applied"]
+        assert memory.search("alice", "fox") == asyncio.run(memory.asearch("alice", "fox"))
+
+
+def test_a_memory_sets_itself_up_on_the_first_call(empty_dsn: str) -> None:
+    memory = AgentMemory.open(empty_dsn)
+    assert memory.get_active_memories("alice") == []
+    memory.close()
+    assert memory.get_active_memories("alice") == []
+    memory.close()
+
+
+async def test_a_sync_call_on_the_running_loop_names_the_async_twin(memory: AgentMemory) -> None:
+    with pytest.raises(SyncCallError, match=r"search\(\) would block.*await asearch"):
+        memory.search("alice", "fox")
+
+
+def test_one_memory_serves_several_threads(dsn: str) -> None:
+    with AgentMemory.open(dsn) as memory:
+        created = memory.create_active_memory("alice", "Notes", TEMPLATE)
+
+        def write(i: int) -> None:
+            memory.update_active_memory_section("alice", created.id, "notes", f"- {i}", action="insert")
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, range(40)))
+        content = memory.get_active_memory("alice", created.id).sections["notes"].content
+        assert sorted(content.splitlines()) == sorted(f"- {i}" for i in range(40))
+
+
+def test_one_memory_serves_one_loop_after_another_and_several_at_once(dsn: str) -> None:
+    memory = AgentMemory.open(dsn)
+    for _ in range(2):
+        assert asyncio.run(memory.aget_active_memories("alice")) == []
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda _: asyncio.run(memory.aget_active_memories("alice")), range(3))) == [[]] * 3
+    assert memory.get_active_memories("alice") == []
+    memory.close()
+
+
+def test_a_sync_call_keeps_the_callers_context(dsn: str) -> None:
+    user: ContextVar[str] = ContextVar("user", default="nobody")
+    seen: list[str] = []
+
+    class Watching(WordEmbedder):
+        async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+            seen.append(user.get())
+            return self.embed_documents(texts)
+
+    with AgentMemory.open(dsn, index={"embed": Watching(), "dims": 64}) as memory:
+        user.set("alice")
+        memory.create_active_memory("alice", "Notes", TEMPLATE, {"notes": "a fox"})
+    assert seen == ["alice"]
+
+
+async def test_an_embedder_is_called_on_the_callers_loop(opened: Callable[..., AgentMemory]) -> None:
+    threads: list[int] = []
+
+    async def embed(texts: list[str]) -> list[list[float]]:
+        threads.append(threading.get_ident())
+        return WordEmbedder().embed_documents(texts)
+
+    memory = opened(index=embed)
+    await memory.acreate_active_memory("alice", "Notes", TEMPLATE, {"notes": "a fox"})
+    assert set(threads) == {threading.get_ident()}
+
+
+class AgentState(TypedDict):
+    external_id: str
+    memory_id: int
+    updates: list[dict[str, str]]
+    query: str
+    consolidation_info: dict[str, object]
+    memories: list[dict[str, object]]
+
+
+def agent(memory: AgentMemory) -> StateGraph:
+    """A user's own graph that remembers, then recalls."""
+    graph = StateGraph(AgentState)
+    graph.add_node("remember", remember_node(memory))
+    graph.add_node("recall", recall_node(memory, limit=3))
+    graph.add_edge(START, "remember")
+    graph.add_edge("remember", "recall")
+    return graph
+
+
+def agent_input(memory_id: int) -> dict[str, object]:
+    return {
+        "external_id": "alice",
+        "memory_id": memory_id,
+        "updates": [{"section_id": "notes", "new_content": "a fox"}],
+        "query": "fox",
+    }
+
+
+def test_nodes_work_in_a_sync_graph(dsn: str) -> None:
+    with AgentMemory.open(dsn) as memory:
+        created = memory.create_active_memory("alice", "Notes", TEMPLATE)
+        state = agent(memory).compile().invoke(agent_input(created.id))
+        assert [hit["content"] for hit in state["memories"]] == ["a fox"]
+        assert state["updates"] == []
+        assert state["consolidation_info"]["total_update_count"] == 1
+        target = {"external_id": "alice", "memory_id": created.id}
+        assert create_consolidation_graph(memory).compile().invoke(target)["report"]["status"] == "applied"
+        promoted = create_promotion_graph(memory).compile().invoke({**target, "force": True})
+        assert promoted["report"]["status"] == "promoted"
+
+
+async def test_nodes_work_in_an_async_graph(memory: AgentMemory) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", TEMPLATE)
+    state = await agent(memory).compile().ainvoke(agent_input(created.id))
+    assert [hit["content"] for hit in state["memories"]] == ["a fox"]
+    again = await agent(memory).compile().ainvoke({**agent_input(created.id), "updates": []})
+    assert "consolidation_info" not in again
+
+
+async def test_a_sync_graph_may_run_on_a_running_loop_as_in_a_notebook(memory: AgentMemory) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", TEMPLATE)
+    state = agent(memory).compile().invoke(agent_input(created.id))
+    assert [hit["content"] for hit in state["memories"]] == ["a fox"]
+    memory_loop_is_clean = threading.Thread(target=memory.close)
+    memory_loop_is_clean.start()
+    memory_loop_is_clean.join()
