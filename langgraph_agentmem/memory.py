@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_agentmem import chat
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Embedder, Index
-from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError, RunsFailedError
+from langgraph_agentmem.errors import ConfigurationError, EntityNotFoundError, MemoryBusyError, RunsFailedError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
 from langgraph_agentmem.graphs import create_consolidation_graph
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
@@ -71,6 +71,8 @@ class AgentMemory:
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
         """
+        if dsn is not None and data_dir is not None:
+            raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
         settings = settings or AgentMemorySettings()
         model_given, index_given = model or settings.model, index or settings.embeddings
         chat_model = chat.chat_model(model_given) if model_given else None

@@ -56,6 +56,7 @@ class AgentMemorySettings(BaseSettings):
     chunk_size_chars: int = Field(
         800,
         ge=20,
+        le=50_000,
         validation_alias=AliasChoices("chunk_size_chars", "AGENTMEM_CHUNK_SIZE_CHARS", "CHUNK_SIZE"),
         description="Longest chunk, in characters.",
     )

@@ -89,12 +89,14 @@ class ConflictEntity(Value):
 
     Attributes:
         similarity_scores: Similarity of names by the short-term entity's id, 0 to 1.
+        recommended_entity_id: For `merge`, the one that the rules would merge it into.
     """
 
     active_entity: ExtractedEntity
     shortterm_entities: list[StoredEntity] = Field(default_factory=list[StoredEntity])
     similarity_scores: dict[int, float] = Field(default_factory=dict[int, float])
     recommended_action: RecommendedAction
+    recommended_entity_id: int | None = None
 
 
 class ConflictRelationship(Value):

@@ -22,6 +22,7 @@ from langgraph_agentmem.storage import chunks, graph, longterm
 from langgraph_agentmem.storage.graph import EntityRow
 
 _CANDIDATES = 5
+_LONGEST_NAME = 250
 _LEAST_SIMILARITY = 0.6
 """Entities whose names are less similar are no candidates."""
 
@@ -105,13 +106,15 @@ def _entity(
     )[:_CANDIDATES]
     similarities = {row.id: round(min(similar[row.id], 1.0), 4) for row in candidates}
     overlaps = {row.id: overlap_coefficient(entity.types, row.types) for row in candidates}
+    action, recommended = planning.entity_recommendation(
+        similarities, overlaps, settings.entity_similarity_threshold, settings.entity_overlap_threshold
+    )
     return ConflictEntity(
         active_entity=entity,
         shortterm_entities=[StoredEntity.model_validate(row.model_dump()) for row in candidates],
         similarity_scores=similarities,
-        recommended_action=planning.entity_action(
-            similarities, overlaps, settings.entity_similarity_threshold, settings.entity_overlap_threshold
-        ),
+        recommended_action=action,
+        recommended_entity_id=recommended,
     )
 
 
@@ -166,4 +169,4 @@ def _named(source: str, target: str) -> dict[str, str]:
 
 
 def _one_line(name: str) -> str:
-    return " ".join(name.split())
+    return " ".join(name.split())[:_LONGEST_NAME]

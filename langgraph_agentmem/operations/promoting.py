@@ -52,6 +52,8 @@ async def promote(
     threshold = resources.settings.shortterm_update_threshold
     async with resources.database.transaction() as connection:
         memory = found(await active.get(connection, tenant, id, lock=True), tenant, id)
+        if not info(resources.settings, memory.pending_updates, memory.section_count).will_consolidate:
+            await active.clear_due(connection, tenant, id)  # whatever else it waited for in the queue is done here
         row = await longterm.shortterm(connection, tenant, id, lock=True)
         if row is None or (row.update_count == 0 and not force):
             return PromotionReport(status="nothing", shortterm_memory_id=row and row.id, threshold=threshold)
@@ -62,8 +64,6 @@ async def promote(
             )
         await longterm.lock_tenant(connection, tenant)
         report = await _promote(connection, resources, tenant, row, threshold)
-        if not info(resources.settings, memory.pending_updates, memory.section_count).will_consolidate:
-            await active.clear_due(connection, tenant, id)
         if run_id is not None:
             await _add_to_run(connection, tenant, run_id, report)
         return report

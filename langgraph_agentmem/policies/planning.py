@@ -65,15 +65,24 @@ def replacements(
     return found
 
 
-def entity_action(
+def entity_recommendation(
     similarities: dict[int, float], overlaps: dict[int, float], similar: float, overlapping: float
-) -> RecommendedAction:
-    """What the rule for entities recommends: merge at both thresholds; `manual` where names agree but types do not."""
+) -> tuple[RecommendedAction, int | None]:
+    """What the rule for entities recommends, and into which stored entity to merge.
+
+    Merge into the most similar one that reaches both thresholds; `manual` where names agree but types do not.
+
+    Args:
+        similarities: Of names, by stored entity.
+        overlaps: Of types, by stored entity.
+        similar: Threshold of the similarity.
+        overlapping: Threshold of the overlap.
+    """
     close = [id for id, similarity in similarities.items() if similarity >= similar]
     fitting = [id for id in close if overlaps[id] >= overlapping]
-    if len(fitting) == 1:
-        return "merge"
-    return "manual" if close else "create"
+    if fitting:
+        return "merge", max(fitting, key=lambda id: (similarities[id], overlaps[id], -id))
+    return ("manual" if close else "create"), None
 
 
 def relationship_action(conflict: ConflictRelationship, overlapping: float) -> RecommendedAction:
@@ -155,11 +164,7 @@ def open_relationships(conflicts: ConsolidationConflicts) -> list[int]:
 
 def _entity_by_rule(index: int, conflict: ConflictEntity) -> EntityResolution:
     if conflict.recommended_action == "merge":
-        mine = conflict.active_entity.types
-        stored = max(
-            conflict.shortterm_entities,
-            key=lambda s: (overlap_coefficient(mine, s.types) * conflict.similarity_scores[s.id], -s.id),
-        )
+        stored = next(e for e in conflict.shortterm_entities if e.id == conflict.recommended_entity_id)
         reason = f"same name as {stored.name!r} (similarity {conflict.similarity_scores[stored.id]:.2f}), fitting types"
         return EntityResolution(conflict=index, action="merge", entity_id=stored.id, reason=reason)
     reason = (

@@ -112,7 +112,8 @@ def _accept_merge(
             part=part, action="refuse", decided_by="rules", reason=refused, refused=f"merge: {refused}"
         )
         return False
-    decisions[part] = Decision(part=part, action="merge", decided_by="model", reason=merge.reason)
+    for line in (part, *(chunk_part(section, id) for id in merge.chunk_ids)):
+        decisions[line] = Decision(part=line, action="merge", decided_by="model", reason=merge.reason)
     return True
 
 
@@ -123,6 +124,8 @@ def _refuse_merge(merge: MergedText, contents: dict[int, str], survival_share: f
         return "a merge needs at least two chunks"
     if strangers := [id for id in merge.chunk_ids if id not in contents]:
         return f"chunks {', '.join(map(str, strangers))} are not among the conflicts of this section"
+    if len(merge.text) > 2 * sum(len(contents[id]) for id in set(merge.chunk_ids)):
+        return "the merged text is more than twice as long as its sources"
     share = matching.survival([contents[id] for id in merge.chunk_ids], merge.text)
     if share < survival_share:
         return f"only {share:.0%} of the sources' words and numbers survive, {survival_share:.0%} must"

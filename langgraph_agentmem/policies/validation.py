@@ -7,7 +7,8 @@ from uuid import UUID
 from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
 from langgraph_agentmem.models.base import Json
 
-_NAME_LIMIT = 512
+_NAME_BYTES = 800
+"""What fits into an index three times."""
 
 
 def text(value: object, what: str, *, limit: int | None = None) -> str:
@@ -33,8 +34,10 @@ def text(value: object, what: str, *, limit: int | None = None) -> str:
 
 
 def name(value: object, what: str) -> str:
-    """A text that is neither empty nor blank, of at most 512 characters."""
-    checked = text(value, what, limit=_NAME_LIMIT)
+    """A text that is neither empty nor blank, of at most 800 bytes in UTF-8."""
+    checked = text(value, what)
+    if (size := len(checked.encode())) > _NAME_BYTES:
+        raise InvalidTextError(f"{what} has {size:,} bytes in UTF-8; the limit is {_NAME_BYTES}")
     if not checked.strip():
         raise InvalidInputError(f"{what} must not be empty")
     return checked
@@ -75,7 +78,10 @@ def json_object(value: object, what: str) -> Json:
     """A JSON object that PostgreSQL can hold; an error names the path of what it cannot."""
     if not isinstance(value, dict):
         raise InvalidInputError(f"{what} must be a dict, not {type(value).__name__} ({_shown(value)})")
-    _check_json(cast("Json", value), what)
+    try:
+        _check_json(cast("Json", value), what)
+    except RecursionError:
+        raise InvalidInputError(f"{what} is nested too deeply, or holds itself") from None
     return cast("Json", value)
 
 
