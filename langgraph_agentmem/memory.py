@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -393,11 +394,15 @@ class AgentMemory:
         """
         return await writing.embed_pending(self._resources, external_id)
 
-    async def _consolidate(self, external_id: Tenant, memory_id: int, *, everything: bool) -> ConsolidationReport:
+    @cached_property
+    def _consolidation(self) -> Any:
         graph: Any = create_consolidation_graph(self)
+        return graph.compile()
+
+    async def _consolidate(self, external_id: Tenant, memory_id: int, *, everything: bool) -> ConsolidationReport:
         run_id = claiming.new_run_id()
         try:
-            state: Any = await graph.compile().ainvoke(
+            state: Any = await self._consolidation.ainvoke(
                 {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "everything": everything}
             )
         except Exception as error:

@@ -13,7 +13,7 @@ from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_d
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import active as storage
-from langgraph_agentmem.storage import chunks, graph, longterm, runs
+from langgraph_agentmem.storage import chunks, longterm, runs, support
 from langgraph_agentmem.storage.active import MemoryRow
 from langgraph_agentmem.storage.database import Connection
 
@@ -122,8 +122,8 @@ async def forget(resources: Resources, external_id: str, memory_id: int) -> None
         if row.lease_owner and await storage.leased(connection, external_id, memory_id):
             raise MemoryBusyError(memory_id, row.lease_expires_at)
         await longterm.lock_tenant(connection, external_id)
-        supported = await graph.supported_by(connection, external_id, memory_id)
+        supported = await support.supported_by(connection, external_id, memory_id)
         await chunks.delete_all(connection, external_id, memory_id)
-        await graph.delete_unsupported(connection, external_id, supported)
+        await support.delete_unsupported(connection, external_id, supported)
         await longterm.delete(connection, external_id, memory_id)
         await runs.delete_memory(connection, external_id, memory_id)

@@ -19,7 +19,7 @@ from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.policies import merging
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import graph
+from langgraph_agentmem.storage import graph, support
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import EntityRow, HistoryEntry, Merge, NewEntity, NewRelationship
 
@@ -105,7 +105,7 @@ async def apply_entities(work: Work, vectors: Sequence[list[float] | None]) -> d
         embedding_model=model and model.id,
     )
     await graph.update_entities(work.connection, work.external_id, list(merges.values()))
-    await graph.add_mentions(work.connection, work.external_id, mentions)
+    await support.add_mentions(work.connection, work.external_id, mentions)
     work.counts |= {"entities_created": len(created), "entities_merged": len(merges)}
     work.changes["entities"] = undo
     return ids
@@ -167,7 +167,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
         work.connection, work.external_id, created, shortterm_memory_id=work.shortterm_memory_id
     )
     await graph.update_relationships(work.connection, work.external_id, list(merges.values()))
-    await graph.add_mentions(work.connection, work.external_id, mentions)
+    await support.add_mentions(work.connection, work.external_id, mentions)
     ended = await _end_superseded(work, resolutions)
     work.counts |= {
         "relationships_created": len(created), "relationships_merged": len(merges), "relationships_ended": len(ended),

@@ -9,7 +9,7 @@ from langgraph_agentmem.models.run import ConsolidationRun
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, chunks, graph, runs
+from langgraph_agentmem.storage import active, chunks, graph, runs, support
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import HistoryEntry, Merge, NewEntity, NewRelationship, RelationshipRow
 from langgraph_agentmem.storage.runs import RunRow
@@ -102,7 +102,7 @@ class _Undo:
             embedding_model=None,
         )
         for id, item in zip(ids, items, strict=True):
-            await graph.move_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
+            await support.move_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
         entries = [HistoryEntry(entity_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
         entries += [HistoryEntry(entity_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges]
         await graph.add_history(self.connection, tenant, entries)
@@ -128,7 +128,7 @@ class _Undo:
         shortterm_id = self.run.report and self.run.report.shortterm_memory_id
         await graph.insert_relationships(self.connection, tenant, new, shortterm_memory_id=shortterm_id)
         mentions = [(c, None, id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]]
-        await graph.add_mentions(self.connection, tenant, mentions)
+        await support.add_mentions(self.connection, tenant, mentions)
         entries = [HistoryEntry(relationship_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
         entries += [
             HistoryEntry(relationship_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges

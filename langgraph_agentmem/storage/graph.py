@@ -1,6 +1,5 @@
 """Entities, relationships, their support and their history."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -241,21 +240,6 @@ async def end_relationships(
     return ended
 
 
-async def add_mentions(
-    connection: Connection, external_id: str, rows: Sequence[tuple[int, int | None, int | None]]
-) -> None:
-    """Note which chunk supports what: (chunk, entity or None, relationship or None)."""
-    if rows:
-        params = columns(list(rows), "chunk_ids", "entity_ids", "relationship_ids")
-        await connection.execute(_SQL["insert_mentions"], {"external_id": external_id, **params})
-
-
-async def move_mentions(connection: Connection, external_id: str, from_id: int, to_id: int, chunks: list[int]) -> None:
-    """Move the support that some chunks gave from one entity to another."""
-    params = {"external_id": external_id, "from_id": from_id, "to_id": to_id, "chunk_ids": chunks}
-    await connection.execute(_SQL["move_mentions"], params)
-
-
 async def add_history(connection: Connection, external_id: str, entries: Sequence[HistoryEntry]) -> None:
     """Append to the state history; the entries come from one run, or from none."""
     if entries:
@@ -314,33 +298,6 @@ def _with_history(row: dict[str, Any], history: list[HistoryEntry]) -> Relations
     return Relationship.model_validate({**row, "metadata": row["metadata"] | {"state_history": changes}})
 
 
-async def delete_unsupported(
-    connection: Connection, external_id: str, supported: list[tuple[int | None, int | None]]
-) -> None:
-    """Remove those of these entities and relationships that no chunk supports any more."""
-    ids = sorted({relationship for _, relationship in supported if relationship})
-    relationships = await all_rows(
-        connection, _SQL["unsupported_relationships"], {"external_id": external_id, "ids": ids}
-    )
-    await _delete(connection, external_id, "relationship", [(r["id"], r["revision"]) for r in relationships])
-    ids = sorted({entity for entity, _ in supported if entity})
-    entities = await all_rows(connection, _SQL["unsupported_entities"], {"external_id": external_id, "ids": ids})
-    await _delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
-
-
-async def supported_by(connection: Connection, external_id: str, memory_id: int) -> list[tuple[int | None, int | None]]:
-    """(entity, relationship) ids of what a memory's chunks support, and of what its short-term memory holds."""
-    params = {"external_id": external_id, "memory_id": memory_id}
-    rows = await all_rows(connection, _SQL["supported_by_memory"], params)
-    return [(row["entity_id"], row["relationship_id"]) for row in rows]
-
-
-async def _delete(connection: Connection, external_id: str, kind: Any, revisions: list[tuple[int, int]]) -> None:
-    sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
-    await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
-    await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")
-
-
 def _tier(shortterm_memory_id: int | None) -> GraphTier:
     return "longterm" if shortterm_memory_id is None else "shortterm"
 
@@ -348,8 +305,3 @@ def _tier(shortterm_memory_id: int | None) -> GraphTier:
 async def transaction_time(connection: Connection) -> datetime:
     """The transaction's time, by the database's clock."""
     return (await first_row(connection, _SQL["now"], {}))["now"]
-
-
-def as_entry(entry: Json) -> str:
-    """A history entry as JSON text."""
-    return json.dumps(entry)
