@@ -72,7 +72,8 @@ async def ask(model: BaseChatModel, schema: type[T], instructions: str, data: An
 
 
 def _structured(model: BaseChatModel, schema: type[BaseModel]) -> Any:
-    return cast("Any", model).with_structured_output(schema, include_raw=True)
+    # strict JSON schemas, which some providers default to, refuse the defaults in ours
+    return cast("Any", model).with_structured_output(schema, include_raw=True, method="function_calling")
 
 
 def _usage(message: AIMessage) -> ModelUsage:

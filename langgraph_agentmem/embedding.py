@@ -42,7 +42,7 @@ class Embedder:
                     'an index configuration needs "embed", e.g. {"embed": embeddings, "dims": 384}'
                 )
             dimensions = index.get("dims")
-            if dimensions is not None and (not isinstance(dimensions, int) or dimensions < 1):
+            if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
                 raise ConfigurationError(f'"dims" of the index must be a positive integer, not {dimensions!r}')
             return cls(_ensured(index["embed"]), dimensions, index.get("name"))
         return cls(_ensured(index))
@@ -79,22 +79,27 @@ class Embedder:
             raise EmbeddingError(f"the embedder {self.name!r} failed: {error}") from error
         return self._checked([vector], 1)[0]
 
-    def _checked(self, vectors: Any, count: int) -> list[list[float]]:
+    def _checked(self, answer: Any, count: int) -> list[list[float]]:
+        try:
+            vectors = [[float(x) for x in vector] for vector in answer]
+        except (TypeError, ValueError) as error:
+            raise EmbeddingError(f"the embedder {self.name!r} returned what is no list of vectors: {error}") from error
         if len(vectors) != count:
             raise EmbeddingError(f"the embedder {self.name!r} returned {len(vectors)} vectors for {count} texts")
-        if self.dimensions is None:
-            self.dimensions = len(vectors[0])
-        return [self._unit(vector) for vector in vectors]
+        dimensions = self.dimensions or len(vectors[0])
+        units = [self._unit(vector, dimensions) for vector in vectors]
+        self.dimensions = dimensions
+        return units
 
-    def _unit(self, vector: Sequence[float]) -> list[float]:
-        if len(vector) != self.dimensions or not vector:
+    def _unit(self, vector: list[float], dimensions: int) -> list[float]:
+        if len(vector) != dimensions or not vector:
             raise EmbeddingError(
-                f"the embedder {self.name!r} returned a vector of {len(vector)} dimensions instead of {self.dimensions}"
+                f"the embedder {self.name!r} returned a vector of {len(vector)} dimensions instead of {dimensions}"
             )
-        length = math.sqrt(math.fsum(x * x for x in vector))
+        length = math.hypot(*vector)
         if not math.isfinite(length):
             raise EmbeddingError(f"the embedder {self.name!r} returned a vector with NaN or infinite values")
-        return [float(x) / length for x in vector] if length else [0.0 for _ in vector]
+        return [x / length for x in vector] if length else vector
 
 
 def _ensured(embed: Any) -> Embeddings:
@@ -104,6 +109,10 @@ def _ensured(embed: Any) -> Embeddings:
             f'embeddings must be "provider:model", LangChain embeddings or a function, not {embed!r}'
         )
     try:
+        if isinstance(embed, str):
+            from langchain.embeddings import init_embeddings  # noqa: PLC0415
+
+            return init_embeddings(embed)
         return ensure_embeddings(embed)
     except ImportError as error:
         raise MissingDependencyError(

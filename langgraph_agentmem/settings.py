@@ -14,8 +14,14 @@ _RENAMED = "ACTIVE_MEMORY_UPDATE_THRESHOLD"
 
 
 def _older(name: str) -> AliasChoices:
-    """The names under which a setting of the older system is read: the field's, with prefix, without."""
-    return AliasChoices(name.lower(), f"AGENTMEM_{name}", name)
+    """The environment names of a setting of the older system: with the prefix, or else without."""
+    return AliasChoices(f"AGENTMEM_{name}", name)
+
+
+def _problem(error: Any) -> str:
+    """One problem in words; the whole input, which may hold a password, is not shown."""
+    setting = ".".join(map(str, error["loc"]))
+    return f"{setting}: {error['msg']} (got {error['input']!r})" if setting else error["msg"]
 
 
 class AgentMemorySettings(BaseSettings):
@@ -57,13 +63,13 @@ class AgentMemorySettings(BaseSettings):
         800,
         ge=20,
         le=50_000,
-        validation_alias=AliasChoices("chunk_size_chars", "AGENTMEM_CHUNK_SIZE_CHARS", "CHUNK_SIZE"),
+        validation_alias=AliasChoices("AGENTMEM_CHUNK_SIZE_CHARS", "CHUNK_SIZE"),
         description="Longest chunk, in characters.",
     )
     chunk_overlap_chars: int = Field(
         80,
         ge=0,
-        validation_alias=AliasChoices("chunk_overlap_chars", "AGENTMEM_CHUNK_OVERLAP_CHARS", "CHUNK_OVERLAP"),
+        validation_alias=AliasChoices("AGENTMEM_CHUNK_OVERLAP_CHARS", "CHUNK_OVERLAP"),
         description="Characters of the preceding chunk that are embedded along with a continued one.",
     )
     entity_similarity_threshold: float = Field(
@@ -111,10 +117,7 @@ class AgentMemorySettings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            found = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
-            )
-            raise ConfigurationError(f"invalid settings: {found}") from error
+            raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
 
     @model_validator(mode="before")
     @classmethod

@@ -13,19 +13,19 @@ from langgraph_agentmem.operations import linking
 from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, chunks, graph, longterm, runs
+from langgraph_agentmem.storage import active, chunks, graph, longterm, runs, support
 from langgraph_agentmem.storage.chunks import NewChunk
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.runs import RunRow
 
 
 class _Text(Value):
-    """A text that the plan writes as a chunk of its own, and the chunks that it supersedes."""
+    """A text that the plan writes as a chunk of its own, and the chunks that it comes from."""
 
     section_id: str
     text: str
     origin: Origin
-    supersedes: list[int]
+    sources: list[int]
 
 
 async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
@@ -48,9 +48,13 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         await chunks.consolidate(
             connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
         )
-        await _apply_sections(work, texts, text_vectors)
+        written = await _apply_sections(work, texts, text_vectors)
         ids = await linking.apply_entities(work, name_vectors)
         await linking.apply_relationships(work, ids)
+        inherited = [
+            (source, id, text.text) for id, text in zip(written, texts, strict=True) for source in text.sources
+        ]
+        await support.inherit_mentions(connection, run.external_id, inherited)
         await graph.add_history(connection, run.external_id, work.history)
         await _settle(work, row.snapshot, consolidations)
         return await _reported(work, row.snapshot)
@@ -113,12 +117,12 @@ async def _reported(work: Work, snapshot: Sequence[SectionSnapshot]) -> Consolid
 def _texts(plan: ConsolidationPlan) -> list[_Text]:
     """What a plan writes: merged texts, and what superseded chunks said besides what was replaced."""
     merged = [
-        _Text(section_id=section.section_id, text=merge.text, origin="merge", supersedes=merge.chunk_ids)
+        _Text(section_id=section.section_id, text=merge.text, origin="merge", sources=merge.chunk_ids)
         for section in plan.sections
         for merge in section.merged
     ]
     leftover = [
-        _Text(section_id=section.section_id, text=decision.leftover, origin="leftover", supersedes=[])
+        _Text(section_id=section.section_id, text=decision.leftover, origin="leftover", sources=[decision.chunk_id])
         for section in plan.sections
         for decision in section.decisions
         if decision.action == "supersede" and decision.leftover
@@ -132,7 +136,8 @@ async def _vectors(resources: Resources, texts: list[str]) -> list[list[float] |
     return list(await resources.embedder.embed(texts))
 
 
-async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[float] | None]) -> None:
+async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[float] | None]) -> list[int]:
+    """Write the plan's texts and supersede what it supersedes; returns the texts' chunk ids."""
     ids = await chunks.allocate(work.connection, len(texts))
     written = [
         NewChunk(
@@ -152,7 +157,12 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
         run_id=work.run.run_id,
         shortterm_memory_id=work.shortterm_memory_id,
     )
-    pairs = [(source, id, True) for id, text in zip(ids, texts, strict=True) for source in text.supersedes]
+    pairs = [
+        (source, id, True)
+        for id, text in zip(ids, texts, strict=True)
+        for source in text.sources
+        if text.origin == "merge"
+    ]
     pairs += [
         (decision.chunk_id, decision.replaced_by, False)
         for section in work.run.plan.sections
@@ -163,3 +173,4 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
     merged = [text for text in texts if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
     work.changes |= {"superseded": superseded, "written": ids}
+    return ids

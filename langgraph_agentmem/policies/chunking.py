@@ -87,7 +87,7 @@ def _continues(block: list[str], line: str) -> bool:
 
 
 def _is_bare_heading(block: str) -> bool:
-    return bool(_HEADING.match(block)) and len(block.strip().splitlines()) == 1
+    return all(_HEADING.match(line) or not line.strip() for line in block.splitlines())
 
 
 def _pieces(block: str, size: int, overlap: int) -> list[TextChunk]:

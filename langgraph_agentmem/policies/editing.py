@@ -1,5 +1,6 @@
 """Reads batches of section edits and carries them out on texts."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -63,7 +64,7 @@ def _edited(content: str, update: SectionUpdate) -> str:
             return update.new_content
         separator = "\n" if content and not content.endswith("\n") else ""
         return f"{content}{separator}{update.new_content}"
-    count = content.count(update.old_content)
+    count = len(re.findall(f"(?={re.escape(update.old_content)})", content))  # those that overlap count as well
     if count != 1:
         problem = "does not occur" if count == 0 else f"occurs {count} times"
         raise ContentMismatchError(

@@ -9,7 +9,7 @@ from langgraph_agentmem.policies.chunking import statements
 
 _WORD = re.compile(r"\w+(?:[.,:/-]\w+)*", re.UNICODE)
 _SUBJECT_END = re.compile(
-    r"\s*(?::|=|→|->|\b(?:is|are|was|were|has|have|had|will|shall|must|should|can|lives|works|uses|prefers|likes|"
+    r"\s*(?::(?=\s|$)|=|→|->|\b(?:is|are|was|were|has|have|had|will|shall|must|should|can|lives|works|uses|prefers|likes|"
     r"wants|needs|costs|runs|starts|ends|moved|changed|chose)\b)\s*",
     re.IGNORECASE,
 )

@@ -26,7 +26,8 @@ def union_types(first: Iterable[str], second: Iterable[str]) -> list[str]:
 
 def weighted(a: float, b: float) -> float:
     """0.6 × the higher + 0.4 × the lower value: agreement strengthens, a weak source weakens only a little."""
-    return 0.6 * max(a, b) + 0.4 * min(a, b)
+    high, low = max(a, b), min(a, b)
+    return min(low + 0.6 * (high - low), high)  # the same, but exact where both are equal
 
 
 def merged(stored: Traits, new: Traits, description: str | None = None) -> Traits:

@@ -108,9 +108,8 @@ def _accept_merge(
     part = f"merged text of section {section.section_id!r} from chunks {', '.join(map(str, merge.chunk_ids))}"
     refused = _refuse_merge(merge, contents, survival_share)
     if refused:
-        decisions[part] = Decision(
-            part=part, action="refuse", decided_by="rules", reason=refused, refused=f"merge: {refused}"
-        )
+        said = f"merge into {merge.text[:200]!r}: {refused}"
+        decisions[part] = Decision(part=part, action="refuse", decided_by="rules", reason=refused, refused=said)
         return False
     for line in (part, *(chunk_part(section, id) for id in merge.chunk_ids)):
         decisions[line] = Decision(part=line, action="merge", decided_by="model", reason=merge.reason)

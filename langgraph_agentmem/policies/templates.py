@@ -70,11 +70,22 @@ def unknown_section(section_id: object, known: Mapping[str, Any]) -> str:
     return f"unknown section {section_id!r}; this memory has {', '.join(map(repr, known)) or 'none'}"
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that comes twice, where YAML would silently drop the first value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(str(key.value) for key, _ in node.value)
+        if repeated := [key for key, count in keys.items() if count > 1]:
+            raise yaml.YAMLError(f"the key {repeated[0]!r} comes more than once")
+        return super().construct_mapping(node, deep=deep)
+
+
 def _as_mapping(source: object) -> Mapping[str, Any]:
     if isinstance(source, str):
+        validation.text(source, "the template")
         try:
-            source = yaml.safe_load(validation.text(source, "the template"))
-        except yaml.YAMLError as error:
+            source = yaml.load(source, Loader=_StrictLoader)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InvalidTemplateError(f"the template is not readable as YAML: {error}") from error
     if not isinstance(source, Mapping):
         raise InvalidTemplateError(

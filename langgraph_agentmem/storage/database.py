@@ -11,10 +11,17 @@ from typing import Any, TypeAlias, cast
 import anyio.to_thread
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from langgraph_agentmem.errors import AgentMemoryError, AuthenticationError, OutageError, StorageError
+from langgraph_agentmem.errors import (
+    AgentMemoryError,
+    AuthenticationError,
+    ConfigurationError,
+    OutageError,
+    StorageError,
+)
 from langgraph_agentmem.storage import embedded, migrate
 
 Connection: TypeAlias = AsyncConnection[DictRow]
@@ -45,7 +52,7 @@ class Database:
         connect_timeout: float = 15.0,
         text_search_config: str = "english",
     ) -> None:
-        self.dsn = dsn
+        self.dsn = None if dsn is None else _readable(dsn)
         self.data_dir = data_dir
         self.text_search_config = text_search_config
         self._pool_size = pool_size
@@ -151,6 +158,16 @@ class Database:
         for connection, loop in list(self._connections.items()):
             if loop.is_closed() and not connection.closed:
                 connection.pgconn.finish()
+
+
+def _readable(dsn: str) -> str:
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(
+            f"the DSN is malformed ({str(error).strip()}); it looks like postgresql://user:password@host:5432/database"
+        ) from error
+    return dsn
 
 
 async def _check_alive(connection: AsyncConnection[Any]) -> None:

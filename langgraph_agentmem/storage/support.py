@@ -20,6 +20,14 @@ async def add_mentions(
         await connection.execute(_SQL["insert_mentions"], {"external_id": external_id, **params})
 
 
+async def inherit_mentions(connection: Connection, external_id: str, rows: Sequence[tuple[int, int, str]]) -> None:
+    """Let new chunks support what their sources support, as far as they name it: (source, new chunk, its text)."""
+    if rows:
+        folded = [(source, id, text.casefold()) for source, id, text in rows]
+        params = columns(folded, "from_ids", "to_ids", "texts")
+        await connection.execute(_SQL["inherit_mentions"], {"external_id": external_id, **params})
+
+
 async def move_mentions(connection: Connection, external_id: str, from_id: int, to_id: int, chunks: list[int]) -> None:
     """Move the support that some chunks gave from one entity to another."""
     params = {"external_id": external_id, "from_id": from_id, "to_id": to_id, "chunk_ids": chunks}

@@ -143,6 +143,25 @@ async def test_a_merged_text_becomes_a_chunk_that_supersedes_its_sources(opened:
     ]
 
 
+async def test_what_a_run_writes_supports_what_it_still_names(opened: Open) -> None:
+    def merge(data: dict[str, Any]) -> dict[str, Any]:
+        [section] = data["sections"]
+        ids = [section["existing_chunks"][0]["id"], section["new_chunks"][0]["id"]]
+        text = "Decision: Acme pays the rent, and Beta pays for everything else"
+        return {"sections": [{"section_id": "notes", "merged": [{"text": text, "chunk_ids": ids}]}]}
+
+    memory = opened(model=answering(merge))
+    project = await start(memory)
+    await cycle(memory, project, "Decision: Acme pays the rent")
+    await cycle(memory, project, "Decision: Beta pays for everything else")
+    [hit] = await memory.asearch("alice", "decision")
+    assert (hit.origin, hit.entities) == ("merge", ["Acme", "Beta"])
+    await cycle(memory, project, "Budget: 5000. Acme is a big company.")
+    await cycle(memory, project, "Budget: 6000.")
+    [hit] = await memory.asearch("alice", "big company", limit=1)
+    assert (hit.origin, hit.content, hit.entities) == ("leftover", "Acme is a big company.", ["Acme"])
+
+
 def lies() -> dict[str, Callable[[dict[str, Any]], Any]]:
     def section(**parts: Any) -> dict[str, Any]:
         return {"sections": [{"section_id": "notes", **parts}]}

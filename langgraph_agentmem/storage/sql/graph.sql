@@ -145,6 +145,18 @@ FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[]) AS u (from_id, to_id)
 JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.relationship_id = u.from_id
 ON CONFLICT DO NOTHING
 
+-- name: inherit_mentions
+-- Gives texts that a run has written the support that their sources give to what the texts still name.
+INSERT INTO agentmem.mention (external_id, chunk_id, entity_id, relationship_id)
+SELECT %(external_id)s, u.to_id, m.entity_id, m.relationship_id
+FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[], %(texts)s::text[]) AS u (from_id, to_id, text)
+JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.chunk_id = u.from_id
+LEFT JOIN agentmem.relationship r ON r.external_id = %(external_id)s AND r.id = m.relationship_id
+JOIN agentmem.entity a ON a.external_id = %(external_id)s AND a.id = coalesce(m.entity_id, r.source_id)
+JOIN agentmem.entity b ON b.external_id = %(external_id)s AND b.id = coalesce(m.entity_id, r.target_id)
+WHERE strpos(u.text, a.name_key) > 0 AND strpos(u.text, b.name_key) > 0
+ON CONFLICT DO NOTHING
+
 -- name: insert_history
 -- Appends to the state history.
 INSERT INTO agentmem.state_history (external_id, entity_id, relationship_id, run_id, change)

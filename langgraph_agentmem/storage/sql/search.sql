@@ -1,7 +1,7 @@
 -- name: search
 -- Candidates of a search with every arm's score; the model in use and its dimensions are filled in as literals.
 --
--- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a quarter of an own one.
+-- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
 -- Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
 -- compared exactly, larger ones by the index with an iterative scan: one of the two vector arms runs, never both.
 WITH words AS (
@@ -37,7 +37,7 @@ lexical AS MATERIALIZED (
     JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.text_search @@ a.query
     CROSS JOIN LATERAL unnest(c.text_search) AS t (lexeme, positions, weights)
     JOIN rare r ON r.lexeme = t.lexeme
-    CROSS JOIN LATERAL (SELECT sum(CASE p.weight WHEN 'A' THEN 1.0 ELSE 0.25 END) AS frequency
+    CROSS JOIN LATERAL (SELECT sum(CASE p.weight WHEN 'A' THEN 1.0 ELSE 0.1 END) AS frequency
                         FROM unnest(t.weights) AS p (weight)) f
     WHERE (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
       AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
