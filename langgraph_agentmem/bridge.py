@@ -1,6 +1,7 @@
 """Calls async code from sync code: one background event loop for the process."""
 
 import asyncio
+import atexit
 import functools
 import os
 import threading
@@ -18,7 +19,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 _lock = threading.Lock()
-_portals: list[BlockingPortal] = []
+_portals: list[tuple[BlockingPortal, threading.Thread]] = []
 os.register_at_fork(after_in_child=_portals.clear)
 
 
@@ -58,9 +59,20 @@ def _portal() -> BlockingPortal:
     with _lock:
         if not _portals:
             started: Future[BlockingPortal] = Future()
-            threading.Thread(target=anyio.run, args=(_serve, started), name="agentmem", daemon=True).start()
-            _portals.append(started.result())
-        return _portals[0]
+            thread = threading.Thread(target=anyio.run, args=(_serve, started), name="agentmem", daemon=True)
+            thread.start()
+            _portals.append((started.result(), thread))
+        return _portals[0][0]
+
+
+@atexit.register
+def _stop() -> None:
+    """End the background loop with the process, so that what was not closed goes quietly."""
+    with _lock:
+        for portal, thread in _portals:
+            portal.call(portal.stop, True)
+            thread.join(timeout=5)
+        _portals.clear()
 
 
 async def _serve(started: "Future[BlockingPortal]") -> None:

@@ -1,6 +1,9 @@
 """One memory for sync and async callers, any thread and any loop."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -154,3 +157,15 @@ async def test_a_sync_graph_may_run_on_a_running_loop_as_in_a_notebook(memory: A
     memory_loop_is_clean = threading.Thread(target=memory.close)
     memory_loop_is_clean.start()
     memory_loop_is_clean.join()
+
+
+def test_a_memory_that_nobody_closed_goes_quietly(dsn: str) -> None:
+    code = "from langgraph_agentmem import AgentMemory\nprint(AgentMemory.open().get_active_memories('alice'))"
+    result = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code],
+        env={**os.environ, "AGENTMEM_DSN": dsn},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
