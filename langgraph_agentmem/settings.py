@@ -123,7 +123,8 @@ class AgentMemorySettings(BaseSettings):
     @classmethod
     def _accept_renamed(cls, values: dict[str, Any]) -> dict[str, Any]:
         names = (f"AGENTMEM_{_RENAMED}", _RENAMED)
-        old = values.pop(_RENAMED.lower(), None) or next((os.environ[n] for n in names if n in os.environ), None)
+        given = [values.pop(_RENAMED.lower(), None), *(os.environ.get(name) for name in names)]
+        old = next((value for value in given if value is not None), None)
         if old is None:
             return values
         warnings.warn(

@@ -209,7 +209,13 @@ def _note_merged(
     origin = {"run_id": work.run.run_id}
     change = merging.merged_change(work.now, SOURCE, origin, before, after, strength=relationship_id is not None)
     work.history.append(
-        HistoryEntry(entity_id=entity_id, relationship_id=relationship_id, run_id=work.run.run_id, change=change)
+        HistoryEntry(
+            entity_id=entity_id,
+            relationship_id=relationship_id,
+            run_id=work.run.run_id,
+            change=change,
+            old_description=before.description if before.description != after.description else None,
+        )
     )
 
 

@@ -33,7 +33,7 @@ class _Target:
     id: int
     traits: Traits
     stored: EntityRow | RelationshipRow | None
-    changes: list[Json] = field(default_factory=list[Json])
+    changes: list[tuple[Json, str | None]] = field(default_factory=list[tuple[Json, str | None]])
 
 
 async def promote(
@@ -145,7 +145,11 @@ class _Merge:
             "entities_added": len(new),
             "entities_modified": sum(bool(t.stored and t.changes) for t in targets.values()),
         }
-        self.history += [HistoryEntry(entity_id=t.id, change=c) for t in targets.values() for c in t.changes]
+        self.history += [
+            HistoryEntry(entity_id=t.id, change=change, old_description=old)
+            for t in targets.values()
+            for change, old in t.changes
+        ]
         return {key: target.id for key, target in targets.items()}
 
     async def relationships(self, changed: Sequence[NamedRelationshipRow], ids: dict[str, int]) -> None:
@@ -165,7 +169,7 @@ class _Merge:
                 self.history.append(HistoryEntry(relationship_id=target.id, change=change))
             else:
                 self._merge(target, row.traits, now, strength=True)
-                self._merge_validity(target, row, last.get(ends))
+                self._merge_validity(target, row, last.get(ends), now)
             first.setdefault(ends, row)
             last[ends] = row
             self.relationship_pairs.append((row.id, target.id))
@@ -189,37 +193,32 @@ class _Merge:
         await graph.insert_relationships(self.connection, self.external_id, new, shortterm_memory_id=None)
         await graph.update_relationships(self.connection, self.external_id, merges)
         self.counts |= {"relationships_added": len(new), "relationships_modified": len(merges)}
-        self.history += [HistoryEntry(relationship_id=t.id, change=c) for t in targets.values() for c in t.changes]
+        self.history += [
+            HistoryEntry(relationship_id=t.id, change=change, old_description=old)
+            for t in targets.values()
+            for change, old in t.changes
+        ]
 
     @property
     def _origin(self) -> Json:
         return {"shortterm_memory_id": self.row.id}
 
     def _merge(self, target: _Target, traits: Traits, now: datetime, *, strength: bool) -> None:
-        after = merging.merged(target.traits, traits)
-        if after != target.traits:
-            target.changes.append(
-                merging.merged_change(now, _SOURCE, self._origin, target.traits, after, strength=strength)
-            )
+        before, after = target.traits, merging.merged(target.traits, traits)
+        if after != before:
+            change = merging.merged_change(now, _SOURCE, self._origin, before, after, strength=strength)
+            target.changes.append((change, before.description if before.description != after.description else None))
             target.traits = after
 
-    def _merge_validity(self, target: _Target, row: NamedRelationshipRow, earlier: NamedRelationshipRow | None) -> None:
-        was = (
-            earlier.end_date
-            if earlier
-            else target.stored.end_date
-            if isinstance(target.stored, RelationshipRow)
-            else None
-        )
-        if (was is None) != (row.end_date is None):
-            change = {
-                "old_end_date": was and was.isoformat(),
-                "new_end_date": row.end_date and row.end_date.isoformat(),
-            }
-            if target.changes:
-                target.changes[-1] |= change
-            else:
-                target.changes.append({"source": _SOURCE, **self._origin, **change})
+    def _merge_validity(
+        self, target: _Target, row: NamedRelationshipRow, earlier: NamedRelationshipRow | None, now: datetime
+    ) -> None:
+        stored = target.stored if isinstance(target.stored, RelationshipRow) else None
+        before = earlier or stored
+        if before and (before.end_date is None) != (row.end_date is None):
+            action = "ended" if row.end_date else "reopened"
+            origin = {"timestamp": now.isoformat(), "source": _SOURCE, **self._origin}
+            target.changes.append(({**origin, "action": action}, None))
 
     async def _write_entities(self, new: list[NewEntity], merged: list[_Target]) -> None:
         await graph.insert_entities(

@@ -58,8 +58,6 @@ def merged_change(at: datetime, source: str, origin: Json, old: Traits, new: Tra
     change = {"timestamp": at.isoformat(), "source": source, **origin}
     change |= {"old_types": old.types, "new_types": new.types}
     change |= {"old_confidence": old.confidence, "new_confidence": new.confidence}
-    if old.description != new.description:
-        change |= {"old_description": old.description, "new_description": new.description}
     return change | ({"old_strength": old.weight, "new_strength": new.weight} if strength else {})
 
 

@@ -4,8 +4,13 @@ A model proposes, this code disposes: every part of a proposal is checked on its
 for a part that fails.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
 from langgraph_agentmem.models.conflict import (
     ChunkDecision,
+    ConflictEntity,
     ConflictRelationship,
     ConflictSection,
     ConsolidationConflicts,
@@ -27,6 +32,9 @@ from langgraph_agentmem.policies.planning import (
     same_ends,
 )
 
+_Answer = TypeVar("_Answer", EntityResolution, RelationshipResolution)
+_CONTRADICTION = "the proposal decides this more than once"
+
 
 def validated(
     conflicts: ConsolidationConflicts, by_rules: DecidedPlan, proposed: ConsolidationPlan, survival_share: float
@@ -43,11 +51,10 @@ def validated(
     plan = by_rules.plan
     sections = {resolution.section_id: resolution for resolution in plan.sections}
     for section in (s for s in conflicts.sections if any(not r.clear for r in s.replacements)):
-        answer = next((s for s in proposed.sections if s.section_id == section.section_id), None)
-        if answer:
-            sections[section.section_id] = _checked_section(
-                section, sections[section.section_id], answer, survival_share, decisions
-            )
+        answers = [answer for answer in proposed.sections if answer.section_id == section.section_id]
+        if answers:
+            rule = sections[section.section_id]
+            sections[section.section_id] = _checked_section(section, rule, answers, survival_share, decisions)
     _note_strangers(conflicts, proposed, decisions)
     entities = _checked_entities(conflicts, plan.entities, proposed, decisions)
     relationships = _checked_relationships(conflicts, plan.relationships, proposed, decisions)
@@ -58,7 +65,7 @@ def validated(
 def _checked_section(
     section: ConflictSection,
     rule: SectionResolution,
-    answer: SectionResolution,
+    answers: list[SectionResolution],
     survival_share: float,
     decisions: dict[str, Decision],
 ) -> SectionResolution:
@@ -66,15 +73,17 @@ def _checked_section(
     new = {chunk.id: chunk.content for chunk in section.new_chunks}
     chosen = {decision.chunk_id: decision for decision in rule.decisions}
     open_ids = {r.chunk_id for r in section.replacements if not r.clear}
-    merged = [m for m in answer.merged if _accept_merge(section, m, existing | new, survival_share, decisions)]
-    for decision in answer.decisions:
+    twice = _decided_twice(answers)
+    proposed = [merge for answer in answers for merge in answer.merged]
+    merged = [m for m in proposed if _accept_merge(section, m, existing | new, survival_share, twice, decisions)]
+    for decision in (decision for answer in answers for decision in answer.decisions):
         part = chunk_part(section, decision.chunk_id)
-        refused = _refuse_chunk(decision, open_ids, existing, new)
+        refused = _refuse_chunk(decision, open_ids, existing, new, twice)
         if refused is None:
-            leftover = (
+            lost = (
                 matching.lost_by(existing[decision.chunk_id], new[decision.replaced_by]) if decision.replaced_by else ""
             )
-            chosen[decision.chunk_id] = decision.model_copy(update={"leftover": leftover})
+            chosen[decision.chunk_id] = decision.model_copy(update={"leftover": lost})
             decisions[part] = Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason)
         else:
             _refuse(decisions, part, f"{decision.action} by {decision.replaced_by}: {refused}")
@@ -83,11 +92,23 @@ def _checked_section(
     return SectionResolution(section_id=section.section_id, decisions=kept, merged=merged)
 
 
+def _decided_twice(answers: list[SectionResolution]) -> set[int]:
+    """Chunks about which an answer says more than one thing."""
+    decided = [decision.chunk_id for answer in answers for decision in answer.decisions]
+    return _repeated(decided + [id for answer in answers for merge in answer.merged for id in set(merge.chunk_ids)])
+
+
+def _repeated(ids: Iterable[int]) -> set[int]:
+    return {id for id, count in Counter(ids).items() if count > 1}
+
+
 def _refuse_chunk(
-    decision: ChunkDecision, open_ids: set[int], existing: dict[int, str], new: dict[int, str]
+    decision: ChunkDecision, open_ids: set[int], existing: dict[int, str], new: dict[int, str], twice: set[int]
 ) -> str | None:
     if decision.chunk_id not in open_ids:
         return "the chunk is not among the conflicts"
+    if decision.chunk_id in twice:
+        return _CONTRADICTION
     if decision.action == "keep":
         return None if decision.replaced_by is None else "a kept chunk is replaced by nothing"
     if decision.replaced_by not in new:
@@ -103,10 +124,11 @@ def _accept_merge(
     merge: MergedText,
     contents: dict[int, str],
     survival_share: float,
+    twice: set[int],
     decisions: dict[str, Decision],
 ) -> bool:
     part = f"merged text of section {section.section_id!r} from chunks {', '.join(map(str, merge.chunk_ids))}"
-    refused = _refuse_merge(merge, contents, survival_share)
+    refused = _CONTRADICTION if twice & set(merge.chunk_ids) else _refuse_merge(merge, contents, survival_share)
     if refused:
         said = f"merge into {merge.text[:200]!r}: {refused}"
         decisions[part] = Decision(part=part, action="refuse", decided_by="rules", reason=refused, refused=said)
@@ -138,20 +160,16 @@ def _checked_entities(
     decisions: dict[str, Decision],
 ) -> list[EntityResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
-    positions = open_entities(conflicts)
-    for answer in (a for a in proposed.entities if 0 <= a.conflict < len(positions)):
-        position = positions[answer.conflict]
-        candidates = {stored.id for stored in conflicts.entities[position].shortterm_entities}
+    twice = _repeated(answer.conflict for answer in proposed.entities)
+    for answer, position in _placed(proposed.entities, open_entities(conflicts)):
         resolution = answer.model_copy(update={"conflict": position})
         decision = entity_decision(conflicts, resolution)
-        if (answer.action == "merge") != (answer.entity_id is not None) or not {answer.entity_id} <= candidates | {
-            None
-        }:
-            _refuse(
-                decisions,
-                decision.part,
-                f"{answer.action} with entity {answer.entity_id}: not among the conflict's candidates",
-            )
+        if (
+            refused := _CONTRADICTION
+            if answer.conflict in twice
+            else _refuse_entity(conflicts.entities[position], answer)
+        ):
+            _refuse(decisions, decision.part, f"{answer.action} with entity {answer.entity_id}: {refused}")
             continue
         chosen[position] = resolution
         decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
@@ -165,17 +183,29 @@ def _checked_relationships(
     decisions: dict[str, Decision],
 ) -> list[RelationshipResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
-    positions = open_relationships(conflicts)
-    for answer in (a for a in proposed.relationships if 0 <= a.conflict < len(positions)):
-        position = positions[answer.conflict]
+    twice = _repeated(answer.conflict for answer in proposed.relationships)
+    for answer, position in _placed(proposed.relationships, open_relationships(conflicts)):
         resolution = answer.model_copy(update={"conflict": position})
         decision = relationship_decision(conflicts, resolution)
-        if refused := _refuse_relationship(conflicts.relationships[position], answer):
+        conflict = conflicts.relationships[position]
+        if refused := _CONTRADICTION if answer.conflict in twice else _refuse_relationship(conflict, answer):
             _refuse(decisions, decision.part, f"{answer.action} with relationship {answer.relationship_id}: {refused}")
             continue
         chosen[position] = resolution
         decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
     return list(chosen.values())
+
+
+def _placed(answers: Sequence[_Answer], positions: list[int]) -> Iterator[tuple[_Answer, int]]:
+    """Answers with the positions of their conflicts among all conflicts of the run."""
+    return ((answer, positions[answer.conflict]) for answer in answers if 0 <= answer.conflict < len(positions))
+
+
+def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution) -> str | None:
+    if answer.action == "create":
+        return None if answer.entity_id is None else "a new entity has no id yet"
+    candidates = {stored.id for stored in conflict.shortterm_entities}
+    return None if answer.entity_id in candidates else "not among the conflict's candidates"
 
 
 def _refuse_relationship(conflict: ConflictRelationship, answer: RelationshipResolution) -> str | None:

@@ -90,12 +90,13 @@ class Merge(Value):
 
 
 class HistoryEntry(Value):
-    """A line of state history, of an entity or of a relationship."""
+    """A line of state history, of an entity or of a relationship; with the description that the change replaced."""
 
     entity_id: int | None = None
     relationship_id: int | None = None
     run_id: str | None = None
     change: Json
+    old_description: str | None = None
 
 
 async def entities_of(connection: Connection, external_id: str, shortterm_memory_id: int) -> list[EntityRow]:
@@ -243,8 +244,8 @@ async def end_relationships(
 async def add_history(connection: Connection, external_id: str, entries: Sequence[HistoryEntry]) -> None:
     """Append to the state history; the entries come from one run, or from none."""
     if entries:
-        rows = [(e.entity_id, e.relationship_id, as_json(e.change)) for e in entries]
-        params = columns(rows, "entity_ids", "relationship_ids", "changes")
+        rows = [(e.entity_id, e.relationship_id, as_json(e.change), e.old_description) for e in entries]
+        params = columns(rows, "entity_ids", "relationship_ids", "changes", "old_descriptions")
         await connection.execute(
             _SQL["insert_history"], {"external_id": external_id, "run_id": entries[0].run_id, **params}
         )

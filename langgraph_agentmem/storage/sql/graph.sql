@@ -159,10 +159,10 @@ ON CONFLICT DO NOTHING
 
 -- name: insert_history
 -- Appends to the state history.
-INSERT INTO agentmem.state_history (external_id, entity_id, relationship_id, run_id, change)
-SELECT %(external_id)s, u.entity_id, u.relationship_id, %(run_id)s, u.change::jsonb
-FROM unnest(%(entity_ids)s::bigint[], %(relationship_ids)s::bigint[], %(changes)s::text[])
-     AS u (entity_id, relationship_id, change)
+INSERT INTO agentmem.state_history (external_id, entity_id, relationship_id, run_id, change, old_description)
+SELECT %(external_id)s, u.entity_id, u.relationship_id, %(run_id)s, u.change::jsonb, u.old_description
+FROM unnest(%(entity_ids)s::bigint[], %(relationship_ids)s::bigint[], %(changes)s::text[], %(old_descriptions)s::text[])
+     AS u (entity_id, relationship_id, change, old_description)
 
 -- name: enqueue
 -- Tells the projection what has changed; the newest change of a thing replaces what is still waiting.
@@ -241,7 +241,7 @@ ORDER BY r.id
 
 -- name: histories
 -- The state histories of an entity and of relationships, oldest first.
-SELECT id, entity_id, relationship_id, run_id::text AS run_id, change FROM agentmem.state_history
+SELECT id, entity_id, relationship_id, run_id::text AS run_id, change, old_description FROM agentmem.state_history
 WHERE external_id = %(external_id)s
   AND (entity_id = ANY (%(entity_ids)s) OR relationship_id = ANY (%(relationship_ids)s))
 ORDER BY id

@@ -193,6 +193,7 @@ CREATE TABLE agentmem.state_history (
     relationship_id bigint,
     run_id uuid,
     change jsonb NOT NULL,
+    old_description text,
     at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, entity_id) REFERENCES agentmem.entity ON DELETE CASCADE,
