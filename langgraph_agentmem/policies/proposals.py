@@ -69,67 +69,61 @@ def _checked_section(
     survival_share: float,
     decisions: dict[str, Decision],
 ) -> SectionResolution:
-    existing = {chunk.id: chunk.content for chunk in section.existing_chunks}
-    new = {chunk.id: chunk.content for chunk in section.new_chunks}
+    merges = [(m, _refuse_merge(section, m, survival_share)) for answer in answers for m in answer.merged]
+    choices = [(d, _refuse_chunk(section, d)) for answer in answers for d in answer.decisions]
+    twice = _repeated(
+        [d.chunk_id for d, refused in choices if not refused]
+        + [id for m, refused in merges if not refused for id in set(m.chunk_ids)]
+    )
+    merged = [m for m, refused in merges if _accept_merge(section, m, refused, twice, decisions)]
     chosen = {decision.chunk_id: decision for decision in rule.decisions}
-    open_ids = {r.chunk_id for r in section.replacements if not r.clear}
-    twice = _decided_twice(answers)
-    proposed = [merge for answer in answers for merge in answer.merged]
-    merged = [m for m in proposed if _accept_merge(section, m, existing | new, survival_share, twice, decisions)]
-    for decision in (decision for answer in answers for decision in answer.decisions):
+    for decision, invalid in choices:
         part = chunk_part(section, decision.chunk_id)
-        refused = _refuse_chunk(decision, open_ids, existing, new, twice)
-        if refused is None:
-            lost = (
-                matching.lost_by(existing[decision.chunk_id], new[decision.replaced_by]) if decision.replaced_by else ""
-            )
-            chosen[decision.chunk_id] = decision.model_copy(update={"leftover": lost})
-            decisions[part] = Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason)
-        else:
+        if refused := invalid or (_CONTRADICTION if decision.chunk_id in twice else None):
             _refuse(decisions, part, f"{decision.action} by {decision.replaced_by}: {refused}")
+            continue
+        chosen[decision.chunk_id] = decision.model_copy(update={"leftover": _leftover(section, decision)})
+        decisions[part] = Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason)
     taken = {id for m in merged for id in m.chunk_ids}
     kept = [decision for id, decision in chosen.items() if id not in taken]
     return SectionResolution(section_id=section.section_id, decisions=kept, merged=merged)
 
 
-def _decided_twice(answers: list[SectionResolution]) -> set[int]:
-    """Chunks about which an answer says more than one thing."""
-    decided = [decision.chunk_id for answer in answers for decision in answer.decisions]
-    return _repeated(decided + [id for answer in answers for merge in answer.merged for id in set(merge.chunk_ids)])
+def _leftover(section: ConflictSection, decision: ChunkDecision) -> str:
+    """What a superseded chunk says that has nothing to do with its successor."""
+    if decision.replaced_by is None:
+        return ""
+    contents = _contents(section)
+    return matching.lost_by(contents[decision.chunk_id], contents[decision.replaced_by])
+
+
+def _contents(section: ConflictSection) -> dict[int, str]:
+    return {chunk.id: chunk.content for chunk in (*section.existing_chunks, *section.new_chunks)}
 
 
 def _repeated(ids: Iterable[int]) -> set[int]:
     return {id for id, count in Counter(ids).items() if count > 1}
 
 
-def _refuse_chunk(
-    decision: ChunkDecision, open_ids: set[int], existing: dict[int, str], new: dict[int, str], twice: set[int]
-) -> str | None:
-    if decision.chunk_id not in open_ids:
+def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | None:
+    if decision.chunk_id not in {r.chunk_id for r in section.replacements if not r.clear}:
         return "the chunk is not among the conflicts"
-    if decision.chunk_id in twice:
-        return _CONTRADICTION
     if decision.action == "keep":
         return None if decision.replaced_by is None else "a kept chunk is replaced by nothing"
-    if decision.replaced_by not in new:
+    if decision.replaced_by not in {chunk.id for chunk in section.new_chunks}:
         return "not a new chunk of this section"
-    old, by = existing[decision.chunk_id], new[decision.replaced_by]
+    contents = _contents(section)
+    old, by = contents[decision.chunk_id], contents[decision.replaced_by]
     if matching.lost_by(old, by) == matching.lost_by(old, ""):
         return "the new chunk has nothing to do with it, so superseding it would drop what it says"
     return None
 
 
 def _accept_merge(
-    section: ConflictSection,
-    merge: MergedText,
-    contents: dict[int, str],
-    survival_share: float,
-    twice: set[int],
-    decisions: dict[str, Decision],
+    section: ConflictSection, merge: MergedText, invalid: str | None, twice: set[int], decisions: dict[str, Decision]
 ) -> bool:
     part = f"merged text of section {section.section_id!r} from chunks {', '.join(map(str, merge.chunk_ids))}"
-    refused = _CONTRADICTION if twice & set(merge.chunk_ids) else _refuse_merge(merge, contents, survival_share)
-    if refused:
+    if refused := invalid or (_CONTRADICTION if twice & set(merge.chunk_ids) else None):
         said = f"merge into {merge.text[:200]!r}: {refused}"
         decisions[part] = Decision(part=part, action="refuse", decided_by="rules", reason=refused, refused=said)
         return False
@@ -138,7 +132,8 @@ def _accept_merge(
     return True
 
 
-def _refuse_merge(merge: MergedText, contents: dict[int, str], survival_share: float) -> str | None:
+def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: float) -> str | None:
+    contents = _contents(section)
     if not merge.text.strip():
         return "the merged text is empty"
     if len(set(merge.chunk_ids)) < 2:
