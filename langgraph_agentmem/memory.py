@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+import anyio
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_agentmem import chat
@@ -120,7 +121,11 @@ class AgentMemory:
         await self._resources.database.close()
 
     async def __aenter__(self) -> "AgentMemory":
-        await self.asetup()
+        try:
+            await self.asetup()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -129,7 +134,11 @@ class AgentMemory:
         await self.aclose()
 
     def __enter__(self) -> "AgentMemory":
-        self.setup()
+        try:
+            self.setup()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -230,7 +239,7 @@ class AgentMemory:
         Args:
             external_id: The tenant.
             memory_id: The memory.
-            forget: Remove everything that came from it instead, in every tier.
+            forget: Remove everything that came from it instead, in every tier; also from one that is closed.
 
         Raises:
             MemoryNotFoundError: The tenant has no such memory.
@@ -269,36 +278,30 @@ class AgentMemory:
             limit: The most memories.
 
         Raises:
+            EmbeddingError: Chunks that wait for a vector cannot be embedded; the runs were carried out.
             RunsFailedError: Some runs failed; the others were carried out.
         """
         tenant = None if external_id is None else validation.tenant(external_id)
-        await self.aembed_pending(tenant)
         due = await reading.due(self._resources, tenant, validation.positive(limit, "limit"))
         random.shuffle(due)  # several callers then rarely want the same memory
-        reports: list[ConsolidationReport] = []
-        errors: dict[tuple[str, int], Exception] = {}
-        for owner, memory_id in due:
-            try:
-                reports.append(await self.aconsolidate(owner, memory_id))
-            except Exception as error:
-                errors[owner, memory_id] = error
-        if errors:
-            raise RunsFailedError(errors)
+        reports = await self._consolidate_all(due)
+        await self.aembed_pending(tenant)
         return reports
 
     async def aflush(self, external_id: Tenant, memory_id: int | None = None) -> list[ConsolidationReport]:
         """Consolidate all that is pending, below the threshold too, of one memory or of all of a tenant's.
 
+        Returns:
+            A report for each memory with pending updates; `busy` for one that another run holds, which stays due.
+
         Raises:
+            EmbeddingError: Chunks that wait for a vector cannot be embedded.
             RunsFailedError: Some runs failed; the others were carried out, and those memories stay due.
         """
         tenant = validation.tenant(external_id)
-        await reading.mark_pending_due(self._resources, tenant, memory_id)
-        reports: list[ConsolidationReport] = []
-        while batch := await self.arun_due(tenant):
-            reports += batch
-            if all(report.status != "applied" for report in batch):
-                break
+        pending = await reading.mark_pending_due(self._resources, tenant, memory_id)
+        reports = await self._consolidate_all(pending)
+        await self.aembed_pending(tenant)
         return reports
 
     async def apromote(self, external_id: Tenant, memory_id: int, *, force: bool = False) -> PromotionReport:
@@ -394,6 +397,18 @@ class AgentMemory:
         """
         return await writing.embed_pending(self._resources, external_id)
 
+    async def _consolidate_all(self, memories: Sequence[tuple[str, int]]) -> list[ConsolidationReport]:
+        reports: list[ConsolidationReport] = []
+        errors: dict[tuple[str, int], Exception] = {}
+        for external_id, memory_id in memories:
+            try:
+                reports.append(await self.aconsolidate(external_id, memory_id))
+            except Exception as error:
+                errors[external_id, memory_id] = error
+        if errors:
+            raise RunsFailedError(errors)
+        return reports
+
     @cached_property
     def _consolidation(self) -> Any:
         graph: Any = create_consolidation_graph(self)
@@ -405,8 +420,9 @@ class AgentMemory:
             state: Any = await self._consolidation.ainvoke(
                 {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "everything": everything}
             )
-        except Exception as error:
-            await claiming.release(self._resources, external_id, memory_id, run_id, error)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await claiming.release(self._resources, external_id, memory_id, run_id, error)
             raise
         return ConsolidationReport.model_validate(state["report"])
 

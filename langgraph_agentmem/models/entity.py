@@ -1,5 +1,6 @@
 """Entities and relationships, as extracted and as stored."""
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,11 +12,13 @@ GraphTier = Literal["shortterm", "longterm"]
 
 
 def _clamped(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return 0.5
     return min(max(value, 0.0), 1.0) if isinstance(value, int | float) else value
 
 
 Share = Annotated[float, BeforeValidator(_clamped)]
-"""A number from 0 to 1; models that leave the range are brought back into it."""
+"""A number from 0 to 1; models that leave the range are brought back into it, NaN is 0.5."""
 
 
 class ExtractedEntity(Value):

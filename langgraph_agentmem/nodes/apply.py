@@ -25,13 +25,13 @@ def apply_node(memory: HasResources) -> Node:
             external_id=claim.external_id,
             memory_id=claim.memory_id,
             run_id=claim.run_id,
-            taken=[chunk.id for chunk in claim.chunks if chunk.tier == "active"],
+            taken=[chunk.id for chunk in claim.chunks if chunk.new],
             conflicts=ConsolidationConflicts.model_validate(state["conflicts"]),
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
             failures=state.get("failures", []),
             usage=ModelUsage.model_validate(state.get("usage", {})),
-            extracted=None if failed else [chunk.id for chunk in claim.chunks if chunk.tier != "active"],
+            extracted=None if failed else [chunk.id for chunk in claim.chunks if chunk.to_extract and not chunk.new],
         )
         report = await applying.apply(memory.resources, resolved)
         return {"report": report.model_dump(mode="json")}

@@ -11,8 +11,8 @@ from langgraph_agentmem.resources import HasResources
 def claim_node(memory: HasResources) -> Node:
     """Leases the memory and takes what is pending.
 
-    Reads `external_id`, `memory_id`, `run_id`, `everything`; writes `claim` and `run_id`, or, where there is nothing to
-    take, `report`.
+    Reads `external_id`, `memory_id`, `run_id`, `everything`; writes `claim`, or, where there is nothing to take,
+    `report`; empties what the nodes behind it write.
     """
 
     async def claim(state: ConsolidationState) -> dict[str, Any]:
@@ -23,9 +23,17 @@ def claim_node(memory: HasResources) -> Node:
             run_id=state.get("run_id"),
             everything=state.get("everything", False),
         )
+        # the other channels are emptied, and the id is used up, as the thread may have seen a run before
+        fresh: dict[str, Any] = {
+            "run_id": None,
+            "decisions": [],
+            "failures": [],
+            "usage": {},
+            "extraction_failed": False,
+        }
         if isinstance(taken, ConsolidationReport):
-            return {"claim": None, "report": taken.model_dump(mode="json")}
-        return {"claim": taken.model_dump(mode="json"), "run_id": taken.run_id}
+            return {**fresh, "claim": None, "report": taken.model_dump(mode="json")}
+        return {**fresh, "claim": taken.model_dump(mode="json")}
 
     return node(claim, "claim")
 

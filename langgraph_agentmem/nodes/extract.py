@@ -23,10 +23,9 @@ def extract_node(memory: HasResources) -> Node:
         claim = Claim.model_validate(state["claim"])
         extractor = memory.resources.extractor
         found, usage = Extraction(), ModelUsage()
-        if extractor is not None and claim.chunks:
-            found, usage = await _extracted(
-                extractor, [ConflictChunk(id=c.id, content=c.content) for c in claim.chunks]
-            )
+        chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in claim.chunks if chunk.to_extract]
+        if extractor is not None and chunks:
+            found, usage = await _extracted(extractor, chunks)
         return {
             "extraction": found.model_dump(mode="json"),
             "usage": usage.model_dump(),

@@ -17,7 +17,7 @@ class ConsolidationState(TypedDict):
     Attributes:
         external_id: The tenant (input).
         memory_id: The active memory (input).
-        run_id: The run's id; given, or made by `claim`.
+        run_id: The run's id (input; by default a new one for every run).
         everything: Also consolidate sections that were never updated (input, default False).
         claim: A `Claim`.
         extraction: An `Extraction`.

@@ -15,7 +15,6 @@ from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import active as storage
 from langgraph_agentmem.storage import chunks, longterm, runs, support
 from langgraph_agentmem.storage.active import MemoryRow
-from langgraph_agentmem.storage.database import Connection
 
 
 def info(settings: AgentMemorySettings, pending_updates: int, section_count: int) -> ConsolidationInfo:
@@ -54,27 +53,23 @@ async def create(
     contents = initial_contents(template, initial_sections, limit=limit)
     described = validation.json_object({} if metadata is None else metadata, "metadata")
     vectors = await vectors_for(resources, contents.values())
-    async with resources.database.transaction() as connection:
-        row = await storage.insert(connection, tenant, name, template, described)
-        if row is None:
-            return await _existing(connection, resources, tenant, name, exist_ok=exist_ok)
-        await storage.insert_sections(connection, tenant, row.id, template, contents)
-        diffs = {id: diff([], chunked(text, resources.settings)) for id, text in contents.items()}
-        revisions = {id: (1, content) for id, content in contents.items()}
-        await write_chunks(connection, resources, tenant, row.id, revisions, diffs, vectors, None)
-        return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
-
-
-async def _existing(
-    connection: Connection, resources: Resources, external_id: str, title: str, *, exist_ok: bool
-) -> ActiveMemory:
-    row = await storage.get_by_title(connection, external_id, title)
-    if row is None or not exist_ok:
-        raise DuplicateTitleError(
-            f"tenant {external_id!r} already has a memory titled {title!r}; choose another title, "
-            "or pass exist_ok=True to get the existing one"
-        )
-    return assembled(resources.settings, row, await storage.sections(connection, external_id, row.id))
+    while True:
+        async with resources.database.transaction() as connection:
+            row = await storage.insert(connection, tenant, name, template, described)
+            if row is not None:
+                await storage.insert_sections(connection, tenant, row.id, template, contents)
+                diffs = {id: diff([], chunked(content, resources.settings)) for id, content in contents.items()}
+                revisions = {id: (1, content) for id, content in contents.items()}
+                await write_chunks(connection, resources, tenant, row.id, revisions, diffs, vectors, None)
+            elif not exist_ok:
+                raise DuplicateTitleError(
+                    f"tenant {tenant!r} already has a memory titled {name!r}; choose another title, "
+                    "or pass exist_ok=True to get the existing one"
+                )
+            else:
+                row = await storage.get_by_title(connection, tenant, name)
+            if row is not None:  # else the existing one has just been closed, and the title is free
+                return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
 
 
 async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:
@@ -112,13 +107,13 @@ async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
 
 
 async def forget(resources: Resources, external_id: str, memory_id: int) -> None:
-    """Remove a memory with everything that it gave to the other tiers and that nothing else supports.
+    """Remove a memory, open or closed, with everything that it gave to the other tiers and nothing else supports.
 
     Raises:
         MemoryBusyError: It is being consolidated.
     """
     async with resources.database.transaction() as connection:
-        row = found(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
+        row = found(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
         if row.lease_owner and await storage.leased(connection, external_id, memory_id):
             raise MemoryBusyError(memory_id, row.lease_expires_at)
         await longterm.lock_tenant(connection, external_id)

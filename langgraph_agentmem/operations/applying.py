@@ -56,7 +56,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         ]
         await support.inherit_mentions(connection, run.external_id, inherited)
         await graph.add_history(connection, run.external_id, work.history)
-        await _settle(work, row.snapshot, consolidations)
+        await _settle(work, row, consolidations)
         return await _reported(work, row.snapshot)
 
 
@@ -73,14 +73,16 @@ async def _fenced(connection: Connection, run: Resolved) -> RunRow:
     return row
 
 
-async def _settle(work: Work, snapshot: Sequence[SectionSnapshot], consolidations: int) -> None:
+async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
     """Subtract what was taken, end the lease, and queue the memory again if there is more to do.
 
     That is so where enough updates came meanwhile, and where a promotion is due: should the process die before it, the
     memory is still in the queue.
     """
     run, settings = work.run, work.resources.settings
-    pending, section_count = await active.consume(work.connection, run.external_id, run.memory_id, snapshot)
+    pending, section_count = await active.consume(
+        work.connection, run.external_id, run.memory_id, row.snapshot, row.started_at
+    )
     due = info(settings, pending, section_count).will_consolidate
     if due or consolidations >= settings.shortterm_update_threshold:
         await active.mark_due(work.connection, run.external_id, run.memory_id)
@@ -136,33 +138,13 @@ async def _vectors(resources: Resources, texts: list[str]) -> list[list[float] |
     return list(await resources.embedder.embed(texts))
 
 
-async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[float] | None]) -> list[int]:
-    """Write the plan's texts and supersede what it supersedes; returns the texts' chunk ids."""
+async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[float] | None]) -> dict[int, _Text]:
+    """Supersede what the plan supersedes and write its texts; returns these by chunk id.
+
+    A leftover is written only where its source was superseded: it may have come back into its section meanwhile.
+    """
     ids = await chunks.allocate(work.connection, len(texts))
-    written = [
-        NewChunk(
-            id=id, section_id=text.section_id, section_revision=0, order=0, content=text.text, origin=text.origin,
-            source=SOURCE, embedding=vector,
-        )
-        for id, text, vector in zip(ids, texts, vectors, strict=True)
-    ]  # fmt: skip
-    model = await work.resources.embedding_model()
-    await chunks.insert(
-        work.connection,
-        work.external_id,
-        work.run.memory_id,
-        written,
-        config=work.resources.settings.text_search_config,
-        embedding_model=model and model.id,
-        run_id=work.run.run_id,
-        shortterm_memory_id=work.shortterm_memory_id,
-    )
-    pairs = [
-        (source, id, True)
-        for id, text in zip(ids, texts, strict=True)
-        for source in text.sources
-        if text.origin == "merge"
-    ]
+    pairs = [(s, id, True) for id, text in zip(ids, texts, strict=True) if text.origin == "merge" for s in text.sources]
     pairs += [
         (decision.chunk_id, decision.replaced_by, False)
         for section in work.run.plan.sections
@@ -170,7 +152,27 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
         if decision.action == "supersede" and decision.replaced_by
     ]
     superseded = await chunks.supersede(work.connection, work.external_id, pairs)
-    merged = [text for text in texts if text.origin == "merge"]
+    ended = {id for id, _ in superseded}
+    written = [item for item in zip(ids, texts, vectors, strict=True) if ended & set(item[1].sources)]
+    new = [
+        NewChunk(
+            id=id, section_id=text.section_id, section_revision=0, order=0, content=text.text, origin=text.origin,
+            source=SOURCE, embedding=vector,
+        )
+        for id, text, vector in written
+    ]  # fmt: skip
+    model = await work.resources.embedding_model()
+    await chunks.insert(
+        work.connection,
+        work.external_id,
+        work.run.memory_id,
+        new,
+        config=work.resources.settings.text_search_config,
+        embedding_model=model and model.id,
+        run_id=work.run.run_id,
+        shortterm_memory_id=work.shortterm_memory_id,
+    )
+    merged = [text for _, text, _ in written if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
-    work.changes |= {"superseded": superseded, "written": ids}
-    return ids
+    work.changes |= {"superseded": superseded, "written": [chunk.id for chunk in new]}
+    return {id: text for id, text, _ in written}

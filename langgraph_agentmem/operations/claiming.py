@@ -5,7 +5,7 @@ import socket
 from uuid import uuid4
 
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.models.base import Tier, Value
+from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
 from langgraph_agentmem.operations.active import found
@@ -13,6 +13,9 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, chunks, runs
 from langgraph_agentmem.storage.database import Connection
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 3600.0
+"""Seconds until a failed memory is tried again; doubled with every attempt."""
 
 
 class ClaimedSection(SectionSnapshot):
@@ -23,10 +26,20 @@ class ClaimedSection(SectionSnapshot):
 
 
 class ClaimedChunk(ConflictChunk):
-    """A chunk that a run looks at: one that it has taken (`active`), or an earlier one still to be extracted."""
+    """A chunk that a run looks at.
+
+    Attributes:
+        new: No run has seen it before.
+        back: It was consolidated before, and has come back into its section since.
+        current: Whether it is part of its section's present value.
+        to_extract: Whether entities are still to be found in it.
+    """
 
     section_id: str
-    tier: Tier
+    new: bool
+    back: bool
+    current: bool
+    to_extract: bool
 
 
 class Claim(Value):
@@ -87,16 +100,21 @@ def new_run_id() -> str:
     return str(uuid4())
 
 
-async def release(resources: Resources, external_id: object, memory_id: object, run_id: str, error: Exception) -> None:
-    """Give a memory back after its run failed; what it took stays pending.
+async def release(
+    resources: Resources, external_id: object, memory_id: object, run_id: str, error: BaseException
+) -> None:
+    """Give a memory back after its run failed; what it took stays pending, and is tried again after a while.
 
     Where that fails as well, as in an outage, the lease runs out by itself; the run's own error is what matters.
     """
     try:
         async with resources.database.transaction() as connection:
             tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
-            await runs.fail(connection, tenant, run_id, str(error))
-            await active.release(connection, tenant, id, run_id, str(error))
+            row = await active.get(connection, tenant, id, lock=True)
+            wait = min(_FIRST_WAIT * 2 ** min(row.attempts, 20), _LONGEST_WAIT) if row else 0.0
+            said = f"{type(error).__name__}: {error}"
+            await runs.fail(connection, tenant, run_id, said)
+            await active.release(connection, tenant, id, run_id, error=said, wait_seconds=wait)
     except AgentMemoryError as second:
         error.add_note(f"the memory's lease could not be given back: {second}")
 
@@ -107,7 +125,18 @@ async def _taken(
     rows = await chunks.claimed(
         connection, external_id, memory_id, run_id, with_pending=resources.extractor is not None
     )
-    return [ClaimedChunk(**row.model_dump()) for row in rows]
+    return [
+        ClaimedChunk(
+            id=row.id,
+            content=row.content,
+            section_id=row.section_id,
+            new=bool(row.taken) and row.tier == "active",
+            back=bool(row.taken) and row.tier != "active",
+            current=row.current,
+            to_extract=row.tier == "active" or row.extraction_pending,
+        )
+        for row in rows
+    ]
 
 
 def _worker() -> str:

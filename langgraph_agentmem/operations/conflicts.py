@@ -33,7 +33,7 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
     Raises:
         EmbeddingError: The entities' names cannot be embedded.
     """
-    known = {chunk.id for chunk in claim.chunks}
+    known = {chunk.id for chunk in claim.chunks if chunk.to_extract}
     entities, relationships = _cleaned(extraction, known)
     vectors = await _name_vectors(resources, entities)
     model = await resources.embedding_model() if vectors else None
@@ -61,7 +61,7 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
         shortterm_memory_id=shortterm and shortterm.id,
         created_at=datetime.now(UTC),
         sections=[_section(resources, claim, section_id, vanished) for section_id in section_ids],
-        entities=[_entity(resources, e, stored, scores[i], by_vector=bool(model)) for i, e in enumerate(entities)],
+        entities=[_entity(resources, e, stored, scores[i], model.id if model else -1) for i, e in enumerate(entities)],
         relationships=links,
     )
 
@@ -74,9 +74,10 @@ def _section(
     resources: Resources, claim: Claim, section_id: str, vanished: Sequence[chunks.SectionChunk]
 ) -> ConflictSection:
     section = next((s for s in claim.sections if s.section_id == section_id), None)
-    existing = [ConflictChunk(id=c.id, content=c.content) for c in vanished if c.section_id == section_id]
-    taken = (c for c in claim.chunks if c.section_id == section_id and c.tier == "active")
-    new = [ConflictChunk(id=c.id, content=c.content) for c in taken]
+    taken = [chunk for chunk in claim.chunks if chunk.section_id == section_id and (chunk.new or chunk.back)]
+    gone = [*(c for c in vanished if c.section_id == section_id), *(c for c in taken if not c.current)]
+    existing = [ConflictChunk(id=c.id, content=c.content) for c in gone]
+    new = [ConflictChunk(id=c.id, content=c.content) for c in taken if c.current]
     return ConflictSection(
         section_id=section_id,
         section_content=section.content if section else "",
@@ -93,12 +94,11 @@ def _entity(
     entity: ExtractedEntity,
     stored: Sequence[EntityRow],
     scores: dict[int, float],
-    *,
-    by_vector: bool,
+    model_id: int | None,
 ) -> ConflictEntity:
     settings = resources.settings
     key = entity.name.casefold()
-    similar = dict(scores) if by_vector else _by_ratio(key, stored)
+    similar = _by_ratio(key, [row for row in stored if row.embedding_model != model_id]) | scores
     similar |= {row.id: 1.0 for row in stored if row.name_key == key}
     candidates = sorted(
         (row for row in stored if similar.get(row.id, 0.0) >= _LEAST_SIMILARITY),
@@ -146,8 +146,12 @@ def _relationship(
 def _cleaned(extraction: Extraction, chunk_ids: set[int]) -> tuple[list[ExtractedEntity], list[ExtractedRelationship]]:
     """What an extractor found, without empty names and strange chunks, and with the ends of all relationships."""
     extraction = Extraction.model_validate(validation.storable(extraction.model_dump()))
+
+    def support(ids: list[int]) -> list[int]:  # what names no chunk is supported by all, so that nothing outlives them
+        return sorted(chunk_ids & set(ids)) or sorted(chunk_ids)
+
     relationships = [
-        r.model_copy(update={**_named(r.source, r.target), "chunk_ids": sorted(chunk_ids & set(r.chunk_ids))})
+        r.model_copy(update={**_named(r.source, r.target), "chunk_ids": support(r.chunk_ids)})
         for r in extraction.relationships
         if r.source.strip() and r.target.strip()
     ]
@@ -157,7 +161,7 @@ def _cleaned(extraction: Extraction, chunk_ids: set[int]) -> tuple[list[Extracte
         for name in (r.source, r.target)
     ]
     entities = [
-        e.model_copy(update={"name": _one_line(e.name), "chunk_ids": sorted(chunk_ids & set(e.chunk_ids))})
+        e.model_copy(update={"name": _one_line(e.name), "chunk_ids": support(e.chunk_ids)})
         for e in extraction.entities
         if e.name.strip()
     ]

@@ -12,7 +12,6 @@ from langgraph_agentmem.models.conflict import (
     Decision,
     EntityResolution,
     RelationshipResolution,
-    StoredRelationship,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
 from langgraph_agentmem.models.run import ModelUsage
@@ -136,6 +135,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
     _, stored = await graph.by_id(work.connection, work.external_id, [], targets)
     new_ids = iter(await graph.allocate_relationships(work.connection, len(resolutions)))
     created: list[NewRelationship] = []
+    made: list[Json] = []
     merges: dict[int, Merge] = {}
     undo: list[Json] = []
     mentions: list[tuple[int, int | None, int | None]] = []
@@ -146,6 +146,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
         if row is None or (row.source_id, row.target_id) != ends:  # its ends were resolved to other entities
             new = NewRelationship(id=next(new_ids), source_id=ends[0], target_id=ends[1], traits=_link_traits(item))
             created.append(new)
+            made.append({"id": new.id, "source": item.source, "target": item.target})
             _note_created(work, new.traits, relationship_id=new.id)
             id = new.id
         else:
@@ -172,25 +173,18 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
     work.counts |= {
         "relationships_created": len(created), "relationships_merged": len(merges), "relationships_ended": len(ended),
     }  # fmt: skip
-    work.changes |= {"relationships": undo, "ended": ended}
+    work.changes |= {"relationships": undo, "ended": ended, "created": made}
 
 
 async def _end_superseded(work: Work, resolutions: Sequence[RelationshipResolution]) -> list[Json]:
-    candidates: dict[int, StoredRelationship] = {}
-    for resolution in (r for r in resolutions if r.action == "supersede"):
-        offered = work.run.conflicts.relationships[resolution.conflict].shortterm_relationships
-        candidates |= {row.id: row for row in offered if row.id == resolution.relationship_id}
-    ids = await graph.end_relationships(work.connection, work.external_id, list(candidates.values()))
-    origin = {"run_id": work.run.run_id}
+    ids = [r.relationship_id for r in resolutions if r.action == "supersede" and r.relationship_id]
+    revisions = await graph.end_relationships(work.connection, work.external_id, ids)
+    origin = {"timestamp": work.now.isoformat(), "source": SOURCE, "run_id": work.run.run_id}
     work.history += [
-        HistoryEntry(
-            relationship_id=id,
-            run_id=work.run.run_id,
-            change={"timestamp": work.now.isoformat(), "source": SOURCE, **origin, "action": "ended"},
-        )
-        for id in ids
+        HistoryEntry(relationship_id=id, run_id=work.run.run_id, change={**origin, "action": "ended"})
+        for id in revisions
     ]
-    return [{"id": id, "revision": candidates[id].revision + 1} for id in ids]
+    return [{"id": id, "revision": revision} for id, revision in revisions.items()]
 
 
 def _note_created(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.run import PromotionReport
-from langgraph_agentmem.operations.active import found, info
+from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.policies import merging, validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
@@ -51,8 +51,8 @@ async def promote(
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     threshold = resources.settings.shortterm_update_threshold
     async with resources.database.transaction() as connection:
-        memory = found(await active.get(connection, tenant, id, lock=True), tenant, id)
-        if not info(resources.settings, memory.pending_updates, memory.section_count).will_consolidate:
+        memory = found(await active.lock_any(connection, tenant, id), tenant, id)
+        if not memory.pending_updates:
             await active.clear_due(connection, tenant, id)  # whatever else it waited for in the queue is done here
         row = await longterm.shortterm(connection, tenant, id, lock=True)
         if row is None or (row.update_count == 0 and not force):
@@ -153,11 +153,17 @@ class _Merge:
         return {key: target.id for key, target in targets.items()}
 
     async def relationships(self, changed: Sequence[NamedRelationshipRow], ids: dict[str, int]) -> None:
-        """Merge relationships by the names of their ends; a valid one prevails over an ended one."""
+        """Merge relationships by the names of their ends; as long as one of a tenant's is valid, the merged one is."""
         stored = await longterm.relationships_between(self.connection, self.external_id, sorted(set(ids.values())))
         targets = {ends: _Target(row.id, row.traits, row) for ends, row in stored.items()}
         new_ids = iter(await graph.allocate_relationships(self.connection, len(changed)))
         now = await graph.transaction_time(self.connection)
+        keys = [key for row in changed if row.end_date for key in (row.source_key, row.target_key)]
+        valid = await longterm.valid_ends(self.connection, self.external_id, keys) if keys else set[tuple[str, str]]()
+        changed = [
+            row.model_copy(update={"end_date": None}) if (row.source_key, row.target_key) in valid else row
+            for row in changed
+        ]
         last: dict[tuple[int, int], NamedRelationshipRow] = {}
         first: dict[tuple[int, int], NamedRelationshipRow] = {}
         for row in sorted(changed, key=lambda r: (r.end_date is None, r.id)):

@@ -43,8 +43,9 @@ async def due(resources: Resources, external_id: str | None, limit: int) -> list
         return await active.due(connection, external_id, limit)
 
 
-async def mark_pending_due(resources: Resources, external_id: str, memory_id: int | None) -> None:
-    """Put a tenant's memories with pending updates into the queue, or one of them."""
+async def mark_pending_due(resources: Resources, external_id: str, memory_id: int | None) -> list[tuple[str, int]]:
+    """Put a tenant's memories with pending updates into the queue, or one of them; returns them as `due` does."""
     id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     async with resources.database.transaction() as connection:
-        await active.mark_pending_due(connection, external_id, id)
+        ids = await active.mark_pending_due(connection, external_id, id)
+    return [(external_id, id) for id in ids]

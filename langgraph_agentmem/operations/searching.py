@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Tier
@@ -12,6 +12,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import search as storage
 
 _LEAST_CANDIDATES = 50
+_LONGEST_QUERY = 100_000
 
 
 async def search(
@@ -26,12 +27,12 @@ async def search(
 ) -> list[SearchHit]:
     """See `AgentMemory.asearch`."""
     tenant = validation.tenant(external_id)
-    text = validation.text(query, "query", limit=resources.settings.max_content_chars)
+    text = validation.text(query, "query", limit=_LONGEST_QUERY)
     count = validation.positive(limit, "limit")
     chosen = _tiers(tiers)
     if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
-    memories = None if memory_ids is None else [validation.identifier(id, "memory_ids") for id in memory_ids]
+    memories = _memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
     model = await resources.embedding_model()
@@ -57,9 +58,17 @@ def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
     if tiers is None:
         return None
     known = get_args(Tier)
-    if isinstance(tiers, str) or not tiers or any(tier not in known for tier in tiers):
+    if not isinstance(cast("object", tiers), list | tuple) or not tiers or any(tier not in known for tier in tiers):
         raise InvalidInputError(f"tiers must be a non-empty list of {', '.join(map(repr, known))}, not {tiers!r}")
     return list(tiers)
+
+
+def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
+    if memory_ids is None:
+        return None
+    if not isinstance(cast("object", memory_ids), list | tuple | set | frozenset):
+        raise InvalidInputError(f"memory_ids must be a list of memory ids, not {memory_ids!r}")
+    return [validation.identifier(id, "an id of memory_ids") for id in memory_ids]
 
 
 def _hit(row: dict[str, Any]) -> SearchHit:

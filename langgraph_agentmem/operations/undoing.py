@@ -24,7 +24,7 @@ async def undo(resources: Resources, external_id: object, run_id: object) -> Con
         run = await runs.get(connection, tenant, id)
         if run is None:
             raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")
-        await active.get(connection, tenant, run.memory_id, lock=True)
+        await active.lock_any(connection, tenant, run.memory_id)
         run = await runs.get(connection, tenant, id, lock=True)
         if run is not None and run.status == "applied":
             await _Undo(connection, resources, run).carry_out()
@@ -49,10 +49,12 @@ class _Undo:
         await chunks.restore(self.connection, tenant, restored=ids, ended=self.changes["written"])
         split = await self._split_entities()
         await self._split_relationships(split)
+        await graph.move_ends(self.connection, tenant, self._moved_ends(split))
         await self._reopen()
         await runs.undone(self.connection, tenant, self.run.id, self.changes)
 
     async def _refuse_if_changed(self, ids: list[int]) -> None:
+        """Refuse where a later run, itself not undone, changed what this run superseded, wrote or merged."""
         tenant = self.run.external_id
         states = await chunks.states(self.connection, tenant, [*ids, *self.changes["written"]])
         later = {
@@ -61,15 +63,11 @@ class _Undo:
             if (state.id in ids and (not state.ended or (state.id, state.superseded_by) not in self.superseded))
             or (state.id not in ids and state.ended)
         }
-        revisions = {item["id"]: item["revision"] for item in self.changes["entities"]}
-        links = {item["id"]: item["revision"] for item in (*self.changes["relationships"], *self.changes["ended"])}
-        entities, relationships = await graph.by_id(self.connection, tenant, list(revisions), list(links))
-        moved = [id for id, revision in revisions.items() if id not in entities or entities[id].revision != revision]
-        moved_links = [id for id, rev in links.items() if id not in relationships or relationships[id].revision != rev]
-        history = await graph.histories(self.connection, tenant, moved, moved_links)
-        later |= set(_runs_after(history, self.run.id))
-        if later or moved or moved_links:
-            named = [run.id for run in await self._later_runs() if run.id in later]
+        entities = [item["id"] for item in self.changes["entities"]]
+        links = [item["id"] for item in (*self.changes["relationships"], *self.changes["ended"])]
+        later |= set(_runs_after(await graph.histories(self.connection, tenant, entities, links), self.run.id))
+        named = [run.id for run in await self._later_runs() if run.id in later and run.status != "undone"]
+        if named:
             raise UndoConflictError(self.run.id, named)
 
     async def _later_runs(self) -> list[ConsolidationRun]:
@@ -81,10 +79,11 @@ class _Undo:
     async def _split_entities(self) -> dict[str, int]:
         """Give merged entities their old traits, and what was merged into them a row of its own again."""
         tenant = self.run.external_id
-        items: Sequence[Json] = self.changes["entities"]
+        stored, _ = await graph.by_id(self.connection, tenant, [item["id"] for item in self.changes["entities"]], [])
+        items: Sequence[Json] = [item for item in self.changes["entities"] if item["id"] in stored]
         first = {item["id"]: item for item in reversed(items)}
         merges = [
-            Merge(id=id, traits=Traits.model_validate(item["before"]), revision=item["revision"] + 1)
+            Merge(id=id, traits=Traits.model_validate(item["before"]), revision=stored[id].revision + 1)
             for id, item in first.items()
         ]
         await graph.update_entities(self.connection, tenant, merges)
@@ -103,6 +102,10 @@ class _Undo:
         )
         for id, item in zip(ids, items, strict=True):
             await support.move_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
+        mentions = [
+            (chunk, id, None) for id, item in zip(ids, items, strict=True) for chunk in item["active"]["chunk_ids"]
+        ]
+        await support.add_mentions(self.connection, tenant, mentions)  # where two were merged, one move took them all
         entries = [HistoryEntry(entity_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
         entries += [HistoryEntry(entity_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges]
         await graph.add_history(self.connection, tenant, entries)
@@ -110,8 +113,8 @@ class _Undo:
 
     async def _split_relationships(self, split: dict[str, int]) -> None:
         tenant = self.run.external_id
-        items: Sequence[Json] = self.changes["relationships"]
-        _, stored = await graph.by_id(self.connection, tenant, [], [item["id"] for item in items])
+        _, stored = await graph.by_id(self.connection, tenant, [], [i["id"] for i in self.changes["relationships"]])
+        items: Sequence[Json] = [item for item in self.changes["relationships"] if item["id"] in stored]
         first = {item["id"]: item for item in reversed(items)}
         merges = [self._restored(stored[id], item) for id, item in first.items()]
         await graph.update_relationships(self.connection, tenant, merges)
@@ -134,6 +137,14 @@ class _Undo:
             HistoryEntry(relationship_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges
         ]
         await graph.add_history(self.connection, tenant, entries)
+
+    def _moved_ends(self, split: dict[str, int]) -> list[tuple[int, int | None, int | None]]:
+        """(relationship, new source, new target) of those that the run created at entities that are parted now."""
+        return [
+            (item["id"], split.get(item["source"].casefold()), split.get(item["target"].casefold()))
+            for item in self.changes["created"]
+            if {item["source"].casefold(), item["target"].casefold()} & split.keys()
+        ]
 
     def _restored(self, row: RelationshipRow, item: Json) -> Merge:
         traits = Traits.model_validate(item["before"])

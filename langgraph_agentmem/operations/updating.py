@@ -29,7 +29,7 @@ async def update(
     vectors = await _vectors(resources, tenant, id, updates)
     memory, complete = await _write(resources, tenant, id, updates, writer, vectors)
     if not complete and resources.settings.embed == "now":
-        await writing.embed_pending(resources, tenant)
+        await writing.embed_what_is_left(resources, tenant)
     return memory
 
 
@@ -67,7 +67,8 @@ async def _write(
     async with resources.database.transaction() as connection:
         row, present, stored = await storage.lock_with_sections(connection, external_id, memory_id, ids)
         row = found(row, external_id, memory_id)
-        contents = {u.section_id: _edited(present, u, resources.settings.max_content_chars) for u in updates}
+        known = [section.id for section in row.template.sections]
+        contents = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
         pending = row.pending_updates + len(updates)
         due = info(resources.settings, pending, row.section_count).will_consolidate
         await storage.update_sections(connection, external_id, memory_id, contents, source, due=due)
@@ -80,10 +81,10 @@ async def _write(
         return assembled(resources.settings, found(row, external_id, memory_id), sections), complete
 
 
-def _edited(present: Mapping[str, Section], update: SectionUpdate, limit: int) -> str:
+def _edited(present: Mapping[str, Section], update: SectionUpdate, known: list[str], limit: int) -> str:
     section = present.get(update.section_id)
     if section is None:
-        raise SectionNotFoundError(unknown_section(update.section_id, present))
+        raise SectionNotFoundError(unknown_section(update.section_id, {**dict.fromkeys(known), **present}))
     if update.expected_revision is not None and update.expected_revision != section.revision:
         raise RevisionConflictError(section.section_id, update.expected_revision, section.revision, section.content)
     return edited(section.content, update, limit=limit)

@@ -1,7 +1,9 @@
 """Writes sections' contents as chunks, and gives chunks their vectors."""
 
+import logging
 from collections.abc import Container, Iterable, Mapping
 
+from langgraph_agentmem.errors import EmbeddingError
 from langgraph_agentmem.models.chunk import TextChunk
 from langgraph_agentmem.policies.chunking import chunk
 from langgraph_agentmem.policies.diffing import ChunkDiff, PlacedChunk, content_hash
@@ -15,6 +17,7 @@ Vectors = dict[bytes, list[float]]
 """Vectors by the hash of the chunk's content."""
 
 _BATCH = 128
+_logger = logging.getLogger(__name__)
 
 
 def chunked(content: str, settings: AgentMemorySettings) -> list[TextChunk]:
@@ -120,10 +123,21 @@ async def embed_pending(resources: Resources, external_id: str | None = None) ->
         by_tenant: dict[str, dict[int, list[float]]] = {}
         for pending, vector in zip(found, vectors, strict=True):
             by_tenant.setdefault(pending.external_id, {})[pending.id] = vector
+        embedded = 0
         for tenant, tenant_vectors in by_tenant.items():
             async with resources.database.transaction() as connection:
-                await storage.embed(connection, tenant, tenant_vectors, model.id)
-        done += len(found)
+                embedded += await storage.embed(connection, tenant, tenant_vectors, model.id)
+        done += embedded
+        if not embedded:  # others are at them; they stay in the queue
+            return done
+
+
+async def embed_what_is_left(resources: Resources, external_id: str) -> None:
+    """Embed a tenant's pending chunks where that is no condition for anything: those that fail stay in the queue."""
+    try:
+        await embed_pending(resources, external_id)
+    except EmbeddingError as error:
+        _logger.warning("chunks of tenant %r stay without vectors for now: %s", external_id, error)
 
 
 def _new_chunk(section_id: str, revision: int, placed: PlacedChunk, vectors: Vectors, source: str | None) -> NewChunk:

@@ -36,12 +36,19 @@ def chunk(text: str, size: int, overlap: int = 0) -> list[TextChunk]:
 
 
 def statements(text: str) -> list[str]:
-    """The sentences and lines of a text, stripped of white space and list marks; headings and blank ones left out."""
-    blocks = (block for block in _raw_blocks(text.splitlines(keepends=True)) if not _HEADING.match(block))
-    bare = (
-        re.sub(r"\s+", " ", _ITEM.sub("", part, count=1)).strip() for b in blocks for part in _cut(b, _SENTENCE_END)
-    )
-    return [statement for statement in bare if statement]
+    """The sentences and lines of a text, without list marks and line breaks, blank ones left out.
+
+    Where they stand under a heading, they begin with it: "likes tea" under "# Alice" is "Alice – likes tea".
+    """
+    found: list[str] = []
+    heading = ""
+    for block in _raw_blocks(text.splitlines(keepends=True)):
+        if _HEADING.match(block):
+            heading = block.strip().lstrip("#").strip()
+            continue
+        bare = (re.sub(r"\s+", " ", _ITEM.sub("", part, count=1)).strip() for part in _cut(block, _SENTENCE_END))
+        found += [f"{heading} – {statement}" if heading else statement for statement in bare if statement]
+    return found
 
 
 def _blocks(text: str) -> list[str]:

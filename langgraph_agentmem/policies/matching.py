@@ -84,17 +84,22 @@ def words(text: str) -> set[str]:
 
 
 def survival(sources: list[str], merged: str) -> float:
-    """Share of the sources' distinct words and numbers that a merged text keeps, 0 to 1."""
-    wanted = set[str]().union(*(words(source) for source in sources))
-    return len(wanted & words(merged)) / len(wanted) if wanted else 1.0
+    """Share of a source's distinct words and numbers that a merged text keeps, for the source that fares worst."""
+    kept = words(merged)
+    return min((len(words(s) & kept) / len(words(s)) for s in sources if words(s)), default=1.0)
 
 
 def _statement_match(a: str, b: str) -> tuple[float, bool]:
-    """(similarity, whether they share a subject) of two statements; with different subjects never similar."""
+    """(similarity, whether they share a subject) of two statements; with different subjects never similar.
+
+    Where the second one only lacks words of the first, nothing is said anew: that is a removal, and not similar enough.
+    """
     subject_a, subject_b = _subject(a), _subject(b)
     similarity = fuzz.ratio(a.casefold(), b.casefold()) / 100
     if similarity == 1:
         return 1.0, True
+    if words(b) < words(a):
+        return min(similarity, 0.8), False
     if subject_a and subject_b:
         same = subject_a == subject_b
         return (similarity if same else min(similarity, _RELATED - 0.01)), same

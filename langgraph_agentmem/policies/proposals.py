@@ -142,9 +142,12 @@ def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: f
         return f"chunks {', '.join(map(str, strangers))} are not among the conflicts of this section"
     if len(merge.text) > 2 * sum(len(contents[id]) for id in set(merge.chunk_ids)):
         return "the merged text is more than twice as long as its sources"
+    closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in section.replacements if not r.clear}
+    if settled := sorted(closed & set(merge.chunk_ids)):
+        return f"chunks {', '.join(map(str, settled))} are not in question"
     share = matching.survival([contents[id] for id in merge.chunk_ids], merge.text)
     if share < survival_share:
-        return f"only {share:.0%} of the sources' words and numbers survive, {survival_share:.0%} must"
+        return f"only {share:.0%} of a source's words and numbers survive, {survival_share:.0%} must"
     return None
 
 
@@ -188,6 +191,14 @@ def _checked_relationships(
             continue
         chosen[position] = resolution
         decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
+    merged = {r.relationship_id for r in chosen.values() if r.action == "merge"}
+    for rule in rules:
+        ended = chosen[rule.conflict]
+        if ended.action == "supersede" and ended.relationship_id in merged:
+            chosen[rule.conflict] = rule
+            decision = relationship_decision(conflicts, rule)
+            decisions[decision.part] = decision
+            _refuse(decisions, decision.part, f"supersede relationship {ended.relationship_id}: this run confirms it")
     return list(chosen.values())
 
 

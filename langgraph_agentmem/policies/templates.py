@@ -67,7 +67,9 @@ def initial_contents(template: MemoryTemplate, given: Mapping[str, Any] | None, 
 
 def unknown_section(section_id: object, known: Mapping[str, Any]) -> str:
     """The message about a section that a memory does not have."""
-    return f"unknown section {section_id!r}; this memory has {', '.join(map(repr, known)) or 'none'}"
+    names = [repr(name) for name in known]
+    shown = ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+    return f"unknown section {section_id!r}; this memory has {shown or 'none'}"
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -85,7 +87,7 @@ def _as_mapping(source: object) -> Mapping[str, Any]:
         validation.text(source, "the template")
         try:
             source = yaml.load(source, Loader=_StrictLoader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except Exception as error:  # a tag such as !!timestamp raises whatever its constructor does
             raise InvalidTemplateError(f"the template is not readable as YAML: {error}") from error
     if not isinstance(source, Mapping):
         raise InvalidTemplateError(

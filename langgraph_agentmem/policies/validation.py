@@ -7,6 +7,7 @@ from uuid import UUID
 from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
 from langgraph_agentmem.models.base import Json
 
+_LARGEST_INTEGER_BITS = 10_000
 _NAME_BYTES = 800
 """What fits into an index three times."""
 
@@ -45,7 +46,9 @@ def name(value: object, what: str) -> str:
 
 def tenant(value: object) -> str:
     """An `external_id`: a non-empty string, or a UUID or integer, which become strings."""
-    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return str(value)
     return name(value, "external_id")
 
@@ -55,7 +58,7 @@ def identifier(value: object, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidInputError(f"{what} must be an integer, not {type(value).__name__} ({_shown(value)})")
     if not 0 < value < 2**63:
-        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {value}")
+        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {_shown(value)}")
     return value
 
 
@@ -69,7 +72,7 @@ def uuid(value: object, what: str) -> str:
 
 def positive(value: object, what: str) -> int:
     """A count of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
         raise InvalidInputError(f"{what} must be an integer of at least 1, not {_shown(value)}")
     return value
 
@@ -97,24 +100,28 @@ def storable(value: Any) -> Any:
 
 
 def _check_json(value: object, path: str) -> None:
-    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
-        return
-    match value:
-        case str():
-            text(value, path)
-        case float():
-            raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
-        case list() | tuple():
-            for index, item in enumerate(cast("list[object]", value)):
-                _check_json(item, f"{path}[{index}]")
-        case dict():
-            for key, item in cast("dict[object, object]", value).items():
-                text(key, f"a key of {path}")
-                _check_json(item, f"{path}.{key}")
-        case _:
-            raise InvalidInputError(f"{path} is a {type(value).__name__}, which JSON cannot hold")
+    if isinstance(value, bool | int | float):
+        _check_number(value, path)
+    elif isinstance(value, str):
+        text(value, path)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(cast("list[object]", value)):
+            _check_json(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in cast("dict[object, object]", value).items():
+            text(key, f"a key of {path}")
+            _check_json(item, f"{path}.{key}")
+    elif value is not None:
+        raise InvalidInputError(f"{path} is a {type(value).__name__}, which JSON cannot hold")
+
+
+def _check_number(value: float, path: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
+    if isinstance(value, int) and value.bit_length() > _LARGEST_INTEGER_BITS:
+        raise InvalidInputError(f"{path} is an integer of more than {_LARGEST_INTEGER_BITS:,} bits")
 
 
 def _shown(value: object) -> str:
-    shown = repr(value)
+    shown = repr(value) if not isinstance(value, int) or value.bit_length() < 1_000 else "a huge integer"
     return shown if len(shown) <= 80 else f"{shown[:77]}..."

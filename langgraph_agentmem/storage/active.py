@@ -30,6 +30,7 @@ class MemoryRow(Value):
     section_count: int
     pending_updates: int
     due_at: datetime | None
+    attempts: int
     lease_owner: str | None
     lease_expires_at: datetime | None
     created_at: datetime
@@ -67,6 +68,12 @@ async def get(connection: Connection, external_id: str, memory_id: int, *, lock:
     """An open memory, locked if so asked."""
     name = "lock_memory" if lock else "memory"
     return _memory(await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id}))
+
+
+async def lock_any(connection: Connection, external_id: str, memory_id: int) -> MemoryRow | None:
+    """A memory, open or closed, locked."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    return _memory(await one_row(connection, _SQL["lock_any_memory"], params))
 
 
 async def lock_with_sections(
@@ -159,9 +166,10 @@ async def clear_due(connection: Connection, external_id: str, memory_id: int) ->
     await connection.execute(_SQL["clear_due"], {"external_id": external_id, "memory_id": memory_id})
 
 
-async def mark_pending_due(connection: Connection, external_id: str, memory_id: int | None) -> None:
-    """Put every memory of a tenant, or one, into the queue if it has pending updates."""
-    await connection.execute(_SQL["mark_pending_due"], {"external_id": external_id, "memory_id": memory_id})
+async def mark_pending_due(connection: Connection, external_id: str, memory_id: int | None) -> list[int]:
+    """Put every memory of a tenant, or one, into the queue if it has pending updates; returns their ids."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    return [row["id"] for row in await all_rows(connection, _SQL["mark_pending_due"], params)]
 
 
 async def due(connection: Connection, external_id: str | None, limit: int) -> list[tuple[str, int]]:
@@ -185,18 +193,25 @@ async def leased(connection: Connection, external_id: str, memory_id: int) -> bo
 
 
 async def release(
-    connection: Connection, external_id: str, memory_id: int, run_id: str, error: str | None = None
+    connection: Connection,
+    external_id: str,
+    memory_id: int,
+    run_id: str,
+    *,
+    error: str | None = None,
+    wait_seconds: float = 0.0,
 ) -> None:
-    """Take the lease from a run that did not consolidate."""
-    params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "error": error}
+    """Take the lease from a run that did not consolidate; the queue offers the memory again after a while."""
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
+    params |= {"error": error, "wait_seconds": wait_seconds}
     await connection.execute(_SQL["release_memory"], params)
 
 
 async def consume(
-    connection: Connection, external_id: str, memory_id: int, snapshot: Sequence[SectionSnapshot]
+    connection: Connection, external_id: str, memory_id: int, snapshot: Sequence[SectionSnapshot], started_at: datetime
 ) -> tuple[int, int]:
     """Subtract a run's snapshot and end its lease; returns (pending updates, number of sections) as they are then."""
-    params = {"external_id": external_id, "memory_id": memory_id}
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "started_at": started_at}
     rows = [(s.section_id, s.update_count, s.created_at) for s in snapshot]
     await connection.execute(
         _SQL["consume_updates"], params | columns(rows, "section_ids", "update_counts", "created_ats")

@@ -50,10 +50,24 @@ class PendingChunk(Value):
 
 
 class SectionChunk(ConflictChunk):
-    """A chunk with its section and tier."""
+    """A chunk with its section."""
 
     section_id: str
+
+
+class TakenChunk(SectionChunk):
+    """A chunk that a run looks at.
+
+    Attributes:
+        current: Whether it is part of its section's present value.
+        taken: Whether the run has taken it, as new (`active`) or as one that came back.
+        extraction_pending: Whether an earlier run's extraction failed.
+    """
+
     tier: Tier
+    current: bool
+    taken: bool | None
+    extraction_pending: bool
 
 
 async def of_sections(
@@ -141,10 +155,10 @@ async def claim(
 
 async def claimed(
     connection: Connection, external_id: str, memory_id: int, run_id: str, *, with_pending: bool = False
-) -> list[SectionChunk]:
+) -> list[TakenChunk]:
     """The chunks that a run has taken; with those of earlier runs whose extraction failed, if so asked."""
     params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "with_pending": with_pending}
-    return [SectionChunk.model_validate(row) for row in await all_rows(connection, _SQL["claimed_chunks"], params)]
+    return [TakenChunk.model_validate(row) for row in await all_rows(connection, _SQL["claimed_chunks"], params)]
 
 
 async def vanished(
@@ -232,13 +246,14 @@ async def unembedded(
     return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL["unembedded_chunks"], params)]
 
 
-async def embed(
-    connection: Connection, external_id: str, vectors: dict[int, list[float]], embedding_model: int
-) -> None:
-    """Give chunks their vectors."""
-    rows = [(id, as_vector(vector)) for id, vector in vectors.items()]
+async def embed(connection: Connection, external_id: str, vectors: dict[int, list[float]], embedding_model: int) -> int:
+    """Give chunks their vectors, except those that somebody else is changing; returns how many got one."""
+    params = {"external_id": external_id, "ids": list(vectors)}
+    free = [row["id"] for row in await all_rows(connection, _SQL["lock_chunks"], params)]
+    rows = [(id, as_vector(vectors[id])) for id in free]
     params = {"external_id": external_id, "embedding_model": embedding_model, **columns(rows, "ids", "embeddings")}
     await connection.execute(_SQL["embed_chunks"], params)
+    return len(free)
 
 
 async def delete_all(connection: Connection, external_id: str, memory_id: int) -> None:

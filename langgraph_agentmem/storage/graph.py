@@ -21,6 +21,7 @@ class EntityRow(StoredEntity):
 
     name_key: str
     first_seen: datetime
+    embedding_model: int | None = None
 
     @property
     def traits(self) -> Traits:
@@ -228,17 +229,24 @@ async def update_relationships(connection: Connection, external_id: str, merges:
     await outbox.enqueue(connection, external_id, "relationship", ((m.id, m.revision) for m in merges))
 
 
-async def end_relationships(
-    connection: Connection, external_id: str, relationships: Sequence[StoredRelationship]
-) -> list[int]:
-    """End the validity of relationships; returns the ids of those that were valid."""
-    if not relationships:
-        return []
-    params = {"external_id": external_id, "ids": [r.id for r in relationships]}
-    ended = [row["id"] for row in await all_rows(connection, _SQL["end_relationships"], params)]
-    changed = ((r.id, r.revision + 1) for r in relationships if r.id in ended)
-    await outbox.enqueue(connection, external_id, "relationship", changed)
-    return ended
+async def move_ends(
+    connection: Connection, external_id: str, moves: Sequence[tuple[int, int | None, int | None]]
+) -> None:
+    """Move the ends of relationships to other entities: (relationship, new source or None, new target or None)."""
+    if moves:
+        params = columns(list(moves), "ids", "source_ids", "target_ids")
+        rows = await all_rows(connection, _SQL["move_ends"], {"external_id": external_id, **params})
+        await outbox.enqueue(connection, external_id, "relationship", ((row["id"], row["revision"]) for row in rows))
+
+
+async def end_relationships(connection: Connection, external_id: str, ids: Sequence[int]) -> dict[int, int]:
+    """End the validity of relationships; returns the new revisions of those that were valid, by id."""
+    if not ids:
+        return {}
+    rows = await all_rows(connection, _SQL["end_relationships"], {"external_id": external_id, "ids": list(ids)})
+    revisions = {row["id"]: row["revision"] for row in rows}
+    await outbox.enqueue(connection, external_id, "relationship", revisions.items())
+    return revisions
 
 
 async def add_history(connection: Connection, external_id: str, entries: Sequence[HistoryEntry]) -> None:

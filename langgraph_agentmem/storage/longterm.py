@@ -74,6 +74,12 @@ async def relationships_between(
     return {(row["source_id"], row["target_id"]): RelationshipRow.model_validate(row) for row in rows}
 
 
+async def valid_ends(connection: Connection, external_id: str, name_keys: Sequence[str]) -> set[tuple[str, str]]:
+    """The case-folded names (source, target) between which a tenant has valid short-term relationships."""
+    params = {"external_id": external_id, "name_keys": sorted(set(name_keys))}
+    return {(row["source"], row["target"]) for row in await all_rows(connection, _SQL["valid_ends"], params)}
+
+
 async def note_promoted(
     connection: Connection,
     external_id: str,

@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
+from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, ModelUsage, SectionSnapshot
 from langgraph_agentmem.storage.database import Connection
@@ -22,11 +23,18 @@ class RunRow(ConsolidationRun):
 async def begin(
     connection: Connection, external_id: str, memory_id: int, run_id: str, snapshot: list[SectionSnapshot], worker: str
 ) -> None:
-    """Log a run that has just claimed its memory; runs that held it before are abandoned."""
+    """Log a run that has just claimed its memory; runs that held it before are abandoned.
+
+    Raises:
+        InvalidInputError: A run of that id is over, or belongs to another memory.
+    """
     params: Json = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "worker": worker}
     params["snapshot"] = as_json([section.model_dump(mode="json") for section in snapshot])
     await connection.execute(_SQL["abandon_runs"], params)
-    await connection.execute(_SQL["insert_run"], params)
+    if await one_row(connection, _SQL["insert_run"], params) is None:
+        raise InvalidInputError(
+            f"run {run_id} is over, or belongs to another memory; leave run_id out to get a new one"
+        )
 
 
 async def get(connection: Connection, external_id: str, run_id: str, *, lock: bool = False) -> RunRow | None:

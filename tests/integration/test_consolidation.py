@@ -263,7 +263,7 @@ async def test_a_failed_run_gives_the_memory_back_with_everything_pending(
         await memory.aconsolidate("alice", created.id)
     monkeypatch.undo()
     [failed] = await memory.aruns("alice")
-    assert (failed.status, failed.error) == ("failed", "out of luck")
+    assert (failed.status, failed.error) == ("failed", "RuntimeError: out of luck")
     assert (await memory.aconsolidate("alice", created.id)).updates_consumed == 1
 
 

@@ -28,6 +28,12 @@ SELECT * FROM agentmem.active_memory
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
 FOR UPDATE
 
+-- name: lock_any_memory
+-- A memory, open or closed, locked.
+SELECT * FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+FOR UPDATE
+
 -- name: memories
 -- A tenant's open memories, oldest first.
 SELECT * FROM agentmem.active_memory
@@ -84,10 +90,11 @@ UPDATE agentmem.active_memory SET due_at = NULL
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NOT NULL
 
 -- name: mark_pending_due
--- Puts every memory of a tenant with pending updates into the queue.
-UPDATE agentmem.active_memory SET due_at = now()
-WHERE external_id = %(external_id)s AND due_at IS NULL AND closed_at IS NULL AND pending_updates > 0
+-- Puts every memory of a tenant with pending updates into the queue, in which it need not wait.
+UPDATE agentmem.active_memory SET due_at = now(), next_attempt_at = NULL
+WHERE external_id = %(external_id)s AND closed_at IS NULL AND pending_updates > 0
   AND (%(memory_id)s::bigint IS NULL OR id = %(memory_id)s)
+RETURNING id
 
 -- name: due_memories
 -- Memories that wait for a run, of one tenant or of all, longest waiting first.
@@ -115,7 +122,8 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner IS NO
 -- name: release_memory
 -- Gives a memory back without having consolidated it.
 UPDATE agentmem.active_memory
-SET lease_owner = NULL, lease_expires_at = NULL, last_error = %(error)s
+SET lease_owner = NULL, lease_expires_at = NULL, last_error = %(error)s,
+    next_attempt_at = now() + %(wait_seconds)s * interval '1 second'
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner = %(run_id)s
 
 -- name: consume_updates
@@ -127,9 +135,9 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.sect
   AND s.created_at = u.created_at
 
 -- name: finish_memory
--- Ends a run's lease and counts what is pending now.
+-- Ends a run's lease, takes the memory out of the queue unless it was put there since, and counts what is pending now.
 UPDATE agentmem.active_memory m
-SET lease_owner = NULL, lease_expires_at = NULL, due_at = NULL, attempts = 0, next_attempt_at = NULL, last_error = NULL,
+SET lease_owner = NULL, lease_expires_at = NULL, due_at = CASE WHEN due_at > %(started_at)s THEN due_at END, attempts = 0, next_attempt_at = NULL, last_error = NULL,
     pending_updates = (SELECT coalesce(sum(s.update_count), 0) FROM agentmem.section s
                        WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s)
 WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s

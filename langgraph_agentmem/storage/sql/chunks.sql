@@ -1,7 +1,7 @@
 -- name: section_chunks
 -- What a new value of these sections is compared with: their present chunks, and earlier ones that are still valid and
 -- may come up in it again.
-SELECT id, section_id, content, content_hash, chunk_order, current, run_id IS NOT NULL AS claimed
+SELECT id, section_id, content, content_hash, chunk_order, current, run_id IS NOT NULL OR tier <> 'active' AS claimed
 FROM agentmem.memory_chunk
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(section_ids)s)
   AND origin = 'section' AND (current OR end_date IS NULL)
@@ -28,9 +28,11 @@ FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(section_revisions)s::b
 SELECT nextval('agentmem.memory_chunk_id_seq') AS id FROM generate_series(1, %(count)s)
 
 -- name: refresh_chunks
--- Chunks that stay, with the place, white space and neighbours that they have now.
+-- Chunks that stay or come back, with the place, white space and neighbours that they have now. One that comes back is
+-- news to the next run, so it belongs to none.
 UPDATE agentmem.memory_chunk c
 SET chunk_order = u.chunk_order, content = u.content, current = true,
+    run_id = CASE WHEN c.current THEN c.run_id END,
     text_search = setweight(to_tsvector(%(config)s::regconfig, u.content), 'A')
         || setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D')
 FROM unnest(%(ids)s::bigint[], %(chunk_orders)s::int[], %(contents)s::text[], %(neighbours)s::text[])
@@ -52,20 +54,21 @@ SELECT EXISTS (SELECT 1 FROM agentmem.memory_chunk
                WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active') AS found
 
 -- name: claim_chunks
--- Marks what a run takes: active chunks of changed sections, and what a run that died had taken.
+-- Marks what a run takes: chunks of changed sections that are active or came back, and what a run that died had taken.
 WITH claimed AS (
     UPDATE agentmem.memory_chunk SET run_id = %(run_id)s
-    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active'
-      AND (%(everything)s OR section_id = ANY (%(section_ids)s) OR run_id IS NOT NULL)
+    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+      AND ((tier = 'active' AND (%(everything)s OR section_id = ANY (%(section_ids)s) OR run_id IS NOT NULL))
+           OR (tier <> 'active' AND current AND run_id IS NULL AND section_id = ANY (%(section_ids)s)))
     RETURNING id
 )
 SELECT count(*) AS chunks FROM claimed
 
 -- name: claimed_chunks
 -- The chunks that a run has taken, and earlier ones whose extraction failed.
-SELECT id, section_id, content, tier FROM agentmem.memory_chunk
+SELECT id, section_id, content, tier, current, run_id = %(run_id)s AS taken, extraction_pending FROM agentmem.memory_chunk
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
-  AND ((run_id = %(run_id)s AND tier = 'active') OR (extraction_pending AND %(with_pending)s))
+  AND (run_id = %(run_id)s OR (extraction_pending AND %(with_pending)s))
 ORDER BY section_id, chunk_order, id
 
 -- name: vanished_chunks
@@ -107,9 +110,12 @@ LEFT JOIN agentmem.memory_chunk s ON s.external_id = %(external_id)s AND s.id = 
 WHERE c.external_id = %(external_id)s AND c.id = ANY (%(ids)s)
 
 -- name: restore_chunks
--- Makes superseded chunks valid again.
-UPDATE agentmem.memory_chunk SET end_date = NULL, superseded_by = NULL, last_updated = now()
-WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+-- Makes superseded chunks valid again, unless an equal one is.
+UPDATE agentmem.memory_chunk c SET end_date = NULL, superseded_by = NULL, last_updated = now()
+WHERE c.external_id = %(external_id)s AND c.id = ANY (%(ids)s)
+  AND NOT EXISTS (SELECT 1 FROM agentmem.memory_chunk d
+                  WHERE d.external_id = %(external_id)s AND d.memory_id = c.memory_id AND d.section_id = c.section_id
+                    AND d.content_hash = c.content_hash AND d.end_date IS NULL)
 
 -- name: end_chunks
 -- Ends the validity of chunks that nothing replaces.
@@ -137,6 +143,13 @@ WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
   AND (embedding IS NULL OR (%(outdated)s AND embedding_model <> %(embedding_model)s))
 ORDER BY external_id, id
 LIMIT %(limit)s
+
+-- name: lock_chunks
+-- Those of these chunks that nobody else is changing, locked: whoever embeds waits for nobody while holding locks.
+SELECT id FROM agentmem.memory_chunk
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+ORDER BY id
+FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: embed_chunks
 -- Gives chunks their vectors.

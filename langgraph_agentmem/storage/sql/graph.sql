@@ -110,11 +110,28 @@ FROM unnest(%(ids)s::bigint[], %(types)s::text[], %(descriptions)s::text[], %(co
      AS u (id, types, description, confidence, strength, end_date)
 WHERE r.external_id = %(external_id)s AND r.id = u.id
 
+-- name: move_ends
+-- Moves the ends of relationships to other entities.
+UPDATE agentmem.relationship r
+SET source_id = coalesce(u.source_id, r.source_id), target_id = coalesce(u.target_id, r.target_id), revision = r.revision + 1
+FROM unnest(%(ids)s::bigint[], %(source_ids)s::bigint[], %(target_ids)s::bigint[]) AS u (id, source_id, target_id)
+WHERE r.external_id = %(external_id)s AND r.id = u.id
+RETURNING r.id, r.revision
+
+-- name: valid_ends
+-- The names between which a tenant has valid short-term relationships.
+SELECT DISTINCT s.name_key AS source, t.name_key AS target
+FROM agentmem.relationship r
+JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
+JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
+WHERE r.external_id = %(external_id)s AND r.tier = 'shortterm' AND r.end_date IS NULL
+  AND s.name_key = ANY (%(name_keys)s) AND t.name_key = ANY (%(name_keys)s)
+
 -- name: end_relationships
 -- Ends the validity of relationships.
 UPDATE agentmem.relationship SET end_date = now(), revision = revision + 1
 WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) AND end_date IS NULL
-RETURNING id
+RETURNING id, revision
 
 -- name: insert_mentions
 -- Which chunk supports which entity or relationship.

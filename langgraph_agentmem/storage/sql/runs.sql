@@ -3,6 +3,8 @@
 INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot, worker)
 VALUES (%(external_id)s, %(run_id)s, %(memory_id)s, 'running', %(snapshot)s, %(worker)s)
 ON CONFLICT (external_id, id) DO UPDATE SET snapshot = excluded.snapshot, worker = excluded.worker
+WHERE consolidation_run.status = 'running' AND consolidation_run.memory_id = excluded.memory_id
+RETURNING id
 
 -- name: abandon_runs
 -- Runs whose lease has gone to another one.

@@ -2,10 +2,10 @@
 -- Candidates of a search with every arm's score; the model in use and its dimensions are filled in as literals.
 --
 -- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
--- Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
--- compared exactly, larger ones by the index with an iterative scan: one of the two vector arms runs, never both.
+-- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
+-- compared exactly, larger ones by the index with an iterative scan, and exactly as well if that finds too few.
 WITH words AS (
-    SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s))
+    SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64
 ),
 size AS (
     SELECT count(*) AS chunks, coalesce(avg(s.word_count), 1) AS words
@@ -45,19 +45,6 @@ lexical AS MATERIALIZED (
       AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
     GROUP BY c.id
 ),
-exact AS MATERIALIZED (
-    SELECT c.id
-    FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(vector)s::text IS NOT NULL
-      AND (SELECT s.chunks FROM size s) <= %(exact_rows)s
-      AND c.embedding_model = {model}
-      AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
-      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
-      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
-      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-    ORDER BY (c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})) + 0, c.id
-    LIMIT %(candidates)s
-),
 approximate AS MATERIALIZED (
     SELECT c.id
     FROM agentmem.memory_chunk c
@@ -69,6 +56,19 @@ approximate AS MATERIALIZED (
       AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
       AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
     ORDER BY c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})
+    LIMIT %(candidates)s
+),
+exact AS MATERIALIZED (
+    SELECT c.id
+    FROM agentmem.memory_chunk c
+    WHERE c.external_id = %(external_id)s AND %(vector)s::text IS NOT NULL
+      AND (SELECT count(*) FROM approximate) < %(candidates)s
+      AND c.embedding_model = {model}
+      AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
+      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
+      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+    ORDER BY (c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})) + 0, c.id
     LIMIT %(candidates)s
 ),
 named AS (

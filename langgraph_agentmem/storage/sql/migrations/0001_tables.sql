@@ -4,7 +4,7 @@ CREATE TABLE agentmem.embedding_model (
     id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
     dimensions int NOT NULL CHECK (dimensions > 0),
-    created_at timestamptz NOT NULL DEFAULT now(),
+    used_since timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (name, dimensions)
 );
 

@@ -1,0 +1,269 @@
+"""Settings: defaults, the environment under new and older names, and refusals that name setting and value."""
+
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.settings import AgentMemorySettings
+
+DEFAULTS = {
+    "dsn": None,
+    "data_dir": None,
+    "model": None,
+    "embeddings": None,
+    "avg_section_update_count": 5.0,
+    "max_pending_updates": 100,
+    "shortterm_update_threshold": 10,
+    "chunk_size_chars": 800,
+    "chunk_overlap_chars": 80,
+    "entity_similarity_threshold": 0.85,
+    "entity_overlap_threshold": 0.7,
+    "merge_survival_share": 0.9,
+    "max_content_chars": 1_000_000,
+    "embed": "now",
+    "lease_seconds": 300.0,
+    "model_attempts": 3,
+    "extraction_token_budget": 8_000,
+    "text_search_config": "english",
+    "exact_search_rows": 20_000,
+    "pool_size": 10,
+    "connect_timeout_seconds": 15.0,
+}
+OLDER_NAMES = {
+    "AVG_SECTION_UPDATE_COUNT": "avg_section_update_count",
+    "SHORTTERM_UPDATE_THRESHOLD": "shortterm_update_threshold",
+    "ENTITY_SIMILARITY_THRESHOLD": "entity_similarity_threshold",
+    "ENTITY_OVERLAP_THRESHOLD": "entity_overlap_threshold",
+    "CHUNK_SIZE": "chunk_size_chars",
+    "CHUNK_OVERLAP": "chunk_overlap_chars",
+}
+RENAMED = "ACTIVE_MEMORY_UPDATE_THRESHOLD"
+SOME = {
+    "dsn": "postgresql://host/db", "data_dir": "/somewhere", "model": "openai:gpt", "embeddings": "openai:small",
+    "avg_section_update_count": "2.5", "max_pending_updates": "7", "shortterm_update_threshold": "3", "chunk_size_chars": "500",
+    "chunk_overlap_chars": "50", "entity_similarity_threshold": "0.5", "entity_overlap_threshold": "0.25",
+    "merge_survival_share": "0.75", "max_content_chars": "999", "embed": "background", "lease_seconds": "12.5",
+    "model_attempts": "2", "extraction_token_budget": "400", "text_search_config": "simple", "exact_search_rows": "11",
+    "pool_size": "4", "connect_timeout_seconds": "1.5",
+}  # fmt: skip
+OTHERS = {
+    "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",
+    "entity_overlap_threshold": "0.6", "chunk_size_chars": "600", "chunk_overlap_chars": "60",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_in_the_environment(monkeypatch):
+    for name in list(os.environ):
+        if name.upper().startswith("AGENTMEM_") or name.upper() in {*OLDER_NAMES, RENAMED}:
+            monkeypatch.delenv(name)
+
+
+def shown(value) -> str:
+    return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
+
+
+def test_the_defaults_are_the_documented_ones():
+    assert AgentMemorySettings().model_dump() == DEFAULTS
+
+
+def test_every_setting_is_described():
+    assert [name for name, field in AgentMemorySettings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_setting_is_read_from_the_environment_with_the_prefix(name, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", SOME[name])
+
+    value = getattr(AgentMemorySettings(), name)
+
+    assert shown(value) == SOME[name]
+    assert value != DEFAULTS[name]
+
+
+@pytest.mark.parametrize(("older", "name"), OLDER_NAMES.items())
+def test_the_older_systems_names_are_read_without_prefix(older, name, monkeypatch):
+    monkeypatch.setenv(older, SOME[name])
+
+    assert shown(getattr(AgentMemorySettings(), name)) == SOME[name]
+
+
+@pytest.mark.parametrize(("older", "name"), OLDER_NAMES.items())
+def test_the_prefixed_name_wins_over_the_older_one(older, name, monkeypatch):
+    monkeypatch.setenv(older, OTHERS[name])
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", SOME[name])
+
+    assert shown(getattr(AgentMemorySettings(), name)) == SOME[name]
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_an_argument_wins_over_the_environment(name, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", "this would be invalid" if name == "embed" else "19")
+
+    assert shown(getattr(AgentMemorySettings(**{name: SOME[name]}), name)) == SOME[name]
+
+
+@pytest.mark.parametrize("name", ["MAX_PENDING_UPDATES", "LEASE_SECONDS", "POOL_SIZE", "DSN"])
+def test_names_that_the_older_system_did_not_have_need_the_prefix(name, monkeypatch):
+    monkeypatch.setenv(name, "77")
+
+    assert AgentMemorySettings() == AgentMemorySettings(**DEFAULTS)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        AgentMemorySettings().pool_size = 5
+
+
+# The renamed setting
+
+
+@pytest.mark.parametrize("name", [RENAMED, f"AGENTMEM_{RENAMED}"])
+def test_the_renamed_setting_is_accepted_with_a_deprecation_warning(name, monkeypatch):
+    monkeypatch.setenv(name, "2.5")
+
+    with pytest.warns(
+        DeprecationWarning, match="ACTIVE_MEMORY_UPDATE_THRESHOLD is deprecated; set AVG_SECTION_UPDATE_COUNT"
+    ):
+        settings = AgentMemorySettings()
+
+    assert settings.avg_section_update_count == 2.5
+
+
+def test_the_renamed_setting_is_accepted_as_an_argument():
+    with pytest.warns(DeprecationWarning, match="AVG_SECTION_UPDATE_COUNT"):
+        settings = AgentMemorySettings(active_memory_update_threshold=4)
+
+    assert settings.avg_section_update_count == 4
+
+
+@pytest.mark.parametrize("name", ["AVG_SECTION_UPDATE_COUNT", "AGENTMEM_AVG_SECTION_UPDATE_COUNT"])
+def test_the_renamed_setting_loses_against_its_new_name(name, monkeypatch):
+    monkeypatch.setenv(RENAMED, "2")
+    monkeypatch.setenv(name, "7")
+
+    with pytest.warns(DeprecationWarning, match=RENAMED):
+        assert AgentMemorySettings().avg_section_update_count == 7
+
+
+def test_the_renamed_setting_loses_against_an_argument(monkeypatch):
+    monkeypatch.setenv(RENAMED, "2")
+
+    with pytest.warns(DeprecationWarning, match=RENAMED):
+        assert AgentMemorySettings(avg_section_update_count=9).avg_section_update_count == 9
+
+
+def test_without_the_renamed_setting_there_is_no_warning(recwarn, monkeypatch):
+    monkeypatch.setenv("AVG_SECTION_UPDATE_COUNT", "3")
+
+    AgentMemorySettings()
+
+    assert list(recwarn) == []
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-1", ""])
+def test_an_invalid_value_under_the_older_name_is_refused(value, monkeypatch):
+    monkeypatch.setenv(RENAMED, value)
+
+    with (
+        pytest.warns(DeprecationWarning, match=RENAMED),
+        pytest.raises(ConfigurationError, match="avg_section_update_count"),
+    ):
+        AgentMemorySettings()
+
+
+def test_an_invalid_argument_under_the_older_name_is_refused():
+    with pytest.warns(DeprecationWarning, match=RENAMED), pytest.raises(ConfigurationError, match="got 0"):
+        AgentMemorySettings(active_memory_update_threshold=0)
+
+
+# Invalid values
+
+INVALID = [
+    ("avg_section_update_count", 0), ("avg_section_update_count", -1), ("avg_section_update_count", "often"),
+    ("avg_section_update_count", float("nan")), ("max_pending_updates", 0), ("max_pending_updates", 1.5),
+    ("shortterm_update_threshold", 0), ("shortterm_update_threshold", "ten"), ("chunk_size_chars", 19), ("chunk_size_chars", 50_001), ("chunk_overlap_chars", -1),
+    ("entity_similarity_threshold", 1.01), ("entity_similarity_threshold", -0.1), ("entity_overlap_threshold", 85),
+    ("merge_survival_share", 2), ("max_content_chars", 0), ("embed", "later"), ("lease_seconds", 0), ("model_attempts", 0),
+    ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), INVALID)
+def test_an_invalid_argument_is_refused_with_its_name_and_value(name, value):
+    with pytest.raises(ConfigurationError) as refused:
+        AgentMemorySettings(**{name: value})
+
+    assert str(refused.value).startswith(f"invalid settings: {name}: Input should be ")
+    assert f"(got {value!r})" in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "value"), INVALID)
+def test_an_invalid_value_in_the_environment_is_refused_with_its_name_and_value(name, value, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", str(value))
+
+    with pytest.raises(ConfigurationError) as refused:
+        AgentMemorySettings()
+
+    assert name in str(refused.value).lower()
+    assert f"(got '{value}')" in str(refused.value)
+
+
+@pytest.mark.parametrize(("older", "name"), OLDER_NAMES.items())
+def test_an_invalid_value_under_an_older_systems_name_is_refused_with_its_value(older, name, monkeypatch):
+    monkeypatch.setenv(older, "-1")
+
+    with pytest.raises(ConfigurationError, match=rf"(?i)({name}|{older}).*got '-1'"):
+        AgentMemorySettings()
+
+
+def test_all_invalid_values_are_named_at_once():
+    with pytest.raises(ConfigurationError, match=r"pool_size.*got 0.*|lease_seconds.*got -5") as refused:
+        AgentMemorySettings(pool_size=0, lease_seconds=-5)
+
+    assert "pool_size" in str(refused.value)
+    assert "lease_seconds" in str(refused.value)
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(100, 100), (100, 101)])
+def test_an_overlap_must_be_smaller_than_the_chunk(size, overlap):
+    with pytest.raises(
+        ConfigurationError, match=rf"chunk_overlap_chars \({overlap}\) must be smaller than chunk_size_chars \({size}\)"
+    ):
+        AgentMemorySettings(chunk_size_chars=size, chunk_overlap_chars=overlap)
+
+
+def test_the_smallest_chunk_with_the_largest_overlap_is_accepted():
+    settings = AgentMemorySettings(chunk_size_chars=20, chunk_overlap_chars=19)
+
+    assert (settings.chunk_size_chars, settings.chunk_overlap_chars) == (20, 19)
+
+
+# Secrets
+
+DSN = "postgresql://user:correct-horse@host/db"
+
+
+def test_the_password_of_the_dsn_is_not_shown():
+    settings = AgentMemorySettings(dsn=DSN)
+
+    assert settings.dsn.get_secret_value() == DSN
+    assert "correct-horse" not in repr(settings)
+    assert "correct-horse" not in str(settings)
+
+
+@pytest.mark.parametrize(
+    "others", [{"chunk_size_chars": 50, "chunk_overlap_chars": 50}, {"pool_size": 0}, {"embed": "later"}], ids=str
+)
+def test_the_password_of_the_dsn_is_not_shown_when_other_values_are_refused(others, monkeypatch):
+    monkeypatch.setenv("AGENTMEM_DSN", DSN)
+    with pytest.raises(ConfigurationError) as from_environment:
+        AgentMemorySettings(**others)
+    monkeypatch.delenv("AGENTMEM_DSN")
+    with pytest.raises(ConfigurationError) as from_argument:
+        AgentMemorySettings(dsn=DSN, **others)
+
+    assert "correct-horse" not in str(from_environment.value)
+    assert "correct-horse" not in str(from_argument.value)
