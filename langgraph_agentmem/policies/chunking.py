@@ -13,7 +13,7 @@ from langgraph_agentmem.models.chunk import TextChunk
 
 _FENCE = re.compile(r"\s*(```|~~~)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s")
-_ITEM = re.compile(r"\s*([-*+•]|\d{1,3}[.)])\s")
+_ITEM = re.compile(r"^\s*([-*+•]|\d{1,3}[.)])(\s|$)")
 _LABEL = re.compile(r"\s*[^\s:][^:\n]{0,40}:\s")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？…])[\"'»”)\]]*\s+|(?<=[。！？])")
 _WORD_END = re.compile(r"\s+")

@@ -287,3 +287,8 @@ def test_statements_hold_every_word_of_a_list(lines):
     found = statements("".join(f"- {line}\n" for line in lines))
 
     assert [word for statement in found for word in statement.split()] == [w for line in lines for w in line.split()]
+
+
+@pytest.mark.parametrize("text", ["Alice - the boss - rests", "It costs 12) of them", "Call 555-1234.", "a * b + c"])
+def test_what_looks_like_a_list_mark_within_a_statement_stays(text):
+    assert statements(text) == [text]

@@ -431,8 +431,9 @@ ACTIONS = st.sampled_from(["merge", "create", "manual"])
 
 @st.composite
 def sections(draw, section_id, first_id):
-    existing = as_chunks(dict(enumerate(draw(st.lists(CONTENTS, max_size=4)), start=first_id)))
-    new = as_chunks(dict(enumerate(draw(st.lists(CONTENTS, max_size=4)), start=first_id + 10)))
+    contents = draw(st.lists(st.tuples(CONTENTS, CONTENTS), max_size=4))
+    existing = as_chunks({first_id + i: old for i, (old, _) in enumerate(contents)})
+    new = as_chunks({first_id + 10 + i: new for i, (_, new) in enumerate(contents)})
     found = replacements(existing, new, 0.85)
     doubts = draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
     found = [r.model_copy(update={"clear": r.clear and not d}) for r, d in zip(found, doubts, strict=True)]
@@ -463,51 +464,55 @@ def all_conflicts(draw):
     return CONFLICTS.model_copy(update={"sections": list(some), "entities": found[0], "relationships": found[1]})
 
 
-@st.composite
-def proposals(draw, conflicts):
-    """Answers that name known and unknown things, some of them sensible, some of them with themselves at odds."""
-    contents = {c.id: c.content for s in conflicts.sections for c in (*s.existing_chunks, *s.new_chunks)}
-    pairs = [(r.chunk_id, r.replaced_by) for s in conflicts.sections for r in s.replacements]
+def answers_on(section: ConflictSection):
+    """Answers on a section that name known and unknown chunks, some sensible, some with themselves at odds."""
+    contents = {chunk.id: chunk.content for chunk in (*section.existing_chunks, *section.new_chunks)}
+    pairs = [(r.chunk_id, r.replaced_by) for r in section.replacements]
     chosen = st.tuples(IDS, st.none() | IDS)
+    reasons = st.sampled_from(["", "because"])
     decided = st.builds(
-        lambda pair, action, reason: ChunkDecision(
-            chunk_id=pair[0], action=action, replaced_by=pair[1], reason=reason, leftover=reason
-        ),
-        (chosen | st.sampled_from(pairs)) if pairs else chosen,
-        st.sampled_from(["supersede", "supersede", "keep"]),
-        st.sampled_from(["", "because"]),
-    )
-    some_ids = st.lists(IDS, max_size=3)
-    for section in conflicts.sections:
-        own = [chunk.id for chunk in (*section.existing_chunks, *section.new_chunks)]
-        if len(own) > 1:
-            some_ids |= st.lists(st.sampled_from(own), min_size=2, max_size=3, unique=True)
-    merges = some_ids.flatmap(
+        lambda pair, reason: supersede(*pair).model_copy(update={"reason": reason, "leftover": reason}),
+        chosen | st.sampled_from(pairs) if pairs else chosen,
+        reasons,
+    ) | st.builds(keep, st.sampled_from([pair[0] for pair in pairs]) | IDS if pairs else IDS)
+    known = st.lists(st.sampled_from(sorted(contents)), min_size=2, max_size=3) if contents else st.just([])
+    merges = (known | known | st.lists(IDS, max_size=3)).flatmap(
         lambda ids: st.builds(
             MergedText,
-            text=st.sampled_from([" ", "Deadline: Friday"]) | st.just("\n".join(contents.get(id, "?") for id in ids)),
+            text=st.just("\n".join(contents.get(id, "?") for id in ids)) | st.sampled_from([" ", "Deadline: Friday"]),
             chunk_ids=st.just(ids),
+            reason=reasons,
         )
     )
-    answer = st.builds(
+    return st.builds(
         SectionResolution,
-        section_id=st.sampled_from(["plan", "plan", "notes", "secret"]),
+        section_id=st.just(section.section_id),
         decisions=st.lists(decided, max_size=4),
         merged=st.lists(merges, max_size=2),
     )
-    positions = st.integers(-1, 3)
-    return ConsolidationPlan(
-        sections=draw(st.lists(answer, max_size=3)),
-        entities=draw(
-            st.lists(st.builds(EntityResolution, conflict=positions, action=st.sampled_from(["merge", "create"]), entity_id=st.none() | st.integers(0, 5)), max_size=4)
-        ),
-        relationships=draw(
-            st.lists(
-                st.builds(RelationshipResolution, conflict=positions, action=st.sampled_from(["merge", "create", "supersede"]), relationship_id=st.none() | st.integers(0, 5)),
-                max_size=4,
-            )
-        ),
-    )  # fmt: skip
+
+
+POSITIONS = st.integers(-1, 3)
+STORED_IDS = st.none() | st.integers(0, 5)
+STRANGE = st.just(SectionResolution(section_id="secret", decisions=[keep(1)], merged=[merge("x", 1, 2)]))
+ENTITY_ANSWERS = st.builds(
+    EntityResolution, conflict=POSITIONS, action=st.sampled_from(["merge", "create"]), entity_id=STORED_IDS
+)
+RELATIONSHIP_ANSWERS = st.builds(
+    RelationshipResolution,
+    conflict=POSITIONS,
+    action=st.sampled_from(["merge", "create", "supersede"]),
+    relationship_id=STORED_IDS,
+)
+
+
+def proposals(conflicts: ConsolidationConflicts):
+    return st.builds(
+        ConsolidationPlan,
+        sections=st.lists(st.one_of(*map(answers_on, conflicts.sections), STRANGE), max_size=4),
+        entities=st.lists(ENTITY_ANSWERS, max_size=4),
+        relationships=st.lists(RELATIONSHIP_ANSWERS, max_size=4),
+    )
 
 
 CASES = all_conflicts().flatmap(lambda conflicts: st.tuples(st.just(conflicts), proposals(conflicts)))
