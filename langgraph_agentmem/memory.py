@@ -424,6 +424,7 @@ class AgentMemory:
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error)
             raise
+        await writing.embed_what_is_left(self._resources, validation.tenant(external_id))
         return ConsolidationReport.model_validate(state["report"])
 
     setup = blocking(asetup)

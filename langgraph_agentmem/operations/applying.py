@@ -36,6 +36,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         EmbeddingError: New texts or names cannot be embedded; nothing is applied.
     """
     texts = _texts(run.plan)
+    model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
     text_vectors = await _vectors(resources, [text.text for text in texts])
     name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
     async with resources.database.transaction() as connection:
@@ -44,7 +45,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
             return row.report
         shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
-        work = Work(resources, connection, run, shortterm_id, now)
+        work = Work(resources, connection, run, model and model.id, shortterm_id, now)
         await chunks.consolidate(
             connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
         )
@@ -161,14 +162,13 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
         )
         for id, text, vector in written
     ]  # fmt: skip
-    model = await work.resources.embedding_model()
     await chunks.insert(
         work.connection,
         work.external_id,
         work.run.memory_id,
         new,
         config=work.resources.settings.text_search_config,
-        embedding_model=model and model.id,
+        embedding_model=work.embedding_model,
         run_id=work.run.run_id,
         shortterm_memory_id=work.shortterm_memory_id,
     )

@@ -52,6 +52,7 @@ class Work:
     resources: Resources
     connection: Connection
     run: Resolved
+    embedding_model: int | None
     shortterm_memory_id: int
     now: datetime
     changes: Json = field(default_factory=dict[str, Any])
@@ -94,14 +95,13 @@ async def apply_entities(work: Work, vectors: Sequence[list[float] | None]) -> d
             id = row.id
         ids[entity.name.casefold()] = id
         mentions += [(chunk_id, id, None) for chunk_id in entity.chunk_ids]
-    model = await work.resources.embedding_model()
     await graph.insert_entities(
         work.connection,
         work.external_id,
         created,
         shortterm_memory_id=work.shortterm_memory_id,
         config=work.resources.settings.text_search_config,
-        embedding_model=model and model.id,
+        embedding_model=work.embedding_model,
     )
     await graph.update_entities(work.connection, work.external_id, list(merges.values()))
     await support.add_mentions(work.connection, work.external_id, mentions)

@@ -281,3 +281,10 @@ async def test_embedding_in_the_background_and_editing_at_once_do_not_deadlock(o
 
     await asyncio.gather(edit(1), edit(2), embed(), embed(), consolidate())
     assert (await memory.aget_active_memory("alice", project.id)).sections["notes"].total_updates == 30
+
+
+async def test_a_consolidation_embeds_what_waits_for_it(opened: Open, rows: Rows) -> None:
+    memory = opened(index=WordEmbedder(), settings={"embed": "background"})
+    project = await start(memory)
+    await cycle(memory, project, "a fox")
+    assert rows("SELECT count(*) FROM agentmem.memory_chunk WHERE embedding IS NULL") == [(0,)]
