@@ -295,6 +295,7 @@ class AgentMemory:
             A report for each memory with pending updates; `busy` for one that another run holds, which stays due.
 
         Raises:
+            MemoryNotFoundError: The tenant has no such memory.
             EmbeddingError: Chunks that wait for a vector cannot be embedded.
             RunsFailedError: Some runs failed; the others were carried out, and those memories stay due.
         """

@@ -32,7 +32,7 @@ class AgentMemorySettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="AGENTMEM_", frozen=True, populate_by_name=True, extra="ignore", case_sensitive=False
+        env_prefix="AGENTMEM_", frozen=True, populate_by_name=True, extra="forbid", case_sensitive=False
     )
 
     dsn: SecretStr | None = Field(

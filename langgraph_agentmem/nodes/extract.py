@@ -49,5 +49,5 @@ def without_extraction(error: BaseException) -> dict[str, Any]:
     return {
         "extraction": Extraction().model_dump(mode="json"),
         "extraction_failed": True,
-        "failures": [f"extraction failed, the next run makes up for it: {error}"],
+        "failures": [f"extraction failed, a later run makes up for it: {error}"],
     }

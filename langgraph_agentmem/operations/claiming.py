@@ -80,7 +80,8 @@ async def claim(
             if section.update_count or everything
         ]
         changed = [section.section_id for section in sections]
-        taken = await chunks.claim(connection, tenant, id, run, changed, everything=everything)
+        await chunks.claim(connection, tenant, id, run, changed, everything=everything)
+        taken = await _taken(connection, resources, tenant, id, run)
         if not sections and not taken:
             await active.release(connection, tenant, id, run)
             return ConsolidationReport(status="nothing")
@@ -91,7 +92,7 @@ async def claim(
             memory_id=id,
             run_id=run,
             sections=sections,
-            chunks=await _taken(connection, resources, tenant, id, run),
+            chunks=taken,
         )
 
 

@@ -5,6 +5,7 @@ from typing import get_args
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.run import ConsolidationRun, RunStatus
+from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, graph
@@ -47,5 +48,7 @@ async def mark_pending_due(resources: Resources, external_id: str, memory_id: in
     """Put a tenant's memories with pending updates into the queue, or one of them; returns them as `due` does."""
     id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     async with resources.database.transaction() as connection:
+        if id is not None:
+            found(await active.get(connection, external_id, id), external_id, id)
         ids = await active.mark_pending_due(connection, external_id, id)
     return [(external_id, id) for id in ids]

@@ -1,6 +1,7 @@
 """Undoes what a run superseded or merged."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from langgraph_agentmem.errors import InvalidInputError, RunNotFoundError, UndoConflictError
@@ -40,12 +41,14 @@ class _Undo:
         self.resources = resources
         self.run = run
         self.changes: Json = run.changes or {}
+        self.now: datetime | None = None
         self.superseded: list[tuple[int, int]] = [(a, b) for a, b in self.changes["superseded"]]
 
     async def carry_out(self) -> None:
         tenant = self.run.external_id
         ids = [id for id, _ in self.superseded]
         await self._refuse_if_changed(ids)
+        self.now = await graph.transaction_time(self.connection)
         await chunks.restore(self.connection, tenant, restored=ids, ended=self.changes["written"])
         split = await self._split_entities()
         await self._split_relationships(split)
@@ -130,6 +133,8 @@ class _Undo:
         ]
         shortterm_id = self.run.report and self.run.report.shortterm_memory_id
         await graph.insert_relationships(self.connection, tenant, new, shortterm_memory_id=shortterm_id)
+        for id, item in zip(ids, items, strict=True):
+            await support.move_link_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
         mentions = [(c, None, id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]]
         await support.add_mentions(self.connection, tenant, mentions)
         entries = [HistoryEntry(relationship_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
@@ -160,7 +165,12 @@ class _Undo:
         await graph.add_history(self.connection, tenant, entries)
 
     def _entry(self, action: str) -> Json:
-        return {"source": _SOURCE, "run_id": self.run.id, "action": action}
+        return {
+            "timestamp": self.now and self.now.isoformat(),
+            "source": _SOURCE,
+            "run_id": self.run.id,
+            "action": action,
+        }
 
 
 def _traits(active: dict[str, Any], weight: str) -> Traits:

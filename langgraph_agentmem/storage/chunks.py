@@ -147,10 +147,10 @@ async def has_active(connection: Connection, external_id: str, memory_id: int) -
 
 async def claim(
     connection: Connection, external_id: str, memory_id: int, run_id: str, section_ids: list[str], *, everything: bool
-) -> int:
-    """Mark what a run takes, and return how many chunks that is."""
+) -> None:
+    """Mark what a run takes."""
     params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "section_ids": section_ids}
-    return (await first_row(connection, _SQL["claim_chunks"], params | {"everything": everything}))["chunks"]
+    await connection.execute(_SQL["claim_chunks"], params | {"everything": everything})
 
 
 async def claimed(

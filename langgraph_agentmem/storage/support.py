@@ -48,6 +48,14 @@ async def delete_unsupported(
     await _delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
 
 
+async def move_link_mentions(
+    connection: Connection, external_id: str, from_id: int, to_id: int, chunks: list[int]
+) -> None:
+    """Move the support that some chunks gave from one relationship to another."""
+    params = {"external_id": external_id, "from_id": from_id, "to_id": to_id, "chunk_ids": chunks}
+    await connection.execute(_SQL["move_link_mentions"], params)
+
+
 async def supported_by(connection: Connection, external_id: str, memory_id: int) -> list[tuple[int | None, int | None]]:
     """(entity, relationship) ids of what a memory's chunks support, and of what its short-term memory holds."""
     params = {"external_id": external_id, "memory_id": memory_id}

@@ -9,7 +9,7 @@ from fakes import ScriptedModel, WordEmbedder
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, create_consolidation_graph
-from langgraph_agentmem.errors import EmbeddingMismatchError, RunsFailedError
+from langgraph_agentmem.errors import EmbeddingMismatchError, MemoryNotFoundError, RunsFailedError
 from langgraph_agentmem.operations import claiming
 
 Rows = Callable[..., list[tuple[object, ...]]]
@@ -288,3 +288,37 @@ async def test_a_consolidation_embeds_what_waits_for_it(opened: Open, rows: Rows
     project = await start(memory)
     await cycle(memory, project, "a fox")
     assert rows("SELECT count(*) FROM agentmem.memory_chunk WHERE embedding IS NULL") == [(0,)]
+
+
+async def test_a_failed_extraction_is_made_up_for_even_if_nothing_else_is_pending(opened: Open) -> None:
+    failing = [True]
+
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        if failing[0]:
+            raise RuntimeError("overloaded")
+        return {"entities": [{"name": "Fox", "types": ["animal"]}]}
+
+    memory = opened(model=ScriptedModel(answer=answer), settings={"model_attempts": 1})
+    project = await start(memory)
+    await cycle(memory, project, "a fox")
+    failing[0] = False
+    assert (await memory.aconsolidate("alice", project.id)).entities_created == 1
+    assert (await memory.aconsolidate("alice", project.id)).status == "nothing"
+
+
+async def test_flushing_an_unknown_memory_is_an_error(memory: AgentMemory) -> None:
+    with pytest.raises(MemoryNotFoundError):
+        await memory.aflush("alice", 99)
+
+
+async def test_an_undone_merge_leaves_no_support_behind_and_notes_the_time(opened: Open, rows: Rows) -> None:
+    memory = opened(model=ScriptedModel(answer=alice), settings={"entity_overlap_threshold": 0.5})
+    project = await start(memory)
+    await cycle(memory, project, "works@Acme tall")
+    run = await cycle(memory, project, "still works@Acme tall")
+    await memory.aundo_consolidation("alice", run)
+    supports = rows("SELECT count(*) FROM agentmem.mention WHERE relationship_id IS NOT NULL GROUP BY chunk_id")
+    assert supports == [(1,), (1,)]
+    history = rows("SELECT change ->> 'timestamp' FROM agentmem.state_history WHERE change ->> 'source' = 'undo'")
+    assert history
+    assert all(timestamp for (timestamp,) in history)

@@ -55,14 +55,10 @@ SELECT EXISTS (SELECT 1 FROM agentmem.memory_chunk
 
 -- name: claim_chunks
 -- Marks what a run takes: chunks of changed sections that are active or came back, and what a run that died had taken.
-WITH claimed AS (
-    UPDATE agentmem.memory_chunk SET run_id = %(run_id)s
-    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
-      AND ((tier = 'active' AND (%(everything)s OR section_id = ANY (%(section_ids)s) OR run_id IS NOT NULL))
-           OR (tier <> 'active' AND current AND run_id IS NULL AND section_id = ANY (%(section_ids)s)))
-    RETURNING id
-)
-SELECT count(*) AS chunks FROM claimed
+UPDATE agentmem.memory_chunk SET run_id = %(run_id)s
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+  AND ((tier = 'active' AND (%(everything)s OR section_id = ANY (%(section_ids)s) OR run_id IS NOT NULL))
+       OR (tier <> 'active' AND current AND run_id IS NULL AND section_id = ANY (%(section_ids)s)))
 
 -- name: claimed_chunks
 -- The chunks that a run has taken, and earlier ones whose extraction failed.

@@ -146,6 +146,11 @@ ON CONFLICT DO NOTHING
 UPDATE agentmem.mention SET entity_id = %(to_id)s
 WHERE external_id = %(external_id)s AND entity_id = %(from_id)s AND chunk_id = ANY (%(chunk_ids)s)
 
+-- name: move_link_mentions
+-- Moves the support that some chunks gave from one relationship to another.
+UPDATE agentmem.mention SET relationship_id = %(to_id)s
+WHERE external_id = %(external_id)s AND relationship_id = %(from_id)s AND chunk_id = ANY (%(chunk_ids)s)
+
 -- name: copy_entity_mentions
 -- Gives long-term entities the support that their short-term ones have.
 INSERT INTO agentmem.mention (external_id, chunk_id, entity_id)
