@@ -39,6 +39,19 @@ from datetime import datetime
 class AgentMemoryError(Exception):
     """The root of every error of this package."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by message and attributes, whatever a subclass is made from."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[AgentMemoryError], args: tuple[object, ...], attributes: dict[str, object]
+) -> AgentMemoryError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
 
 class InvalidInputError(AgentMemoryError, ValueError):
     """A value cannot be accepted; nothing was written."""

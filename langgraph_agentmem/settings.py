@@ -97,7 +97,9 @@ class AgentMemorySettings(BaseSettings):
     embed: Literal["now", "background"] = Field(
         "now", description="Embed before a write returns, or later (until then found by its words)."
     )
-    lease_seconds: float = Field(300.0, gt=0, description="How long a run holds a memory without renewing it.")
+    lease_seconds: float = Field(
+        300.0, gt=0, allow_inf_nan=False, description="How long a run holds a memory without renewing it."
+    )
     model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
     extraction_token_budget: int = Field(
         8_000, ge=100, description="Estimated tokens of chunks in one extraction call; more are split."
@@ -110,7 +112,7 @@ class AgentMemorySettings(BaseSettings):
     )
     pool_size: int = Field(10, ge=1, description="Most connections per event loop.")
     connect_timeout_seconds: float = Field(
-        15.0, gt=0, description="How long to wait for a connection before it counts as an outage."
+        15.0, gt=0, allow_inf_nan=False, description="How long to wait for a connection before it counts as an outage."
     )
 
     def __init__(self, **values: Any) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from langgraph_agentmem.models.base import Json, Value
 
@@ -119,6 +119,8 @@ class SectionUpdate(Value):
             new line at the section's end.
         expected_revision: Write only if the section is at this revision.
     """
+
+    model_config = ConfigDict(extra="forbid")  # a misspelt old_content would overwrite the whole section
 
     section_id: str
     new_content: str

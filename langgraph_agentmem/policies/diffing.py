@@ -9,8 +9,8 @@ from langgraph_agentmem.models.chunk import TextChunk
 
 
 def content_hash(text: str) -> bytes:
-    """Identifies a chunk's content; white space at its end does not count."""
-    return hashlib.sha256(text.rstrip().encode()).digest()
+    """Identifies a chunk's content; white space around it does not count."""
+    return hashlib.sha256(text.strip().encode()).digest()
 
 
 class StoredChunk(Value):

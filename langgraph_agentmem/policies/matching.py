@@ -9,10 +9,14 @@ from langgraph_agentmem.policies.chunking import statements
 
 _WORD = re.compile(r"\w+(?:[.,:/-]\w+)*", re.UNICODE)
 _SUBJECT_END = re.compile(
-    r"\s*(?::(?=\s|$)|=|→|->|\b(?:is|are|was|were|has|have|had|will|shall|must|should|can|lives|works|uses|prefers|likes|"
-    r"wants|needs|costs|runs|starts|ends|moved|changed|chose)\b)\s*",
+    r"\s*(?P<verb>:(?=\s|$)|=|→|->|\b(?:is|are|was|were|has|have|had|lives|works|uses|prefers|likes|wants|needs|costs|"
+    r"runs|starts|ends|moved|changed|chose)\b)\s*",
     re.IGNORECASE,
 )
+_SAME_VERB = {":": "is", "=": "is", "→": "is", "->": "is", "are": "is", "was": "is", "were": "is"} | {
+    "have": "has", "had": "has"
+}  # fmt: skip
+_NO_SUBJECT = {"i", "you", "he", "she", "it", "we", "they", "this", "that", "these", "those", "there", "here"}
 _LONGEST_SUBJECT = 6
 _RELATED = 0.5
 """Below this similarity, statements without a common subject have nothing to do with each other."""
@@ -47,7 +51,12 @@ def compare(old: str, new: str, threshold: float) -> Match:
     scores = [similarity for similarity, _ in best]
     replaced = [similarity >= threshold or same for similarity, same in best]
     leftover = [text for text, gone in zip(statements(old), replaced, strict=True) if not gone]
-    unsure = [s for s, same in best if not (s >= threshold or (s < _RELATED and not same))]
+    unsure = [
+        similarity
+        for mine, (similarity, same) in zip(statements(old), best, strict=True)
+        if _RELATED <= similarity < threshold or (same and similarity < threshold)
+        or (similarity >= threshold and not same and _names_or_numbers(mine) - _names_or_numbers(new))
+    ]  # fmt: skip
     return Match(
         similarity=max(scores, default=0.0),
         replaced=sum(replaced),
@@ -84,9 +93,11 @@ def words(text: str) -> set[str]:
 
 
 def survival(sources: list[str], merged: str) -> float:
-    """Share of a source's distinct words and numbers that a merged text keeps, for the source that fares worst."""
+    """Share of a source's distinct words, or of its numbers, that a merged text keeps; for what fares worst."""
     kept = words(merged)
-    return min((len(words(s) & kept) / len(words(s)) for s in sources if words(s)), default=1.0)
+    wanted = [words(source) for source in sources]
+    wanted += [{word for word in found if any(c.isdigit() for c in word)} for found in wanted]
+    return min((len(found & kept) / len(found) for found in wanted if found), default=1.0)
 
 
 def _statement_match(a: str, b: str) -> tuple[float, bool]:
@@ -101,8 +112,10 @@ def _statement_match(a: str, b: str) -> tuple[float, bool]:
     if words(b) < words(a):
         return min(similarity, 0.8), False
     if subject_a and subject_b:
-        same = subject_a == subject_b
-        return (similarity if same else min(similarity, _RELATED - 0.01)), same
+        (about_a, verb_a), (about_b, verb_b) = subject_a, subject_b
+        if about_a != about_b:
+            return min(similarity, _RELATED - 0.01), False
+        return (similarity, True) if verb_a == verb_b else (min(max(similarity, _RELATED), 0.8), False)
     same_start = words_in_order(a)[:1] == words_in_order(b)[:1]
     return (similarity if same_start else min(similarity, 0.8)), False
 
@@ -112,8 +125,16 @@ def words_in_order(text: str) -> list[str]:
     return [w for w in (word.casefold() for word in _WORD.findall(text)) if w not in {"the", "a", "an"}]
 
 
-def _subject(statement: str) -> str:
-    """What a statement is about: its words before the first colon, equals sign or common verb; empty if unknown."""
+def _subject(statement: str) -> tuple[str, str] | None:
+    """(what a statement is about, the verb): its words before the first colon, equals sign or common verb."""
     end = _SUBJECT_END.search(statement)
-    subject = words_in_order(statement[: end.start()]) if end else []
-    return " ".join(subject) if 0 < len(subject) <= _LONGEST_SUBJECT else ""
+    about = words_in_order(statement[: end.start()]) if end else []
+    if not end or not 0 < len(about) <= _LONGEST_SUBJECT or set(about) <= _NO_SUBJECT:
+        return None
+    verb = end["verb"].casefold()
+    return " ".join(about), _SAME_VERB.get(verb, verb)
+
+
+def _names_or_numbers(text: str) -> set[str]:
+    """The words of a text that hold a digit or begin with a capital."""
+    return {word for word in _WORD.findall(text) if word[0].isupper() or any(c.isdigit() for c in word)}

@@ -246,11 +246,11 @@ def test_present_chunks_are_preferred_to_retired_ones():
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=30), space=st.text(" \t\n\r", max_size=4))
-def test_hashes_ignore_white_space_at_the_end_only(text, space):
-    assert content_hash(text + space) == content_hash(text)
+def test_hashes_ignore_white_space_around_the_text(text, space):
+    assert content_hash(space + text + space) == content_hash(text)
     assert content_hash(text + "x") != content_hash(text)
     assert len(content_hash(text)) == 32
 
 
 def test_hashes_of_different_texts_differ():
-    assert len({content_hash(text) for text in ["a", "A", "a b", "ab", " a", "b a", "a.", ""]}) == 8
+    assert len({content_hash(text) for text in ["a", "A", "a b", "ab", "a  b", "b a", "a.", ""]}) == 8

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import inspect
+import pickle
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,3 +110,20 @@ def test_failed_runs_are_named_with_their_errors():
     assert error.errors["acme", 7] is outage
     assert str(error).startswith("2 consolidation runs failed")
     assert "memory 7 of 'acme': the server is gone; memory 8 of 'initech': nonsense" in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RevisionConflictError("plan", 1, 2, "now"),
+        errors.MemoryBusyError(1, None),
+        errors.UndoConflictError("a", ["b"]),
+        errors.RunsFailedError({("alice", 1): ValueError("x")}),
+        errors.InvalidInputError("plain"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_survives_pickling_with_its_attributes(error):
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert (type(copy), str(copy), vars(copy).keys()) == (type(error), str(error), vars(error).keys())
