@@ -315,3 +315,20 @@ def test_an_update_from_a_forked_process_uses_its_own_connections(dsn: str) -> N
     with AgentMemory.open(dsn) as memory:
         content = memory.get_active_memory("alice", created.id).sections["s0"].content
     assert sorted(content.splitlines()) == ["- child", "- parent"]
+
+
+async def test_a_memory_of_many_sections_returns_those_that_were_edited(memory: AgentMemory) -> None:
+    created = await project(memory, 150)
+    updated = await memory.aupdate_active_memory_section("alice", created.id, "s77", "x")
+    assert list(updated.sections) == ["s77"]
+    assert updated.section_count == 150
+    with pytest.raises(SectionNotFoundError, match=r"'s0', 's1'.* and 120 more"):
+        await memory.aupdate_active_memory_section("alice", created.id, "nope", "x")
+
+
+async def test_a_misspelt_key_of_an_edit_is_refused(memory: AgentMemory) -> None:
+    created = await project(memory, s0="keep this")
+    with pytest.raises(InvalidInputError, match="old_contents"):
+        await memory.aupdate_active_memory_sections(
+            "alice", created.id, [{"section_id": "s0", "new_content": "x", "old_contents": "this"}]
+        )
