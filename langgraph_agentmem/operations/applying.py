@@ -52,9 +52,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         written = await _apply_sections(work, texts, text_vectors)
         ids = await linking.apply_entities(work, name_vectors)
         await linking.apply_relationships(work, ids)
-        inherited = [
-            (source, id, text.text) for id, text in zip(written, texts, strict=True) for source in text.sources
-        ]
+        inherited = [(source, id, text.text) for id, text in written.items() for source in text.sources]
         await support.inherit_mentions(connection, run.external_id, inherited)
         await graph.add_history(connection, run.external_id, work.history)
         await _settle(work, row, consolidations)

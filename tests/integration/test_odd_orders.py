@@ -322,3 +322,21 @@ async def test_an_undone_merge_leaves_no_support_behind_and_notes_the_time(opene
     history = rows("SELECT change ->> 'timestamp' FROM agentmem.state_history WHERE change ->> 'source' = 'undo'")
     assert history
     assert all(timestamp for (timestamp,) in history)
+
+
+async def test_a_text_that_comes_back_during_the_run_that_replaces_it_is_found_once(memory: AgentMemory) -> None:
+    from langgraph_agentmem.nodes.apply import apply_node
+    from langgraph_agentmem.nodes.conflicts import conflicts_node
+
+    project = await start(memory)
+    both = "Budget: 5000. The falcon nests high."
+    await cycle(memory, project, both)
+    await write(memory, project, "Budget: 6000.")
+    claim = await claiming.claim(memory.resources, "alice", project.id)
+    assert isinstance(claim, claiming.Claim)
+    state: dict[str, Any] = {"claim": claim.model_dump(mode="json")}
+    state |= await conflicts_node(memory).ainvoke(state)
+    await write(memory, project, both)
+    report = (await apply_node(memory).ainvoke(state))["report"]
+    assert report["chunks_superseded"] == 0
+    assert await valid(memory, "falcon") == [both]
