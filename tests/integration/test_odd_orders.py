@@ -340,3 +340,18 @@ async def test_a_text_that_comes_back_during_the_run_that_replaces_it_is_found_o
     report = (await apply_node(memory).ainvoke(state))["report"]
     assert report["chunks_superseded"] == 0
     assert await valid(memory, "falcon") == [both]
+
+
+async def test_a_claimed_chunk_may_go_come_back_and_go_while_its_run_lasts(memory: AgentMemory) -> None:
+    from langgraph_agentmem.nodes.apply import apply_node
+    from langgraph_agentmem.nodes.conflicts import conflicts_node
+
+    project = await start(memory)
+    await write(memory, project, "The falcon nests high.")
+    claim = await claiming.claim(memory.resources, "alice", project.id)
+    assert isinstance(claim, claiming.Claim)
+    for content in ("", "The falcon nests high.", ""):
+        await write(memory, project, content)
+    state: dict[str, Any] = {"claim": claim.model_dump(mode="json")}
+    await apply_node(memory).ainvoke(state | await conflicts_node(memory).ainvoke(state))
+    assert [hit.tier for hit in await memory.asearch("alice", "falcon")] == ["shortterm"]

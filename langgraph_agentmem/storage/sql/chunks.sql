@@ -28,11 +28,11 @@ FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(section_revisions)s::b
 SELECT nextval('agentmem.memory_chunk_id_seq') AS id FROM generate_series(1, %(count)s)
 
 -- name: refresh_chunks
--- Chunks that stay or come back, with the place, white space and neighbours that they have now. One that comes back is
--- news to the next run, so it belongs to none.
+-- Chunks that stay or come back, with the place, white space and neighbours that they have now. A consolidated one that
+-- comes back is news to the next run, so it belongs to none.
 UPDATE agentmem.memory_chunk c
 SET chunk_order = u.chunk_order, content = u.content, current = true,
-    run_id = CASE WHEN c.current THEN c.run_id END,
+    run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END,
     text_search = setweight(to_tsvector(%(config)s::regconfig, u.content), 'A')
         || setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D')
 FROM unnest(%(ids)s::bigint[], %(chunk_orders)s::int[], %(contents)s::text[], %(neighbours)s::text[])
