@@ -158,12 +158,7 @@ class _Merge:
         targets = {ends: _Target(row.id, row.traits, row) for ends, row in stored.items()}
         new_ids = iter(await graph.allocate_relationships(self.connection, len(changed)))
         now = await graph.transaction_time(self.connection)
-        keys = [key for row in changed if row.end_date for key in (row.source_key, row.target_key)]
-        valid = await longterm.valid_ends(self.connection, self.external_id, keys) if keys else set[tuple[str, str]]()
-        changed = [
-            row.model_copy(update={"end_date": None}) if (row.source_key, row.target_key) in valid else row
-            for row in changed
-        ]
+        changed = await self._with_validity(changed)
         last: dict[tuple[int, int], NamedRelationshipRow] = {}
         first: dict[tuple[int, int], NamedRelationshipRow] = {}
         for row in sorted(changed, key=lambda r: (r.end_date is None, r.id)):
@@ -203,6 +198,15 @@ class _Merge:
             HistoryEntry(relationship_id=t.id, change=change, old_description=old)
             for t in targets.values()
             for change, old in t.changes
+        ]
+
+    async def _with_validity(self, changed: Sequence[NamedRelationshipRow]) -> list[NamedRelationshipRow]:
+        """The rows, those that ended as valid ones where another one between the same names still is."""
+        keys = [key for row in changed if row.end_date for key in (row.source_key, row.target_key)]
+        valid = await longterm.valid_ends(self.connection, self.external_id, keys) if keys else set[tuple[str, str]]()
+        return [
+            row.model_copy(update={"end_date": None}) if (row.source_key, row.target_key) in valid else row
+            for row in changed
         ]
 
     @property
