@@ -122,9 +122,7 @@ def _merged_entity(
     before = earlier.traits if earlier else row.traits
     after = merging.merged(before, _entity_traits(entity), resolution.description)
     _note_merged(work, before, after, entity_id=row.id)
-    undo.append(
-        {"id": row.id, "before": row.traits.model_dump(), "revision": row.revision + 1, "active": entity.model_dump()}
-    )
+    undo.append({"id": row.id, "before": row.traits.model_dump(), "active": entity.model_dump()})
     return Merge(id=row.id, traits=after, revision=row.revision + 1)
 
 
@@ -153,14 +151,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
             before = merges[row.id].traits if row.id in merges else row.traits
             after = merging.merged(before, _link_traits(item))
             _note_merged(work, before, after, relationship_id=row.id)
-            undo.append(
-                {
-                    "id": row.id,
-                    "before": row.traits.model_dump(),
-                    "revision": row.revision + 1,
-                    "active": item.model_dump(),
-                }
-            )
+            undo.append({"id": row.id, "before": row.traits.model_dump(), "active": item.model_dump()})
             merges[row.id] = Merge(id=row.id, traits=after, revision=row.revision + 1, end_date=row.end_date)
             id = row.id
         mentions += [(chunk_id, None, id) for chunk_id in item.chunk_ids]
@@ -178,13 +169,12 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
 
 async def _end_superseded(work: Work, resolutions: Sequence[RelationshipResolution]) -> list[Json]:
     ids = [r.relationship_id for r in resolutions if r.action == "supersede" and r.relationship_id]
-    revisions = await graph.end_relationships(work.connection, work.external_id, ids)
+    ended = await graph.end_relationships(work.connection, work.external_id, ids)
     origin = {"timestamp": work.now.isoformat(), "source": SOURCE, "run_id": work.run.run_id}
     work.history += [
-        HistoryEntry(relationship_id=id, run_id=work.run.run_id, change={**origin, "action": "ended"})
-        for id in revisions
+        HistoryEntry(relationship_id=id, run_id=work.run.run_id, change={**origin, "action": "ended"}) for id in ended
     ]
-    return [{"id": id, "revision": revision} for id, revision in revisions.items()]
+    return [{"id": id} for id in ended]
 
 
 def _note_created(

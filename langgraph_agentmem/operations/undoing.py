@@ -103,12 +103,11 @@ class _Undo:
             config=self.resources.settings.text_search_config,
             embedding_model=None,
         )
-        for id, item in zip(ids, items, strict=True):
-            await support.move_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
-        mentions = [
-            (chunk, id, None) for id, item in zip(ids, items, strict=True) for chunk in item["active"]["chunk_ids"]
+        supported = [
+            (c, item["id"], id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]
         ]
-        await support.add_mentions(self.connection, tenant, mentions)  # where two were merged, one move took them all
+        await support.remove_mentions(self.connection, tenant, [(chunk, old, None) for chunk, old, _ in supported])
+        await support.add_mentions(self.connection, tenant, [(chunk, new, None) for chunk, _, new in supported])
         entries = [HistoryEntry(entity_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
         entries += [HistoryEntry(entity_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges]
         await graph.add_history(self.connection, tenant, entries)
@@ -133,10 +132,11 @@ class _Undo:
         ]
         shortterm_id = self.run.report and self.run.report.shortterm_memory_id
         await graph.insert_relationships(self.connection, tenant, new, shortterm_memory_id=shortterm_id)
-        for id, item in zip(ids, items, strict=True):
-            await support.move_link_mentions(self.connection, tenant, item["id"], id, item["active"]["chunk_ids"])
-        mentions = [(c, None, id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]]
-        await support.add_mentions(self.connection, tenant, mentions)
+        supported = [
+            (c, item["id"], id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]
+        ]
+        await support.remove_mentions(self.connection, tenant, [(chunk, None, old) for chunk, old, _ in supported])
+        await support.add_mentions(self.connection, tenant, [(chunk, None, new) for chunk, _, new in supported])
         entries = [HistoryEntry(relationship_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
         entries += [
             HistoryEntry(relationship_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges

@@ -46,16 +46,17 @@ def compare(old: str, new: str, threshold: float) -> Match:
         new: A text that came.
         threshold: Similarity from which statements are the same.
     """
-    theirs = statements(new)
-    best = [max((_statement_match(mine, other) for other in theirs), default=(0.0, False)) for mine in statements(old)]
+    ours, theirs = statements(old), statements(new)
+    said = _names_or_numbers(new)
+    best = [max((_statement_match(mine, other) for other in theirs), default=(0.0, False)) for mine in ours]
     scores = [similarity for similarity, _ in best]
     replaced = [similarity >= threshold or same for similarity, same in best]
-    leftover = [text for text, gone in zip(statements(old), replaced, strict=True) if not gone]
+    leftover = [text for text, gone in zip(ours, replaced, strict=True) if not gone]
     unsure = [
         similarity
-        for mine, (similarity, same) in zip(statements(old), best, strict=True)
+        for mine, (similarity, same) in zip(ours, best, strict=True)
         if _RELATED <= similarity < threshold or (same and similarity < threshold)
-        or (similarity >= threshold and not same and _names_or_numbers(mine) - _names_or_numbers(new))
+        or (similarity >= threshold and not same and _names_or_numbers(mine) - said)
     ]  # fmt: skip
     return Match(
         similarity=max(scores, default=0.0),
@@ -77,7 +78,7 @@ def lost_by(old: str, new: str) -> str:
 
 
 def name_similarity(a: str, b: str) -> float:
-    """Similarity of two names without an embedder, 0 to 1: rapidfuzz's normalised indel ratio, case-folded."""
+    """Similarity of two names or statements without an embedder, 0 to 1: rapidfuzz's indel ratio, case-folded."""
     return fuzz.ratio(a.casefold(), b.casefold()) / 100
 
 
@@ -106,7 +107,7 @@ def _statement_match(a: str, b: str) -> tuple[float, bool]:
     Where the second one only lacks words of the first, nothing is said anew: that is a removal, and not similar enough.
     """
     subject_a, subject_b = _subject(a), _subject(b)
-    similarity = fuzz.ratio(a.casefold(), b.casefold()) / 100
+    similarity = name_similarity(a, b)
     if similarity == 1:
         return 1.0, True
     if words(b) < words(a):

@@ -239,14 +239,13 @@ async def move_ends(
         await outbox.enqueue(connection, external_id, "relationship", ((row["id"], row["revision"]) for row in rows))
 
 
-async def end_relationships(connection: Connection, external_id: str, ids: Sequence[int]) -> dict[int, int]:
-    """End the validity of relationships; returns the new revisions of those that were valid, by id."""
+async def end_relationships(connection: Connection, external_id: str, ids: Sequence[int]) -> list[int]:
+    """End the validity of relationships; returns the ids of those that were valid."""
     if not ids:
-        return {}
+        return []
     rows = await all_rows(connection, _SQL["end_relationships"], {"external_id": external_id, "ids": list(ids)})
-    revisions = {row["id"]: row["revision"] for row in rows}
-    await outbox.enqueue(connection, external_id, "relationship", revisions.items())
-    return revisions
+    await outbox.enqueue(connection, external_id, "relationship", ((row["id"], row["revision"]) for row in rows))
+    return [row["id"] for row in rows]
 
 
 async def add_history(connection: Connection, external_id: str, entries: Sequence[HistoryEntry]) -> None:

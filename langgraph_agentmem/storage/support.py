@@ -11,13 +11,24 @@ from langgraph_agentmem.storage.statements import statements
 _SQL = statements("graph")
 
 
-async def add_mentions(
-    connection: Connection, external_id: str, rows: Sequence[tuple[int, int | None, int | None]]
-) -> None:
-    """Note which chunk supports what: (chunk, entity or None, relationship or None)."""
-    if rows:
-        params = columns(list(rows), "chunk_ids", "entity_ids", "relationship_ids")
-        await connection.execute(_SQL["insert_mentions"], {"external_id": external_id, **params})
+Mentions = Sequence[tuple[int, int | None, int | None]]
+"""(chunk, entity or None, relationship or None)."""
+
+
+async def add_mentions(connection: Connection, external_id: str, mentions: Mentions) -> None:
+    """Note which chunk supports what."""
+    await _execute(connection, external_id, "insert_mentions", mentions)
+
+
+async def remove_mentions(connection: Connection, external_id: str, mentions: Mentions) -> None:
+    """Take support back."""
+    await _execute(connection, external_id, "remove_mentions", mentions)
+
+
+async def _execute(connection: Connection, external_id: str, name: str, mentions: Mentions) -> None:
+    if mentions:
+        params = columns(list(mentions), "chunk_ids", "entity_ids", "relationship_ids")
+        await connection.execute(_SQL[name], {"external_id": external_id, **params})
 
 
 async def inherit_mentions(connection: Connection, external_id: str, rows: Sequence[tuple[int, int, str]]) -> None:
@@ -26,12 +37,6 @@ async def inherit_mentions(connection: Connection, external_id: str, rows: Seque
         folded = [(source, id, text.casefold()) for source, id, text in rows]
         params = columns(folded, "from_ids", "to_ids", "texts")
         await connection.execute(_SQL["inherit_mentions"], {"external_id": external_id, **params})
-
-
-async def move_mentions(connection: Connection, external_id: str, from_id: int, to_id: int, chunks: list[int]) -> None:
-    """Move the support that some chunks gave from one entity to another."""
-    params = {"external_id": external_id, "from_id": from_id, "to_id": to_id, "chunk_ids": chunks}
-    await connection.execute(_SQL["move_mentions"], params)
 
 
 async def delete_unsupported(
@@ -46,14 +51,6 @@ async def delete_unsupported(
     ids = sorted({entity for entity, _ in supported if entity})
     entities = await all_rows(connection, _SQL["unsupported_entities"], {"external_id": external_id, "ids": ids})
     await _delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
-
-
-async def move_link_mentions(
-    connection: Connection, external_id: str, from_id: int, to_id: int, chunks: list[int]
-) -> None:
-    """Move the support that some chunks gave from one relationship to another."""
-    params = {"external_id": external_id, "from_id": from_id, "to_id": to_id, "chunk_ids": chunks}
-    await connection.execute(_SQL["move_link_mentions"], params)
 
 
 async def supported_by(connection: Connection, external_id: str, memory_id: int) -> list[tuple[int | None, int | None]]:

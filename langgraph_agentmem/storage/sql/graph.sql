@@ -141,15 +141,13 @@ FROM unnest(%(chunk_ids)s::bigint[], %(entity_ids)s::bigint[], %(relationship_id
      AS u (chunk_id, entity_id, relationship_id)
 ON CONFLICT DO NOTHING
 
--- name: move_mentions
--- Moves the support that some chunks gave from one entity to another.
-UPDATE agentmem.mention SET entity_id = %(to_id)s
-WHERE external_id = %(external_id)s AND entity_id = %(from_id)s AND chunk_id = ANY (%(chunk_ids)s)
-
--- name: move_link_mentions
--- Moves the support that some chunks gave from one relationship to another.
-UPDATE agentmem.mention SET relationship_id = %(to_id)s
-WHERE external_id = %(external_id)s AND relationship_id = %(from_id)s AND chunk_id = ANY (%(chunk_ids)s)
+-- name: remove_mentions
+-- Takes support back.
+DELETE FROM agentmem.mention m
+USING unnest(%(chunk_ids)s::bigint[], %(entity_ids)s::bigint[], %(relationship_ids)s::bigint[])
+      AS u (chunk_id, entity_id, relationship_id)
+WHERE m.external_id = %(external_id)s AND m.chunk_id = u.chunk_id
+  AND m.entity_id IS NOT DISTINCT FROM u.entity_id AND m.relationship_id IS NOT DISTINCT FROM u.relationship_id
 
 -- name: copy_entity_mentions
 -- Gives long-term entities the support that their short-term ones have.
