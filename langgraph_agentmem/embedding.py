@@ -6,8 +6,10 @@ from typing import Any, TypeAlias, cast
 
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import ensure_embeddings
+from pydantic import ValidationError
 
 from langgraph_agentmem.errors import ConfigurationError, EmbeddingError, MissingDependencyError
+from langgraph_agentmem.models.vectors import VectorIndex
 
 Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
 """An embedder: "provider:model", LangChain embeddings, a function, or LangGraph's index configuration of one."""
@@ -20,12 +22,24 @@ class Embedder:
         embeddings: The embeddings.
         dimensions: Of its vectors; found out on the first call if None.
         name: Under which the database knows it; by default the embeddings' model name, or else their class.
+        index: How the database is to store and index the vectors; as it does already, or else by default, if None.
+
+    Attributes:
+        unit: Whether vectors are scaled to length 1, as cosines want them.
     """
 
-    def __init__(self, embeddings: Embeddings, dimensions: int | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        dimensions: int | None = None,
+        name: str | None = None,
+        index: VectorIndex | None = None,
+    ) -> None:
         self.embeddings = embeddings
         self.dimensions = dimensions
         self.name = name or _name_of(embeddings)
+        self.index = index
+        self.unit = index is None or index.distance == "cosine"
 
     @classmethod
     def of(cls, index: Index) -> "Embedder":
@@ -44,7 +58,7 @@ class Embedder:
             dimensions = index.get("dims")
             if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
                 raise ConfigurationError(f'"dims" of the index must be a positive integer, not {dimensions!r}')
-            return cls(_ensured(index["embed"]), dimensions, index.get("name"))
+            return cls(_ensured(index["embed"]), dimensions, index.get("name"), _vector_index(index))
         return cls(_ensured(index))
 
     async def probe(self) -> int:
@@ -54,7 +68,7 @@ class Embedder:
         return cast("int", self.dimensions)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Unit vectors of texts, in one call; a vector of zeros stays one.
+        """Vectors of texts, in one call; unit vectors for cosines, except that a vector of zeros stays one.
 
         Raises:
             EmbeddingError: The embedder fails, or returns a wrong number or dimension of vectors, or NaN.
@@ -68,7 +82,7 @@ class Embedder:
         return self._checked(vectors, len(texts))
 
     async def embed_query(self, text: str) -> list[float]:
-        """The unit vector of a query.
+        """The vector of a query.
 
         Raises:
             EmbeddingError: As `embed`.
@@ -99,7 +113,23 @@ class Embedder:
         length = math.hypot(*vector)
         if not math.isfinite(length):
             raise EmbeddingError(f"the embedder {self.name!r} returned a vector with NaN or infinite values")
-        return [x / length for x in vector] if length else vector
+        return [x / length for x in vector] if length and self.unit else vector
+
+
+def _vector_index(index: Mapping[str, Any]) -> VectorIndex | None:
+    """The index that LangGraph's PostgreSQL store would be configured with; None where nothing is said of it."""
+    given = dict(cast("Mapping[str, Any]", index.get("ann_index_config") or {}))
+    values = {"distance": index.get("distance_type"), "index_kind": given.pop("kind", None)}
+    values["vector_type"] = given.pop("vector_type", None)
+    known = {key: value for key, value in values.items() if value is not None}
+    if not known and not given:
+        return None
+    try:
+        names = {"nlist": "lists"}  # as pgvector calls them
+        return VectorIndex.model_validate({**known, "index_options": {names.get(k, k): v for k, v in given.items()}})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
+        raise ConfigurationError(f"the index configuration cannot be used: {problems}") from None
 
 
 def _ensured(embed: Any) -> Embeddings:

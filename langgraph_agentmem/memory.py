@@ -156,26 +156,36 @@ class AgentMemory:
         initial_sections: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         *,
+        namespace: Sequence[str] | None = None,
         exist_ok: bool = False,
     ) -> ActiveMemory:
         """A new working memory.
 
         Args:
             external_id: The tenant.
-            title: Unique among the tenant's open memories.
+            title: What people call it.
             template_content: The sections, as a `MemoryTemplate`, a dict or YAML text: `sections` is a list of
                 `{"id", "title", "description", "content"}` (all but `id` optional) or a mapping of ids to descriptions.
             initial_sections: First contents by section id, as texts or as `{"content": text}`; they do not count as
                 updates.
             metadata: Any JSON object.
-            exist_ok: Return the existing memory of that title instead of refusing.
+            namespace: Under which a LangGraph store finds it, unique among the tenant's open memories;
+                `(external_id, title)` by default.
+            exist_ok: Return the existing memory of that namespace instead of refusing.
 
         Raises:
             InvalidInputError: An argument cannot be accepted.
-            DuplicateTitleError: The title is taken.
+            DuplicateTitleError: The title, or the namespace, is taken.
         """
         return await active.create(
-            self._resources, external_id, title, template_content, initial_sections, metadata, exist_ok=exist_ok
+            self._resources,
+            external_id,
+            title,
+            template_content,
+            initial_sections,
+            metadata,
+            namespace=namespace,
+            exist_ok=exist_ok,
         )
 
     async def aget_active_memory(self, external_id: Tenant, memory_id: int) -> ActiveMemory:

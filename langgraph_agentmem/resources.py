@@ -9,7 +9,7 @@ from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.database import Database
-from langgraph_agentmem.storage.migrate import EmbeddingModel, register_embedding_model
+from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
 
 
 @dataclass(eq=False)
@@ -48,8 +48,9 @@ class Resources:
             dimensions = await self.embedder.probe()
             async with self.database.connection() as connection:
                 self._embedding_model = await register_embedding_model(
-                    connection, self.embedder.name, dimensions, replace=self.reembed
+                    connection, self.embedder.name, dimensions, self.embedder.index, replace=self.reembed
                 )
+            self.embedder.unit = self._embedding_model.distance == "cosine"
         return self._embedding_model
 
 

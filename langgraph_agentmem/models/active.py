@@ -33,11 +33,18 @@ class MemoryTemplate(Value):
     sections: tuple[TemplateSection, ...]
 
 
+def content_of(value: Json) -> str:
+    """The text of a text section's value, else an empty string."""
+    content = value.get("content", "")
+    return content if isinstance(content, str) else ""
+
+
 class Section(Value):
     """A named piece of a working memory; in LangGraph's terms, a store item.
 
     Attributes:
         value: The JSON value; `{"content": text}` for a text section.
+        text_fields: Paths of the value whose texts are searched and consolidated; all texts if None, none if empty.
         revision: Grows by one with every write; starts at 1.
         update_count: Updates that no consolidation has taken yet.
         total_updates: Updates since it was created.
@@ -48,6 +55,7 @@ class Section(Value):
     title: str = ""
     description: str = ""
     value: Json
+    text_fields: tuple[str, ...] | None = None
     revision: int
     update_count: int
     total_updates: int
@@ -58,8 +66,7 @@ class Section(Value):
     @property
     def content(self) -> str:
         """The text of a text section, else an empty string."""
-        content = self.value.get("content", "")
-        return content if isinstance(content, str) else ""
+        return content_of(self.value)
 
 
 class ConsolidationInfo(Value):

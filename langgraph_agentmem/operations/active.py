@@ -5,9 +5,8 @@ from typing import Any
 
 from langgraph_agentmem.errors import DuplicateTitleError, MemoryBusyError, MemoryNotFoundError
 from langgraph_agentmem.models.active import ActiveMemory, ConsolidationInfo, MemoryTemplate, Section
-from langgraph_agentmem.operations.writing import chunked, vectors_for, write_chunks
+from langgraph_agentmem.operations import writing
 from langgraph_agentmem.policies import validation
-from langgraph_agentmem.policies.diffing import diff
 from langgraph_agentmem.policies.templates import initial_contents, read_template
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.resources import Resources
@@ -44,6 +43,7 @@ async def create(
     initial_sections: Mapping[str, Any] | None,
     metadata: Mapping[str, Any] | None,
     *,
+    namespace: Sequence[str] | None,
     exist_ok: bool,
 ) -> ActiveMemory:
     """See `AgentMemory.acreate_active_memory`."""
@@ -52,23 +52,26 @@ async def create(
     template = read_template(template_content, limit=limit)
     contents = initial_contents(template, initial_sections, limit=limit)
     described = validation.json_object({} if metadata is None else metadata, "metadata")
-    vectors = await vectors_for(resources, contents.values())
+    place = (tenant, name) if namespace is None else validation.namespace(namespace)
+    written = [writing.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
+    vectors = await writing.vectors_for(resources, [section.chunks for section in written])
     while True:
         async with resources.database.transaction() as connection:
-            row = await storage.insert(connection, tenant, name, template, described)
+            row = await storage.insert(connection, tenant, place, name, template, described)
             if row is not None:
                 await storage.insert_sections(connection, tenant, row.id, template, contents)
-                diffs = {id: diff([], chunked(content, resources.settings)) for id, content in contents.items()}
-                revisions = {id: (1, content) for id, content in contents.items()}
-                await write_chunks(connection, resources, tenant, row.id, revisions, diffs, vectors, None)
+                await writing.write_chunks(connection, resources, tenant, written, vectors)
             elif not exist_ok:
                 raise DuplicateTitleError(
                     f"tenant {tenant!r} already has a memory titled {name!r}; choose another title, "
                     "or pass exist_ok=True to get the existing one"
+                    if namespace is None
+                    else f"tenant {tenant!r} already has a memory under {place!r}; choose another namespace, "
+                    "or pass exist_ok=True to get the existing one"
                 )
             else:
-                row = await storage.get_by_title(connection, tenant, name)
-            if row is not None:  # else the existing one has just been closed, and the title is free
+                row = await storage.get_by_namespace(connection, tenant, place)
+            if row is not None:  # else the existing one has just been closed, and its namespace is free
                 return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
 
 

@@ -14,7 +14,7 @@ from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, chunks, graph, longterm, runs, support
-from langgraph_agentmem.storage.chunks import NewChunk
+from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.runs import RunRow
 
@@ -45,7 +45,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
             return row.report
         shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
-        work = Work(resources, connection, run, model and model.id, shortterm_id, now)
+        work = Work(resources, connection, run, model, shortterm_id, now)
         await chunks.consolidate(
             connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
         )
@@ -154,21 +154,19 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
     ended = {id for id, _ in superseded}
     written = [item for item in zip(ids, texts, vectors, strict=True) if ended & set(item[1].sources)]
     new = [
-        NewChunk(
-            id=id, section_id=text.section_id, section_revision=0, order=0, content=text.text, origin=text.origin,
-            source=SOURCE, embedding=vector,
-        )
+        RunChunk(id=id, section_id=text.section_id, content=text.text, origin=text.origin, embedding=vector)
         for id, text, vector in written
-    ]  # fmt: skip
+    ]
     await chunks.insert(
         work.connection,
         work.external_id,
         work.run.memory_id,
         new,
-        config=work.resources.settings.text_search_config,
-        embedding_model=work.embedding_model,
         run_id=work.run.run_id,
         shortterm_memory_id=work.shortterm_memory_id,
+        source=SOURCE,
+        config=work.resources.settings.text_search_config,
+        model=work.embedding_model,
     )
     merged = [text for _, text, _ in written if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}

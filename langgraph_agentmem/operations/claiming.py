@@ -9,6 +9,7 @@ from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
 from langgraph_agentmem.operations.active import found
+from langgraph_agentmem.operations.texts import texts
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, chunks, runs
@@ -75,9 +76,8 @@ async def claim(
         if await active.lease(connection, tenant, id, run, seconds) is None:
             return ConsolidationReport(status="busy", lease_expires_at=row.lease_expires_at)
         sections = [
-            ClaimedSection(**section.model_dump(), content=section.content)
-            for section in await active.sections(connection, tenant, id)
-            if section.update_count or everything
+            ClaimedSection(**section.model_dump(), content="\n\n".join(texts(section.value, section.text_fields)))
+            for section in await active.changed_sections(connection, tenant, id, everything=everything)
         ]
         changed = [section.section_id for section in sections]
         await chunks.claim(connection, tenant, id, run, changed, everything=everything)

@@ -21,6 +21,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import graph, support
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import EntityRow, HistoryEntry, Merge, NewEntity, NewRelationship
+from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 SOURCE = "consolidation"
 
@@ -52,7 +53,7 @@ class Work:
     resources: Resources
     connection: Connection
     run: Resolved
-    embedding_model: int | None
+    embedding_model: EmbeddingModel | None
     shortterm_memory_id: int
     now: datetime
     changes: Json = field(default_factory=dict[str, Any])
@@ -101,7 +102,7 @@ async def apply_entities(work: Work, vectors: Sequence[list[float] | None]) -> d
         created,
         shortterm_memory_id=work.shortterm_memory_id,
         config=work.resources.settings.text_search_config,
-        embedding_model=work.embedding_model,
+        embedding_model=work.embedding_model and work.embedding_model.id,
     )
     await graph.update_entities(work.connection, work.external_id, list(merges.values()))
     await support.add_mentions(work.connection, work.external_id, mentions)

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph_agentmem.errors import ContentMismatchError, RevisionConflictError, SectionNotFoundError
-from langgraph_agentmem.models.active import ActiveMemory, Section, SectionUpdate
+from langgraph_agentmem.models.active import ActiveMemory, Section, SectionUpdate, content_of
+from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.operations import writing
 from langgraph_agentmem.operations.active import assembled, found, info
+from langgraph_agentmem.operations.texts import pieces
 from langgraph_agentmem.policies import validation
-from langgraph_agentmem.policies.diffing import diff
 from langgraph_agentmem.policies.editing import edited, read_updates
+from langgraph_agentmem.policies.placing import PlacedChunk
 from langgraph_agentmem.policies.templates import unknown_section
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active as storage
@@ -42,17 +44,22 @@ async def _vectors(
     ids = [update.section_id for update in updates]
     async with resources.database.connection() as connection:
         present = await storage.contents(connection, external_id, memory_id, ids)
-    contents = {id: content for id, (content, _) in present.items()}
-    texts = [text for update in updates if (text := _expected(contents, update, resources)) is not None]
-    known = {hash for _, hashes in present.values() for hash in hashes}
-    return await writing.vectors_for(resources, texts, known)
+    expected = [_expected(present, update, resources) for update in updates]
+    known = {hash for section in present.values() for hash in section.embedded}
+    return await writing.vectors_for(resources, expected, known)
 
 
-def _expected(present: dict[str, str], update: SectionUpdate, resources: Resources) -> str | None:
+def _expected(
+    present: Mapping[str, storage.EmbeddedSection], update: SectionUpdate, resources: Resources
+) -> list[PlacedChunk]:
+    section = present.get(update.section_id)
+    if section is None:
+        return []
     try:
-        return edited(present[update.section_id], update, limit=resources.settings.max_content_chars)
-    except (KeyError, ContentMismatchError):
-        return None  # whether this is an error shows under the lock
+        text = edited(content_of(section.value), update, limit=resources.settings.max_content_chars)
+    except ContentMismatchError:
+        return []  # whether this is an error shows under the lock
+    return pieces({**section.value, "content": text}, section.text_fields, resources.settings)
 
 
 async def _write(
@@ -65,26 +72,27 @@ async def _write(
 ) -> tuple[ActiveMemory, bool]:
     ids = [update.section_id for update in updates]
     async with resources.database.transaction() as connection:
-        row, present, stored = await storage.lock_with_sections(connection, external_id, memory_id, ids)
+        row, present = await storage.lock_with_sections(connection, external_id, memory_id, ids)
         row = found(row, external_id, memory_id)
         known = [section.id for section in row.template.sections]
-        contents = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
+        values = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
         pending = row.pending_updates + len(updates)
         due = info(resources.settings, pending, row.section_count).will_consolidate
-        await storage.update_sections(connection, external_id, memory_id, contents, source, due=due)
-        revisions = {id: (present[id].revision + 1, content) for id, content in contents.items()}
-        diffs = {id: diff(stored[id], writing.chunked(text, resources.settings)) for id, text in contents.items()}
-        complete = await writing.write_chunks(
-            connection, resources, external_id, memory_id, revisions, diffs, vectors, source
-        )
+        await storage.update_sections(connection, external_id, memory_id, values, source, due=due)
+        written = [
+            writing.written(resources.settings, row.namespace, id, value, present[id].text_fields)
+            for id, value in values.items()
+        ]
+        unembedded = await writing.write_chunks(connection, resources, external_id, written, vectors)
         row, sections = await storage.get_with_sections(connection, external_id, memory_id, ids)
+        complete = resources.embedder is None or not await unembedded.count()
         return assembled(resources.settings, found(row, external_id, memory_id), sections), complete
 
 
-def _edited(present: Mapping[str, Section], update: SectionUpdate, known: list[str], limit: int) -> str:
+def _edited(present: Mapping[str, Section], update: SectionUpdate, known: list[str], limit: int) -> Json:
     section = present.get(update.section_id)
     if section is None:
         raise SectionNotFoundError(unknown_section(update.section_id, {**dict.fromkeys(known), **present}))
     if update.expected_revision is not None and update.expected_revision != section.revision:
         raise RevisionConflictError(section.section_id, update.expected_revision, section.revision, section.content)
-    return edited(section.content, update, limit=limit)
+    return {**section.value, "content": edited(section.content, update, limit=limit)}

@@ -1,16 +1,16 @@
-"""Writes sections' contents as chunks, and gives chunks their vectors."""
+"""Writes sections' values as chunks, and gives chunks their vectors."""
 
 import logging
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Sequence
 
 from langgraph_agentmem.errors import EmbeddingError
-from langgraph_agentmem.models.chunk import TextChunk
-from langgraph_agentmem.policies.chunking import chunk
-from langgraph_agentmem.policies.diffing import ChunkDiff, PlacedChunk, content_hash
+from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.operations.texts import pieces
+from langgraph_agentmem.policies.placing import PlacedChunk, content_hash
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import chunks as storage
-from langgraph_agentmem.storage.chunks import NewChunk, Refreshed
+from langgraph_agentmem.storage.chunks import NewChunk
 from langgraph_agentmem.storage.database import Connection
 
 Vectors = dict[bytes, list[float]]
@@ -20,13 +20,29 @@ _BATCH = 128
 _logger = logging.getLogger(__name__)
 
 
-def chunked(content: str, settings: AgentMemorySettings) -> list[TextChunk]:
-    """The chunks of a section's content."""
-    return chunk(content, settings.chunk_size_chars, settings.chunk_overlap_chars)
+class WrittenSection(Value):
+    """A section whose value was just written, with its chunks."""
+
+    namespace: tuple[str, ...]
+    section_id: str
+    chunks: list[PlacedChunk]
 
 
-async def vectors_for(resources: Resources, contents: Iterable[str], known: Container[bytes] = ()) -> Vectors:
-    """Vectors of those chunks of some contents that are not known yet, if they are to be embedded now.
+def written(
+    settings: AgentMemorySettings,
+    namespace: tuple[str, ...],
+    section_id: str,
+    value: Json,
+    fields: Sequence[str] | None = None,
+) -> WrittenSection:
+    """A section as it is to be remembered; see `operations.texts` for the fields."""
+    return WrittenSection(namespace=namespace, section_id=section_id, chunks=pieces(value, fields, settings))
+
+
+async def vectors_for(
+    resources: Resources, sections: Iterable[Sequence[PlacedChunk]], known: Container[bytes] = ()
+) -> Vectors:
+    """Vectors of those chunks of some sections that are not known yet, if they are to be embedded now.
 
     Raises:
         EmbeddingError: The embedder fails; nothing was written.
@@ -34,70 +50,34 @@ async def vectors_for(resources: Resources, contents: Iterable[str], known: Cont
     if resources.embedder is None or resources.settings.embed == "background":
         return {}
     await resources.embedding_model()
-    texts = {
-        content_hash(piece.text): piece.overlap + piece.text
-        for content in contents
-        for piece in chunked(content, resources.settings)
-        if piece.text.strip()
-    }
+    texts = {content_hash(piece.text): piece.overlap + piece.text for pieces in sections for piece in pieces}
     wanted = {hash: text for hash, text in texts.items() if hash not in known}
     return dict(zip(wanted, await resources.embedder.embed(list(wanted.values())), strict=True))
 
 
 async def write_chunks(
-    connection: Connection,
-    resources: Resources,
-    external_id: str,
-    memory_id: int,
-    contents: Mapping[str, tuple[int, str]],
-    diffs: Mapping[str, ChunkDiff],
-    vectors: Vectors,
-    source: str | None,
-) -> bool:
-    """Make the stored chunks those of the sections' new contents; statements only, no result is waited for.
+    connection: Connection, resources: Resources, external_id: str, sections: Sequence[WrittenSection], vectors: Vectors
+) -> storage.Unembedded:
+    """Make the stored chunks those of the sections' present values; one statement, whose result is not waited for.
 
     Args:
-        connection: In a transaction that holds the memory's lock.
+        connection: In a transaction that holds the memories' locks and has written the values.
         resources: The open memory's.
         external_id: The tenant.
-        memory_id: The memory.
-        contents: (new revision, content) by section.
-        diffs: By section.
+        sections: What was written.
         vectors: Of new chunks; those without one are embedded later.
-        source: Who wrote.
 
     Returns:
-        Whether every new chunk has its vector, or needs none.
+        What tells how many new chunks lack their vector.
     """
-    settings = resources.settings
-    new = [
-        _new_chunk(section_id, contents[section_id][0], placed, vectors, source)
-        for section_id, found in diffs.items()
-        for placed in found.insert
-    ]
-    kept = [
-        Refreshed(id=placed.id, order=placed.order, content=placed.text, neighbours=placed.neighbours)
-        for found in diffs.values()
-        for placed in found.refresh
-        if placed.id is not None
-    ]
-    await storage.remove(
+    return await storage.write(
         connection,
         external_id,
-        retire=[id for found in diffs.values() for id in found.retire],
-        delete=[id for found in diffs.values() for id in found.delete],
+        [(section.namespace, section.section_id) for section in sections],
+        [_new_chunk(section, piece, vectors) for section in sections for piece in section.chunks],
+        config=resources.settings.text_search_config,
+        model=await resources.embedding_model() if vectors else None,
     )
-    await storage.refresh(connection, external_id, kept, config=settings.text_search_config)
-    model = await resources.embedding_model() if vectors else None
-    await storage.insert(
-        connection,
-        external_id,
-        memory_id,
-        new,
-        config=settings.text_search_config,
-        embedding_model=model and model.id,
-    )
-    return resources.embedder is None or all(chunk.embedding for chunk in new)
 
 
 async def embed_pending(resources: Resources, external_id: str | None = None) -> int:
@@ -126,7 +106,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None) ->
         embedded = 0
         for tenant, tenant_vectors in by_tenant.items():
             async with resources.database.transaction() as connection:
-                embedded += await storage.embed(connection, tenant, tenant_vectors, model.id)
+                embedded += await storage.embed(connection, tenant, tenant_vectors, model)
         done += embedded
         if not embedded:  # others are at them; they stay in the queue
             return done
@@ -140,14 +120,13 @@ async def embed_what_is_left(resources: Resources, external_id: str) -> None:
         _logger.warning("chunks of tenant %r stay without vectors for now: %s", external_id, error)
 
 
-def _new_chunk(section_id: str, revision: int, placed: PlacedChunk, vectors: Vectors, source: str | None) -> NewChunk:
+def _new_chunk(section: WrittenSection, piece: PlacedChunk, vectors: Vectors) -> NewChunk:
     return NewChunk(
-        section_id=section_id,
-        section_revision=revision,
-        order=placed.order,
-        content=placed.text,
-        overlap=placed.overlap,
-        neighbours=placed.neighbours,
-        source=source,
-        embedding=vectors.get(content_hash(placed.text)),
+        namespace=section.namespace,
+        section_id=section.section_id,
+        order=piece.order,
+        content=piece.text,
+        overlap=piece.overlap,
+        neighbours=piece.neighbours,
+        embedding=vectors.get(content_hash(piece.text)),
     )

@@ -10,6 +10,8 @@ from langgraph_agentmem.models.base import Json
 _LARGEST_INTEGER_BITS = 10_000
 _NAME_BYTES = 800
 """What fits into an index three times."""
+_NAMESPACE_BYTES = 1_500
+"""What fits into an index beside a tenant."""
 
 
 def text(value: object, what: str, *, limit: int | None = None) -> str:
@@ -51,6 +53,16 @@ def tenant(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return str(value)
     return name(value, "external_id")
+
+
+def namespace(value: object) -> tuple[str, ...]:
+    """The labels of a namespace, each a name; together of at most 1,500 bytes in UTF-8, as they stand in an index."""
+    if not isinstance(value, list | tuple) or not value:
+        raise InvalidInputError(f"namespace must be a non-empty tuple of labels, not {_shown(cast('object', value))}")
+    labels = tuple(name(label, "a label of the namespace") for label in cast("list[object]", value))
+    if (size := sum(len(label.encode()) for label in labels)) > _NAMESPACE_BYTES:
+        raise InvalidTextError(f"namespace has {size:,} bytes in UTF-8; the limit is {_NAMESPACE_BYTES:,}")
+    return labels
 
 
 def identifier(value: object, what: str) -> int:

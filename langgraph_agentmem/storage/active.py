@@ -8,8 +8,6 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.active import MemoryTemplate, Section
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.run import SectionSnapshot
-from langgraph_agentmem.policies.diffing import StoredChunk
-from langgraph_agentmem.storage import chunks
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows, as_json, columns, first_row, one_row
 from langgraph_agentmem.storage.statements import statements
@@ -38,12 +36,17 @@ class MemoryRow(Value):
 
 
 async def insert(
-    connection: Connection, external_id: str, title: str, template: MemoryTemplate, metadata: Json
+    connection: Connection,
+    external_id: str,
+    namespace: tuple[str, ...],
+    title: str,
+    template: MemoryTemplate,
+    metadata: Json,
 ) -> MemoryRow | None:
-    """A new memory; None where the tenant has an open one of that title."""
+    """A new memory; None where the tenant has an open one of that namespace."""
     params = {
         "external_id": external_id,
-        "namespace": [external_id, title],
+        "namespace": list(namespace),
         "title": title,
         "template": as_json(template.model_dump()),
         "metadata": as_json(metadata),
@@ -78,17 +81,15 @@ async def lock_any(connection: Connection, external_id: str, memory_id: int) -> 
 
 async def lock_with_sections(
     connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
-) -> tuple[MemoryRow | None, dict[str, Section], dict[str, list[StoredChunk]]]:
-    """An open memory, locked, with its sections and those sections' chunks as they are under the lock.
+) -> tuple[MemoryRow | None, dict[str, Section]]:
+    """An open memory, locked, with its sections as they are under the lock, in one round trip.
 
-    One round trip: the statements are sent together, and the server runs them one after the other.
+    The statements are sent together, and the server runs them one after the other.
     """
     params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
     locked = await connection.execute(_SQL["lock_memory"], params)
-    present = await connection.execute(_SQL["sections"], params | {"few": _FEW_SECTIONS})
-    stored = await chunks.of_sections(connection, external_id, memory_id, section_ids)
-    sections = [Section.model_validate(row) for row in await present.fetchall()]
-    return _memory(await locked.fetchone()), {section.section_id: section for section in sections}, stored
+    present = await sections(connection, external_id, memory_id, section_ids)
+    return _memory(await locked.fetchone()), {section.section_id: section for section in present}
 
 
 async def get_with_sections(
@@ -101,9 +102,10 @@ async def get_with_sections(
     return _memory(await row.fetchone()), found
 
 
-async def get_by_title(connection: Connection, external_id: str, title: str) -> MemoryRow | None:
-    """An open memory by its title."""
-    return _memory(await one_row(connection, _SQL["memory_by_title"], {"external_id": external_id, "title": title}))
+async def get_by_namespace(connection: Connection, external_id: str, namespace: tuple[str, ...]) -> MemoryRow | None:
+    """An open memory by its namespace."""
+    params = {"external_id": external_id, "namespace": list(namespace)}
+    return _memory(await one_row(connection, _SQL["memory_by_namespace"], params))
 
 
 async def list_all(connection: Connection, external_id: str) -> list[MemoryRow]:
@@ -125,13 +127,30 @@ async def sections(
     return [Section.model_validate(row) for row in await all_rows(connection, _SQL["sections"], params)]
 
 
+async def changed_sections(
+    connection: Connection, external_id: str, memory_id: int, *, everything: bool
+) -> list[Section]:
+    """A memory's sections with pending updates, or all of them."""
+    params = {"external_id": external_id, "memory_id": memory_id, "everything": everything}
+    return [Section.model_validate(row) for row in await all_rows(connection, _SQL["changed_sections"], params)]
+
+
+class EmbeddedSection(Value):
+    """A section's value, with the hashes of its chunks that have a vector."""
+
+    section_id: str
+    value: Json
+    text_fields: tuple[str, ...] | None
+    embedded: list[bytes]
+
+
 async def contents(
     connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
-) -> dict[str, tuple[str, list[bytes]]]:
-    """(text, hashes of the chunks that have a vector) of sections, by id."""
+) -> dict[str, EmbeddedSection]:
+    """Sections by id, with what is embedded of them."""
     params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
     rows = await all_rows(connection, _SQL["contents"], params)
-    return {row["section_id"]: (row["content"] or "", row["embedded"]) for row in rows}
+    return {row["section_id"]: EmbeddedSection.model_validate(row) for row in rows}
 
 
 async def sections_of(connection: Connection, external_id: str, memory_ids: list[int]) -> dict[int, list[Section]]:
@@ -144,14 +163,14 @@ async def sections_of(connection: Connection, external_id: str, memory_ids: list
 
 
 async def update_sections(
-    connection: Connection, external_id: str, memory_id: int, contents: dict[str, str], source: str | None, *, due: bool
+    connection: Connection, external_id: str, memory_id: int, values: dict[str, Json], source: str | None, *, due: bool
 ) -> None:
-    """Write new contents, count them as updates, and mark the memory as due if it is."""
+    """Write new values, count them as updates, and mark the memory as due if it is."""
     params = {"external_id": external_id, "memory_id": memory_id}
-    rows = [(id, as_json({"content": content}), source) for id, content in contents.items()]
-    values = columns(rows, "section_ids", "contents", "sources")
-    await connection.execute(_SQL["update_sections"], params | values)
-    await connection.execute(_SQL["add_pending"], params | {"updates": len(contents)})
+    rows = [(id, as_json(value), source) for id, value in values.items()]
+    written = columns(rows, "section_ids", "values", "sources")
+    await connection.execute(_SQL["update_sections"], params | written)
+    await connection.execute(_SQL["add_pending"], params | {"updates": len(values)})
     if due:
         await connection.execute(_SQL["mark_due"], params)
 

@@ -4,41 +4,56 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
+
 from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.conflict import ConflictChunk
-from langgraph_agentmem.policies.diffing import StoredChunk, content_hash
+from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, as_vector, columns, first_row
+from langgraph_agentmem.storage.rows import all_rows, as_array, as_vector, columns, first_row
 from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _SQL = statements("chunks")
+_CHUNK_COLUMNS = "chunk_places chunk_section_ids chunk_orders contents content_hashes overlaps neighbours embeddings"
 _MOST_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
 
 
 class NewChunk(Value):
-    """A chunk to be inserted; without an id it gets the next one."""
+    """A chunk of a section's present value."""
 
-    id: int | None = None
+    namespace: tuple[str, ...]
     section_id: str
-    section_revision: int
     order: int
     content: str
     overlap: str = ""
     neighbours: str = ""
-    source: str | None = None
-    origin: Origin = "section"
     embedding: list[float] | None = None
 
 
-class Refreshed(Value):
-    """What changes of a chunk that stays."""
+class RunChunk(Value):
+    """A chunk that a run writes."""
 
     id: int
-    order: int
+    section_id: str
     content: str
-    neighbours: str
+    origin: Origin
+    embedding: list[float] | None = None
+
+
+class Unembedded:
+    """How many chunks of a write lack their vector; the result is fetched when it is asked for."""
+
+    def __init__(self, cursor: AsyncCursor[DictRow] | None) -> None:
+        self._cursor = cursor
+
+    async def count(self) -> int:
+        """The number of chunks."""
+        row = await self._cursor.fetchone() if self._cursor else None
+        return row["unembedded"] if row else 0
 
 
 class PendingChunk(Value):
@@ -70,15 +85,50 @@ class TakenChunk(SectionChunk):
     extraction_pending: bool
 
 
-async def of_sections(
-    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
-) -> dict[str, list[StoredChunk]]:
-    """The stored chunks that new values of these sections are compared with, by section."""
-    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
-    found: dict[str, list[StoredChunk]] = {section_id: [] for section_id in section_ids}
-    for row in await all_rows(connection, _SQL["section_chunks"], params):
-        found[row["section_id"]].append(StoredChunk.model_validate(row))
-    return found
+async def write(
+    connection: Connection,
+    external_id: str,
+    sections: Sequence[tuple[tuple[str, ...], str]],
+    chunks: Sequence[NewChunk],
+    *,
+    config: str,
+    model: EmbeddingModel | None,
+) -> Unembedded:
+    """Make the stored chunks of sections those of their present values.
+
+    Args:
+        connection: In a transaction that holds the memories' locks.
+        external_id: The tenant.
+        sections: (namespace, section id) of what was written, also where nothing is to be chunked.
+        chunks: All of their chunks.
+        config: Text search configuration.
+        model: The vectors'.
+    """
+    places = {namespace: place for place, namespace in enumerate(dict.fromkeys(n for n, _ in sections), 1)}
+    params: dict[str, Any] = {
+        "external_id": external_id,
+        "namespaces": [as_array(namespace) for namespace in places],
+        "places": [places[namespace] for namespace, _ in sections],
+        "section_ids": [section_id for _, section_id in sections],
+        "config": config,
+        **_model(model),
+        **columns([_row(places, chunk) for chunk in chunks], *_CHUNK_COLUMNS.split()),
+    }
+    return Unembedded(await connection.execute(_SQL["write_chunks"], params))
+
+
+def _row(places: dict[tuple[str, ...], int], chunk: NewChunk) -> tuple[Any, ...]:
+    return (
+        places[chunk.namespace], chunk.section_id, chunk.order, chunk.content, content_hash(chunk.content),
+        chunk.overlap, chunk.neighbours, as_vector(chunk.embedding),
+    )  # fmt: skip
+
+
+def _model(model: EmbeddingModel | None) -> dict[str, Any]:
+    return {
+        "embedding_model": model and model.id,
+        "full_vectors": model is not None and model.vector_type == "vector",
+    }
 
 
 async def allocate(connection: Connection, count: int) -> list[int]:
@@ -90,53 +140,29 @@ async def insert(
     connection: Connection,
     external_id: str,
     memory_id: int,
-    chunks: Sequence[NewChunk],
+    chunks: Sequence[RunChunk],
     *,
+    run_id: str,
+    shortterm_memory_id: int,
+    source: str,
     config: str,
-    embedding_model: int | None,
-    run_id: str | None = None,
-    shortterm_memory_id: int | None = None,
+    model: EmbeddingModel | None,
 ) -> None:
-    """Insert chunks: active ones of a section, or short-term ones that a run has written."""
+    """Insert short-term chunks that a run has written."""
     if not chunks:
         return
-    rows = [_insert_row(chunk) for chunk in chunks]
-    names = "ids section_ids section_revisions chunk_orders contents content_hashes overlaps sources origins neighbours"
+    rows = [(c.id, c.section_id, c.content, content_hash(c.content), c.origin, as_vector(c.embedding)) for c in chunks]
     params: dict[str, Any] = {
         "external_id": external_id,
         "memory_id": memory_id,
-        "tier": "active" if run_id is None else "shortterm",
-        "current": run_id is None,
         "run_id": run_id,
         "shortterm_memory_id": shortterm_memory_id,
+        "source": source,
         "config": config,
-        "embedding_model": embedding_model,
-        **columns(rows, *names.split(), "embeddings"),
+        **_model(model),
+        **columns(rows, "ids", "section_ids", "contents", "content_hashes", "origins", "embeddings"),
     }
     await connection.execute(_SQL["insert_chunks"], params)
-
-
-def _insert_row(chunk: NewChunk) -> tuple[Any, ...]:
-    return (
-        chunk.id, chunk.section_id, chunk.section_revision, chunk.order, chunk.content, content_hash(chunk.content),
-        chunk.overlap, chunk.source, chunk.origin, chunk.neighbours, as_vector(chunk.embedding),
-    )  # fmt: skip
-
-
-async def refresh(connection: Connection, external_id: str, chunks: Sequence[Refreshed], *, config: str) -> None:
-    """Give chunks that stay their present place, white space and neighbours."""
-    if chunks:
-        rows = [(chunk.id, chunk.order, chunk.content, chunk.neighbours) for chunk in chunks]
-        params = columns(rows, "ids", "chunk_orders", "contents", "neighbours")
-        await connection.execute(_SQL["refresh_chunks"], {"external_id": external_id, "config": config, **params})
-
-
-async def remove(connection: Connection, external_id: str, *, retire: list[int], delete: list[int]) -> None:
-    """Take chunks from their section: those that a run has seen stay, the others go."""
-    if retire:
-        await connection.execute(_SQL["retire_chunks"], {"external_id": external_id, "ids": retire})
-    if delete:
-        await connection.execute(_SQL["delete_chunks"], {"external_id": external_id, "ids": delete})
 
 
 async def has_active(connection: Connection, external_id: str, memory_id: int) -> bool:
@@ -246,12 +272,14 @@ async def unembedded(
     return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL["unembedded_chunks"], params)]
 
 
-async def embed(connection: Connection, external_id: str, vectors: dict[int, list[float]], embedding_model: int) -> int:
+async def embed(
+    connection: Connection, external_id: str, vectors: dict[int, list[float]], model: EmbeddingModel
+) -> int:
     """Give chunks their vectors, except those that somebody else is changing; returns how many got one."""
     params = {"external_id": external_id, "ids": list(vectors)}
     free = [row["id"] for row in await all_rows(connection, _SQL["lock_chunks"], params)]
     rows = [(id, as_vector(vectors[id])) for id in free]
-    params = {"external_id": external_id, "embedding_model": embedding_model, **columns(rows, "ids", "embeddings")}
+    params = {"external_id": external_id, **_model(model), **columns(rows, "ids", "embeddings")}
     await connection.execute(_SQL["embed_chunks"], params)
     return len(free)
 

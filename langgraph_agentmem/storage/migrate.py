@@ -4,31 +4,22 @@ import zlib
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import (
     ConfigurationError,
-    EmbeddingMismatchError,
     PgvectorError,
     SchemaTooNewError,
     ServerTooOldError,
 )
-from langgraph_agentmem.models.base import Value
-from langgraph_agentmem.storage.statements import migrations, statements, template
+from langgraph_agentmem.storage.statements import migrations, statements
 
 _SQL = statements("schema")
 _OLDEST_SERVER = 150000
 _OLDEST_PGVECTOR = (0, 8)
-_LOCK = zlib.crc32(b"agentmem.migrations")
-
-
-class EmbeddingModel(Value):
-    """An embedding model that a database's vectors come from."""
-
-    id: int
-    name: str
-    dimensions: int
+MIGRATION_LOCK = zlib.crc32(b"agentmem.migrations")
+"""Key of the advisory lock of whoever changes tables or indexes."""
 
 
 async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None) -> int:
@@ -49,7 +40,7 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
     if server["migrated"] and (version := await _version(connection)) >= target:
         return _refuse_newer(version)
     async with connection.transaction():
-        await connection.execute(_SQL["lock_migrations"], {"key": _LOCK})
+        await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
         await _install_pgvector(connection)
         await connection.execute(_SQL["create_schema"])
         await connection.execute(_SQL["create_migration_table"])
@@ -69,49 +60,6 @@ async def check_text_search(connection: AsyncConnection[DictRow], config: str) -
             f"text_search_config {config!r} does not exist on this server; psql's \\dF lists those that do, "
             "e.g. 'simple' or 'english'"
         )
-
-
-async def register_embedding_model(
-    connection: AsyncConnection[DictRow], name: str, dimensions: int, *, replace: bool
-) -> EmbeddingModel:
-    """The database's embedding model, registered on first use, with its index.
-
-    Args:
-        connection: In autocommit mode, not in a pipeline.
-        name: The embedder's name.
-        dimensions: Of its vectors.
-        replace: Put this model in the place of another one; vectors of the other are then computed again.
-
-    Raises:
-        EmbeddingMismatchError: The vectors in the database come from another model.
-    """
-    async with connection.transaction():
-        await connection.execute(_SQL["lock_migrations"], {"key": _LOCK})
-        newest = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
-        if newest is not None and (newest["name"], newest["dimensions"]) == (name, dimensions):
-            return EmbeddingModel.model_validate(newest)
-        if newest is not None and not replace:
-            raise EmbeddingMismatchError(
-                f"this database holds vectors of {newest['name']!r} with {newest['dimensions']} dimensions, but the "
-                f"embedder given is {name!r} with {dimensions}; open it with the former, use another database, or pass "
-                "reembed=True to compute all vectors again with the new one"
-            )
-        row = await _row(connection, "add_embedding_model", {"name": name, "dimensions": dimensions})
-        model = EmbeddingModel.model_validate(row)
-        await _create_vector_index(connection, model)
-        return model
-
-
-async def _create_vector_index(connection: AsyncConnection[DictRow], model: EmbeddingModel) -> None:
-    if model.dimensions > 4000:  # pgvector's limit for an index on halfvec; beyond it the search is exact
-        return
-    await connection.execute(
-        template("schema", "create_vector_index").format(
-            index=sql.Identifier(f"memory_chunk_vectors_{model.id}"),
-            dimensions=sql.Literal(model.dimensions),
-            model=sql.Literal(model.id),
-        )
-    )
 
 
 async def _row(connection: AsyncConnection[DictRow], name: str, params: dict[str, Any] | None = None) -> DictRow:

@@ -1,9 +1,10 @@
 """Runs named statements and reads rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.storage.database import Connection
@@ -28,12 +29,20 @@ async def first_row(connection: Connection, sql: bytes, params: Mapping[str, Any
 
 def as_json(value: Any) -> str:
     """JSON text for a `jsonb` parameter."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except TypeError:  # integers of more than 64 bits
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def as_vector(embedding: list[float] | None) -> str | None:
     """Pgvector's text form of a vector."""
-    return None if embedding is None else "[" + ",".join(f"{x:.6g}" for x in embedding) + "]"
+    return None if embedding is None else orjson.dumps(embedding).decode()
+
+
+def as_array(texts: Sequence[str]) -> str:
+    """PostgreSQL's text form of a `text[]`, where an array of arrays is passed."""
+    return "{" + ",".join('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts) + "}"
 
 
 def columns(rows: list[tuple[Any, ...]], *names: str) -> dict[str, list[Any]]:

@@ -3,14 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from psycopg import sql
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.migrate import EmbeddingModel
 from langgraph_agentmem.storage.rows import as_vector
 from langgraph_agentmem.storage.statements import statements, template
+from langgraph_agentmem.storage.vectors import EmbeddingModel, parts
 
 _SQL = statements("search")
 
@@ -55,8 +54,6 @@ async def candidates(
         "config": config,
         "exact_rows": exact_rows,
     }
-    statement = template("search", "search").format(
-        model=sql.Literal(model.id if model else -1), dimensions=sql.Literal(model.dimensions if model else 1)
-    )
+    statement = template("search", "search").format(**parts(model))
     await connection.execute(_SQL["iterate"])
     return await (await connection.execute(statement, params)).fetchall()

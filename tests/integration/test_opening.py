@@ -98,17 +98,19 @@ async def test_a_database_newer_than_the_code_is_refused(dsn: str, rows: Callabl
         await AgentMemory.open(dsn).asetup()
 
 
+ONE_MEMORY = """
+    INSERT INTO agentmem.active_memory (external_id, namespace, title, template, section_count, pending_updates)
+    VALUES ('alice', '{alice,Old}', 'Old', '{"sections": [{"id": "notes"}]}', 1, 1);
+    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, update_count)
+    VALUES ('alice', 1, 'notes', 0, '{"content": "a fox"}', 1);
+    INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
+        content_hash, text_search, word_count)
+    VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
+"""
 FILL = {
     0: "SELECT 1",
-    1: """
-        INSERT INTO agentmem.active_memory (external_id, namespace, title, template, section_count, pending_updates)
-        VALUES ('alice', '{alice,Old}', 'Old', '{"sections": [{"id": "notes"}]}', 1, 1);
-        INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, update_count)
-        VALUES ('alice', 1, 'notes', 0, '{"content": "a fox"}', 1);
-        INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
-            content_hash, text_search, word_count)
-        VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
-    """,
+    1: ONE_MEMORY,
+    2: ONE_MEMORY + "UPDATE agentmem.section SET text_fields = '{content}'",
 }
 
 

@@ -1,5 +1,5 @@
 -- name: insert_memory
--- A new memory; no row where the tenant has an open one of that title or namespace.
+-- A new memory; no row where the tenant has an open one of that namespace.
 INSERT INTO agentmem.active_memory (external_id, namespace, title, template, metadata, section_count)
 VALUES (%(external_id)s, %(namespace)s, %(title)s, %(template)s, %(metadata)s, %(section_count)s)
 ON CONFLICT DO NOTHING
@@ -17,10 +17,10 @@ FROM unnest(%(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %
 SELECT * FROM agentmem.active_memory
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
 
--- name: memory_by_title
--- An open memory by its title.
+-- name: memory_by_namespace
+-- An open memory by its namespace.
 SELECT * FROM agentmem.active_memory
-WHERE external_id = %(external_id)s AND title = %(title)s AND closed_at IS NULL
+WHERE external_id = %(external_id)s AND namespace = %(namespace)s AND closed_at IS NULL
 
 -- name: lock_memory
 -- An open memory, locked: whoever changes its sections, chunks or counts holds this lock.
@@ -50,12 +50,18 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
            WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s) <= %(few)s)
 ORDER BY s.position, s.section_id
 
+-- name: changed_sections
+-- The sections of a memory with pending updates, or all of them.
+SELECT s.* FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND (s.update_count > 0 OR %(everything)s)
+ORDER BY s.position, s.section_id
+
 -- name: contents
--- Sections' texts, with the hashes of their chunks that have a vector.
-SELECT s.section_id, s.value ->> 'content' AS content,
+-- Sections' values, with the hashes of their chunks that have a vector.
+SELECT s.section_id, s.value, s.text_fields,
        ARRAY(SELECT c.content_hash FROM agentmem.memory_chunk c
              WHERE c.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = s.section_id
-               AND c.embedding IS NOT NULL AND (c.current OR c.end_date IS NULL)) AS embedded
+               AND c.embedding_model IS NOT NULL AND (c.current OR c.end_date IS NULL)) AS embedded
 FROM agentmem.section s
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(section_ids)s)
 
@@ -70,7 +76,7 @@ ORDER BY s.memory_id, s.position, s.section_id
 UPDATE agentmem.section s
 SET value = u.value::jsonb, revision = s.revision + 1, update_count = s.update_count + 1,
     total_updates = s.total_updates + 1, source = u.source, updated_at = now()
-FROM unnest(%(section_ids)s::text[], %(contents)s::text[], %(sources)s::text[]) AS u (section_id, value, source)
+FROM unnest(%(section_ids)s::text[], %(values)s::text[], %(sources)s::text[]) AS u (section_id, value, source)
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
 
 -- name: add_pending

@@ -1,52 +1,104 @@
--- name: section_chunks
--- What a new value of these sections is compared with: their present chunks, and earlier ones that are still valid and
--- may come up in it again.
-SELECT id, section_id, content, content_hash, chunk_order, current, run_id IS NOT NULL OR tier <> 'active' AS claimed
-FROM agentmem.memory_chunk
-WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(section_ids)s)
-  AND origin = 'section' AND (current OR end_date IS NULL)
-ORDER BY section_id, chunk_order, id
+-- name: write_chunks
+-- Makes the stored chunks of sections those of their present values, and counts the new ones that wait for a vector.
+-- The n-th of several equal chunks matches the n-th stored one; present ones are preferred to earlier ones that are still
+-- valid and come back. Chunks that the section no longer holds go, or, where a run has seen them, are no longer current.
+-- A consolidated one that comes back is news to the next run, so it belongs to none. A chunk's search vector holds its own
+-- words with weight A and its neighbours' with weight D.
+WITH memory AS MATERIALIZED (
+    SELECT n.place, a.id
+    FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place)
+    JOIN agentmem.active_memory a
+      ON a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
+),
+written AS MATERIALIZED (
+    SELECT s.memory_id, s.section_id, s.revision, s.source
+    FROM unnest(%(places)s::int[], %(section_ids)s::text[]) AS u (place, section_id)
+    JOIN memory m ON m.place = u.place
+    JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = m.id AND s.section_id = u.section_id
+),
+given AS MATERIALIZED (
+    SELECT m.id AS memory_id, u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap, u.neighbours, u.embedding,
+           row_number() OVER (PARTITION BY m.id, u.section_id, u.content_hash ORDER BY u.chunk_order) AS nth,
+           setweight(to_tsvector(%(config)s::regconfig, u.content), 'A') AS own_words,
+           setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D') AS other_words
+    FROM unnest(%(chunk_places)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
+                %(content_hashes)s::bytea[], %(overlaps)s::text[], %(neighbours)s::text[], %(embeddings)s::text[])
+         AS u (place, section_id, chunk_order, content, content_hash, overlap, neighbours, embedding)
+    JOIN memory m ON m.place = u.place
+),
+stored AS MATERIALIZED (
+    SELECT c.id, c.memory_id, c.section_id, c.content_hash, c.current, c.run_id IS NOT NULL OR c.tier <> 'active' AS claimed,
+           row_number() OVER (PARTITION BY c.memory_id, c.section_id, c.content_hash
+                              ORDER BY NOT c.current, c.chunk_order, c.id) AS nth
+    FROM written w
+    JOIN agentmem.memory_chunk c
+      ON c.external_id = %(external_id)s AND c.memory_id = w.memory_id AND c.section_id = w.section_id
+    WHERE c.origin = 'section' AND (c.current OR c.end_date IS NULL)
+),
+kept AS MATERIALIZED (
+    SELECT s.id, g.chunk_order, g.content, g.own_words || g.other_words AS text_search
+    FROM stored s
+    JOIN given g ON g.memory_id = s.memory_id AND g.section_id = s.section_id AND g.content_hash = s.content_hash
+                AND g.nth = s.nth
+),
+gone AS MATERIALIZED (
+    SELECT s.id, s.claimed FROM stored s WHERE s.current AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = s.id)
+),
+deleted AS (
+    DELETE FROM agentmem.memory_chunk
+    WHERE external_id = %(external_id)s AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE NOT g.claimed))
+),
+retired AS (
+    UPDATE agentmem.memory_chunk SET current = false
+    WHERE external_id = %(external_id)s AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE g.claimed))
+),
+refreshed AS (
+    UPDATE agentmem.memory_chunk c
+    SET chunk_order = k.chunk_order, content = k.content, text_search = k.text_search, current = true,
+        run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END
+    FROM kept k
+    WHERE c.external_id = %(external_id)s AND c.id = k.id
+      AND (NOT c.current OR c.chunk_order <> k.chunk_order OR c.content <> k.content OR c.text_search <> k.text_search)
+),
+inserted AS (
+    INSERT INTO agentmem.memory_chunk (
+        external_id, memory_id, section_id, section_revision, chunk_order, content, content_hash, overlap, source,
+        embedding, full_embedding, embedding_model, text_search, word_count)
+    SELECT %(external_id)s, w.memory_id, w.section_id, w.revision, g.chunk_order, g.content, g.content_hash, g.overlap,
+           w.source,
+           CASE WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
+           CASE WHEN %(full_vectors)s THEN g.embedding::vector END,
+           CASE WHEN g.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
+           g.own_words || g.other_words,
+           (SELECT coalesce(sum(cardinality(o.positions)), 0) FROM unnest(g.own_words) o)
+    FROM given g
+    JOIN written w ON w.memory_id = g.memory_id AND w.section_id = g.section_id
+    WHERE NOT EXISTS (SELECT 1 FROM stored s
+                      WHERE s.memory_id = g.memory_id AND s.section_id = g.section_id
+                        AND s.content_hash = g.content_hash AND s.nth = g.nth)
+    RETURNING embedding_model
+)
+SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
 
 -- name: insert_chunks
--- New chunks. A chunk's search vector holds its own words with weight A and its neighbours' with weight D.
+-- Short-term chunks that a run has written.
 INSERT INTO agentmem.memory_chunk (
-    external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, overlap, source, tier,
-    current, shortterm_memory_id, run_id, origin, embedding, embedding_model, text_search, word_count)
-SELECT %(external_id)s, coalesce(u.id, nextval('agentmem.memory_chunk_id_seq')), %(memory_id)s, u.section_id, u.section_revision, u.chunk_order, u.content, u.content_hash,
-       u.overlap, u.source, %(tier)s, %(current)s, %(shortterm_memory_id)s, %(run_id)s, u.origin, u.embedding::halfvec,
+    external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, source, tier, current,
+    shortterm_memory_id, run_id, origin, embedding, full_embedding, embedding_model, text_search, word_count)
+SELECT %(external_id)s, u.id, %(memory_id)s, u.section_id, 0, 0, u.content, u.content_hash, %(source)s, 'shortterm', false,
+       %(shortterm_memory_id)s, %(run_id)s, u.origin,
+       CASE WHEN NOT %(full_vectors)s THEN u.embedding::halfvec END,
+       CASE WHEN %(full_vectors)s THEN u.embedding::vector END,
        CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
-       setweight(to_tsvector(%(config)s::regconfig, u.content), 'A')
-           || setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D'),
+       setweight(to_tsvector(%(config)s::regconfig, u.content), 'A'),
        (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(to_tsvector(%(config)s::regconfig, u.content)) w)
-FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(section_revisions)s::bigint[], %(chunk_orders)s::int[],
-            %(contents)s::text[], %(content_hashes)s::bytea[], %(overlaps)s::text[], %(sources)s::text[],
-            %(origins)s::text[], %(neighbours)s::text[], %(embeddings)s::text[])
-     AS u (id, section_id, section_revision, chunk_order, content, content_hash, overlap, source, origin, neighbours, embedding)
+FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(contents)s::text[], %(content_hashes)s::bytea[],
+            %(origins)s::text[], %(embeddings)s::text[])
+     AS u (id, section_id, content, content_hash, origin, embedding)
 
 -- name: allocate_ids
 -- Ids for chunks to be inserted.
 SELECT nextval('agentmem.memory_chunk_id_seq') AS id FROM generate_series(1, %(count)s)
-
--- name: refresh_chunks
--- Chunks that stay or come back, with the place, white space and neighbours that they have now. A consolidated one that
--- comes back is news to the next run, so it belongs to none.
-UPDATE agentmem.memory_chunk c
-SET chunk_order = u.chunk_order, content = u.content, current = true,
-    run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END,
-    text_search = setweight(to_tsvector(%(config)s::regconfig, u.content), 'A')
-        || setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D')
-FROM unnest(%(ids)s::bigint[], %(chunk_orders)s::int[], %(contents)s::text[], %(neighbours)s::text[])
-     AS u (id, chunk_order, content, neighbours)
-WHERE c.external_id = %(external_id)s AND c.id = u.id
-
--- name: retire_chunks
--- Chunks that a run has seen are no longer part of their section, but stay.
-UPDATE agentmem.memory_chunk SET current = false
-WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
-
--- name: delete_chunks
--- Chunks that no run has seen go.
-DELETE FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
 
 -- name: active_chunks
 -- Whether a memory has chunks that no run has consolidated.
@@ -136,7 +188,7 @@ WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'lo
 -- Chunks without a vector of the model in use, oldest first.
 SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
 WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
-  AND (embedding IS NULL OR (%(outdated)s AND embedding_model <> %(embedding_model)s))
+  AND (embedding_model IS NULL OR (%(outdated)s AND embedding_model <> %(embedding_model)s))
 ORDER BY external_id, id
 LIMIT %(limit)s
 
@@ -149,7 +201,10 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: embed_chunks
 -- Gives chunks their vectors.
-UPDATE agentmem.memory_chunk c SET embedding = u.embedding::halfvec, embedding_model = %(embedding_model)s
+UPDATE agentmem.memory_chunk c
+SET embedding = CASE WHEN NOT %(full_vectors)s THEN u.embedding::halfvec END,
+    full_embedding = CASE WHEN %(full_vectors)s THEN u.embedding::vector END,
+    embedding_model = %(embedding_model)s
 FROM unnest(%(ids)s::bigint[], %(embeddings)s::text[]) AS u (id, embedding)
 WHERE c.external_id = %(external_id)s AND c.id = u.id
 

@@ -37,18 +37,3 @@ INSERT INTO agentmem.schema_migration (version, name) VALUES (%(version)s, %(nam
 -- name: text_search_config
 -- Whether a text search configuration exists.
 SELECT 1 FROM pg_ts_config WHERE cfgname = %(config)s
-
--- name: newest_embedding_model
--- The embedding model in use.
-SELECT id, name, dimensions FROM agentmem.embedding_model ORDER BY used_since DESC, id DESC LIMIT 1
-
--- name: add_embedding_model
--- Registers an embedding model, which becomes the one in use.
-INSERT INTO agentmem.embedding_model (name, dimensions) VALUES (%(name)s, %(dimensions)s)
-ON CONFLICT (name, dimensions) DO UPDATE SET used_since = excluded.used_since
-RETURNING id, name, dimensions
-
--- name: create_vector_index
--- The approximate nearest neighbour index over one model's vectors.
-CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
-USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) WHERE embedding_model = {model}

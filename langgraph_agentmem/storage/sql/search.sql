@@ -1,5 +1,5 @@
 -- name: search
--- Candidates of a search with every arm's score; the model in use and its dimensions are filled in as literals.
+-- Candidates of a search with every arm's score; the model in use and how its vectors are compared are filled in.
 --
 -- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
 -- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
@@ -55,7 +55,7 @@ approximate AS MATERIALIZED (
       AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
       AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
       AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-    ORDER BY c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})
+    ORDER BY {distance}
     LIMIT %(candidates)s
 ),
 exact AS MATERIALIZED (
@@ -68,7 +68,7 @@ exact AS MATERIALIZED (
       AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
       AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
       AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-    ORDER BY (c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})) + 0, c.id
+    ORDER BY ({distance}) + 0, c.id
     LIMIT %(candidates)s
 ),
 named AS (
@@ -108,7 +108,7 @@ SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title
        c.metadata,
        CASE WHEN %(vector)s::text IS NULL THEN NULL
             WHEN c.embedding_model = {model}
-            THEN greatest(coalesce(nullif(1 - (c.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})), 'NaN'), 0), 0)
+            THEN {similarity}
             ELSE 0 END AS vector,
        least(coalesce(l.bm25 / nullif((SELECT w.best FROM any_word w), 0), 0), 1) AS lexical,
        least(coalesce(g.share, 0), 1) AS graph,

@@ -1,0 +1,72 @@
+"""The texts of a section's value, which are chunked, searched and consolidated."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from langgraph.store.base import get_text_at_path, tokenize_path
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.chunk import TextChunk
+from langgraph_agentmem.policies.chunking import chunk
+from langgraph_agentmem.policies.placing import PlacedChunk, placed
+from langgraph_agentmem.settings import AgentMemorySettings
+
+_WHOLE = ("$", "")
+
+
+def texts(value: Json, fields: Sequence[str] | None) -> list[str]:
+    """A value's texts.
+
+    Args:
+        value: A JSON object.
+        fields: Paths as LangGraph's stores take them, each of whose texts counts by itself; `$` stands for the whole.
+            None: all strings in the value, in order, as one text. Empty: none.
+    """
+    if fields is None:
+        return ["\n".join(_strings(value))]
+    return [text for field in fields for text in _at(value, field)]
+
+
+def pieces(value: Json, fields: Sequence[str] | None, settings: AgentMemorySettings) -> list[PlacedChunk]:
+    """The chunks of a value."""
+    return placed([_chunked(text, settings) for text in texts(value, fields)])
+
+
+def checked_fields(fields: object, what: str) -> list[str]:
+    """Paths that can be read.
+
+    Raises:
+        InvalidInputError: They are no list of paths.
+    """
+    if isinstance(fields, str) or not isinstance(fields, Sequence):
+        raise InvalidInputError(
+            f"{what} must be a list of paths such as 'text' or 'turns[*].text', not {fields!r}"
+        )
+    for field in cast("Sequence[object]", fields):
+        if not isinstance(field, str) or "\0" in field:
+            raise InvalidInputError(f"{what} must hold paths as strings, not {field!r}")
+        try:
+            tokenize_path(field)
+        except Exception as error:
+            raise InvalidInputError(f"{what} holds {field!r}, which is no path: {error}") from error
+    return list(cast("Sequence[str]", fields))
+
+
+def _at(value: Json, field: str) -> list[str]:
+    return ["\n".join(_strings(value))] if field in _WHOLE else get_text_at_path(value, field)
+
+
+def _chunked(text: str, settings: AgentMemorySettings) -> list[TextChunk]:
+    return chunk(text, settings.chunk_size_chars, settings.chunk_overlap_chars)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in cast("Json", value).values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("Sequence[Any]", value):
+            yield from _strings(item)

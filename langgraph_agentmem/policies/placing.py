@@ -1,0 +1,43 @@
+"""Places the chunks of a section's value, to be compared with those that are stored."""
+
+import hashlib
+from collections.abc import Sequence
+
+from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.chunk import TextChunk
+
+
+def content_hash(text: str) -> bytes:
+    """Identifies a chunk's content; white space around it does not count."""
+    return hashlib.sha256(text.strip().encode()).digest()
+
+
+class PlacedChunk(Value):
+    """A chunk with its place among a section's chunks and its neighbours' text."""
+
+    order: int
+    text: str
+    overlap: str
+    neighbours: str
+
+
+def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
+    """The chunks of a section in order; blank ones are not stored.
+
+    Args:
+        texts: The chunks of each of the value's texts; those of different texts are no neighbours.
+    """
+    chunks = [
+        (chunk, _beside(present, index))
+        for present in ([chunk for chunk in chunks if chunk.text.strip()] for chunks in texts)
+        for index, chunk in enumerate(present)
+    ]
+    return [
+        PlacedChunk(order=order, text=chunk.text, overlap=chunk.overlap, neighbours=neighbours)
+        for order, (chunk, neighbours) in enumerate(chunks)
+    ]
+
+
+def _beside(chunks: Sequence[TextChunk], index: int) -> str:
+    neighbours = (*chunks[max(index - 1, 0) : index], *chunks[index + 1 : index + 2])
+    return "\n".join(chunk.text.strip() for chunk in neighbours)

@@ -1,0 +1,17 @@
+-- name: newest_embedding_model
+-- The embedding model in use.
+SELECT id, name, dimensions, distance, vector_type, index_kind, index_options FROM agentmem.embedding_model
+ORDER BY used_since DESC, id DESC LIMIT 1
+
+-- name: add_embedding_model
+-- Registers an embedding model, which becomes the one in use.
+INSERT INTO agentmem.embedding_model (name, dimensions, distance, vector_type, index_kind, index_options)
+VALUES (%(name)s, %(dimensions)s, %(distance)s, %(vector_type)s, %(index_kind)s, %(index_options)s)
+ON CONFLICT (name, dimensions, distance, vector_type, index_kind, index_options)
+DO UPDATE SET used_since = excluded.used_since
+RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options
+
+-- name: create_vector_index
+-- The approximate nearest neighbour index over one model's vectors.
+CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
+USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}

@@ -1,0 +1,140 @@
+"""Embedding models as the database knows them: how their vectors are stored, compared and indexed."""
+
+from typing import LiteralString
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.errors import EmbeddingMismatchError
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.vectors import VectorIndex
+from langgraph_agentmem.storage.migrate import MIGRATION_LOCK
+from langgraph_agentmem.storage.rows import as_json
+from langgraph_agentmem.storage.statements import statements, template
+
+_SQL = statements("vectors")
+_SCHEMA = statements("schema")
+_OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
+_CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
+_SIMILARITIES: dict[str, LiteralString] = {
+    "cosine": "greatest(coalesce(nullif(1 - ({0}), 'NaN'), 0), 0)",
+    "l2": "1 / (1 + ({0}))",
+    "inner_product": "1 / (1 + exp(least({0}, 700)))",
+}
+"""Similarities of 0 to 1 from distances; pgvector's inner product is a negative one."""
+_MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
+"""Dimensions that pgvector can index; beyond them the search is exact."""
+
+Connected = AsyncConnection[DictRow]
+
+
+class EmbeddingModel(VectorIndex):
+    """An embedding model that a database's vectors come from."""
+
+    id: int
+    name: str
+    dimensions: int
+
+
+def parts(model: EmbeddingModel | None) -> dict[str, sql.Composable]:
+    """What a statement needs to compare a model's vectors with `%(vector)s`.
+
+    Returns:
+        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1) and `near` (the similarity at
+        `n.distance`). Without a model, no chunk is compared.
+    """
+    if model is None:
+        nothing = sql.SQL("NULL::float8")
+        return {"model": sql.Literal(-1), "distance": nothing, "similarity": nothing, "near": nothing}
+    distance = sql.SQL("{column}::{type} {operator} %(vector)s::{type}").format(
+        column=sql.SQL("c.") + _column(model), type=_type(model), operator=sql.SQL(_OPERATORS[model.distance])
+    )
+    similarity = sql.SQL(_SIMILARITIES[model.distance])
+    return {
+        "model": sql.Literal(model.id),
+        "distance": distance,
+        "similarity": similarity.format(distance),
+        "near": similarity.format(sql.SQL("n.distance")),
+    }
+
+
+async def register_embedding_model(
+    connection: Connected, name: str, dimensions: int, index: VectorIndex | None, *, replace: bool
+) -> EmbeddingModel:
+    """The database's embedding model, registered on first use, with its index.
+
+    Args:
+        connection: In autocommit mode, not in a pipeline.
+        name: The embedder's name.
+        dimensions: Of its vectors.
+        index: How to store and index them; as they are, or else by default, if None.
+        replace: Put this model in the place of another one; vectors of the other are then computed again.
+
+    Raises:
+        EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
+    """
+    async with connection.transaction():
+        await connection.execute(_SCHEMA["lock_migrations"], {"key": MIGRATION_LOCK})
+        row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
+        newest = EmbeddingModel.model_validate(row) if row else None
+        if newest is not None:
+            same_model = (newest.name, newest.dimensions) == (name, dimensions)
+            if same_model and index in (None, _as_index(newest)):
+                return newest
+            if not replace:
+                raise _mismatch(newest, name, dimensions, index if same_model else None)
+        wanted = index or VectorIndex()
+        params = {"name": name, "dimensions": dimensions, **wanted.model_dump()}
+        params["index_options"] = as_json(wanted.index_options)
+        added = await (await connection.execute(_SQL["add_embedding_model"], params)).fetchone()
+        model = EmbeddingModel.model_validate(added)
+        await _create_index(connection, model)
+        return model
+
+
+def _as_index(model: EmbeddingModel) -> VectorIndex:
+    return VectorIndex(**model.model_dump(include=set(VectorIndex.model_fields)))
+
+
+def _mismatch(newest: EmbeddingModel, name: str, dimensions: int, index: VectorIndex | None) -> EmbeddingMismatchError:
+    if index is not None:
+        return EmbeddingMismatchError(
+            f"this database's vectors are kept as {_shown(_as_index(newest))}, but the index given asks for "
+            f"{_shown(index)}; leave that out, or pass reembed=True to compute all vectors again"
+        )
+    return EmbeddingMismatchError(
+        f"this database holds vectors of {newest.name!r} with {newest.dimensions} dimensions, but the "
+        f"embedder given is {name!r} with {dimensions}; open it with the former, use another database, or pass "
+        "reembed=True to compute all vectors again with the new one"
+    )
+
+
+def _shown(index: VectorIndex) -> str:
+    options: Json = index.index_options
+    return f"{index.vector_type}, {index.distance}, {index.index_kind}{f' {options}' if options else ''}"
+
+
+async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
+    if model.index_kind == "flat" or model.dimensions > _MOST_INDEXED[model.vector_type]:
+        return
+    options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
+    await connection.execute(
+        template("vectors", "create_vector_index").format(
+            index=sql.Identifier(f"memory_chunk_vectors_{model.id}"),
+            kind=sql.Identifier(model.index_kind),
+            column=_column(model),
+            type=_type(model),
+            operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
+            options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
+            model=sql.Literal(model.id),
+        )
+    )
+
+
+def _column(model: EmbeddingModel) -> sql.SQL:
+    return sql.SQL("embedding") if model.vector_type == "halfvec" else sql.SQL("full_embedding")
+
+
+def _type(model: EmbeddingModel) -> sql.Composable:
+    type_name: dict[str, LiteralString] = {"halfvec": "halfvec({})", "vector": "vector({})"}
+    return sql.SQL(type_name[model.vector_type]).format(sql.Literal(model.dimensions))
