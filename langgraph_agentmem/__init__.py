@@ -11,12 +11,14 @@ from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.nodes.recall import recall_node
 from langgraph_agentmem.nodes.remember import remember_node
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.store import AgentMemoryStore
 
 __all__ = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
     "AgentMemorySettings",
+    "AgentMemoryStore",
     "ConsolidationConflicts",
     "ConsolidationPlan",
     "ConsolidationReport",

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
+import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
 from langgraph_agentmem.errors import SyncCallError
@@ -40,6 +41,37 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Cal
     call.__name__ = name
     call.__qualname__ = method.__qualname__.replace(method.__name__, name)
     return call
+
+
+def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[S, P], Any]:
+    """A method that is awaited where an event loop runs, and blocks where none does; named without the leading `a`.
+
+    For names that LangGraph's stores use for both.
+    """
+    name = method.__name__.removeprefix("a")
+
+    @functools.wraps(method)
+    def call(self: S, *args: P.args, **kwargs: P.kwargs) -> Any:
+        if _on_running_loop():
+            return method(self, *args, **kwargs)
+        return run(functools.partial(method, self, *args, **kwargs))
+
+    call.__name__ = name
+    call.__qualname__ = method.__qualname__.replace(method.__name__, name)
+    return call
+
+
+def start(function: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:
+    """Run an async function on the background loop, without waiting for it."""
+    return _portal().start_task_soon(function)
+
+
+async def also(function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Run an async function on the background loop as well, if there is one and this is another."""
+    with _lock:
+        portal = _portals[0] if _portals else None
+    if portal is not None and portal[1] is not threading.current_thread():
+        await anyio.to_thread.run_sync(portal[0].call, function)
 
 
 def run(function: Callable[[], Coroutine[Any, Any, R]]) -> R:

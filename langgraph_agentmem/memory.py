@@ -11,7 +11,7 @@ from typing import Any, Literal
 import anyio
 from langchain_core.language_models import BaseChatModel
 
-from langgraph_agentmem import chat
+from langgraph_agentmem import bridge, chat
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import ConfigurationError, EntityNotFoundError, MemoryBusyError, RunsFailedError
@@ -117,8 +117,9 @@ class AgentMemory:
         await self._resources.embedding_model()
 
     async def aclose(self) -> None:
-        """Close this event loop's connections; the memory can be used again afterwards."""
+        """Close the connections of this event loop and of sync callers; the memory can be used again afterwards."""
         await self._resources.database.close()
+        await bridge.also(self._resources.database.close)
 
     async def __aenter__(self) -> "AgentMemory":
         try:

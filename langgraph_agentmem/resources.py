@@ -1,5 +1,8 @@
 """What operations and nodes work with: a database, settings, an embedder, a model."""
 
+import re
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +14,36 @@ from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.database import Database
 from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
 
+_STATISTICS_SECONDS = 300.0
+
+
+class WordFrequencies:
+    """About how many chunks hold a word, of those that many do; old after five minutes.
+
+    Args:
+        chunks: By word, as the text search configuration writes it; None where it was never looked up.
+
+    Attributes:
+        rare: About how many hold any other word.
+    """
+
+    def __init__(self, chunks: Mapping[str, int] | None = None) -> None:
+        self._until = 0.0 if chunks is None else time.monotonic() + _STATISTICS_SECONDS
+        self.rare = max(min((chunks or {}).values(), default=1) // 2, 1)
+        self._by_start: dict[str, dict[str, int]] = {}
+        for word, count in (chunks or {}).items():
+            self._by_start.setdefault(word[: max(len(word) - 1, 2)], {})[word] = count
+
+    @property
+    def old(self) -> bool:
+        """Whether it is time to look them up again."""
+        return time.monotonic() > self._until
+
+    def of(self, text: str) -> dict[str, int]:
+        """Those of words that a text's words may become by stemming, which changes how they end."""
+        starts = {word[:end] for word in re.findall(r"\w+", text.casefold()) for end in range(2, len(word) + 1)}
+        return {word: count for start in starts for word, count in self._by_start.get(start, {}).items()}
+
 
 @dataclass(eq=False)
 class Resources:
@@ -21,6 +54,7 @@ class Resources:
         model: Resolves conflicts; None leaves them to the rules.
         extractor: Finds entities; None finds none.
         reembed: Whether the embedder may take the place of the one that the database's vectors come from.
+        word_frequencies: How frequent words are in the database.
     """
 
     database: Database
@@ -29,6 +63,7 @@ class Resources:
     model: BaseChatModel | None = None
     extractor: Extractor | None = None
     reembed: bool = False
+    word_frequencies: "WordFrequencies" = field(default_factory=lambda: WordFrequencies())
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
 
     @property

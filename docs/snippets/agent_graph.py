@@ -74,7 +74,7 @@ recall = recall_node(
     tiers=["shortterm", "longterm"],
 )
 # [end]
-from langchain_core.messages import HumanMessage  # noqa: E402
+from langchain_core.messages import HumanMessage
 
 assert len(recall.invoke({"messages": [HumanMessage("What did Ada ask?")], "user": "alice"})["remembered"]) == 5
 memory.close()

@@ -40,9 +40,7 @@ def checked_fields(fields: object, what: str) -> list[str]:
         InvalidInputError: They are no list of paths.
     """
     if isinstance(fields, str) or not isinstance(fields, Sequence):
-        raise InvalidInputError(
-            f"{what} must be a list of paths such as 'text' or 'turns[*].text', not {fields!r}"
-        )
+        raise InvalidInputError(f"{what} must be a list of paths such as 'text' or 'turns[*].text', not {fields!r}")
     for field in cast("Sequence[object]", fields):
         if not isinstance(field, str) or "\0" in field:
             raise InvalidInputError(f"{what} must hold paths as strings, not {field!r}")

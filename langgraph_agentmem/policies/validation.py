@@ -1,6 +1,7 @@
 """Checks of what callers pass, before anything is written."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,6 +11,11 @@ from langgraph_agentmem.models.base import Json
 _LARGEST_INTEGER_BITS = 10_000
 _NAME_BYTES = 800
 """What fits into an index three times."""
+_DEEPEST = 240
+"""Levels of JSON that every reader and writer on the way can take."""
+_KEY_BYTES = 2_600
+"""What fits into an index once, a tenant included."""
+_LONGEST_MINUTES = 1e9
 _NAMESPACE_BYTES = 1_500
 """What fits into an index beside a tenant."""
 
@@ -46,6 +52,17 @@ def name(value: object, what: str) -> str:
     return checked
 
 
+def key(value: object, tenant: str) -> str:
+    """An item's key: a name that fits into an index beside its tenant."""
+    checked = text(value, "key")
+    if not checked.strip():
+        raise InvalidInputError("key must not be empty")
+    limit = _KEY_BYTES - len(tenant.encode())
+    if (size := len(checked.encode())) > limit:
+        raise InvalidTextError(f"key has {size:,} bytes in UTF-8; the limit is {limit:,} for tenant {_shown(tenant)}")
+    return checked
+
+
 def tenant(value: object) -> str:
     """An `external_id`: a non-empty string, or a UUID or integer, which become strings."""
     if isinstance(value, UUID):
@@ -53,6 +70,11 @@ def tenant(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return str(value)
     return name(value, "external_id")
+
+
+def count(value: object, what: str) -> int:
+    """A count of at least 0."""
+    return 0 if type(value) is int and value == 0 else positive(value, what)
 
 
 def namespace(value: object) -> tuple[str, ...]:
@@ -89,14 +111,26 @@ def positive(value: object, what: str) -> int:
     return value
 
 
+def length(characters: int, what: str, *, limit: int) -> None:
+    """Refuse what is over a limit."""
+    if characters > limit:
+        raise InvalidTextError(f"{what} has {characters:,} characters of text; the limit is {limit:,}")
+
+
+def minutes(value: object) -> float | None:
+    """A time to live: a positive number of minutes, fractions too, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_MINUTES:
+        raise InvalidInputError(f"ttl must be a positive number of minutes, not {_shown(value)}")
+    return float(value)
+
+
 def json_object(value: object, what: str) -> Json:
     """A JSON object that PostgreSQL can hold; an error names the path of what it cannot."""
     if not isinstance(value, dict):
         raise InvalidInputError(f"{what} must be a dict, not {type(value).__name__} ({_shown(value)})")
-    try:
-        _check_json(cast("Json", value), what)
-    except RecursionError:
-        raise InvalidInputError(f"{what} is nested too deeply, or holds itself") from None
+    _check_json(cast("Json", value), what, 0)
     return cast("Json", value)
 
 
@@ -111,20 +145,27 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _check_json(value: object, path: str) -> None:
+def _check_json(value: object, path: str, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise InvalidInputError(f"{path[:80]}... is nested more than {_DEEPEST} levels deep, or holds itself")
     if isinstance(value, bool | int | float):
         _check_number(value, path)
     elif isinstance(value, str):
         text(value, path)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(cast("list[object]", value)):
-            _check_json(item, f"{path}[{index}]")
-    elif isinstance(value, dict):
-        for key, item in cast("dict[object, object]", value).items():
-            text(key, f"a key of {path}")
-            _check_json(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple | dict):
+        for place, item in _parts(cast("Any", value), path):
+            _check_json(item, place, depth + 1)
     elif value is not None:
         raise InvalidInputError(f"{path} is a {type(value).__name__}, which JSON cannot hold")
+
+
+def _parts(value: list[object] | tuple[object, ...] | dict[object, object], path: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f"{path}.{text(key, f'a key of {path}')}", item
+    else:
+        for index, item in enumerate(value):
+            yield f"{path}[{index}]", item
 
 
 def _check_number(value: float, path: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 import weakref
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 import anyio.to_thread
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -22,6 +22,8 @@ from langgraph_agentmem.errors import (
     OutageError,
     StorageError,
 )
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import embedded, migrate
 
 Connection: TypeAlias = AsyncConnection[DictRow]
@@ -30,6 +32,8 @@ _Pool: TypeAlias = AsyncConnectionPool[Connection]
 
 _OUTAGES = ("08", "57P", "XX000", "53300")
 _REFUSALS = ("28", "3D000")
+_OWN_ARGUMENTS = {"autocommit", "prepare_threshold", "row_factory"}
+"""Arguments of connections that are ours to set."""
 
 
 class Database:
@@ -118,6 +122,12 @@ class Database:
             async with pool.connection() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Connection]:
+        """A connection outside any transaction, on which reads that are sent one after the other travel together."""
+        async with self.connection() as connection, connection.pipeline():
+            yield connection
+
     async def close(self) -> None:
         """Close this loop's pool, and what is left of the pools of closed loops."""
         pool = self._pools.pop(asyncio.get_running_loop(), None)
@@ -158,6 +168,31 @@ class Database:
         for connection, loop in list(self._connections.items()):
             if loop.is_closed() and not connection.closed:
                 connection.pgconn.finish()
+
+
+def pooled(
+    dsn: str | None, settings: AgentMemorySettings, pool: Mapping[str, Any] | None
+) -> tuple[str | None, AgentMemorySettings]:
+    """A DSN and settings with a pool configuration as LangGraph's PostgreSQL stores take it.
+
+    Raises:
+        ConfigurationError: It has an option that does not apply, or connection options without a DSN.
+    """
+    options = dict(pool or {})
+    kwargs: dict[str, Any] = options.pop("kwargs", None) or {}
+    arguments = {name: value for name, value in kwargs.items() if name not in _OWN_ARGUMENTS}
+    size = options.pop("max_size", None)
+    options.pop("min_size", None)  # connections are opened as they are needed
+    if options:
+        raise ConfigurationError(f"pool_config has no option {next(iter(options))!r}; it has max_size and kwargs")
+    if size is not None:
+        settings = settings.model_copy(update={"pool_size": validation.positive(size, "max_size")})
+    if not arguments:
+        return dsn, settings
+    given = dsn or (settings.dsn.get_secret_value() if settings.dsn else None)
+    if given is None:
+        raise ConfigurationError("pool_config's kwargs are for a server of your own; give its connection string")
+    return make_conninfo(_readable(given), **arguments), settings
 
 
 def _readable(dsn: str) -> str:

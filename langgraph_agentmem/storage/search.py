@@ -8,10 +8,8 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import as_vector
-from langgraph_agentmem.storage.statements import statements, template
-from langgraph_agentmem.storage.vectors import EmbeddingModel, parts
-
-_SQL = statements("search")
+from langgraph_agentmem.storage.statements import template
+from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, search_thoroughly
 
 
 async def candidates(
@@ -47,6 +45,7 @@ async def candidates(
         "external_id": external_id,
         "query": query,
         "vector": as_vector(vector),
+        "with_vector": vector is not None,
         "tiers": tiers,
         "memory_ids": memory_ids,
         "as_of": as_of,
@@ -54,6 +53,7 @@ async def candidates(
         "config": config,
         "exact_rows": exact_rows,
     }
-    statement = template("search", "search").format(**parts(model))
-    await connection.execute(_SQL["iterate"])
+    statement = template("search", "search").format(**parts(model.form if model else None))
+    if model:
+        await search_thoroughly(connection, model.form)
     return await (await connection.execute(statement, params)).fetchall()

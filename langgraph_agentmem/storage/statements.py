@@ -9,6 +9,8 @@ from psycopg.sql import SQL
 
 _SQL = files("langgraph_agentmem.storage") / "sql"
 _BLOCK = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_NOT_SENT = re.compile(r"^ *--.*\n|^ +", re.MULTILINE)
+"""Comments and indentation: the driver remembers how to read statements of up to 4,096 bytes only."""
 
 
 @cache
@@ -16,7 +18,7 @@ def statements(file: str) -> dict[str, bytes]:
     """The statements of `sql/<file>.sql` by name."""
     text = (_SQL / f"{file}.sql").read_text(encoding="utf-8")
     _, *parts = _BLOCK.split(text)
-    return {name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: _NOT_SENT.sub("", body).strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 @cache

@@ -1,6 +1,6 @@
 """Embedding models as the database knows them: how their vectors are stored, compared and indexed."""
 
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow
@@ -25,7 +25,19 @@ _SIMILARITIES: dict[str, LiteralString] = {
 _MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
 """Dimensions that pgvector can index; beyond them the search is exact."""
 
+_SETTINGS = {"hnsw": ("iterate_graph",), "ivfflat": ("iterate_lists", "probe_lists"), "flat": ()}
+
 Connected = AsyncConnection[DictRow]
+
+
+class VectorForm(NamedTuple):
+    """What a statement has to know of vectors."""
+
+    model: int
+    dimensions: int
+    vector_type: str
+    distance: str
+    index_kind: str
 
 
 class EmbeddingModel(VectorIndex):
@@ -35,27 +47,42 @@ class EmbeddingModel(VectorIndex):
     name: str
     dimensions: int
 
+    @property
+    def form(self) -> VectorForm:
+        """What a statement has to know of its vectors."""
+        return VectorForm(self.id, self.dimensions, self.vector_type, self.distance, self.index_kind)
 
-def parts(model: EmbeddingModel | None) -> dict[str, sql.Composable]:
+
+def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
     """What a statement needs to compare a model's vectors with `%(vector)s`.
+
+    The statement must not name that parameter otherwise: as it is, the server reads it once, not once a row.
 
     Returns:
         `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1) and `near` (the similarity at
         `n.distance`). Without a model, no chunk is compared.
     """
-    if model is None:
+    if form is None:
         nothing = sql.SQL("NULL::float8")
         return {"model": sql.Literal(-1), "distance": nothing, "similarity": nothing, "near": nothing}
     distance = sql.SQL("{column}::{type} {operator} %(vector)s::{type}").format(
-        column=sql.SQL("c.") + _column(model), type=_type(model), operator=sql.SQL(_OPERATORS[model.distance])
+        column=sql.SQL("c.") + _column(form.vector_type),
+        type=_type(form.vector_type, form.dimensions),
+        operator=sql.SQL(_OPERATORS[form.distance]),
     )
-    similarity = sql.SQL(_SIMILARITIES[model.distance])
+    similarity = sql.SQL(_SIMILARITIES[form.distance])
     return {
-        "model": sql.Literal(model.id),
+        "model": sql.Literal(form.model),
         "distance": distance,
         "similarity": similarity.format(distance),
         "near": similarity.format(sql.SQL("n.distance")),
     }
+
+
+async def search_thoroughly(connection: Connected, form: VectorForm) -> None:
+    """Let the index go on, in this transaction, until it has found enough of what else is asked for."""
+    for name in _SETTINGS[form.index_kind]:
+        await connection.execute(_SQL[name])
 
 
 async def register_embedding_model(
@@ -122,8 +149,8 @@ async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
         template("vectors", "create_vector_index").format(
             index=sql.Identifier(f"memory_chunk_vectors_{model.id}"),
             kind=sql.Identifier(model.index_kind),
-            column=_column(model),
-            type=_type(model),
+            column=_column(model.vector_type),
+            type=_type(model.vector_type, model.dimensions),
             operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
             options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
             model=sql.Literal(model.id),
@@ -131,10 +158,10 @@ async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
     )
 
 
-def _column(model: EmbeddingModel) -> sql.SQL:
-    return sql.SQL("embedding") if model.vector_type == "halfvec" else sql.SQL("full_embedding")
+def _column(vector_type: str) -> sql.SQL:
+    return sql.SQL("embedding") if vector_type == "halfvec" else sql.SQL("full_embedding")
 
 
-def _type(model: EmbeddingModel) -> sql.Composable:
-    type_name: dict[str, LiteralString] = {"halfvec": "halfvec({})", "vector": "vector({})"}
-    return sql.SQL(type_name[model.vector_type]).format(sql.Literal(model.dimensions))
+def _type(vector_type: str, dimensions: int) -> sql.Composable:
+    names: dict[str, LiteralString] = {"halfvec": "halfvec({})", "vector": "vector({})"}
+    return sql.SQL(names[vector_type]).format(sql.Literal(dimensions))

@@ -16,6 +16,7 @@ PUBLIC = [
     "AgentMemory",
     "AgentMemoryError",
     "AgentMemorySettings",
+    "AgentMemoryStore",
     "ConsolidationConflicts",
     "ConsolidationPlan",
     "ConsolidationReport",

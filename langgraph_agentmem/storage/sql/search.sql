@@ -48,7 +48,7 @@ lexical AS MATERIALIZED (
 approximate AS MATERIALIZED (
     SELECT c.id
     FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(vector)s::text IS NOT NULL
+    WHERE c.external_id = %(external_id)s AND %(with_vector)s
       AND (SELECT s.chunks FROM size s) > %(exact_rows)s
       AND c.embedding_model = {model}
       AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
@@ -61,7 +61,7 @@ approximate AS MATERIALIZED (
 exact AS MATERIALIZED (
     SELECT c.id
     FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(vector)s::text IS NOT NULL
+    WHERE c.external_id = %(external_id)s AND %(with_vector)s
       AND (SELECT count(*) FROM approximate) < %(candidates)s
       AND c.embedding_model = {model}
       AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
@@ -106,7 +106,7 @@ candidate AS (
 SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
        c.metadata,
-       CASE WHEN %(vector)s::text IS NULL THEN NULL
+       CASE WHEN NOT %(with_vector)s THEN NULL
             WHEN c.embedding_model = {model}
             THEN {similarity}
             ELSE 0 END AS vector,
@@ -120,7 +120,3 @@ JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = k.id
 JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
 LEFT JOIN lexical l ON l.id = c.id
 LEFT JOIN graph g ON g.id = c.id
-
--- name: iterate
--- Lets the index go on until there are enough rows of this tenant.
-SET LOCAL hnsw.iterative_scan = strict_order

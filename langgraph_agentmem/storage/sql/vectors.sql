@@ -15,3 +15,15 @@ RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options
 -- The approximate nearest neighbour index over one model's vectors.
 CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
+
+-- name: iterate_graph
+-- Lets an HNSW index go on until there are enough rows.
+SET LOCAL hnsw.iterative_scan = strict_order
+
+-- name: iterate_lists
+-- Lets an IVFFlat index go on until there are enough rows.
+SET LOCAL ivfflat.iterative_scan = relaxed_order
+
+-- name: probe_lists
+-- Lists of an IVFFlat index that are looked at first.
+SET LOCAL ivfflat.probes = 10

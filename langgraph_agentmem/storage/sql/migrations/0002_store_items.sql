@@ -5,6 +5,7 @@ DROP INDEX agentmem.active_memory_title;
 
 -- text_fields: the paths of the value whose texts are searched and consolidated; NULL for all texts, empty for none.
 ALTER TABLE agentmem.section ADD COLUMN text_fields text[];
+CREATE INDEX section_newest ON agentmem.section (external_id, memory_id, updated_at DESC, section_id);
 CREATE INDEX section_expiry ON agentmem.section (expires_at) WHERE expires_at IS NOT NULL;
 
 ALTER TABLE agentmem.embedding_model
@@ -21,3 +22,6 @@ CREATE INDEX memory_chunk_unembedded ON agentmem.memory_chunk (external_id, id) 
 ALTER TABLE agentmem.embedding_model DROP CONSTRAINT embedding_model_name_dimensions_key;
 CREATE UNIQUE INDEX embedding_model_kind
     ON agentmem.embedding_model (name, dimensions, distance, vector_type, index_kind, index_options);
+
+-- Every search reads the list of what was not sorted into the index yet, so it is kept short.
+ALTER INDEX agentmem.memory_chunk_words SET (gin_pending_list_limit = 512);

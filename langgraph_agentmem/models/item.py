@@ -1,0 +1,96 @@
+"""Store items as they are written and found."""
+
+from datetime import datetime
+from typing import Any
+
+from langgraph_agentmem.models.base import Json, Tier, Value
+
+Namespace = tuple[str, ...]
+Place = tuple[Namespace, str]
+"""Where an item is: its namespace and key."""
+
+
+class StoredItem(Value):
+    """An item as it is stored.
+
+    Attributes:
+        ttl_minutes: How long it lives after it was written or read; None if it does not expire.
+        score: How well it answers a query, 0 to 1; None if it was not searched, or has nothing to be searched.
+    """
+
+    namespace: Namespace
+    key: str
+    value: Json
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+    ttl_minutes: float | None = None
+    score: float | None = None
+
+
+class FoundItem(StoredItem):
+    """An item, or a consolidated chunk, that was found.
+
+    Attributes:
+        document: The chunk's id; None for an item.
+        batch: 0 for what is ranked first, whatever its score, 1 for all the rest.
+    """
+
+    memory_id: int
+    document: int | None = None
+    batch: int = 0
+
+
+class ItemWrite(Value):
+    """An item to be written.
+
+    Attributes:
+        json_text: The value as JSON.
+        fields: Paths of the value's texts that are searched and consolidated; all texts if None, none if empty.
+        ttl_minutes: Until it expires; None for ever.
+    """
+
+    namespace: Namespace
+    key: str
+    json_text: str
+    fields: tuple[str, ...] | None = None
+    ttl_minutes: float | None = None
+
+    @property
+    def updates(self) -> int:
+        """How many updates it counts as: what has no texts never waits for consolidation."""
+        return int(self.fields != ())
+
+
+class ItemSearch(Value):
+    """A search for items.
+
+    Attributes:
+        prefix: Of the namespaces that are searched.
+        query: None lists, the newest first.
+        filter: As `policies.filters` reads it.
+        tiers: `active` for items, the others for consolidated chunks.
+    """
+
+    prefix: Namespace
+    query: str | None = None
+    filter: dict[str, Any] | None = None
+    tiers: tuple[Tier, ...] = ("active",)
+    omit_expired: bool = False
+    limit: int = 10
+    offset: int = 0
+
+
+class NamespaceListing(Value):
+    """A search for namespaces that have items.
+
+    Attributes:
+        conditions: (`prefix` or `suffix`, labels, of which `*` stands for any).
+        max_depth: Longer namespaces are cut to so many labels.
+    """
+
+    conditions: tuple[tuple[str, Namespace], ...] = ()
+    max_depth: int | None = None
+    omit_expired: bool = False
+    limit: int = 100
+    offset: int = 0

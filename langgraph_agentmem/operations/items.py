@@ -1,0 +1,231 @@
+"""Writes, reads and deletes sections as items of a store."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from langgraph_agentmem.errors import RevisionConflictError
+from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
+from langgraph_agentmem.operations import writing
+from langgraph_agentmem.operations.texts import pieces
+from langgraph_agentmem.operations.writing import Vectors, WrittenSection
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import items as storage
+from langgraph_agentmem.storage import longterm, support
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import Later, as_json
+
+_SOURCE = "store"
+_SWEPT_AT_ONCE = 500
+
+
+class Prepared(Value):
+    """An item that is ready to be written: checked, cut into chunks, and embedded."""
+
+    item: ItemWrite
+    section: WrittenSection
+    vectors: Vectors
+
+
+def checked(
+    resources: Resources,
+    ownership: Ownership,
+    place: Place,
+    value: object,
+    fields: Sequence[str] | None,
+    ttl_minutes: float | None,
+) -> Prepared:
+    """An item that can be written, not embedded yet.
+
+    Raises:
+        InvalidInputError: Its namespace, key or value cannot be stored; the message names the path in the value.
+    """
+    namespace = validation.namespace(place[0])
+    key = validation.key(place[1], validation.tenant(ownership.tenant(namespace)))
+    json: Json = validation.json_object(value, "value")
+    chunks = pieces(json, fields, resources.settings)
+    validation.length(sum(len(chunk.text) for chunk in chunks), "value", limit=resources.settings.max_content_chars)
+    given = None if fields is None else tuple(fields)
+    item = ItemWrite(
+        namespace=namespace, key=key, json_text=as_json(json), fields=given, ttl_minutes=validation.minutes(ttl_minutes)
+    )
+    return Prepared(item=item, section=WrittenSection(namespace=namespace, section_id=key, chunks=chunks), vectors={})
+
+
+async def embedded(resources: Resources, ownership: Ownership, items: Sequence[Prepared]) -> list[Prepared]:
+    """Items with the vectors of their chunks, in one call of the embedder.
+
+    Raises:
+        EmbeddingError: The embedder fails.
+    """
+    if resources.embedder is None or resources.settings.embed == "background":
+        return list(items)
+    known = await _known(resources, ownership, [item for item in items if len(item.section.chunks) > 1])
+    vectors = await writing.vectors_for(resources, [item.section.chunks for item in items], known)
+    return [item.model_copy(update={"vectors": vectors}) for item in items]
+
+
+async def _known(resources: Resources, ownership: Ownership, items: Sequence[Prepared]) -> set[bytes]:
+    """Chunks of long items that have a vector already; short items are not worth the question."""
+    known: set[bytes] = set()
+    for tenant, places in by_tenant(ownership, [(item.item.namespace, item.item.key) for item in items]).items():
+        async with resources.database.connection() as connection:
+            known |= await storage.embedded_hashes(connection, tenant, places)
+    return known
+
+
+def by_tenant(ownership: Ownership, places: Iterable[Place]) -> dict[str, list[Place]]:
+    """Places by tenant, in an order that is the same for every writer."""
+    found: dict[str, list[Place]] = {}
+    for place in places:
+        found.setdefault(ownership.tenant(place[0]), []).append(place)
+    return dict(sorted(found.items()))
+
+
+async def write(
+    connection: Connection,
+    resources: Resources,
+    ownership: Ownership,
+    puts: Collection[Prepared],
+    deletes: Collection[Place] = (),
+) -> None:
+    """Put and delete items, each place at most once; what is put alone takes one round trip.
+
+    Args:
+        connection: In a transaction.
+        resources: The open memory's.
+        ownership: Where namespaces name their tenant.
+        puts: To be written.
+        deletes: To be removed with everything that was made from them.
+    """
+    given = {(put.item.namespace, put.item.key): put for put in puts}
+    gone = by_tenant(ownership, deletes)
+    written = by_tenant(ownership, given)
+    for tenant in sorted({*gone, *written}):
+        places = written.get(tenant, [])
+        if tenant in gone:
+            namespaces = sorted({namespace for namespace, _ in (*places, *gone[tenant])})
+            await _delete(connection, tenant, gone[tenant], await storage.lock(connection, tenant, namespaces))
+        if places:
+            await _put(connection, resources, ownership, tenant, [given[place] for place in places])
+
+
+async def _put(
+    connection: Connection, resources: Resources, ownership: Ownership, tenant: str, puts: Sequence[Prepared]
+) -> None:
+    updates: dict[Namespace, int] = {}
+    for put in puts:
+        updates[put.item.namespace] = updates.get(put.item.namespace, 0) + put.item.updates
+    await storage.lock_or_make(connection, tenant, updates, ownership)
+    await _put_locked(connection, resources, tenant, puts)
+
+
+async def _put_locked(connection: Connection, resources: Resources, tenant: str, puts: Sequence[Prepared]) -> None:
+    settings = resources.settings
+    await storage.put(connection, tenant, [put.item for put in puts], _SOURCE)
+    vectors = {hash: vector for put in puts for hash, vector in put.vectors.items()}
+    await writing.write_chunks(connection, resources, tenant, [put.section for put in puts], vectors)
+    counting = {put.item.namespace for put in puts if put.item.updates}
+    if counting:
+        average, most = settings.avg_section_update_count, settings.max_pending_updates
+        await storage.mark_full_due(connection, tenant, sorted(counting), average=average, most=most)
+
+
+async def put_if(
+    resources: Resources, ownership: Ownership, put: Prepared, revision: int, *, omit_expired: bool
+) -> StoredItem:
+    """Put an item if it is at a revision; 0 where there is to be none.
+
+    Raises:
+        RevisionConflictError: It is at another revision; nothing was written.
+    """
+    tenant, place = ownership.tenant(put.item.namespace), (put.item.namespace, put.item.key)
+    async with resources.database.transaction() as connection:
+        await storage.lock_or_make(connection, tenant, {put.item.namespace: put.item.updates}, ownership)
+        present, expired = (await storage.revisions(connection, tenant, [place])).get(place, (0, False))
+        known = 0 if expired and omit_expired else present
+        if known != revision:
+            raise RevisionConflictError(put.item.key, revision, known, "")
+        await _put_locked(connection, resources, tenant, [put])
+        written = await storage.send_get(connection, tenant, [place], omit_expired=False)
+    return (await written())[place]
+
+
+async def _delete(connection: Connection, tenant: str, places: Sequence[Place], memories: dict[Namespace, int]) -> None:
+    """Remove items of memories that are locked, with all that was made from them and nothing else supports."""
+    keys: dict[int, list[str]] = {}
+    for namespace, key in places:
+        if namespace in memories:
+            keys.setdefault(memories[namespace], []).append(key)
+    supported = [pair for id, own in keys.items() for pair in await storage.supported(connection, tenant, id, own)]
+    if supported:
+        await longterm.lock_tenant(connection, tenant)
+    for memory_id, own in keys.items():
+        await storage.delete(connection, tenant, memory_id, own)
+    if supported:
+        await support.delete_unsupported(connection, tenant, supported)
+
+
+async def sweep(resources: Resources) -> int:
+    """Remove items that have expired, with what was made from them; returns how many those were."""
+    swept = 0
+    while True:
+        async with resources.database.connection() as connection:
+            expired = await storage.expired(connection, _SWEPT_AT_ONCE)
+        removed = [await _sweep(resources, tenant, places) for tenant, places in expired.items()]
+        swept += sum(removed)
+        if not sum(removed):
+            return swept
+
+
+async def _sweep(resources: Resources, tenant: str, places: Sequence[Place]) -> int:
+    async with resources.database.transaction() as connection:
+        memories = await storage.lock(connection, tenant, sorted({namespace for namespace, _ in places}))
+        still: list[Place] = []
+        for namespace, memory_id in memories.items():
+            keys = [key for place, key in places if place == namespace]
+            still += [(namespace, key) for key in await storage.expired_among(connection, tenant, memory_id, keys)]
+        await _delete(connection, tenant, still, memories)
+        return len(still)
+
+
+async def send_get(
+    connection: Connection, ownership: Ownership, places: Iterable[Place], *, omit_expired: bool
+) -> Later[dict[Place, StoredItem]]:
+    """Ask for items by place; missing ones are left out. They may be received again and again.
+
+    Args:
+        connection: In a pipeline.
+        ownership: Where namespaces name their tenant.
+        places: Where they are.
+        omit_expired: Whether items that have expired count as missing.
+    """
+    wanted = by_tenant(ownership, dict.fromkeys(places))
+    sent = [await storage.send_get(connection, t, p, omit_expired=omit_expired) for t, p in wanted.items()]
+
+    found: dict[Place, StoredItem] = {}
+
+    async def received() -> dict[Place, StoredItem]:
+        while sent:
+            found.update(await sent.pop()())
+        return found
+
+    return received
+
+
+async def refresh(resources: Resources, ownership: Ownership, items: Iterable[StoredItem]) -> None:
+    """Let those of these items that expire live on from now."""
+    mortal = {(item.namespace, item.key): item for item in items if item.ttl_minutes is not None}
+    for tenant, places in by_tenant(ownership, mortal).items():
+        async with resources.database.transaction() as connection:
+            await storage.refresh(connection, tenant, [mortal[place] for place in places])
+
+
+async def send_namespaces(
+    connection: Connection, ownership: Ownership, listing: NamespaceListing
+) -> Later[list[Namespace]]:
+    """Ask for namespaces that have items, sorted."""
+    prefixes = [path for kind, path in listing.conditions if kind == "prefix" and "*" not in path]
+    scopes = [scope for prefix in prefixes if (scope := ownership.scope(prefix))]
+    return await storage.send_namespaces(connection, ownership, scopes[0] if scopes else None, listing)

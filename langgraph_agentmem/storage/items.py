@@ -1,0 +1,173 @@
+"""Sections as items of a store: by namespace and key."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.item import (
+    FoundItem,
+    ItemSearch,
+    ItemWrite,
+    Namespace,
+    NamespaceListing,
+    Place,
+    StoredItem,
+)
+from langgraph_agentmem.policies.filters import Condition
+from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.filters import compiled
+from langgraph_agentmem.storage.rows import Later, all_rows, as_array, as_json, columns, send
+from langgraph_agentmem.storage.statements import statements, template
+
+_SQL = statements("items")
+
+
+def _places(external_id: str, places: Sequence[Place]) -> dict[str, Any]:
+    return {"external_id": external_id, **columns([(as_array(n), key) for n, key in places], "namespaces", "keys")}
+
+
+async def send_get(
+    connection: Connection, external_id: str, places: Sequence[Place], *, omit_expired: bool
+) -> Later[dict[Place, StoredItem]]:
+    """Ask for items by place; missing ones are left out."""
+
+    def read(rows: list[DictRow]) -> dict[Place, StoredItem]:
+        return {place: _item(row, *place) for row in rows if (place := places[int(row.pop("place")) - 1])}
+
+    params = _places(external_id, places) | {"omit_expired": omit_expired}
+    return await send(connection, _SQL["get_items"], params, read)
+
+
+async def refresh(connection: Connection, external_id: str, items: Sequence[StoredItem]) -> None:
+    """Let items that expire live on from now."""
+    for ttl in {item.ttl_minutes for item in items}:
+        places = [(item.namespace, item.key) for item in items if item.ttl_minutes == ttl]
+        await connection.execute(_SQL["refresh_items"], _places(external_id, places) | {"ttl": ttl})
+
+
+async def lock(connection: Connection, external_id: str, namespaces: Sequence[Namespace]) -> dict[Namespace, int]:
+    """The ids of open memories by namespace, locked."""
+    params = {"external_id": external_id, "namespaces": [as_array(namespace) for namespace in namespaces]}
+    return {tuple(row["namespace"]): row["id"] for row in await all_rows(connection, _SQL["lock_memories"], params)}
+
+
+async def lock_or_make(
+    connection: Connection, external_id: str, updates: Mapping[Namespace, int], ownership: Ownership
+) -> None:
+    """Lock the memories that are written to, make those that are missing, and count so many updates."""
+    rows = [(as_array(namespace), ownership.title(namespace), count) for namespace, count in updates.items()]
+    params = columns(rows, "namespaces", "titles", "updates")
+    await connection.execute(_SQL["put_memories"], {"external_id": external_id, **params})
+
+
+async def put(connection: Connection, external_id: str, items: Sequence[ItemWrite], source: str | None) -> None:
+    """Write items, at most one a place, into memories that are locked."""
+    for ttl in dict.fromkeys(item.ttl_minutes for item in items):
+        alike = [item for item in items if item.ttl_minutes == ttl]
+        places = {n: place for place, n in enumerate(dict.fromkeys(item.namespace for item in alike), 1)}
+        rows = [
+            (places[i.namespace], i.key, i.json_text, None if i.fields is None else as_array(i.fields), i.updates)
+            for i in alike
+        ]
+        params: dict[str, Any] = {"external_id": external_id, "namespaces": list(map(as_array, places))}
+        params |= columns(rows, "places", "keys", "values", "fields", "counted") | {"source": source, "ttl": ttl}
+        await connection.execute(_SQL["put_items"], params)
+
+
+async def mark_full_due(
+    connection: Connection, external_id: str, namespaces: Iterable[Namespace], *, average: float, most: int
+) -> None:
+    """Put memories into the queue that have reached their threshold; see `policies.thresholds`."""
+    params = {"external_id": external_id, "namespaces": list(map(as_array, namespaces))}
+    await connection.execute(_SQL["mark_full_memories_due"], params | {"average": average, "most": most})
+
+
+async def revisions(connection: Connection, external_id: str, places: Sequence[Place]) -> dict[Place, tuple[int, bool]]:
+    """(revision, whether it has expired) of items."""
+    rows = await all_rows(connection, _SQL["item_revisions"], _places(external_id, places))
+    return {places[row["place"] - 1]: (row["revision"], bool(row["expired"])) for row in rows}
+
+
+async def embedded_hashes(connection: Connection, external_id: str, places: Sequence[Place]) -> set[bytes]:
+    """Hashes of the chunks of items that have a vector."""
+    rows = await all_rows(connection, _SQL["embedded_hashes"], _places(external_id, places))
+    return {row["content_hash"] for row in rows}
+
+
+async def supported(
+    connection: Connection, external_id: str, memory_id: int, keys: Sequence[str]
+) -> list[tuple[int | None, int | None]]:
+    """(entity, relationship) ids of what items' chunks support."""
+    rows = await all_rows(connection, _SQL["supported_by_items"], _keys(external_id, memory_id, keys))
+    return [(row["entity_id"], row["relationship_id"]) for row in rows]
+
+
+async def expired_among(connection: Connection, external_id: str, memory_id: int, keys: Sequence[str]) -> list[str]:
+    """Those of these items that have expired."""
+    rows = await all_rows(connection, _SQL["expired_items"], _keys(external_id, memory_id, keys))
+    return [row["section_id"] for row in rows]
+
+
+async def delete(connection: Connection, external_id: str, memory_id: int, keys: Sequence[str]) -> None:
+    """Remove items with what was made from them, in every tier and in the log.
+
+    A run that holds the memory may have read them, so it loses the memory.
+    """
+    params = _keys(external_id, memory_id, keys)
+    chunks = await all_rows(connection, _SQL["delete_item_chunks"], params)
+    await connection.execute(_SQL["delete_items"], params)
+    if chunks:
+        await connection.execute(_SQL["forget_runs"], params)
+        await connection.execute(_SQL["break_lease"], params)
+
+
+def _keys(external_id: str, memory_id: int, keys: Sequence[str]) -> dict[str, Any]:
+    return {"external_id": external_id, "memory_id": memory_id, "keys": list(keys)}
+
+
+async def expired(connection: Connection, limit: int) -> dict[str, list[Place]]:
+    """Places of items that have expired, by tenant."""
+    found: dict[str, list[Place]] = {}
+    for row in await all_rows(connection, _SQL["expired"], {"limit": limit}):
+        found.setdefault(row["external_id"], []).append((tuple(row["namespace"]), row["section_id"]))
+    return found
+
+
+async def send_namespaces(
+    connection: Connection, ownership: Ownership, external_id: str | None, listing: NamespaceListing
+) -> Later[list[Namespace]]:
+    """Ask for namespaces that have items, sorted."""
+    params: Json = listing.model_dump(include={"max_depth", "omit_expired", "limit", "offset"})
+    conditions = [{"type": kind, "path": path} for kind, path in listing.conditions]
+    params |= {"external_id": external_id, "conditions": as_json(conditions), **ownership.model_dump()}
+    return await send(connection, _SQL["namespaces"], params, lambda rows: [tuple(row["namespace"]) for row in rows])
+
+
+async def tenants(connection: Connection, ownership: Ownership, prefix: Namespace) -> list[str]:
+    """Tenants with items under a prefix that names none."""
+    params = {"prefix": list(prefix), **ownership.model_dump()}
+    return [row["external_id"] for row in await all_rows(connection, _SQL["tenants"], params)]
+
+
+async def send_list(
+    connection: Connection, ownership: Ownership, external_id: str, search: ItemSearch, condition: Condition | None
+) -> Later[list[FoundItem]]:
+    """Ask for a tenant's items under a prefix that pass a filter, the newest first."""
+    text, params = compiled(condition) if condition else (sql.SQL("TRUE"), {})
+    params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
+    params |= {"external_id": external_id, "prefix": list(search.prefix)}
+    statement = template("items", "list_items").format(filter=text)
+    return await send(connection, statement, params, lambda rows: [_found(row) for row in rows])
+
+
+def _found(row: DictRow) -> FoundItem:
+    fields: dict[str, Any] = {**row, "namespace": tuple(row["namespace"])}
+    return FoundItem.model_construct(**fields)
+
+
+def _item(row: DictRow, namespace: Namespace, key: str) -> StoredItem:
+    return StoredItem.model_construct(namespace=namespace, key=key, **row)

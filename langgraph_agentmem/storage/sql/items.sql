@@ -1,0 +1,194 @@
+-- name: get_items
+-- Items by (namespace, key).
+WITH wanted AS MATERIALIZED (
+    SELECT u.place, u.namespace::text[] AS namespace, u.key
+    FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
+)
+SELECT w.place, s.value, s.created_at, s.updated_at, s.revision,
+       CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
+FROM wanted w
+JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.namespace = w.namespace AND a.closed_at IS NULL
+JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = w.key
+WHERE NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now()
+
+-- name: refresh_items
+-- Lets items that expire live on from now, all for the same time.
+UPDATE agentmem.section s SET expires_at = now() + %(ttl)s * interval '1 minute'
+FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
+JOIN agentmem.active_memory a
+  ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
+WHERE s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.key
+  AND s.expires_at IS NOT NULL AND s.ttl_minutes = %(ttl)s
+
+-- name: lock_memories
+-- Open memories by namespace, locked, always in the same order.
+SELECT a.id, a.namespace, a.lease_owner IS NOT NULL AS leased FROM agentmem.active_memory a
+WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
+ORDER BY a.namespace
+FOR UPDATE
+
+-- name: put_memories
+-- Locks the memories that are written to, always in the same order, makes those that are missing, and counts updates.
+INSERT INTO agentmem.active_memory (external_id, namespace, title, template, pending_updates)
+SELECT %(external_id)s, u.namespace::text[], u.title, '{"sections": []}', u.updates
+FROM unnest(%(namespaces)s::text[], %(titles)s::text[], %(updates)s::int[]) AS u (namespace, title, updates)
+ORDER BY u.namespace::text[]
+ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
+DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending_updates, updated_at = excluded.updated_at
+
+-- name: put_items
+-- Writes items that live for the same time into memories that are locked, and counts the new ones.
+WITH memory AS MATERIALIZED (
+    SELECT n.place, a.id
+    FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place)
+    JOIN agentmem.active_memory a
+      ON a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
+),
+put AS (
+    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, text_fields, update_count,
+                                  total_updates, source, expires_at, ttl_minutes)
+    SELECT %(external_id)s, m.id, u.key, 1000000, u.value::jsonb, u.fields::text[], u.counted, 1, %(source)s,
+           now() + %(ttl)s::float8 * interval '1 minute', %(ttl)s::float8
+    FROM unnest(%(places)s::int[], %(keys)s::text[], %(values)s::text[], %(fields)s::text[], %(counted)s::int[])
+         AS u (place, key, value, fields, counted)
+    JOIN memory m ON m.place = u.place
+    ON CONFLICT (external_id, memory_id, section_id) DO UPDATE
+    SET value = excluded.value, text_fields = excluded.text_fields, revision = section.revision + 1,
+        update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
+        source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
+        updated_at = excluded.updated_at,
+        created_at = CASE WHEN section.expires_at <= excluded.created_at THEN excluded.created_at ELSE section.created_at END
+    RETURNING memory_id, revision
+)
+UPDATE agentmem.active_memory a SET section_count = a.section_count + n.items
+FROM (SELECT p.memory_id, count(*) AS items FROM put p WHERE p.revision = 1 GROUP BY p.memory_id) n
+WHERE a.external_id = %(external_id)s AND a.id = n.memory_id
+
+-- name: mark_full_memories_due
+-- Puts memories into the queue whose pending updates reach the threshold of `policies.thresholds`.
+UPDATE agentmem.active_memory a SET due_at = now()
+FROM unnest(%(namespaces)s::text[]) AS n (namespace)
+WHERE a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL AND a.due_at IS NULL
+  AND a.pending_updates > 0
+  AND a.pending_updates >= LEAST(%(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8)
+
+-- name: item_revisions
+-- Revisions of items, as those see them who hold their memories' locks.
+SELECT u.place, s.revision, s.expires_at <= now() AS expired
+FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
+JOIN agentmem.active_memory a
+  ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
+JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.key
+
+-- name: embedded_hashes
+-- Hashes of the chunks of items that have a vector.
+SELECT DISTINCT c.content_hash
+FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
+JOIN agentmem.active_memory a
+  ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = a.id AND c.section_id = u.key
+WHERE c.embedding_model IS NOT NULL AND (c.current OR c.end_date IS NULL)
+
+-- name: supported_by_items
+-- The entities and relationships that the chunks of items support.
+SELECT DISTINCT m.entity_id, m.relationship_id FROM agentmem.mention m
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
+WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = ANY (%(keys)s)
+
+-- name: expired_items
+-- Those of these items that have expired.
+SELECT s.section_id FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(keys)s)
+  AND s.expires_at <= now()
+
+-- name: delete_item_chunks
+-- Removes what was made from items, in every tier.
+DELETE FROM agentmem.memory_chunk
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(keys)s)
+RETURNING id
+
+-- name: delete_items
+-- Removes items, and takes their pending updates from the memory's.
+WITH gone AS (
+    DELETE FROM agentmem.section
+    WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(keys)s)
+    RETURNING update_count
+)
+UPDATE agentmem.active_memory
+SET section_count = section_count - (SELECT count(*) FROM gone),
+    pending_updates = GREATEST(pending_updates - (SELECT coalesce(sum(update_count), 0) FROM gone), 0),
+    updated_at = now()
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+
+-- name: forget_runs
+-- Takes the contents out of the log of runs that have seen items; such a run cannot be undone any more.
+UPDATE agentmem.consolidation_run
+SET conflicts = NULL, plan = NULL, changes = NULL, report = report - 'decisions' - 'failures'
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+  AND EXISTS (SELECT 1 FROM jsonb_array_elements(snapshot) AS e WHERE e ->> 'section_id' = ANY (%(keys)s))
+
+-- name: break_lease
+-- Takes a memory from the run that holds it, which then applies nothing; it is done again.
+UPDATE agentmem.active_memory SET lease_owner = NULL, lease_expires_at = NULL
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner IS NOT NULL
+
+-- name: expired
+-- Items that have expired, of all tenants or one.
+SELECT s.external_id, a.namespace, s.section_id FROM agentmem.section s
+JOIN agentmem.active_memory a ON a.external_id = s.external_id AND a.id = s.memory_id
+WHERE s.expires_at <= now()
+ORDER BY s.expires_at, s.external_id, s.memory_id, s.section_id
+LIMIT %(limit)s
+
+-- name: namespaces
+-- Namespaces with items, of one tenant or all, whose label at the owner's place is the tenant, or that belong to nobody.
+SELECT DISTINCT (n.namespace[1:coalesce(%(max_depth)s::int, cardinality(n.namespace))]) COLLATE "C" AS namespace
+FROM (
+    SELECT a.namespace FROM agentmem.active_memory a
+    WHERE a.closed_at IS NULL AND a.section_count > 0
+      AND (%(external_id)s::text IS NULL OR a.external_id = %(external_id)s)
+      AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(nobody)s)
+      AND (NOT %(omit_expired)s OR EXISTS (
+               SELECT 1 FROM agentmem.section s
+               WHERE s.external_id = a.external_id AND s.memory_id = a.id
+                 AND (s.expires_at IS NULL OR s.expires_at > now())))
+) n
+WHERE NOT EXISTS (
+    SELECT 1 FROM jsonb_array_elements(%(conditions)s::jsonb) AS c
+    WHERE jsonb_array_length(c -> 'path') > cardinality(n.namespace)
+       OR EXISTS (
+           SELECT 1 FROM jsonb_array_elements_text(c -> 'path') WITH ORDINALITY AS p (label, place)
+           WHERE p.label <> '*'
+             AND p.label <> n.namespace[
+                 p.place::int + CASE WHEN c ->> 'type' = 'suffix'
+                                     THEN cardinality(n.namespace) - jsonb_array_length(c -> 'path') ELSE 0 END]))
+ORDER BY 1
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: tenants
+-- Tenants with items under a prefix that names none.
+SELECT DISTINCT a.external_id FROM agentmem.active_memory a
+WHERE a.closed_at IS NULL AND a.section_count > 0 AND a.namespace[1:cardinality(%(prefix)s::text[])] = %(prefix)s::text[]
+  AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(nobody)s)
+ORDER BY a.external_id
+
+-- name: list_items
+-- Items under a prefix that pass a filter, the newest first; each memory's newest are read in their order until there are
+-- enough.
+SELECT s.memory_id, a.namespace, s.section_id AS key, s.value, s.created_at, s.updated_at, s.revision,
+       CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
+FROM agentmem.active_memory a
+CROSS JOIN LATERAL (
+    SELECT s.* FROM agentmem.section s
+    WHERE s.external_id = %(external_id)s AND s.memory_id = a.id
+      AND (NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now())
+      AND {filter}
+    ORDER BY s.updated_at DESC, s.section_id
+    LIMIT %(limit)s::bigint + %(offset)s::bigint
+) s
+WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace[1:cardinality(%(prefix)s::text[])] = %(prefix)s::text[]
+  AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(nobody)s)
+ORDER BY s.updated_at DESC, s.memory_id, s.section_id
+LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint

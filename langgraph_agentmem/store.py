@@ -1,0 +1,406 @@
+"""LangGraph's store on active memory: every item is a section."""
+
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+import anyio
+from langchain_core.language_models import BaseChatModel
+from langgraph.store.base import BaseStore, Op, PutOp, Result, TTLConfig
+
+from langgraph_agentmem import bridge
+from langgraph_agentmem.coalescing import Coalescer
+from langgraph_agentmem.errors import AgentMemoryError, InvalidInputError, OutageError
+from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.item import ItemSearch, Namespace, NamespaceListing, Place, StoredItem
+from langgraph_agentmem.operations import item_search, items
+from langgraph_agentmem.operations.items import Prepared
+from langgraph_agentmem.operations.sweeping import sweep_forever
+from langgraph_agentmem.resources import HasResources
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage.database import Connection, pooled
+from langgraph_agentmem.storage.rows import Later
+from langgraph_agentmem.store_requests import (
+    AgentMemoryItem,
+    AgentMemorySearchItem,
+    Get,
+    Options,
+    Read,
+    Request,
+    Search,
+    Write,
+    as_item,
+    checked,
+    place,
+    refreshing,
+    result,
+)
+
+__all__ = ["AgentMemoryItem", "AgentMemorySearchItem", "AgentMemoryStore"]
+
+T = TypeVar("T")
+
+_GETS, _SEARCHES, _WRITES = 200, 8, 200
+"""The most operations of one tick that share a transaction; searches beyond go side by side."""
+_WAIT_TO_STOP = 10.0
+
+
+class AgentMemoryStore(BaseStore):
+    """A LangGraph store in which every item is a section of an active memory.
+
+    What an agent puts into it counts towards consolidation, and is promoted and found like any other memory. It takes
+    the place of LangGraph's `PostgresStore` and `AsyncPostgresStore`: one object serves sync and async callers, in any
+    thread and on any event loop. Use it as `async with AgentMemoryStore.from_conn_string(dsn) as store`, with a plain
+    `with`, or just call its methods.
+
+    A namespace is an active memory, a key a section of it. One of the namespace's labels is the tenant: the first by
+    default, so that `("alice", "notes")` is the memory "notes" of tenant "alice".
+
+    Args:
+        memory: An open memory. Who opened it closes it.
+        fields: Paths of the values whose texts are searched and consolidated, for items that are put without an
+            `index`; by default, all texts.
+        ttl: LangGraph's configuration: `default_ttl`, `refresh_on_read`, `omit_expired`, `sweep_interval_minutes`.
+            Items that have expired are removed every so often as long as the store is open.
+        owner: The position in a namespace of the label that is the tenant; 1 for `("memories", user_id)`.
+        default_tenant: The tenant of namespaces that are too short to name one.
+        tiers: What a search looks through: `active` for items, `shortterm` and `longterm` for what was consolidated,
+            which comes under the sub-namespaces `@shortterm` and `@longterm` and is read-only.
+
+    Raises:
+        ConfigurationError: An argument does not fit.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        memory: AgentMemory,
+        *,
+        fields: Sequence[str] | None = None,
+        ttl: TTLConfig | None = None,
+        owner: int = 0,
+        default_tenant: str = "default",
+        tiers: Sequence[Tier] = ("active",),
+    ) -> None:
+        self.memory = memory
+        self.ttl_config = ttl
+        self._options = Options.of(fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)
+        self._owns_memory = False
+        self._sweeper: Future[None] | None = None
+        self._gets = Coalescer(self._answer_gets, _GETS)
+        self._searches = Coalescer(self._answer_searches, _SEARCHES)
+        self._writes = Coalescer(self._answer_writes, _WRITES)
+
+    @classmethod
+    def from_conn_string(
+        cls,
+        conn_string: str | None = None,
+        *,
+        index: Mapping[str, Any] | None = None,
+        ttl: TTLConfig | None = None,
+        pool_config: Mapping[str, Any] | None = None,
+        owner: int = 0,
+        default_tenant: str = "default",
+        tiers: Sequence[Tier] = ("active",),
+        data_dir: Path | str | None = None,
+        model: BaseChatModel | str | None = None,
+        extractor: Extractor | None = None,
+        settings: AgentMemorySettings | None = None,
+        reembed: bool = False,
+    ) -> "AgentMemoryStore":
+        """A store on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
+
+        Args:
+            conn_string: Connection string; by default `AGENTMEM_DSN`, else the embedded server.
+            index: LangGraph's configuration: `embed`, `dims`, `fields`, `distance_type` (`cosine`, `l2`,
+                `inner_product`) and `ann_index_config` (`kind`: `hnsw`, `ivfflat`, `flat`; `vector_type`: `halfvec`,
+                `vector`; the index's options).
+            ttl: See the class.
+            pool_config: `max_size` of the connection pool, and `kwargs` for its connections.
+            owner: See the class.
+            default_tenant: See the class.
+            tiers: See the class.
+            data_dir: See `AgentMemory.open`.
+            model: See `AgentMemory.open`.
+            extractor: See `AgentMemory.open`.
+            settings: See `AgentMemory.open`.
+            reembed: See `AgentMemory.open`.
+
+        Raises:
+            ConfigurationError: An argument does not fit.
+        """
+        settings = settings or AgentMemorySettings()
+        dsn, settings = pooled(conn_string, settings, pool_config)
+        fields = None if index is None else index.get("fields")
+        memory = AgentMemory.open(
+            dsn, data_dir=data_dir, model=model, index=index, extractor=extractor, settings=settings, reembed=reembed
+        )
+        store = cls(memory, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)
+        store._owns_memory = True
+        return store
+
+    # Life
+
+    async def asetup(self) -> None:
+        """Bring the schema up to date and start removing what expires; the first use does so by itself.
+
+        Any number of processes may do so at once.
+        """
+        await self.memory.asetup()
+        self._start_sweeping(self._options.sweep_minutes)
+
+    async def aclose(self) -> None:
+        """Stop removing what expires, and close the memory if the store has opened it."""
+        await self.astop_ttl_sweeper()
+        if self._owns_memory:
+            await self.memory.aclose()
+
+    async def __aenter__(self) -> "AgentMemoryStore":
+        await self.asetup()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> "AgentMemoryStore":
+        bridge.run(self.asetup)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        bridge.run(self.aclose)
+
+    # Operations
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carry out operations in one transaction: reads see what was there before its puts, the last put wins.
+
+        A single operation shares a transaction with others of its kind that come in the same tick of the event loop.
+        """
+        requests = await self._prepared(list(ops))
+        self._start_sweeping(self._options.sweep_minutes)
+        if len(requests) == 1:
+            return [await self._alone(requests[0])]
+        return await _persistently(partial(self._together, requests)) if requests else []
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """As `abatch`, for sync code."""
+        return self._batch(ops)
+
+    _batch = bridge.blocking(abatch)
+
+    async def aput_if(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Mapping[str, Any],
+        revision: int,
+        *,
+        index: bool | Sequence[str] | None = None,
+        ttl: float | None = None,
+    ) -> AgentMemoryItem:
+        """Put an item only if it is still at the revision that the caller has seen.
+
+        Args:
+            namespace: Of the item.
+            key: Of the item.
+            value: Any JSON object.
+            revision: `item.revision` as it was read; 0 if there is to be no such item.
+            index: As for `put`.
+            ttl: Minutes; by default, the configured ones.
+
+        Returns:
+            The item as it was written, with its new revision.
+
+        Raises:
+            RevisionConflictError: Somebody else was first; nothing was written.
+        """
+        if type(revision) is not int or revision < 0:
+            raise InvalidInputError(f"revision must be an integer of at least 0, not {revision!r}")
+        minutes = self._options.default_ttl if ttl is None else ttl
+        wanted = checked(
+            self.memory.resources, self._options, PutOp(namespace, key, dict(value), cast("Any", index), ttl=minutes)
+        )
+        [ready] = await items.embedded(self.memory.resources, self._options.ownership, [cast("Prepared", wanted)])
+        write = partial(items.put_if, self.memory.resources, self._options.ownership, ready, revision)
+        return as_item(await _persistently(partial(write, omit_expired=self._options.omit_expired)))
+
+    async def asweep_ttl(self) -> int:
+        """Remove items that have expired now, with all that was made from them; returns how many those were."""
+        return await items.sweep(self.memory.resources)
+
+    async def astart_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
+        """Remove what expires every so often (5 minutes); a store with a TTL configuration does so by itself."""
+        await self.astop_ttl_sweeper()
+        self._start_sweeping(sweep_interval_minutes or self._options.sweep_minutes or 5.0)
+
+    async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - LangGraph's signature
+        """Stop removing what expires; returns whether it stopped in time (seconds)."""
+        sweeper, self._sweeper = self._sweeper, None
+        if sweeper is None:
+            return True
+        sweeper.cancel()
+        with anyio.move_on_after(_WAIT_TO_STOP if timeout is None else timeout):
+            while not sweeper.done():  # noqa: ASYNC110 - it runs on another loop
+                await anyio.sleep(0.005)
+        return sweeper.done()
+
+    put_if = bridge.blocking(aput_if)
+    setup = bridge.either(asetup)
+    close = bridge.either(aclose)
+    sweep_ttl = bridge.either(asweep_ttl)
+    start_ttl_sweeper = bridge.either(astart_ttl_sweeper)
+    stop_ttl_sweeper = bridge.either(astop_ttl_sweeper)
+
+    # How requests are answered
+
+    async def _prepared(self, ops: Sequence[Op]) -> list[Request]:
+        """Operations that are checked, and embedded concurrently."""
+        resources, found = self.memory.resources, dict[int, Request]()
+        requests = [checked(resources, self._options, op) for op in ops]
+        puts = [place for place, request in enumerate(requests) if isinstance(request, Prepared)]
+        searches = {place: request for place, request in enumerate(requests) if isinstance(request, ItemSearch)}
+
+        async def embed_puts() -> None:
+            given = [cast("Prepared", requests[place]) for place in puts]
+            found.update(zip(puts, await items.embedded(resources, self._options.ownership, given), strict=True))
+
+        async def embed_search(place: int, search: ItemSearch) -> None:
+            found[place] = Search(await item_search.prepared(resources, search), refreshing(ops[place]))
+
+        calls = [partial(embed_search, place, search) for place, search in searches.items()]
+        await _all_of([*calls, embed_puts] if puts else calls)
+        await item_search.learn_frequencies(resources, [r.prepared for r in found.values() if isinstance(r, Search)])
+        return [found.get(place, cast("Request", request)) for place, request in enumerate(requests)]
+
+    async def _alone(self, request: Request) -> Result:
+        match request:
+            case Get():
+                return await self._gets(request)
+            case Search() | NamespaceListing():
+                return await self._searches(request)
+            case _:
+                return await self._writes(request)
+
+    async def _together(self, requests: Sequence[Request]) -> list[Result]:
+        reads = [request for request in requests if isinstance(request, Read)]
+        async with self.memory.resources.database.transaction() as connection:
+            sent = await self._send(connection, reads)
+            await self._write(connection, [request for request in requests if not isinstance(request, Read)])
+        results = iter(await self._received(reads, sent))
+        return [next(results) if isinstance(request, Read) else None for request in requests]
+
+    async def _answer_gets(self, requests: Sequence[Get]) -> Sequence[Result]:
+        async with self.memory.resources.database.reading() as connection:
+            sent = await self._send(connection, requests)
+        return await self._received(requests, sent)
+
+    async def _answer_searches(self, requests: Sequence[Search | NamespaceListing]) -> Sequence[Result]:
+        database = self.memory.resources.database
+        ranked = any(isinstance(request, Search) and not request.prepared.plain for request in requests)
+        async with database.transaction() if ranked else database.reading() as connection:
+            sent = await self._send(connection, requests)
+        return await self._received(requests, sent)
+
+    async def _answer_writes(self, requests: Sequence[Write]) -> Sequence[BaseException | None]:
+        """Write together; where that fails, each by itself, so that only those fail that cannot be written."""
+        try:
+            await _persistently(partial(self._write_together, requests))
+            return [None] * len(requests)
+        except OutageError:
+            raise
+        except AgentMemoryError:
+            if len(requests) == 1:
+                raise
+        return [await self._error_of(request) for request in requests]
+
+    async def _error_of(self, request: Write) -> AgentMemoryError | None:
+        try:
+            await _persistently(partial(self._write_together, [request]))
+        except AgentMemoryError as error:
+            return error
+        return None
+
+    async def _write_together(self, requests: Sequence[Write]) -> None:
+        async with self.memory.resources.database.transaction() as connection:
+            await self._write(connection, requests)
+
+    async def _write(self, connection: Connection, requests: Sequence[Write]) -> None:
+        last = {place(request): request for request in requests}
+        puts = [request for request in last.values() if isinstance(request, Prepared)]
+        deletes = [request for request in last.values() if not isinstance(request, Prepared)]
+        await items.write(connection, self.memory.resources, self._options.ownership, puts, deletes)
+
+    async def _send(self, connection: Connection, requests: Sequence[Read]) -> list[Later[Any]]:
+        """Ask for what is stored: an item or None, items, or namespaces."""
+        resources, ownership = self.memory.resources, self._options.ownership
+        places = [request.place for request in requests if isinstance(request, Get) and not request.tier]
+        got = await items.send_get(connection, ownership, places, omit_expired=self._options.omit_expired)
+        sent: list[Later[Any]] = []
+        for request in requests:
+            match request:
+                case Get(place=(namespace, key), tier=str(tier)):
+                    sent.append(await item_search.send_document(connection, ownership, namespace, tier, key))
+                case Get(place=where):
+                    sent.append(partial(_one_of, got, where))
+                case Search(prepared=prepared):
+                    sent.append(await item_search.send_search(resources, connection, ownership, prepared))
+                case NamespaceListing():
+                    sent.append(await items.send_namespaces(connection, ownership, request))
+        return sent
+
+    async def _received(self, requests: Sequence[Read], sent: Sequence[Later[Any]]) -> list[Result]:
+        """What was asked for, as LangGraph's items; items that expire live on, if so asked."""
+        answers = [await answer() for answer in sent]
+        read: list[StoredItem] = []
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(request, Get | Search) and request.refresh and answer is not None:
+                read += answer if isinstance(request, Search) else [answer]
+        if any(item.ttl_minutes is not None for item in read):
+            await items.refresh(self.memory.resources, self._options.ownership, read)
+        return [result(answer) for answer in answers]
+
+    def _start_sweeping(self, minutes: float | None) -> None:
+        """Start the sweeper on the background loop, unless it runs or nothing ever expires here."""
+        if minutes is not None and (self._sweeper is None or self._sweeper.done()):
+            memory: weakref.ref[HasResources] = weakref.ref(self.memory)
+            self._sweeper = bridge.start(partial(sweep_forever, memory, minutes * 60))
+
+
+async def _one_of(items: Later[Mapping[Place, StoredItem]], place: Place) -> StoredItem | None:
+    return (await items()).get(place)
+
+
+async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Do a transaction again that lost a deadlock: such a one has done nothing."""
+    for _ in range(4):
+        try:
+            return await attempt()
+        except AgentMemoryError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in ("40P01", "40001"):
+                raise
+    return await attempt()
+
+
+async def _all_of(calls: Sequence[Callable[[], Any]]) -> None:
+    """Call all at once; the first error is raised as it is."""
+    if len(calls) < 2:
+        for call in calls:
+            await call()
+        return
+    try:
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(call)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
