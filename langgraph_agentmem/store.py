@@ -1,7 +1,7 @@
 """LangGraph's store on active memory: every item is a section."""
 
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,8 @@ T = TypeVar("T")
 
 _GETS, _SEARCHES, _WRITES = 200, 8, 200
 """The most operations of one tick that share a transaction; searches beyond go side by side."""
+_TENANTS = 8
+"""The most tenants that share a transaction of single writes: each needs statements of its own."""
 _WAIT_TO_STOP = 10.0
 
 
@@ -313,15 +315,35 @@ class AgentMemoryStore(BaseStore):
         return await self._received(requests, sent)
 
     async def _answer_writes(self, requests: Sequence[Write]) -> Sequence[BaseException | None]:
-        """Write together; where that fails, each by itself, so that only those fail that cannot be written."""
+        """Write together, tenants beyond the first few side by side."""
+        parts = list(self._parts(requests))
+        answers: dict[int, BaseException | None] = {}
+
+        async def write(part: Sequence[int]) -> None:
+            answers.update(zip(part, await self._outcomes([requests[i] for i in part]), strict=True))
+
+        await _all_of([partial(write, part) for part in parts])
+        return [answers[i] for i in range(len(requests))]
+
+    def _parts(self, requests: Sequence[Write]) -> Iterator[list[int]]:
+        """Positions of requests that share a transaction: those of a few tenants."""
+        tenants: dict[str, list[int]] = {}
+        for position, request in enumerate(requests):
+            tenants.setdefault(self._options.ownership.tenant(place(request)[0]), []).append(position)
+        positions = list(tenants.values())
+        for start in range(0, len(positions), _TENANTS):
+            yield [position for own in positions[start : start + _TENANTS] for position in own]
+
+    async def _outcomes(self, requests: Sequence[Write]) -> Sequence[BaseException | None]:
+        """Write in one transaction; where that fails, each by itself, so that no one fails for another."""
         try:
             await _persistently(partial(self._write_together, requests))
             return [None] * len(requests)
-        except OutageError:
-            raise
-        except AgentMemoryError:
+        except OutageError as error:
+            return [error] * len(requests)
+        except AgentMemoryError as error:
             if len(requests) == 1:
-                raise
+                return [error]
         return [await self._error_of(request) for request in requests]
 
     async def _error_of(self, request: Write) -> AgentMemoryError | None:

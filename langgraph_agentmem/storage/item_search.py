@@ -13,13 +13,13 @@ from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import Later, all_rows, as_vector, send
+from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_vector, send
 from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel, VectorForm, parts, search_thoroughly
 
 _SQL = statements("item_search")
 _POOL = 40
-"""Nearest chunks that are looked at first: as many as the index looks at by default (`hnsw.ef_search`)."""
+"""Nearest chunks that are looked at first."""
 _WORTH = 1200
 """The index pays where the square of the scope's items is so many times the table's chunks: it then finds enough of the
 scope's among the nearest of all, before comparing all of the scope's is cheaper."""
@@ -73,7 +73,7 @@ async def send_search(
     await connection.execute(_SQL["plan_cheaply"])
     if form:
         await search_thoroughly(connection, form)
-    return await send(connection, statement, params, lambda rows: [_found(row) for row in rows])
+    return await statement.send(connection, params, lambda rows: [_found(row) for row in rows])
 
 
 async def word_frequencies(connection: Connection) -> dict[str, int]:
@@ -95,14 +95,15 @@ async def send_document(
 
 
 @lru_cache(maxsize=500)
-def _statement(form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None) -> bytes:
+def _statement(form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None) -> RawStatement:
     """The statement for a shape of query; putting it together takes as long as running it."""
     selected = _selection(omit_expired, documents, sql.SQL(cast("LiteralString", condition)) if condition else None)
     weights = (0.0, 1.0) if form is None else (1 - _LEXICAL_SHARE, _LEXICAL_SHARE)
     filled = selected | parts(form) | {"pool": sql.Literal(_POOL), "worth": sql.Literal(_WORTH)}
     filled |= {"vector_weight": sql.Literal(weights[0]), "lexical_weight": sql.Literal(weights[1])}
     others = template("item_search", "other_documents").format(**filled) if documents else sql.SQL("")
-    return template("item_search", "search_items").format(**filled, other_documents=others).as_bytes(None)
+    text = template("item_search", "search_items").format(**filled, other_documents=others)
+    return RawStatement(text.as_string(None))
 
 
 def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -> dict[str, sql.Composable]:

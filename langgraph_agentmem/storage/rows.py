@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
-from psycopg.rows import DictRow
+from psycopg import AsyncRawCursor
+from psycopg.rows import DictRow, dict_row
 from psycopg.sql import Composed
 
 from langgraph_agentmem.storage.database import Connection
 
 T = TypeVar("T")
 _EXPONENT = re.compile(rb"\de")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _LARGE = 1e16
 """From here on, floats are written with an exponent."""
 Later: TypeAlias = Callable[[], Awaitable[T]]
@@ -29,6 +31,31 @@ async def send(
         return read(await cursor.fetchall())
 
     return received
+
+
+class RawStatement:
+    """A statement whose parameters are found once, not at every use: the driver forgets how to read long ones.
+
+    Args:
+        text: With `%(name)s` for parameters.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._names = list(dict.fromkeys(_PARAMETER.findall(text)))
+        places = {name: place for place, name in enumerate(self._names, 1)}
+        self._text = _PARAMETER.sub(lambda found: f"${places[found[1]]}", text).encode()
+
+    async def send(
+        self, connection: Connection, params: Mapping[str, Any], read: Callable[[list[DictRow]], T]
+    ) -> Later[T]:
+        """Send it, as `send` does."""
+        cursor = AsyncRawCursor(connection, row_factory=dict_row)
+        await cursor.execute(self._text, [params[name] for name in self._names])
+
+        async def received() -> T:
+            return read(await cursor.fetchall())
+
+        return received
 
 
 async def all_rows(connection: Connection, sql: bytes, params: Mapping[str, Any]) -> list[DictRow]:

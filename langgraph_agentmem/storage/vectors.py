@@ -25,7 +25,7 @@ _SIMILARITIES: dict[str, LiteralString] = {
 _MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
 """Dimensions that pgvector can index; beyond them the search is exact."""
 
-_SETTINGS = {"hnsw": ("iterate_graph",), "ivfflat": ("iterate_lists", "probe_lists"), "flat": ()}
+_SETTINGS = {"hnsw": ("iterate_graph", "look_around"), "ivfflat": ("iterate_lists", "probe_lists"), "flat": ()}
 
 Connected = AsyncConnection[DictRow]
 

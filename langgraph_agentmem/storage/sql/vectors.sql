@@ -20,6 +20,10 @@ USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = 
 -- Lets an HNSW index go on until there are enough rows.
 SET LOCAL hnsw.iterative_scan = strict_order
 
+-- name: look_around
+-- Candidates that an HNSW index looks at: twice the usual ones, as the best of them are to be right.
+SET LOCAL hnsw.ef_search = 80
+
 -- name: iterate_lists
 -- Lets an IVFFlat index go on until there are enough rows.
 SET LOCAL ivfflat.iterative_scan = relaxed_order
