@@ -198,7 +198,7 @@ class AgentMemory:
         return await active.get(self._resources, external_id, memory_id)
 
     async def aget_active_memories(self, external_id: Tenant) -> list[ActiveMemory]:
-        """All open memories of a tenant, oldest first."""
+        """All open memories of a tenant, oldest first; those of more than 100 sections without their sections."""
         return await active.list_all(self._resources, external_id)
 
     async def aupdate_active_memory_sections(

@@ -88,8 +88,9 @@ async def list_all(resources: Resources, external_id: object) -> list[ActiveMemo
     tenant = validation.tenant(external_id)
     async with resources.database.transaction() as connection:
         rows = await storage.list_all(connection, tenant)
-        sections = await storage.sections_of(connection, tenant, [row.id for row in rows])
-    return [assembled(resources.settings, row, sections[row.id]) for row in rows]
+        listed = [row.id for row in rows if row.section_count <= storage.FEW_SECTIONS]
+        sections = await storage.sections_of(connection, tenant, listed)
+    return [assembled(resources.settings, row, sections.get(row.id, [])) for row in rows]
 
 
 def found(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:

@@ -13,7 +13,8 @@ from langgraph_agentmem.storage.rows import all_rows, as_json, columns, first_ro
 from langgraph_agentmem.storage.statements import statements
 
 _SQL = statements("active")
-_FEW_SECTIONS = 100
+FEW_SECTIONS = 100
+"""Memories of more list only the sections that are asked for."""
 
 
 class MemoryRow(Value):
@@ -122,7 +123,7 @@ async def sections(
         "external_id": external_id,
         "memory_id": memory_id,
         "section_ids": None if section_ids is None else list(section_ids),
-        "few": _FEW_SECTIONS,
+        "few": FEW_SECTIONS,
     }
     return [Section.model_validate(row) for row in await all_rows(connection, _SQL["sections"], params)]
 
