@@ -131,7 +131,7 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
         "kept": kept,
         "document": document,
         "consolidated": consolidated,
-        "items": found + template("item_search", "found_documents").format(value=value),
+        "items": sql.SQL("\n").join([found, template("item_search", "found_documents").format(value=value)]),
     }
 
 
