@@ -42,7 +42,8 @@ def _environment(name: str, field: FieldInfo) -> list[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    return "—" if field.default is None else f"`{field.default}`"
+    default = field.default
+    return "—" if default is None else f"`{', '.join(default) if isinstance(default, tuple) else default}`"
 
 
 def _limits(field: FieldInfo) -> str:

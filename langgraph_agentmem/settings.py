@@ -1,12 +1,13 @@
 """The settings of a memory, and the only reader of the environment."""
 
+import json
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from langgraph_agentmem.errors import ConfigurationError
 
@@ -115,11 +116,51 @@ class AgentMemorySettings(BaseSettings):
         15.0, gt=0, allow_inf_nan=False, description="How long to wait for a connection before it counts as an outage."
     )
 
+    store_owner: int = Field(
+        0, ge=0, description="Position of the label that is the tenant in a store's namespaces, from 0."
+    )
+    store_default_tenant: str = Field(
+        "default", min_length=1, description="Tenant of a store's namespaces that are too short to name one."
+    )
+    store_tiers: Annotated[tuple[Literal["active", "shortterm", "longterm"], ...], NoDecode] = Field(
+        ("active",),
+        min_length=1,
+        description="What a store's searches look through: `active`, `shortterm`, `longterm`, separated by commas.",
+    )
+    store_fields: Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, NoDecode] = Field(
+        None,
+        description="Paths of a store's values whose texts are searched and consolidated, separated by commas or as a "
+        "JSON list; without them all texts.",
+    )
+    store_ttl_minutes: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Minutes that a store's items live if nothing else is said."
+    )
+    store_ttl_refresh_on_read: bool | None = Field(
+        None, description="Whether reading a store's item starts its time anew; without it, it does."
+    )
+    store_ttl_omit_expired: bool | None = Field(
+        None, description="Whether what has expired is hidden before it is removed; without it, it is not."
+    )
+    store_ttl_sweep_minutes: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="How often a store removes what has expired; every 5 minutes where another TTL setting is given.",
+    )
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
+
+    @field_validator("store_tiers", "store_fields", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        listed = value.strip()
+        return json.loads(listed) if listed.startswith("[") else [part.strip() for part in listed.split(",")]
 
     @model_validator(mode="before")
     @classmethod

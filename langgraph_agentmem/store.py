@@ -87,13 +87,15 @@ class AgentMemoryStore(BaseStore):
         *,
         fields: Sequence[str] | None = None,
         ttl: TTLConfig | None = None,
-        owner: int = 0,
-        default_tenant: str = "default",
-        tiers: Sequence[Tier] = ("active",),
+        owner: int | None = None,
+        default_tenant: str | None = None,
+        tiers: Sequence[Tier] | None = None,
     ) -> None:
         self.memory = memory
-        self.ttl_config = ttl
-        self._options = Options.of(fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)
+        self._options = Options.of(
+            memory.settings, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers
+        )
+        self.ttl_config = self._options.ttl
         self._owns_memory = False
         self._sweeper: Future[None] | None = None
         self._gets = Coalescer(self._answer_gets, _GETS)
@@ -108,9 +110,9 @@ class AgentMemoryStore(BaseStore):
         index: Mapping[str, Any] | None = None,
         ttl: TTLConfig | None = None,
         pool_config: Mapping[str, Any] | None = None,
-        owner: int = 0,
-        default_tenant: str = "default",
-        tiers: Sequence[Tier] = ("active",),
+        owner: int | None = None,
+        default_tenant: str | None = None,
+        tiers: Sequence[Tier] | None = None,
         data_dir: Path | str | None = None,
         model: BaseChatModel | str | None = None,
         extractor: Extractor | None = None,

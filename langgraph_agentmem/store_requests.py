@@ -27,6 +27,7 @@ from langgraph_agentmem.operations.items import Prepared
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.settings import AgentMemorySettings
 
 RESERVED: dict[str, Tier] = {"@shortterm": "shortterm", "@longterm": "longterm"}
 """Labels of the sub-namespaces under which a namespace's consolidated chunks are found."""
@@ -95,18 +96,29 @@ class Options:
 
     @classmethod
     def of(
-        cls, *, fields: object, ttl: TTLConfig | None, owner: object, default_tenant: object, tiers: Any
+        cls,
+        settings: AgentMemorySettings,
+        *,
+        fields: object,
+        ttl: TTLConfig | None,
+        owner: object,
+        default_tenant: object,
+        tiers: Any,
     ) -> "Options":
-        """Options that fit.
+        """Options that fit; what is None comes from the settings.
 
         Raises:
             ConfigurationError: One does not.
         """
+        fields = settings.store_fields if fields is None else fields
         return cls(
             None if fields is None else texts.checked_fields(fields, "fields"),
-            _ttl_config(ttl),
-            _ownership(owner, default_tenant),
-            _tiers(tiers),
+            _ttl_config(_ttl_set(settings) if ttl is None else ttl),
+            _ownership(
+                settings.store_owner if owner is None else owner,
+                settings.store_default_tenant if default_tenant is None else default_tenant,
+            ),
+            _tiers(settings.store_tiers if tiers is None else tiers),
         )
 
     @property
@@ -242,6 +254,18 @@ def _refuse_reserved(namespace: Namespace) -> None:
             raise InvalidNamespaceError(
                 f"namespace {namespace} cannot be written: {label!r} stands for what was consolidated"
             )
+
+
+def _ttl_set(settings: AgentMemorySettings) -> TTLConfig | None:
+    """The settings as LangGraph's configuration; None where none of them is set."""
+    given = {
+        "default_ttl": settings.store_ttl_minutes,
+        "refresh_on_read": settings.store_ttl_refresh_on_read,
+        "omit_expired": settings.store_ttl_omit_expired,
+        "sweep_interval_minutes": settings.store_ttl_sweep_minutes,
+    }
+    said = {name: value for name, value in given.items() if value is not None}
+    return cast("TTLConfig", said) if said else None
 
 
 def _ttl_config(ttl: TTLConfig | None) -> TTLConfig | None:

@@ -30,6 +30,14 @@ DEFAULTS = {
     "exact_search_rows": 20_000,
     "pool_size": 10,
     "connect_timeout_seconds": 15.0,
+    "store_owner": 0,
+    "store_default_tenant": "default",
+    "store_tiers": ("active",),
+    "store_fields": None,
+    "store_ttl_minutes": None,
+    "store_ttl_refresh_on_read": None,
+    "store_ttl_omit_expired": None,
+    "store_ttl_sweep_minutes": None,
 }
 OLDER_NAMES = {
     "AVG_SECTION_UPDATE_COUNT": "avg_section_update_count",
@@ -46,7 +54,9 @@ SOME = {
     "chunk_overlap_chars": "50", "entity_similarity_threshold": "0.5", "entity_overlap_threshold": "0.25",
     "merge_survival_share": "0.75", "max_content_chars": "999", "embed": "background", "lease_seconds": "12.5",
     "model_attempts": "2", "extraction_token_budget": "400", "text_search_config": "simple", "exact_search_rows": "11",
-    "pool_size": "4", "connect_timeout_seconds": "1.5",
+    "pool_size": "4", "connect_timeout_seconds": "1.5", "store_owner": "1", "store_default_tenant": "nobody",
+    "store_tiers": "active,longterm", "store_fields": "text,turns[*].text", "store_ttl_minutes": "60.5",
+    "store_ttl_refresh_on_read": "False", "store_ttl_omit_expired": "True", "store_ttl_sweep_minutes": "2.5",
 }  # fmt: skip
 OTHERS = {
     "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",
@@ -62,6 +72,8 @@ def _no_settings_in_the_environment(monkeypatch):
 
 
 def shown(value) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
     return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
 
 
@@ -187,6 +199,7 @@ INVALID = [
     ("shortterm_update_threshold", 0), ("shortterm_update_threshold", "ten"), ("chunk_size_chars", 19), ("chunk_size_chars", 50_001), ("chunk_overlap_chars", -1),
     ("entity_similarity_threshold", 1.01), ("entity_similarity_threshold", -0.1), ("entity_overlap_threshold", 85),
     ("merge_survival_share", 2), ("max_content_chars", 0), ("embed", "later"), ("lease_seconds", 0), ("model_attempts", 0),
+    ("store_owner", -1), ("store_ttl_minutes", 0), ("store_ttl_sweep_minutes", float("nan")), ("store_ttl_omit_expired", "maybe"),
     ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0),
 ]  # fmt: skip
 
@@ -239,6 +252,34 @@ def test_the_smallest_chunk_with_the_largest_overlap_is_accepted():
     settings = AgentMemorySettings(chunk_size_chars=20, chunk_overlap_chars=19)
 
     assert (settings.chunk_size_chars, settings.chunk_overlap_chars) == (20, 19)
+
+
+# Lists
+
+
+@pytest.mark.parametrize("given", ["text, summary", '["text", "summary"]', ["text", "summary"], ("text", "summary")])
+def test_a_list_is_given_as_one_or_separated_by_commas_or_as_json(given):
+    assert AgentMemorySettings(store_fields=given).store_fields == ("text", "summary")
+
+
+def test_json_keeps_the_commas_of_a_path(monkeypatch):
+    monkeypatch.setenv("AGENTMEM_STORE_FIELDS", '["meta.{title,tags}"]')
+
+    assert AgentMemorySettings().store_fields == ("meta.{title,tags}",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "got"),
+    [
+        ("store_tiers", "active,middleterm", "'middleterm'"), ("store_tiers", "", "''"), ("store_tiers", "[]", r"\(\)|\[\]"),
+        ("store_fields", "text,,summary", "''"), ("store_fields", "[text", r"'\[text'"),
+    ],
+)  # fmt: skip
+def test_an_invalid_list_is_refused_with_its_name_and_what_is_wrong(name, value, got, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", value)
+
+    with pytest.raises(ConfigurationError, match=rf"(?i){name}.*got ({got})"):
+        AgentMemorySettings()
 
 
 # Secrets

@@ -1,0 +1,164 @@
+"""`langgraph dev` with `make_store` as its store: over HTTP, from a graph, and in the database."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.errors import BadRequestError
+
+PROJECT = {
+    "langgraph.json": json.dumps(
+        {
+            "dependencies": ["."],
+            "graphs": {"agent": "./agent.py:agent"},
+            "store": {"path": "langgraph_agentmem.server.make_store"},
+        }
+    ),
+    "agent.py": """
+from typing import TypedDict
+
+from langgraph.config import get_store
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+
+class State(TypedDict, total=False):
+    user: str
+    text: str
+    found: list[str]
+
+
+async def note(state: State, runtime: Runtime) -> None:
+    await runtime.store.aput((state["user"], "notes"), "latest", {"text": state["text"]})
+
+
+def recall(state: State) -> State:
+    found = get_store().search((state["user"],), query="What does she drink?", limit=1)
+    return {"found": [item.value["text"] for item in found]}
+
+
+graph = StateGraph(State)
+graph.add_node(note)
+graph.add_node(recall)
+graph.add_edge(START, "note")
+graph.add_edge("note", "recall")
+graph.add_edge("recall", END)
+agent = graph.compile()
+""",
+    # Where "ollama:..." comes from: it knows what one drinks.
+    "langchain_ollama.py": """
+from langchain_core.embeddings import Embeddings
+
+
+class OllamaEmbeddings(Embeddings):
+    def __init__(self, model):
+        self.model = model
+
+    def embed_documents(self, texts):
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text):
+        return [1.0, 0.1, 0.0] if {"drink", "tea", "coffee"} & set(text.strip("?.").split()) else [0.0, 0.1, 1.0]
+""",
+}
+QUIET = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "1", "LANGSMITH_TRACING": "false"}
+
+
+@contextmanager
+def served(folder: Path, port: int, **environment: str) -> Iterator[str]:
+    """The URL of a server on a project, which ends with the block."""
+    for name, text in PROJECT.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH_", "LANGCHAIN_"))}
+    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    with (folder / "log").open("w", encoding="utf-8") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=kept | QUIET | {"PYTHONPATH": str(folder)} | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            while not answers(url):
+                assert server.poll() is None, (folder / "log").read_text(encoding="utf-8")
+                sleep(0.1)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/ok") as response:
+            return response.status == 200
+    except urllib.error.URLError:
+        return False
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.mark.slow
+async def test_a_server_keeps_its_long_term_memory_here(dsn: str, tmp_path: Path, port: int, memory: Any) -> None:
+    with served(tmp_path, port, AGENTMEM_DSN=dsn, AGENTMEM_EMBEDDINGS="ollama:drinks") as url:
+        client = get_client(url=url)
+        await client.store.put_item(["alice", "notes"], key="place", value={"text": "Alice lives by the sea."})
+        await client.store.put_item(["bob", "notes"], key="place", value={"text": "Bob likes tea"})
+        thread = await client.threads.create()
+        said = {"user": "alice", "text": "Alice likes coffee"}
+
+        answer = await client.runs.wait(thread["thread_id"], "agent", input=said)
+
+        assert answer["found"] == ["Alice likes coffee"]  # by its meaning, in a sync node
+        item = await client.store.get_item(["alice", "notes"], key="latest")
+        assert item["value"] == {"text": "Alice likes coffee"}
+        found = await client.store.search_items(["alice"], query="What does she drink?")
+        assert [item["key"] for item in found["items"]] == ["latest", "place"]
+        found = await client.store.search_items(["alice"], filter={"$not": {"text": {"$contains": "coffee"}}})
+        assert [item["key"] for item in found["items"]] == ["place"]
+        listed = await client.store.list_namespaces()
+        assert listed == {"namespaces": [["alice", "notes"], ["bob", "notes"]]}
+        with pytest.raises(BadRequestError, match="'@shortterm' stands for what was consolidated"):
+            await client.store.put_item(["alice", "@shortterm"], key="x", value={})
+
+        [notes] = await memory.aget_active_memories("alice")
+        assert notes.title == "notes"
+        assert {key: section.value for key, section in notes.sections.items()} == {
+            "latest": {"text": "Alice likes coffee"},
+            "place": {"text": "Alice lives by the sea."},
+        }
+        assert [report.status for report in await memory.aflush("alice")] == ["applied"]
+        chunks = await client.store.search_items(["alice", "notes", "@shortterm"], query="What does she drink?")
+        assert chunks["items"][0]["value"]["content"] == "Alice likes coffee"
+
+        await client.store.delete_item(["alice", "notes"], key="latest")
+        assert await client.store.get_item(["alice", "notes"], key="latest") is None
+        assert "Alice likes coffee" not in [hit.content for hit in await memory.asearch("alice", "Alice likes coffee")]
+    assert "BlockingError" not in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+async def test_a_server_whose_settings_do_not_fit_says_so(dsn: str, tmp_path: Path, port: int) -> None:
+    with (
+        pytest.raises(AssertionError, match=r"invalid settings: store_owner: .* 'first'"),
+        served(tmp_path, port, AGENTMEM_DSN=dsn, AGENTMEM_STORE_OWNER="first"),
+    ):
+        pass
