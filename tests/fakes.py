@@ -81,3 +81,32 @@ class WordEmbedder(Embeddings):
             bucket = hashlib.sha256(word.strip(".,:;!?-").encode()).digest()[0] % self.dimensions
             vector[bucket] += 1.0
         return vector
+
+
+class TurnsModel(BaseChatModel):
+    """A chat model that says one message after another, whatever it is asked."""
+
+    turns: list[AIMessage]
+    prompts: list[list[BaseMessage]] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "turns"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
+        return self.bind()
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        self.prompts.append(messages)
+        return ChatResult(generations=[ChatGeneration(message=self.turns[len(self.prompts) - 1])])
+
+
+def calls(*tools: tuple[str, dict[str, Any]]) -> AIMessage:
+    """A message that calls tools."""
+    return AIMessage("", tool_calls=[{"name": name, "args": args, "id": name} for name, args in tools])
