@@ -24,7 +24,9 @@ FOLDER = "MEMORY_TESTS_FOLDER"
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AGENTMEM_") and name != "AGENTMEM_TEST_DSN"]:
+    """Only what names servers for the tests stays."""
+    kept = ("AGENTMEM_TEST_", "NEO4J_TEST_")
+    for name in [n for n in os.environ if n.startswith(("AGENTMEM_", "NEO4J_")) and not n.startswith(kept)]:
         monkeypatch.delenv(name)
 
 

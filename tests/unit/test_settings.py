@@ -30,6 +30,11 @@ DEFAULTS = {
     "exact_search_rows": 20_000,
     "pool_size": 10,
     "connect_timeout_seconds": 15.0,
+    "graph": "postgres",
+    "neo4j_uri": None,
+    "neo4j_username": "neo4j",
+    "neo4j_password": None,
+    "neo4j_database": "neo4j",
 }
 OLDER_NAMES = {
     "AVG_SECTION_UPDATE_COUNT": "avg_section_update_count",
@@ -39,6 +44,7 @@ OLDER_NAMES = {
     "CHUNK_SIZE": "chunk_size_chars",
     "CHUNK_OVERLAP": "chunk_overlap_chars",
 }
+NEO4J_NAMES = {name.upper(): name for name in DEFAULTS if name.startswith("neo4j_")}
 RENAMED = "ACTIVE_MEMORY_UPDATE_THRESHOLD"
 SOME = {
     "dsn": "postgresql://host/db", "data_dir": "/somewhere", "model": "openai:gpt", "embeddings": "openai:small",
@@ -46,7 +52,8 @@ SOME = {
     "chunk_overlap_chars": "50", "entity_similarity_threshold": "0.5", "entity_overlap_threshold": "0.25",
     "merge_survival_share": "0.75", "max_content_chars": "999", "embed": "background", "lease_seconds": "12.5",
     "model_attempts": "2", "extraction_token_budget": "400", "text_search_config": "simple", "exact_search_rows": "11",
-    "pool_size": "4", "connect_timeout_seconds": "1.5",
+    "pool_size": "4", "connect_timeout_seconds": "1.5", "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
+    "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
 }  # fmt: skip
 OTHERS = {
     "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",
@@ -57,7 +64,7 @@ OTHERS = {
 @pytest.fixture(autouse=True)
 def _no_settings_in_the_environment(monkeypatch):
     for name in list(os.environ):
-        if name.upper().startswith("AGENTMEM_") or name.upper() in {*OLDER_NAMES, RENAMED}:
+        if name.upper().startswith("AGENTMEM_") or name.upper() in {*OLDER_NAMES, *NEO4J_NAMES, RENAMED}:
             monkeypatch.delenv(name)
 
 
@@ -83,8 +90,8 @@ def test_every_setting_is_read_from_the_environment_with_the_prefix(name, monkey
     assert value != DEFAULTS[name]
 
 
-@pytest.mark.parametrize(("older", "name"), OLDER_NAMES.items())
-def test_the_older_systems_names_are_read_without_prefix(older, name, monkeypatch):
+@pytest.mark.parametrize(("older", "name"), [*OLDER_NAMES.items(), *NEO4J_NAMES.items()])
+def test_the_older_systems_names_and_neo4js_own_are_read_without_prefix(older, name, monkeypatch):
     monkeypatch.setenv(older, SOME[name])
 
     assert shown(getattr(AgentMemorySettings(), name)) == SOME[name]
@@ -100,7 +107,7 @@ def test_the_prefixed_name_wins_over_the_older_one(older, name, monkeypatch):
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_an_argument_wins_over_the_environment(name, monkeypatch):
-    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", "this would be invalid" if name == "embed" else "19")
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", "this would be invalid" if name in {"embed", "graph"} else "19")
 
     assert shown(getattr(AgentMemorySettings(**{name: SOME[name]}), name)) == SOME[name]
 
@@ -187,7 +194,7 @@ INVALID = [
     ("shortterm_update_threshold", 0), ("shortterm_update_threshold", "ten"), ("chunk_size_chars", 19), ("chunk_size_chars", 50_001), ("chunk_overlap_chars", -1),
     ("entity_similarity_threshold", 1.01), ("entity_similarity_threshold", -0.1), ("entity_overlap_threshold", 85),
     ("merge_survival_share", 2), ("max_content_chars", 0), ("embed", "later"), ("lease_seconds", 0), ("model_attempts", 0),
-    ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0),
+    ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0), ("graph", "other"),
 ]  # fmt: skip
 
 

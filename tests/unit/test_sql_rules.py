@@ -18,7 +18,12 @@ STORAGE = PACKAGE / "storage"
 FILES = {path.stem: path.read_text() for path in sorted((STORAGE / "sql").glob("*.sql"))}
 MIGRATIONS = {path.name: path.read_text() for path in sorted((STORAGE / "sql" / "migrations").glob("*.sql"))}
 BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.M | re.S)
-READS_OVER_ALL_TENANTS = {"active:due_memories", "chunks:unembedded_chunks"}
+READS_OVER_ALL_TENANTS = {
+    "active:due_memories",
+    "chunks:unembedded_chunks",
+    "projection:waiting_tenants",
+    "projection:known_tenants",
+}
 NO_ALIASES = re.compile(
     r"where|set|on|using|order|limit|join|left|cross|union|group|for|values|returning|and|or|as|with", re.I
 )
