@@ -7,14 +7,17 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import neo4j_server
 import psycopg
 import pytest
 from filelock import FileLock
 from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.projection import Neo4jDatabase
 from langgraph_agentmem.storage import embedded
 from langgraph_agentmem.storage.database import Database
 
@@ -38,12 +41,69 @@ def pytest_configure(config: pytest.Config) -> None:
     if FOLDER not in os.environ:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-")
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
+        atexit.register(_stop_neo4j, Path(os.environ[FOLDER]) / "neo4j.pid")
+
+
+def _stop_neo4j(pid: Path) -> None:
+    if pid.exists():
+        neo4j_server.end(int(pid.read_text()))
 
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
     """A folder that all workers of this test run share."""
     return Path(os.environ[FOLDER])
+
+
+@pytest.fixture(scope="session")
+def neo4j_packages() -> None:
+    """Skips what needs a Neo4j where there can be none; in CI that is a failure."""
+    if missing := neo4j_server.missing():
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"a Neo4j for the tests {missing}")
+        pytest.skip(f"a Neo4j for the tests {missing}")
+
+
+@pytest.fixture(scope="session")
+def neo4j_settings(neo4j_packages: None, shared_folder: Path) -> dict[str, Any]:
+    """Settings that name the Neo4j which all tests of this run share, each with tenants of its own."""
+    if uri := os.environ.get("NEO4J_TEST_URI"):
+        names = {name: os.environ.get(f"NEO4J_TEST_{name.upper()}") for name in ("username", "password", "database")}
+        return {"neo4j_uri": uri} | {f"neo4j_{name}": value for name, value in names.items() if value}
+    with FileLock(shared_folder / "neo4j.lock"):
+        address = shared_folder / "neo4j.uri"
+        if not address.exists():
+            server = neo4j_server.Server.made(shared_folder / "neo4j").start()
+            (shared_folder / "neo4j.pid").write_text(str(server.pid))
+            address.write_text(server.uri)
+    return {"neo4j_uri": address.read_text(), "neo4j_password": neo4j_server.PASSWORD}
+
+
+@pytest.fixture
+def own_neo4j(neo4j_packages: None, shared_folder: Path) -> Iterator[neo4j_server.Server]:
+    """A Neo4j of the test's own, to be killed or emptied; made, but not started."""
+    if os.environ.get("NEO4J_TEST_URI") and not neo4j_server.startable():
+        pytest.skip(f"a Neo4j that a test may kill {neo4j_server.WANTED}")
+    home = shared_folder / uuid4().hex
+    server = neo4j_server.Server.made(home)
+    yield server
+    if server.pid:
+        server.kill()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+async def neo4j(neo4j_settings: dict[str, Any]) -> AsyncIterator[Neo4jDatabase]:
+    """The shared Neo4j."""
+    database = Neo4jDatabase.of(AgentMemorySettings(**neo4j_settings))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant that no other test has, for what is shared."""
+    return f"tenant {uuid4().hex}"
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import DeadLetter, ThingKind
@@ -62,7 +64,7 @@ class Thing(Value):
     id: int
     tier: GraphTier | None = None
     properties: Json
-    entity_ids: list[int] = []
+    entity_ids: list[int] = Field(default_factory=list[int])
     ends: tuple[int, int] | None = None
 
 
@@ -152,7 +154,10 @@ async def finish(connection: Connection, external_id: str, batch: int, done: Seq
 
 
 async def set_aside(
-    connection: Connection, external_id: str, refused: Sequence[tuple[Change, str]], waiting: Sequence[tuple[Change, str]]
+    connection: Connection,
+    external_id: str,
+    refused: Sequence[tuple[Change, str]],
+    waiting: Sequence[tuple[Change, str]],
 ) -> None:
     """Set changes aside with the reason: those that are refused, and those that wait for one of them."""
     rows = [(c.id, c.changes, error, False) for c, error in refused]
@@ -169,7 +174,7 @@ async def revive(connection: Connection, external_id: str, *, everything: bool) 
 
 
 async def still_waiting(connection: Connection, external_id: str, kind: ThingKind, ids: Sequence[int]) -> set[int]:
-    """Those of these things whose change is in the outbox."""
+    """Those of these things whose change waits; what was set aside does not."""
     params = {"external_id": external_id, "kind": kind, "ids": list(ids)}
     return {row["target_id"] for row in await all_rows(connection, _SQL["still_waiting"], params)}
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from langgraph_agentmem.models.entity import GraphTier
-from langgraph_agentmem.models.graph import GraphEntity, GraphPath, GraphRelationship, Neighborhood
+from langgraph_agentmem.models.graph import GraphEntity, GraphPath, GraphRelationship, NamedMention, Neighborhood
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows
 from langgraph_agentmem.storage.statements import statements
@@ -63,7 +63,14 @@ async def paths(
             relationships=[link_of[id] for id in row["relationship_ids"]],
         )
         for row in found
-    ]
+        if entity_of.keys() >= set(row["entity_ids"]) and link_of.keys() >= set(row["relationship_ids"])
+    ]  # what was removed since the paths were found is left out
+
+
+async def named(connection: Connection, external_id: str, words: Sequence[str]) -> list[NamedMention]:
+    """Entities of whose name these are all words, and the chunks that mention them."""
+    params = {"external_id": external_id, "words": list(words)}
+    return [NamedMention.model_validate(row) for row in await all_rows(connection, _SQL["named"], params)]
 
 
 async def query_words(connection: Connection, query: str, config: str) -> list[str]:

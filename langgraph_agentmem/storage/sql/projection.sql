@@ -65,8 +65,8 @@ LIMIT %(limit)s
 
 -- name: entity_states
 -- Entities as they are now: some, or all in pages.
-SELECT e.id, e.tier, e.shortterm_memory_id, e.name, e.name_key, tsvector_to_array(e.name_search) AS words, e.types,
-       e.description, e.confidence, e.importance, e.first_seen, e.last_seen, e.revision, e.metadata::text AS metadata
+SELECT e.id, e.tier, e.shortterm_memory_id, e.name, e.name_key, tsvector_to_array(e.name_search) AS words,
+       (tsvector_to_array(e.name_search))[1] AS first_word, e.types, e.description, e.confidence, e.importance, e.first_seen, e.last_seen, e.revision, e.metadata::text AS metadata
 FROM agentmem.entity e
 WHERE e.external_id = %(external_id)s AND (%(ids)s::bigint[] IS NULL OR e.id = ANY (%(ids)s)) AND e.id > %(after)s
 ORDER BY e.id
@@ -136,9 +136,9 @@ WHERE external_id = %(external_id)s AND id = ANY (ARRAY(
 RETURNING id
 
 -- name: still_waiting
--- Which of these changes the outbox holds.
+-- Which of these things have a change that waits to be projected.
 SELECT o.target_id FROM agentmem.graph_outbox o
-WHERE o.external_id = %(external_id)s AND o.kind = %(kind)s AND o.target_id = ANY (%(ids)s)
+WHERE o.external_id = %(external_id)s AND o.kind = %(kind)s AND o.target_id = ANY (%(ids)s) AND o.dead_at IS NULL
 
 -- name: lag
 -- How many changes of a tenant wait, since when, and how many were set aside.

@@ -86,6 +86,15 @@ SELECT r.id, r.tier, r.source_id, r.target_id, r.types, r.description, r.confide
 FROM agentmem.relationship r
 WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
 
+-- name: named
+-- Entities of whose name these are all words, with the chunks that mention them.
+SELECT e.name_key, e.confidence, m.chunk_id
+FROM agentmem.entity e
+LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id
+WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0
+  AND tsvector_to_array(e.name_search) <@ %(words)s::text[]
+ORDER BY e.id, m.chunk_id
+
 -- name: query_words
 -- The words of a query as entities' names are matched with them.
 SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64
