@@ -143,8 +143,12 @@ class Neo4jDatabase:
             session.run("CALL db.awaitIndexes(60)").consume()
 
     def _change_schema(self, statement: str) -> None:
-        with self._connected().session(database=self.database) as session:
-            session.run(statement).consume()
+        try:
+            with self._connected().session(database=self.database) as session:
+                session.run(statement).consume()
+        except _library().exceptions.ClientError as error:
+            if error.code != "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists":
+                raise  # else somebody else has created it at the same time, in spite of IF NOT EXISTS
 
     def _transact(
         self,

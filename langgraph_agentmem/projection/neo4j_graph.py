@@ -45,7 +45,6 @@ class Neo4jGraph:
     ) -> Neighborhood:
         """See `Graph.aneighborhood`."""
         asked = question(external_id, names, depth, as_of, tier, limit)
-        await self.neo4j.setup()
         return await self.neo4j.read(asked.external_id, partial(_neighborhood, asked=asked))
 
     async def apaths(
@@ -61,13 +60,11 @@ class Neo4jGraph:
     ) -> list[GraphPath]:
         """See `Graph.apaths`."""
         asked = question(external_id, [a, b], depth, as_of, tier, limit)
-        await self.neo4j.setup()
         ends = {"from_key": a.casefold(), "to_key": b.casefold()}
         return await self.neo4j.read(asked.external_id, partial(_paths, asked=asked, ends=ends))
 
     async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
         """See `Graph.anamed`."""
-        await self.neo4j.setup()
         rows = await self.neo4j.read(
             external_id, lambda t: [row for tier in TIERS for row in t.run(_of("named", tier), words=list(words))]
         )
@@ -102,7 +99,6 @@ class Neo4jGraph:
             raise InvalidInputError("params must not hold external_id: it is the tenant that was asked for")
         text = validation.text(query, "query", limit=100_000)
         most = validation.positive(limit, "limit")
-        await self.neo4j.setup()
         return await self.neo4j.read(tenant, partial(_cypher, query=text, params=given, limit=most), seconds=_SECONDS)
 
     neighborhood = blocking(aneighborhood)

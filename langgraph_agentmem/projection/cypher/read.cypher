@@ -82,8 +82,8 @@ WHERE ($tier IS NULL OR a.tier = $tier) AND ($as_of IS NULL OR a.first_seen <= $
 MATCH (b:ENTITY {external_id: $external_id, name_key: $to_key})
 USING INDEX b:ENTITY(external_id, name_key)
 WHERE b <> a
-MATCH p = allShortestPaths((a)-[:RELATES*..10 {external_id: $external_id}]-(b))
-WHERE all(r IN relationships(p) WHERE
+MATCH p = allShortestPaths((a)-[:RELATES*..10]-(b))
+WHERE all(r IN relationships(p) WHERE r.external_id = $external_id AND
           ($as_of IS NULL AND r.end_date IS NULL
            OR r.start_date <= $as_of AND (r.end_date IS NULL OR r.end_date > $as_of)))
   AND all(n IN nodes(p) WHERE n.external_id = $external_id AND ($as_of IS NULL OR n.first_seen <= $as_of))
