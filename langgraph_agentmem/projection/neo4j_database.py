@@ -42,21 +42,20 @@ class Neo4jTransaction:
 
     def first(self, most: int | None, statement: str, /, **params: Any) -> Rows:
         """So many of the rows that a statement returns."""
-        try:
-            result = self._transaction.run(statement, self._with_tenant(params))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise StorageError(f"Neo4j cannot take a value: {error}") from error
-        return [dict(record) for record in islice(result, most)]
+        return [dict(record) for record in islice(self._sent(statement, params), most)]
 
     def explain(self, statement: str, /, **params: Any) -> tuple[str | None, dict[str, Any]]:
         """(kind, plan) of a statement, which is not carried out."""
-        summary = self._transaction.run(f"EXPLAIN {statement}", self._with_tenant(params)).consume()
+        summary = self._sent(f"EXPLAIN {statement}", params).consume()
         return summary.query_type, summary.plan or {}
 
-    def _with_tenant(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _sent(self, statement: str, params: dict[str, Any]) -> Any:
         if "external_id" in params:
             raise InvalidInputError("external_id is the tenant's parameter and cannot be given as another one")
-        return {**params, "external_id": self.external_id}
+        try:
+            return self._transaction.run(statement, {**params, "external_id": self.external_id})
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StorageError(f"Neo4j cannot take a value: {error}") from error
 
 
 class Neo4jDatabase:

@@ -111,11 +111,25 @@ def _bound(name: str, details: str, above: dict[str, Any] | None) -> bool:
 
 def _conjuncts(condition: str) -> list[str]:
     """The parts of a condition that all must hold; none where it is not simply a list of such."""
-    parts, depth, start = list[str](), 0, 0
+    if re.search(r"(?<!\w)(?:X?OR|CASE)(?!\w)", condition):
+        return []
+    depth, start, parts = 0, 0, list[str]()
     for position, sign in enumerate(condition):
         depth += (sign in "([{") - (sign in ")]}")
         if depth == 0 and condition.startswith(" AND ", position):
             parts.append(condition[start:position])
             start = position + len(" AND ")
-    parts.append(condition[start:])
-    return [] if any(re.search(r"(?<!\w)(?:X?OR|CASE)(?!\w)", part) for part in parts) else parts
+    if parts:
+        return [*parts, condition[start:]]
+    enclosed = condition.startswith("(") and condition.endswith(")") and _closes_last(condition)
+    return _conjuncts(condition[1:-1]) if enclosed else [condition]
+
+
+def _closes_last(condition: str) -> bool:
+    """Whether the first parenthesis is closed by the last one."""
+    depth = 0
+    for position, sign in enumerate(condition):
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0:
+            return position == len(condition) - 1
+    return False

