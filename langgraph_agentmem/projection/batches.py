@@ -93,6 +93,16 @@ async def check(neo4j: Neo4jDatabase, external_id: str, expected: Batch) -> None
         )
 
 
+async def keep(neo4j: Neo4jDatabase, external_id: str, batch: Batch, entity_ids: Sequence[int]) -> None:
+    """Let entities whose present state is refused outlive a sweep as they are: what is linked to them stays linked."""
+
+    def mark(transaction: Neo4jTransaction) -> None:
+        for tier in TIERS if entity_ids else ():
+            transaction.run(of_tier(_CYPHER["keep_entities"], tier), ids=list(entity_ids), batch=batch.number)
+
+    await neo4j.write(external_id, mark)
+
+
 async def sweep(neo4j: Neo4jDatabase, external_id: str, before: int) -> None:
     """Remove what was not written since a batch; whatever is written later has a higher number, and stays."""
     statements = [_CYPHER["sweep_chunks"]]

@@ -46,12 +46,13 @@ async def refuse_lost_numbers(database: Database, neo4j: Neo4jDatabase, external
     """Raise `StaleGraphError` where Neo4j has batches that this PostgreSQL has not drawn."""
     async with database.transaction() as connection:
         known = await storage.projection(connection, external_id)
-    if known:
-        await batches.check(neo4j, external_id, expected(known))
+    await batches.check(neo4j, external_id, expected(known))
 
 
-def expected(known: storage.Projection) -> Batch:
+def expected(known: storage.Projection | None) -> Batch:
     """The newest batch that there can be."""
+    if known is None:
+        return Batch(origin="", number=0, applied=0, rebuild=None)
     return Batch(origin=known.origin, number=known.drawn, applied=known.applied, rebuild=known.rebuild)
 
 
@@ -76,11 +77,11 @@ async def _finish(database: Database, external_id: str, batch: Batch, changes: l
     done = [change for key, change in by_key.items() if key not in failed]
     async with database.transaction() as connection:
         await storage.finish(connection, external_id, batch.number, done)
+        if any(change.kind == "entity" for change in done):
+            await storage.revive(connection, external_id, everything=False)  # what waited for one of them, perhaps
         await storage.set_aside(
             connection,
             external_id,
             [(by_key[key], reason) for key, reason in outcome.refused.items()],
             [(by_key[key], reason) for key, reason in outcome.incomplete.items()],
         )
-        if any(change.kind == "entity" for change in done):
-            await storage.revive(connection, external_id, everything=False)

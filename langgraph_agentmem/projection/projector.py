@@ -144,7 +144,7 @@ class GraphProjector:
         async for name in self._tenants(storage.known_tenants, tenant):
             status, known = await self._status(name)
             try:
-                if known and outage is None:
+                if outage is None:
                     await batches.check(self.neo4j, name, expected(known))
                 problem = outage
             except StaleGraphError as error:

@@ -54,6 +54,7 @@ async def _write_page(
         if not outcome.superseded:
             break
         await refuse_lost_numbers(database, neo4j, external_id)  # else read again what a newer batch may have passed
+    await batches.keep(neo4j, external_id, batch, [id for kind, id in outcome.refused if kind == "entity"])
     async with database.transaction() as connection:
         await storage.finish(connection, external_id, batch.number, [])
         await outbox.enqueue(connection, external_id, kind, _revisions(page, set(outcome.failed())))

@@ -146,7 +146,7 @@ async def test_a_query_that_writes_is_refused(graph: Neo4jGraph, tenant: str, qu
 
 
 async def test_the_server_itself_refuses_to_write_where_one_only_reads(neo4j: Neo4jDatabase, tenant: str) -> None:
-    with pytest.raises(StorageError, match="(?i)read"):
+    with pytest.raises(StorageError, match=r"(?i)read"):
         await neo4j.read(tenant, lambda t: t.run("CREATE (n:Nothing {external_id: $external_id})"))
 
 

@@ -28,6 +28,13 @@ MATCH (e:ENTITY {external_id: $external_id, id: id})
 USING INDEX e:ENTITY(external_id, id)
 DETACH DELETE e
 
+// name: keep_entities
+// Entities whose present state is refused stay as they were, with their edges, when a rebuild sweeps.
+UNWIND $ids AS id
+MATCH (e:ENTITY {external_id: $external_id, id: id})
+USING INDEX e:ENTITY(external_id, id)
+SET e.batch = $batch
+
 // name: upsert_chunks
 // Chunks as they are now.
 UNWIND $rows AS row
