@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import AuthenticationError, InvalidInputError, OutageError
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, VerifyReport, batches, draining, rebuilding
+from langgraph_agentmem.storage.database import Database
 
 Open = Callable[..., AgentMemory]
 Rows = Callable[..., list[tuple[object, ...]]]
