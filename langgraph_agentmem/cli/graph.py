@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.terminal import err, out, plainly, progress_bar
+from langgraph_agentmem.cli.terminal import err, in_one_line, out, plainly, progress_bar
 from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -70,13 +70,15 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
     for item in found:
         waits = "" if item.oldest is None else f"{_ago(item.oldest)} ago"
         last = "never" if item.projected_at is None else f"{_ago(item.projected_at)} ago"
-        table.add_row(escape(item.external_id), f"{item.pending:,}", waits, f"{item.dead:,}", last, _state(item))
+        table.add_row(in_one_line(item.external_id), f"{item.pending:,}", waits, f"{item.dead:,}", last, _state(item))
     out.print(table)
     for item in found:
         for letter in item.dead_letters:
-            out.print(f"{escape(item.external_id)}: {letter.kind} {letter.id} is set aside: {escape(letter.error)}")
+            out.print(
+                f"{in_one_line(item.external_id)}: {letter.kind} {letter.id} is set aside: {in_one_line(letter.error)}"
+            )
     for problem in dict.fromkeys(item.problem for item in found if item.problem):
-        err.print(f"[red]problem:[/red] {escape(problem)}")
+        err.print(f"[red]problem:[/red] {in_one_line(problem)}")
     if any(item.problem or item.dead or item.rebuilding for item in found):
         raise typer.Exit(1)
 
@@ -108,7 +110,7 @@ def _tell(report: ProjectionReport, what: str) -> None:
     if report.dead:
         err.print("`agentmem graph status` says why changes were set aside.")
     for problem in report.problems.values():
-        err.print(f"[red]problem:[/red] {escape(problem)}")
+        err.print(f"[red]problem:[/red] {in_one_line(problem)}")
     if report.dead or report.problems:
         raise typer.Exit(1)
 
@@ -126,7 +128,7 @@ def _line(found: Difference) -> str:
     named = f" {found.name!r}" if found.name else ""
     fields = [f"{field}: {ours!r} in PostgreSQL, {theirs!r} in Neo4j" for field, (ours, theirs) in found.fields.items()]
     where = {"missing": "missing in Neo4j", "unexpected": "only in Neo4j"}.get(found.problem, "; ".join(fields))
-    return escape(f"{found.external_id}: {thing}{named}: {where}")
+    return in_one_line(f"{found.external_id}: {thing}{named}: {where}")
 
 
 def _ago(then: datetime) -> str:

@@ -28,12 +28,17 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except AgentMemoryError as error:
-            err.print(f"[red]error:[/red] {escape(' '.join(str(error).split()))}")
+            err.print(f"[red]error:[/red] {in_one_line(str(error))}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
     return call
+
+
+def in_one_line(text: str) -> str:
+    """A text, which may hold anything, as it is printed in one line."""
+    return escape(" ".join(text.split()))
 
 
 @contextmanager

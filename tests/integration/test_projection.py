@@ -13,7 +13,15 @@ from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import AuthenticationError, InvalidInputError, OutageError
-from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, VerifyReport, batches, draining, rebuilding
+from langgraph_agentmem.projection import (
+    GraphProjector,
+    Neo4jDatabase,
+    VerifyReport,
+    batches,
+    draining,
+    rebuilding,
+    verifying,
+)
 from langgraph_agentmem.storage.database import Database
 
 Open = Callable[..., AgentMemory]
@@ -90,6 +98,41 @@ async def test_merges_promotions_and_undo_reach_neo4j(
     )
     assert await run(neo4j, tenant, mentioned) == [{"n": 3}]
     await memory.aundo_consolidation(tenant, again)
+    assert await agrees(projector, tenant)
+
+
+async def test_texts_that_a_run_writes_are_projected_with_the_support_that_they_inherit(
+    memory: AgentMemory, projector: GraphProjector, neo4j: Neo4jDatabase, tenant: str
+) -> None:
+    project = await start(memory, tenant)
+    await consolidate(memory, tenant, project, "deadline: May 1. Ada/person knows Bob/person.")
+    assert await agrees(projector, tenant)
+    await consolidate(memory, tenant, project, "deadline: June 1.")
+    assert await agrees(projector, tenant)
+    supported = (
+        "MATCH (c:MemoryChunk {external_id: $external_id}) WHERE c.end_date IS NULL "
+        "RETURN c.tier AS tier, COUNT { (c)<-[:MENTIONED_IN]-() } AS entities ORDER BY entities"
+    )
+    found = await run(neo4j, tenant, supported)
+    assert found == [{"tier": "shortterm", "entities": 1}, {"tier": "shortterm", "entities": 2}]  # June; Ada and Bob
+    await memory.apromote(tenant, project, force=True)
+    assert await agrees(projector, tenant)
+    again = await consolidate(memory, tenant, project, "deadline: June 1.\nCarol/person")
+    await memory.apromote(tenant, project, force=True)
+    assert await agrees(projector, tenant)
+    await memory.aundo_consolidation(tenant, again)
+    assert await agrees(projector, tenant)
+
+
+async def test_a_chunk_whose_entities_were_promoted_before_it_changes_its_tier_too(
+    memory: AgentMemory, projector: GraphProjector, tenant: str
+) -> None:
+    project = await start(memory, tenant)
+    await consolidate(memory, tenant, project, "deadline: May 1. Ada/person knows Bob/person.")
+    await memory.apromote(tenant, project, force=True)
+    await consolidate(memory, tenant, project, "deadline: June 1.")  # its leftover mentions Ada, who does not change
+    assert await agrees(projector, tenant)
+    await memory.apromote(tenant, project, force=True)
     assert await agrees(projector, tenant)
 
 
@@ -243,6 +286,31 @@ async def test_a_rebuild_and_verifications_do_not_mind_writers_and_projectors(
         repeat(verify),
     )
     assert await agrees(projector, tenant)
+
+
+async def test_what_changes_and_is_projected_during_a_verification_is_no_difference(
+    memory: AgentMemory, projector: GraphProjector, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = await start(memory, tenant)
+    await consolidate(memory, tenant, project, "Ada/person")
+    await projector.arun_once(tenant)
+    read, calls = verifying._theirs, 0
+
+    async def reading(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:  # after PostgreSQL was read
+            await consolidate(memory, tenant, project, "Ada/person,writer")
+            await projector.arun_once(tenant)
+        found = await read(*arguments)
+        if calls == 2:  # in the confirmation
+            await consolidate(memory, tenant, project, "Ada/person,writer,poet")
+            await projector.arun_once(tenant)
+        return found
+
+    monkeypatch.setattr(verifying, "_theirs", reading)
+    assert (await projector.averify(tenant)).differences == []
+    assert calls > 2
 
 
 # What Neo4j refuses
