@@ -1,5 +1,6 @@
 """Writes one tenant's graph anew, then removes what was there besides."""
 
+from collections.abc import Iterable
 from uuid import uuid4
 
 from langgraph_agentmem.models.graph import ThingKind
@@ -10,7 +11,7 @@ from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage import projection as storage
 from langgraph_agentmem.storage.database import Database
-from langgraph_agentmem.storage.projection import KINDS, Batch, Thing
+from langgraph_agentmem.storage.projection import KINDS, Thing
 
 
 async def rebuild(database: Database, neo4j: Neo4jDatabase, external_id: str, limit: int, step: Step) -> int:
@@ -29,10 +30,10 @@ async def rebuild(database: Database, neo4j: Neo4jDatabase, external_id: str, li
     written = 0
     for kind in KINDS:
         after = 0
-        while page := await _write_page(database, neo4j, external_id, kind, after, limit):
-            written += len(page)
-            after = page[-1].id
-            step(len(page))
+        while (page := await _write_page(database, neo4j, external_id, kind, after, limit)) is not None:
+            after, count = page
+            written += count
+            step(count)
     batch = await draw(database, external_id)
     await batches.write(neo4j, external_id, batch, [])  # where nothing was written, this says whose graph it is
     await batches.sweep(neo4j, external_id, begun.number)
@@ -44,12 +45,15 @@ async def rebuild(database: Database, neo4j: Neo4jDatabase, external_id: str, li
 
 async def _write_page(
     database: Database, neo4j: Neo4jDatabase, external_id: str, kind: ThingKind, after: int, limit: int
-) -> list[Thing]:
+) -> tuple[int, int] | None:
+    """Write the next things; returns (the last one's id, how many), None behind the last one."""
     while True:
-        batch, page = await _read_page(database, external_id, kind, after, limit)
-        if not page:
-            return []
-        work: Work = [((kind, thing.id), thing) for thing in page]
+        async with database.transaction() as connection:
+            batch = await storage.draw(connection, external_id, str(uuid4()))
+            ids, things = await storage.page(connection, external_id, kind, after, limit)
+        if not ids:
+            return None
+        work: Work = [((kind, id), thing) for id, thing in things.items()]
         outcome = await batches.write(neo4j, external_id, batch, work)
         if not outcome.superseded:
             break
@@ -57,17 +61,9 @@ async def _write_page(
     await batches.keep(neo4j, external_id, batch, [id for kind, id in outcome.refused if kind == "entity"])
     async with database.transaction() as connection:
         await storage.finish(connection, external_id, batch.number, [])
-        await outbox.enqueue(connection, external_id, kind, _revisions(page, set(outcome.failed())))
-    return page
+        await outbox.enqueue(connection, external_id, kind, _revisions(things, outcome.failed()))
+    return ids[-1], len(things)
 
 
-async def _read_page(
-    database: Database, external_id: str, kind: ThingKind, after: int, limit: int
-) -> tuple[Batch, list[Thing]]:
-    async with database.transaction() as connection:
-        batch = await storage.draw(connection, external_id, str(uuid4()))
-        return batch, await storage.page(connection, external_id, kind, after, limit)
-
-
-def _revisions(page: list[Thing], failed: set[Key]) -> list[tuple[int, int]]:
-    return [(thing.id, thing.properties.get("revision", 0)) for thing in page if (thing.kind, thing.id) in failed]
+def _revisions(things: dict[int, Thing], failed: Iterable[Key]) -> list[tuple[int, int]]:
+    return [(id, things[id].properties.get("revision", 0)) for _, id in failed]

@@ -29,9 +29,8 @@ async def verify(database: Database, neo4j: Neo4jDatabase, external_id: str, rep
         after = 0
         while after < _LAST:
             async with database.transaction() as connection:
-                page = await storage.page(connection, external_id, kind, after, _PAGE)
-            last = page[-1].id if len(page) == _PAGE else _LAST
-            ours = {thing.id: thing for thing in page}
+                ids, ours = await storage.page(connection, external_id, kind, after, _PAGE)
+            last = ids[-1] if len(ids) == _PAGE else _LAST
             theirs = await _theirs(neo4j, external_id, kind, after, last)
             suspect = [id for id in {**ours, **theirs} if ours.get(id) != theirs.get(id)]
             found, waiting = await _confirmed(database, neo4j, external_id, kind, sorted(suspect))

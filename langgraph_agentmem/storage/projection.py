@@ -21,6 +21,7 @@ _STATES: dict[ThingKind, str] = {
     "chunk": "chunk_states",
     "relationship": "relationship_states",
 }
+_PAGES: dict[ThingKind, str] = {"entity": "entity_page", "chunk": "chunk_page", "relationship": "relationship_page"}
 KINDS: tuple[ThingKind, ...] = tuple(_STATES)
 """In the order in which they refer to each other."""
 
@@ -128,14 +129,17 @@ async def pending(connection: Connection, external_id: str, limit: int) -> list[
 
 async def things(connection: Connection, external_id: str, kind: ThingKind, ids: Sequence[int]) -> dict[int, Thing]:
     """Things as they are now, by id; those that are gone are left out."""
-    params = {"external_id": external_id, "ids": list(ids), "after": 0, "limit": None}
-    return {row["id"]: _thing(kind, row) for row in await all_rows(connection, _SQL[_STATES[kind]], params)}
+    rows = await all_rows(connection, _SQL[_STATES[kind]], {"external_id": external_id, "ids": list(ids)})
+    return {row["id"]: _thing(kind, row) for row in rows}
 
 
-async def page(connection: Connection, external_id: str, kind: ThingKind, after: int, limit: int) -> list[Thing]:
-    """The next things of a tenant by id."""
-    params = {"external_id": external_id, "ids": None, "after": after, "limit": limit}
-    return [_thing(kind, row) for row in await all_rows(connection, _SQL[_STATES[kind]], params)]
+async def page(
+    connection: Connection, external_id: str, kind: ThingKind, after: int, limit: int
+) -> tuple[list[int], dict[int, Thing]]:
+    """The next ids of a tenant's things, and the things; one that has just gone has an id only."""
+    params = {"external_id": external_id, "after": after, "limit": limit}
+    ids = [row["id"] for row in await all_rows(connection, _SQL[_PAGES[kind]], params)]
+    return ids, await things(connection, external_id, kind, ids)
 
 
 async def size(connection: Connection, external_id: str) -> int:

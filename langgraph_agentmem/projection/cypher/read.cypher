@@ -66,7 +66,7 @@ RETURN n {.id, .tier, .shortterm_memory_id, .name, .types, .description, .confid
 UNWIND $ids AS id
 MATCH (e:ENTITY {external_id: $external_id, id: id})
 USING INDEX e:ENTITY(external_id, id)
-MATCH (e)-[r:RELATES {external_id: $external_id}]-(n:ENTITY {external_id: $external_id})
+MATCH (e)-[r:RELATES {external_id: $external_id}]-(n {external_id: $external_id})
 WHERE n.id IN $known
   AND ($as_of IS NULL AND r.end_date IS NULL
        OR r.start_date <= $as_of AND (r.end_date IS NULL OR r.end_date > $as_of))

@@ -63,26 +63,39 @@ SELECT id, kind, target_id, changes FROM (
 ORDER BY rank, target_id
 LIMIT %(limit)s
 
+-- name: entity_page
+-- The next entities of a tenant.
+SELECT e.id FROM agentmem.entity e
+WHERE e.external_id = %(external_id)s AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
+
+-- name: relationship_page
+-- The next relationships of a tenant.
+SELECT r.id FROM agentmem.relationship r
+WHERE r.external_id = %(external_id)s AND r.id > %(after)s ORDER BY r.id LIMIT %(limit)s
+
+-- name: chunk_page
+-- The next chunks of a tenant that support anything.
+SELECT c.id FROM agentmem.memory_chunk c
+WHERE c.external_id = %(external_id)s AND c.id > %(after)s
+  AND EXISTS (SELECT 1 FROM agentmem.mention m WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id)
+ORDER BY c.id LIMIT %(limit)s
+
 -- name: entity_states
--- Entities as they are now: some, or all in pages.
+-- Entities as they are now.
 SELECT e.id, e.tier, e.shortterm_memory_id, e.name, e.name_key, tsvector_to_array(e.name_search) AS words,
        (tsvector_to_array(e.name_search))[1] AS first_word, e.types, e.description, e.confidence, e.importance, e.first_seen, e.last_seen, e.revision, e.metadata::text AS metadata
 FROM agentmem.entity e
-WHERE e.external_id = %(external_id)s AND (%(ids)s::bigint[] IS NULL OR e.id = ANY (%(ids)s)) AND e.id > %(after)s
-ORDER BY e.id
-LIMIT %(limit)s
+WHERE e.external_id = %(external_id)s AND e.id = ANY (%(ids)s)
 
 -- name: relationship_states
--- Relationships as they are now: some, or all in pages.
+-- Relationships as they are now.
 SELECT r.id, r.tier, r.shortterm_memory_id, r.source_id, r.target_id, r.types, r.description, r.confidence, r.strength,
        r.start_date, r.end_date, r.revision, r.metadata::text AS metadata
 FROM agentmem.relationship r
-WHERE r.external_id = %(external_id)s AND (%(ids)s::bigint[] IS NULL OR r.id = ANY (%(ids)s)) AND r.id > %(after)s
-ORDER BY r.id
-LIMIT %(limit)s
+WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
 
 -- name: chunk_states
--- Chunks that support anything, as they are now, with what they support: some, or all in pages.
+-- Chunks that support anything, as they are now, with what they support.
 SELECT c.id, c.tier, c.memory_id, c.section_id, c.start_date, c.end_date, c.superseded_by,
        ARRAY(SELECT m.entity_id FROM agentmem.mention m
              WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id AND m.entity_id IS NOT NULL
@@ -91,10 +104,8 @@ SELECT c.id, c.tier, c.memory_id, c.section_id, c.start_date, c.end_date, c.supe
              WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id AND m.relationship_id IS NOT NULL
              ORDER BY m.relationship_id) AS relationship_ids
 FROM agentmem.memory_chunk c
-WHERE c.external_id = %(external_id)s AND (%(ids)s::bigint[] IS NULL OR c.id = ANY (%(ids)s)) AND c.id > %(after)s
+WHERE c.external_id = %(external_id)s AND c.id = ANY (%(ids)s)
   AND EXISTS (SELECT 1 FROM agentmem.mention m WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id)
-ORDER BY c.id
-LIMIT %(limit)s
 
 -- name: sizes
 -- How many entities, chunks and relationships a tenant's graph has.
