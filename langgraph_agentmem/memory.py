@@ -99,6 +99,8 @@ class AgentMemory:
         database = Database.of(settings, dsn, data_dir)
         embedder = Embedder.of(index_given) if index_given else None
         chosen = graph or settings.graph
+        if not isinstance(chosen, Neo4jDatabase) and chosen not in {"postgres", "neo4j"}:
+            raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {chosen!r}")
         neo4j = (
             chosen if isinstance(chosen, Neo4jDatabase) else Neo4jDatabase.of(settings) if chosen == "neo4j" else None
         )

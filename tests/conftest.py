@@ -55,13 +55,35 @@ def shared_folder() -> Path:
     return Path(os.environ[FOLDER])
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a Neo4j where there can be none; in CI it fails instead."""
+    if _without_neo4j():
+        needing = [item for item in items if _needs_neo4j(item)]
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if not _needs_neo4j(item)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line that tests were left out."""
+    if _without_neo4j():
+        line = f"The tests that need a Neo4j were left out; a Neo4j for the tests {neo4j_server.WANTED}."
+        terminalreporter.write_line(line, yellow=True)
+
+
+def _without_neo4j() -> bool:
+    return neo4j_server.missing() is not None and os.environ.get("CI", "").lower() != "true"
+
+
+def _needs_neo4j(item: pytest.Item) -> bool:
+    return "neo4j_packages" in getattr(item, "fixturenames", ()) or item.get_closest_marker("neo4j") is not None
+
+
 @pytest.fixture(scope="session")
 def neo4j_packages() -> None:
-    """Skips what needs a Neo4j where there can be none; in CI that is a failure."""
+    """Fails where there can be no Neo4j: tests that need one were left out, unless it is demanded."""
     if missing := neo4j_server.missing():
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"a Neo4j for the tests {missing}")
-        pytest.skip(f"a Neo4j for the tests {missing}")
+        pytest.fail(f"a Neo4j for the tests {missing}")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import neo4j
@@ -39,6 +40,7 @@ server.memory.pagecache.size=128m
 _OPENED = ["java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent"]
 
 
+@cache
 def missing() -> str | None:
     """What stands in the way of a server; None where nothing does."""
     return None if os.environ.get("NEO4J_TEST_URI") or startable() else WANTED

@@ -8,7 +8,7 @@ from typing import Protocol
 import anyio
 
 from langgraph_agentmem.bridge import blocking
-from langgraph_agentmem.errors import AgentMemoryError, OutageError, StaleGraphError
+from langgraph_agentmem.errors import AgentMemoryError, StaleGraphError, StorageError
 from langgraph_agentmem.models.graph import ProjectionReport, ProjectionStatus, VerifyReport
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection import batches, rebuilding, verifying
@@ -113,21 +113,26 @@ class GraphProjector:
         return report
 
     async def arun(self, external_id: str | None = None, *, poll_seconds: float = 1.0) -> None:
-        """Project whatever comes, until cancelled; an outage is logged, and tried again.
+        """Project whatever comes, until cancelled; what goes wrong is logged, and tried again.
 
         Args:
             external_id: Only this tenant's; all tenants' by default.
             poll_seconds: How long to rest when nothing waits; up to a minute after outages.
 
         Raises:
-            AuthenticationError: Neo4j refuses the user, the password or the database.
+            AuthenticationError: A database refuses the user, the password or the database's name.
         """
-        wait = poll_seconds
+        wait, problems = poll_seconds, dict[str, str]()
         while True:
             try:
-                await self.arun_once(external_id)
-                wait = poll_seconds
-            except OutageError as error:
+                report = await self.arun_once(external_id)
+                for tenant, problem in report.problems.items():
+                    if problems.get(tenant) != problem:
+                        _logger.warning("a graph is not projected into Neo4j: %s", problem)
+                if report.dead:
+                    _logger.warning("%d changes of the graph were set aside", report.dead)
+                wait, problems = poll_seconds, report.problems
+            except StorageError as error:
                 wait = min(max(wait, 0.5) * 2, 60.0)
                 _logger.warning("the projection waits for %.1f seconds: %s", wait, error)
             await anyio.sleep(wait)

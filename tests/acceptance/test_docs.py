@@ -67,7 +67,13 @@ def test_every_marked_region_of_a_snippet_is_shown(snippet: Path) -> None:
     assert set(regions) <= {code for _, code in blocks()}
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=name_of)
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        pytest.param(path, id=name_of(path), marks=[pytest.mark.neo4j] * (path.stem == "graph_in_neo4j"))
+        for path in SNIPPETS
+    ],
+)
 def test_every_snippet_runs(snippet: Path, dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     if snippet.stem == "graph_in_neo4j":

@@ -12,7 +12,7 @@ from people import answer, consolidate, start
 from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.errors import AuthenticationError, InvalidInputError, OutageError
+from langgraph_agentmem.errors import AuthenticationError, ConfigurationError, InvalidInputError, OutageError
 from langgraph_agentmem.projection import (
     GraphProjector,
     Neo4jDatabase,
@@ -650,7 +650,29 @@ async def test_a_following_projector_outlives_an_outage_of_postgresql(
     assert await agrees(projector, tenant)
 
 
+async def test_a_following_projector_says_once_what_stands_in_the_way(
+    memory: AgentMemory, projector: GraphProjector, tenant: str, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = await start(memory, tenant)
+    await consolidate(memory, tenant, project, "Ada/person")
+    assert await agrees(projector, tenant)
+    await run(projector.neo4j, tenant, EMPTY)
+    await consolidate(memory, tenant, project, "Bob/person")
+    with caplog.at_level(logging.WARNING):
+        following = asyncio.create_task(projector.arun(tenant, poll_seconds=0.02))
+        drawn = "SELECT drawn FROM agentmem.graph_projection"
+        [[before]] = rows(drawn)
+        while rows(drawn)[0][0] < before + 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        following.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await following
+    assert caplog.text.count("emptied") == 1
+
+
 async def test_arguments_are_checked(memory: AgentMemory, projector: GraphProjector) -> None:
+    with pytest.raises(ConfigurationError, match="graph must be"):
+        AgentMemory.open(graph="mysql")
     with pytest.raises(InvalidInputError, match="external_id"):
         await projector.arun_once("")
     with pytest.raises(InvalidInputError, match="batch_size"):

@@ -27,7 +27,7 @@ Zoe/person knows Yan/person
 """
 
 
-@pytest.fixture(params=["postgres", "neo4j"])
+@pytest.fixture(params=["postgres", pytest.param("neo4j", marks=pytest.mark.neo4j)])
 def backend(request: pytest.FixtureRequest) -> str:
     return request.param
 

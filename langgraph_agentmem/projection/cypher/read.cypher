@@ -75,7 +75,8 @@ RETURN r {.id, .tier, .types, .description, .confidence, .strength, .start_date,
           source_id: startNode(r).id, target_id: endNode(r).id} AS relationship
 
 // name: paths
-// The shortest paths over valid relationships between entities of two names.
+// The shortest paths over valid relationships between entities of two names. Their length is looked at only after they
+// are found: as a condition of the search, it would make the server try all other paths where there is no short one.
 MATCH (a:ENTITY {external_id: $external_id, name_key: $from_key})
 USING INDEX a:ENTITY(external_id, name_key)
 WHERE ($tier IS NULL OR a.tier = $tier) AND ($as_of IS NULL OR a.first_seen <= $as_of)
@@ -87,7 +88,8 @@ WHERE all(r IN relationships(p) WHERE r.external_id = $external_id AND
           ($as_of IS NULL AND r.end_date IS NULL
            OR r.start_date <= $as_of AND (r.end_date IS NULL OR r.end_date > $as_of)))
   AND all(n IN nodes(p) WHERE n.external_id = $external_id AND ($as_of IS NULL OR n.first_seen <= $as_of))
-  AND length(p) <= $depth
+WITH p
+WHERE length(p) <= $depth
 WITH p, [n IN nodes(p) | n.id] AS entity_ids, [r IN relationships(p) | r.id] AS relationship_ids
 ORDER BY length(p), entity_ids, relationship_ids
 LIMIT $limit
