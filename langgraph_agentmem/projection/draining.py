@@ -29,11 +29,11 @@ async def drain(database: Database, neo4j: Neo4jDatabase, external_id: str, limi
         if outcome.superseded:
             await refuse_lost_numbers(database, neo4j, external_id)
             continue
-        failed = outcome.failed()
-        await _finish(database, external_id, batch, changes, outcome)
-        projected += len(changes) - len(failed)
-        dead += len(failed)
-        step(len(changes))
+        finished, aside = await _finish(database, external_id, batch, changes, outcome)
+        projected, dead = projected + finished, dead + aside
+        step(finished + aside)
+        if not finished + aside:  # all that is left is changing just now: it waits for the next projection
+            return projected, dead
 
 
 async def draw(database: Database, external_id: str) -> Batch:
@@ -71,17 +71,20 @@ async def _next(
         return batch, changes, work
 
 
-async def _finish(database: Database, external_id: str, batch: Batch, changes: list[Change], outcome: Outcome) -> None:
+async def _finish(
+    database: Database, external_id: str, batch: Batch, changes: list[Change], outcome: Outcome
+) -> tuple[int, int]:
     failed = outcome.failed()
     by_key = {(change.kind, change.target_id): change for change in changes}
     done = [change for key, change in by_key.items() if key not in failed]
     async with database.transaction() as connection:
-        await storage.finish(connection, external_id, batch.number, done)
+        finished = await storage.finish(connection, external_id, batch.number, done)
         if any(change.kind == "entity" for change in done):
             await storage.revive(connection, external_id, everything=False)  # what waited for one of them, perhaps
-        await storage.set_aside(
+        aside = await storage.set_aside(
             connection,
             external_id,
             [(by_key[key], reason) for key, reason in outcome.refused.items()],
             [(by_key[key], reason) for key, reason in outcome.incomplete.items()],
         )
+        return finished, aside

@@ -148,13 +148,12 @@ async def size(connection: Connection, external_id: str) -> int:
     return row["entities"] + row["chunks"] + row["relationships"]
 
 
-async def finish(connection: Connection, external_id: str, batch: int, done: Sequence[Change]) -> None:
-    """Note that Neo4j has a batch, and take its changes off the outbox unless they changed meanwhile."""
+async def finish(connection: Connection, external_id: str, batch: int, done: Sequence[Change]) -> int:
+    """Note that Neo4j has a batch, and take its changes off the outbox unless they are changing; returns how many."""
     params: dict[str, Any] = {"external_id": external_id, "store": _STORE, "batch": batch}
     await connection.execute(_SQL["applied"], params)
-    if done:
-        params |= columns([(change.id, change.changes) for change in done], "ids", "changes")
-        await connection.execute(_SQL["finish"], params)
+    params |= columns([(change.id, change.changes) for change in done], "ids", "changes")
+    return len(await all_rows(connection, _SQL["finish"], params)) if done else 0
 
 
 async def set_aside(
@@ -162,13 +161,12 @@ async def set_aside(
     external_id: str,
     refused: Sequence[tuple[Change, str]],
     waiting: Sequence[tuple[Change, str]],
-) -> None:
+) -> int:
     """Set changes aside with the reason: those that are refused, and those that wait for one of them."""
     rows = [(c.id, c.changes, error, False) for c, error in refused]
     rows += [(c.id, c.changes, error, True) for c, error in waiting]
-    if rows:
-        params = columns(rows, "ids", "changes", "errors", "waits")
-        await connection.execute(_SQL["set_aside"], {"external_id": external_id, **params})
+    params = {"external_id": external_id, **columns(rows, "ids", "changes", "errors", "waits")}
+    return len(await all_rows(connection, _SQL["set_aside"], params)) if rows else 0
 
 
 async def revive(connection: Connection, external_id: str, *, everything: bool) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import psycopg
 import pytest
 from fakes import ScriptedModel
 from people import answer, consolidate, start
@@ -230,6 +231,19 @@ async def test_a_change_that_comes_while_its_thing_is_projected_is_projected_too
     assert await agrees(projector, tenant)
     [row] = await run(neo4j, tenant, "MATCH (e:ShorttermEntity {external_id: $external_id}) RETURN e.types AS types")
     assert row["types"] == ["person", "writer"]
+
+
+async def test_what_a_writer_is_changing_does_not_hold_a_projector_up(
+    memory: AgentMemory, projector: GraphProjector, tenant: str, dsn: str
+) -> None:
+    await consolidate(memory, tenant, await start(memory, tenant), "Ada/person knows Bob/person")
+    with psycopg.connect(dsn) as writer:
+        writer.execute("UPDATE agentmem.graph_outbox SET changes = changes + 1 WHERE kind = 'chunk'")
+        assert (await projector.arun_once(tenant)).projected == 3
+        assert (await projector.astatus(tenant))[0].pending == 1
+        assert (await projector.averify(tenant)).differences == []
+    assert (await projector.arun_once(tenant)).projected == 1
+    assert await agrees(projector, tenant)
 
 
 async def test_projectors_at_once_and_a_writer_end_with_the_same_graph(

@@ -121,6 +121,7 @@ WHERE external_id = %(external_id)s AND id = ANY (ARRAY(
     JOIN unnest(%(ids)s::bigint[], %(changes)s::bigint[]) AS u (id, changes) ON u.id = p.id AND u.changes = p.changes
     WHERE p.external_id = %(external_id)s
     FOR UPDATE OF p SKIP LOCKED))
+RETURNING id
 
 -- name: applied
 -- Notes that Neo4j has a batch.
@@ -136,6 +137,7 @@ WHERE o.external_id = %(external_id)s AND o.id = u.id AND o.changes = u.changes
   AND o.id = ANY (ARRAY(SELECT p.id FROM agentmem.graph_outbox p
                         WHERE p.external_id = %(external_id)s AND p.id = ANY (%(ids)s)
                         FOR UPDATE SKIP LOCKED))
+RETURNING o.id
 
 -- name: revive
 -- Puts changes that were set aside back among the waiting ones: all, or those that waited for another one.
