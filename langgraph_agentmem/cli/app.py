@@ -25,6 +25,8 @@ def _say_version(wanted: bool) -> None:
 
 @app.callback()
 def agentmem(
-    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Three-tier memory for LangGraph agents on PostgreSQL and pgvector."""

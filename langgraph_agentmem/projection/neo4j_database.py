@@ -205,7 +205,7 @@ class Neo4jDatabase:
             raise self._translate(error, library.exceptions) from error
 
     def _translate(self, error: Exception, exceptions: Any) -> AgentMemoryError:
-        said = str(error).strip()
+        said = str(getattr(error, "message", None) or error).strip()
         code = str(getattr(error, "code", None) or "")
         if isinstance(error, exceptions.AuthError) or ".Security." in code:
             return AuthenticationError(

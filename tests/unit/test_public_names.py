@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 import langgraph_agentmem
-from langgraph_agentmem import AgentMemory
+from langgraph_agentmem import AgentMemory, projection
 
 PUBLIC = [
     "ActiveMemory",
@@ -130,6 +130,47 @@ def test_twins_have_the_same_signature_and_are_twins_of_each_other(name):
 @pytest.mark.parametrize("name", sorted(MEMBERS))
 def test_every_public_method_is_described(name):
     assert inspect.getdoc(getattr(AgentMemory, name))
+
+
+PROJECTION = [
+    "DeadLetter",
+    "Difference",
+    "Graph",
+    "GraphEntity",
+    "GraphPath",
+    "GraphProjector",
+    "GraphRelationship",
+    "Neighborhood",
+    "Neo4jDatabase",
+    "Neo4jGraph",
+    "PostgresGraph",
+    "ProjectionReport",
+    "ProjectionStatus",
+    "VerifyReport",
+]
+
+
+def test_the_public_names_of_the_projection_are_these_and_described():
+    assert projection.__all__ == PROJECTION
+    assert [name for name in PROJECTION if not inspect.getdoc(getattr(projection, name))] == []
+
+
+@pytest.mark.parametrize("kind", [projection.GraphProjector, projection.Neo4jGraph, projection.PostgresGraph])
+def test_methods_of_the_projection_come_twice(kind):
+    members = {name: value for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
+    coroutines = {name for name, value in members.items() if inspect.iscoroutinefunction(value)}
+
+    assert {name.removeprefix("a") for name in coroutines} == members.keys() - coroutines
+    for name in coroutines:
+        assert members[name.removeprefix("a")].__wrapped__ is members[name]
+        assert inspect.getdoc(members[name])
+
+
+def test_both_graphs_keep_to_the_protocol():
+    for name in ("aneighborhood", "apaths", "anamed"):
+        wanted = inspect.signature(getattr(projection.Graph, name))
+        assert inspect.signature(getattr(projection.Neo4jGraph, name)) == wanted
+        assert inspect.signature(getattr(projection.PostgresGraph, name)) == wanted
 
 
 def test_a_memory_is_a_context_manager_for_sync_and_async_code():
