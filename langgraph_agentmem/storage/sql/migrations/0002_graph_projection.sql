@@ -24,5 +24,8 @@ CREATE TABLE agentmem.graph_projection (
     PRIMARY KEY (external_id, store)
 );
 
+-- Neighborhoods and paths start at names, in either tier.
+CREATE INDEX entity_name ON agentmem.entity (external_id, name_key);
+
 INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
 SELECT external_id, 'chunk', chunk_id, 'upsert', 0 FROM agentmem.mention GROUP BY external_id, chunk_id;
