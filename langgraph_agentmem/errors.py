@@ -28,8 +28,9 @@
     ├── EmbeddingError                         the embedder failed, or returned what cannot be vectors
     ├── ModelError                             the chat model failed, or answered nonsense
     ├── RunsFailedError                        some of several runs failed; carries their errors
-    ├── StorageError                           PostgreSQL refused a statement
-    │   └── OutageError                        PostgreSQL cannot be reached, or went away; may be retried
+    ├── StorageError                           PostgreSQL or Neo4j refused a statement
+    │   ├── OutageError                        either cannot be reached, or went away; may be retried
+    │   └── StaleGraphError                    Neo4j does not hold what was projected into it
     └── SyncCallError (RuntimeError)           a blocking method was called on a running event loop
 """
 
@@ -160,7 +161,7 @@ class MissingDependencyError(ConfigurationError, ImportError):
 
 
 class AuthenticationError(ConfigurationError):
-    """PostgreSQL refused the user, the password or the database."""
+    """PostgreSQL or Neo4j refused the user, the password or the database."""
 
 
 class ServerTooOldError(ConfigurationError):
@@ -201,11 +202,15 @@ class RunsFailedError(AgentMemoryError):
 
 
 class StorageError(AgentMemoryError):
-    """PostgreSQL refused a statement; the driver's error is the cause."""
+    """PostgreSQL or Neo4j refused a statement; the driver's error is the cause."""
 
 
 class OutageError(StorageError):
-    """PostgreSQL cannot be reached, or went away during the call; it may be retried."""
+    """PostgreSQL or Neo4j cannot be reached, or went away during the call; it may be retried."""
+
+
+class StaleGraphError(StorageError):
+    """Neo4j does not hold what was projected into it: emptied, restored, or another's; a rebuild mends it."""
 
 
 class SyncCallError(AgentMemoryError, RuntimeError):

@@ -1,5 +1,6 @@
 """The memory that applications open."""
 
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +15,13 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_agentmem import bridge, chat
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Embedder, Index
-from langgraph_agentmem.errors import ConfigurationError, EntityNotFoundError, MemoryBusyError, RunsFailedError
+from langgraph_agentmem.errors import (
+    AgentMemoryError,
+    ConfigurationError,
+    EntityNotFoundError,
+    MemoryBusyError,
+    RunsFailedError,
+)
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
 from langgraph_agentmem.graphs import create_consolidation_graph
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
@@ -24,9 +31,14 @@ from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun,
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations import active, claiming, promoting, reading, searching, undoing, updating, writing
 from langgraph_agentmem.policies import validation
+from langgraph_agentmem.projection.graph import Graph
+from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
+from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.database import Database
+
+_logger = logging.getLogger(__name__)
 
 Tenant = str
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
@@ -57,6 +69,7 @@ class AgentMemory:
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
         reembed: bool = False,
+        graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
 
@@ -69,6 +82,9 @@ class AgentMemory:
             extractor: Finds entities instead of the chat model.
             settings: By default, from the environment.
             reembed: Let `index` take the place of another embedder; `embed_pending` then computes all vectors again.
+            graph: What reads the entity graph: PostgreSQL, the Neo4j of the settings (`NEO4J_URI` and so on), or
+                another Neo4j; `run_due` and `flush` then project into that. By default as `AGENTMEM_GRAPH` says, else
+                PostgreSQL.
 
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
@@ -80,16 +96,15 @@ class AgentMemory:
         chat_model = chat.chat_model(model_given) if model_given else None
         if extractor is None and chat_model is not None:
             extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
-        folder = data_dir or settings.data_dir
-        database = Database(
-            dsn or (settings.dsn.get_secret_value() if settings.dsn and not data_dir else None),
-            data_dir=Path(folder) if folder else None,
-            pool_size=settings.pool_size,
-            connect_timeout=settings.connect_timeout_seconds,
-            text_search_config=settings.text_search_config,
-        )
+        database = Database.of(settings, dsn, data_dir)
         embedder = Embedder.of(index_given) if index_given else None
-        return cls(Resources(database, settings, embedder, chat_model, extractor, reembed))
+        chosen = graph or settings.graph
+        if not isinstance(chosen, Neo4jDatabase) and chosen not in {"postgres", "neo4j"}:
+            raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {chosen!r}")
+        neo4j = (
+            chosen if isinstance(chosen, Neo4jDatabase) else Neo4jDatabase.of(settings) if chosen == "neo4j" else None
+        )
+        return cls(Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j))
 
     @property
     def resources(self) -> Resources:
@@ -106,6 +121,21 @@ class AgentMemory:
         """The database's connection string; None before an embedded server is started."""
         return self._resources.database.dsn
 
+    @property
+    def graph(self) -> Graph:
+        """What reads the entity graph: neighborhoods and paths; a `Neo4jGraph` where Neo4j was chosen."""
+        return self._resources.graph
+
+    @cached_property
+    def projector(self) -> GraphProjector:
+        """What keeps Neo4j's copy of the entity graph like PostgreSQL.
+
+        Raises:
+            ConfigurationError: No Neo4j was chosen, and the settings name none.
+        """
+        neo4j = self._resources.neo4j or Neo4jDatabase.of(self.settings)
+        return GraphProjector(self._resources.database, neo4j)
+
     async def asetup(self) -> None:
         """Start the embedded server if there is no DSN, bring the schema up to date, and register the embedder.
 
@@ -120,6 +150,10 @@ class AgentMemory:
         """Close the connections of this event loop and of sync callers; the memory can be used again afterwards."""
         await self._resources.database.close()
         await bridge.also(self._resources.database.close)
+        if self._resources.neo4j is not None:
+            await self._resources.neo4j.close()
+        if "projector" in vars(self):
+            await self.projector.neo4j.close()
 
     async def __aenter__(self) -> "AgentMemory":
         try:
@@ -295,7 +329,7 @@ class AgentMemory:
         tenant = None if external_id is None else validation.tenant(external_id)
         due = await reading.due(self._resources, tenant, validation.positive(limit, "limit"))
         random.shuffle(due)  # several callers then rarely want the same memory
-        reports = await self._consolidate_all(due)
+        reports = await self._consolidate_all(due, tenant)
         await self.aembed_pending(tenant)
         return reports
 
@@ -312,7 +346,7 @@ class AgentMemory:
         """
         tenant = validation.tenant(external_id)
         pending = await reading.mark_pending_due(self._resources, tenant, memory_id)
-        reports = await self._consolidate_all(pending)
+        reports = await self._consolidate_all(pending, tenant)
         await self.aembed_pending(tenant)
         return reports
 
@@ -409,17 +443,32 @@ class AgentMemory:
         """
         return await writing.embed_pending(self._resources, external_id)
 
-    async def _consolidate_all(self, memories: Sequence[tuple[str, int]]) -> list[ConsolidationReport]:
+    async def _consolidate_all(
+        self, memories: Sequence[tuple[str, int]], external_id: str | None
+    ) -> list[ConsolidationReport]:
         reports: list[ConsolidationReport] = []
         errors: dict[tuple[str, int], Exception] = {}
-        for external_id, memory_id in memories:
+        for tenant, memory_id in memories:
             try:
-                reports.append(await self.aconsolidate(external_id, memory_id))
+                reports.append(await self.aconsolidate(tenant, memory_id))
             except Exception as error:
-                errors[external_id, memory_id] = error
+                errors[tenant, memory_id] = error
+        await self._project(external_id)
         if errors:
             raise RunsFailedError(errors)
         return reports
+
+    async def _project(self, external_id: str | None) -> None:
+        """Project what waits, where that is no condition for anything: what cannot be projected stays in the outbox."""
+        if self._resources.neo4j is None:
+            return
+        try:
+            report = await self.projector.arun_once(external_id)
+        except AgentMemoryError as error:
+            _logger.warning("the graph is not projected into Neo4j for now: %s", error)
+        else:
+            for problem in report.problems.values():
+                _logger.warning("a graph is not projected into Neo4j: %s", problem)
 
     @cached_property
     def _consolidation(self) -> Any:

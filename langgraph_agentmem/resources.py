@@ -4,12 +4,16 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.projection.graph import Graph, PostgresGraph
+from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
+from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.database import Database
 from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
@@ -53,6 +57,7 @@ class Resources:
         embedder: None searches by words only.
         model: Resolves conflicts; None leaves them to the rules.
         extractor: Finds entities; None finds none.
+        neo4j: Where the entity graph is projected to, and read from; None reads it from PostgreSQL.
         reembed: Whether the embedder may take the place of the one that the database's vectors come from.
         word_frequencies: How frequent words are in the database.
     """
@@ -64,12 +69,18 @@ class Resources:
     extractor: Extractor | None = None
     reembed: bool = False
     word_frequencies: "WordFrequencies" = field(default_factory=lambda: WordFrequencies())
+    neo4j: Neo4jDatabase | None = None
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
 
     @property
     def resources(self) -> "Resources":
         """Itself, so that nodes take a memory or its resources alike."""
         return self
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What reads the entity graph."""
+        return PostgresGraph(self.database) if self.neo4j is None else Neo4jGraph(self.neo4j)
 
     async def embedding_model(self) -> EmbeddingModel | None:
         """The embedder as the database knows it, registered on first use; None without an embedder.

@@ -147,6 +147,17 @@ class AgentMemorySettings(BaseSettings):
         allow_inf_nan=False,
         description="How often a store removes what has expired; every 5 minutes where another TTL setting is given.",
     )
+    graph: Literal["postgres", "neo4j"] = Field(
+        "postgres", description="What reads the entity graph; `neo4j` also lets `run_due` and `flush` project into it."
+    )
+    neo4j_uri: str | None = Field(
+        None, validation_alias=_older("NEO4J_URI"), description="Neo4j's address, as in bolt://localhost:7687."
+    )
+    neo4j_username: str = Field("neo4j", validation_alias=_older("NEO4J_USERNAME"), description="Neo4j's user.")
+    neo4j_password: SecretStr | None = Field(
+        None, validation_alias=_older("NEO4J_PASSWORD"), description="Its password; without one, none is sent."
+    )
+    neo4j_database: str = Field("neo4j", validation_alias=_older("NEO4J_DATABASE"), description="Neo4j's database.")
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -7,14 +7,17 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import neo4j_server
 import psycopg
 import pytest
 from filelock import FileLock
 from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.projection import Neo4jDatabase
 from langgraph_agentmem.storage import embedded
 from langgraph_agentmem.storage.database import Database
 
@@ -24,7 +27,9 @@ FOLDER = "MEMORY_TESTS_FOLDER"
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AGENTMEM_") and name != "AGENTMEM_TEST_DSN"]:
+    """Only what names servers for the tests stays."""
+    kept = ("AGENTMEM_TEST_", "NEO4J_TEST_")
+    for name in [n for n in os.environ if n.startswith(("AGENTMEM_", "NEO4J_")) and not n.startswith(kept)]:
         monkeypatch.delenv(name)
 
 
@@ -36,12 +41,91 @@ def pytest_configure(config: pytest.Config) -> None:
     if FOLDER not in os.environ:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-")
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
+        atexit.register(_stop_neo4j, Path(os.environ[FOLDER]) / "neo4j.pid")
+
+
+def _stop_neo4j(pid: Path) -> None:
+    if pid.exists():
+        neo4j_server.end(int(pid.read_text()))
 
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
     """A folder that all workers of this test run share."""
     return Path(os.environ[FOLDER])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a Neo4j where there can be none; in CI it fails instead."""
+    if _without_neo4j():
+        needing = [item for item in items if _needs_neo4j(item)]
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if not _needs_neo4j(item)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line that tests were left out."""
+    if _without_neo4j():
+        line = f"The tests that need a Neo4j were left out; a Neo4j for the tests {neo4j_server.WANTED}."
+        terminalreporter.write_line(line, yellow=True)
+
+
+def _without_neo4j() -> bool:
+    return neo4j_server.missing() is not None and os.environ.get("CI", "").lower() != "true"
+
+
+def _needs_neo4j(item: pytest.Item) -> bool:
+    return "neo4j_packages" in getattr(item, "fixturenames", ()) or item.get_closest_marker("neo4j") is not None
+
+
+@pytest.fixture(scope="session")
+def neo4j_packages() -> None:
+    """Fails where there can be no Neo4j: tests that need one were left out, unless it is demanded."""
+    if missing := neo4j_server.missing():
+        pytest.fail(f"a Neo4j for the tests {missing}")
+
+
+@pytest.fixture(scope="session")
+def neo4j_settings(neo4j_packages: None, shared_folder: Path) -> dict[str, Any]:
+    """Settings that name the Neo4j which all tests of this run share, each with tenants of its own."""
+    if uri := os.environ.get("NEO4J_TEST_URI"):
+        names = {name: os.environ.get(f"NEO4J_TEST_{name.upper()}") for name in ("username", "password", "database")}
+        return {"neo4j_uri": uri} | {f"neo4j_{name}": value for name, value in names.items() if value}
+    with FileLock(shared_folder / "neo4j.lock"):
+        address = shared_folder / "neo4j.uri"
+        if not address.exists():
+            server = neo4j_server.Server.made(shared_folder / "neo4j").start()
+            (shared_folder / "neo4j.pid").write_text(str(server.pid))
+            address.write_text(server.uri)
+    return {"neo4j_uri": address.read_text(), "neo4j_password": neo4j_server.PASSWORD}
+
+
+@pytest.fixture
+def own_neo4j(neo4j_packages: None, shared_folder: Path) -> Iterator[neo4j_server.Server]:
+    """A Neo4j of the test's own, to be killed or emptied; made, but not started."""
+    if os.environ.get("NEO4J_TEST_URI") and not neo4j_server.startable():
+        pytest.skip(f"a Neo4j that a test may kill {neo4j_server.WANTED}")
+    home = shared_folder / uuid4().hex
+    server = neo4j_server.Server.made(home)
+    yield server
+    if server.pid:
+        server.kill()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+async def neo4j(neo4j_settings: dict[str, Any]) -> AsyncIterator[Neo4jDatabase]:
+    """The shared Neo4j."""
+    database = Neo4jDatabase.of(AgentMemorySettings(**neo4j_settings))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant that no other test has, for what is shared."""
+    return f"tenant {uuid4().hex}"
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ from typing import Any, cast, get_args
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.models.search import ArmScores, SearchHit
 from langgraph_agentmem.policies import ranking, validation
+from langgraph_agentmem.projection.graph import PostgresGraph
 from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import reading
 from langgraph_agentmem.storage import search as storage
 
 _LEAST_CANDIDATES = 50
@@ -37,6 +40,7 @@ async def search(
         raise InvalidInputError("query must not be empty")
     model = await resources.embedding_model()
     vector = await resources.embedder.embed_query(text) if resources.embedder else None
+    named = await _named(resources, tenant, text)
     async with resources.database.transaction() as connection:
         rows = await storage.candidates(
             connection,
@@ -50,8 +54,18 @@ async def search(
             limit=max(_LEAST_CANDIDATES, 4 * count),
             config=resources.settings.text_search_config,
             exact_rows=resources.settings.exact_search_rows,
+            named=named,
         )
     return ranking.ranked([_hit(row) for row in rows], count)
+
+
+async def _named(resources: Resources, external_id: str, query: str) -> list[NamedMention] | None:
+    """The entities that a query names, from another graph database; PostgreSQL's search finds them by itself."""
+    if isinstance(resources.graph, PostgresGraph):
+        return None
+    async with resources.database.transaction() as connection:
+        words = await reading.query_words(connection, query, resources.settings.text_search_config)
+    return await resources.graph.anamed(external_id, words)
 
 
 def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:

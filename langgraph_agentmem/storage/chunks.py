@@ -11,6 +11,7 @@ from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
+from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows, as_array, as_vector, columns, first_row
 from langgraph_agentmem.storage.statements import statements
@@ -225,7 +226,9 @@ async def supersede(
     if not pairs:
         return []
     params = {"external_id": external_id, **columns(list(pairs), "ids", "superseded_bys", "forced")}
-    return [(row["id"], row["superseded_by"]) for row in await all_rows(connection, _SQL["supersede_chunks"], params)]
+    ended = [(row["id"], row["superseded_by"]) for row in await all_rows(connection, _SQL["supersede_chunks"], params)]
+    await outbox.enqueue_supporting_chunks(connection, external_id, chunks=[id for id, _ in ended])
+    return ended
 
 
 class ChunkState(Value):
@@ -255,12 +258,14 @@ async def restore(connection: Connection, external_id: str, *, restored: list[in
     """Make superseded chunks valid again and end those that took their place."""
     await connection.execute(_SQL["restore_chunks"], {"external_id": external_id, "ids": restored})
     await connection.execute(_SQL["end_chunks"], {"external_id": external_id, "ids": ended})
+    await outbox.enqueue_supporting_chunks(connection, external_id, chunks=[*restored, *ended])
 
 
 async def promote(connection: Connection, external_id: str, memory_id: int) -> int:
     """Refresh long-term chunks that are still current, move the short-term ones; returns how many were moved."""
     params = {"external_id": external_id, "memory_id": memory_id}
     await connection.execute(_SQL["refresh_longterm_chunks"], params)
+    await outbox.enqueue_memory_chunks(connection, external_id, memory_id, tier="shortterm")
     return (await first_row(connection, _SQL["promote_chunks"], params))["chunks"]
 
 
@@ -286,6 +291,7 @@ async def embed(
 
 async def delete_all(connection: Connection, external_id: str, memory_id: int) -> None:
     """Remove all of a memory's chunks, in every tier."""
+    await outbox.enqueue_memory_chunks(connection, external_id, memory_id, operation="delete")
     await connection.execute(_SQL["delete_memory_chunks"], {"external_id": external_id, "memory_id": memory_id})
 
 

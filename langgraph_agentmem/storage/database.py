@@ -67,6 +67,20 @@ class Database:
             weakref.WeakKeyDictionary()
         )
 
+    @classmethod
+    def of(
+        cls, settings: AgentMemorySettings, dsn: str | None = None, data_dir: Path | str | None = None
+    ) -> "Database":
+        """The database that the arguments name, or else the settings."""
+        folder = data_dir or settings.data_dir
+        return cls(
+            dsn or (settings.dsn.get_secret_value() if settings.dsn and not data_dir else None),
+            data_dir=Path(folder) if folder else None,
+            pool_size=settings.pool_size,
+            connect_timeout=settings.connect_timeout_seconds,
+            text_search_config=settings.text_search_config,
+        )
+
     async def start(self) -> None:
         """Start the embedded server if there is no DSN, and bring the schema up to date.
 

@@ -18,6 +18,7 @@ from langgraph_agentmem.models.item import (
 )
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.rows import Later, all_rows, as_array, as_json, columns, send
@@ -118,6 +119,7 @@ async def delete(connection: Connection, external_id: str, memory_id: int, keys:
     A run that holds the memory may have read them, so it loses the memory.
     """
     params = _keys(external_id, memory_id, keys)
+    await outbox.enqueue_memory_chunks(connection, external_id, memory_id, sections=keys, operation="delete")
     chunks = await all_rows(connection, _SQL["delete_item_chunks"], params)
     await connection.execute(_SQL["delete_items"], params)
     if chunks:

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 
 from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import EntityRow, NamedRelationshipRow, RelationshipRow
 from langgraph_agentmem.storage.rows import all_rows, as_json, columns, first_row, one_row
@@ -95,6 +96,9 @@ async def note_promoted(
             params = {"external_id": external_id, **columns(list(pairs), "from_ids", "to_ids")}
             await connection.execute(_SQL[copy], params)
             await connection.execute(_SQL[note], {"external_id": external_id, "ids": [id for id, _ in pairs]})
+    await outbox.enqueue_supporting_chunks(
+        connection, external_id, entities=[id for id, _ in entities], relationships=[id for id, _ in relationships]
+    )
 
 
 async def finish(connection: Connection, external_id: str, memory_id: int, entry: Json) -> None:

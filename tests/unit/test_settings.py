@@ -38,6 +38,11 @@ DEFAULTS = {
     "store_ttl_refresh_on_read": None,
     "store_ttl_omit_expired": None,
     "store_ttl_sweep_minutes": None,
+    "graph": "postgres",
+    "neo4j_uri": None,
+    "neo4j_username": "neo4j",
+    "neo4j_password": None,
+    "neo4j_database": "neo4j",
 }
 OLDER_NAMES = {
     "AVG_SECTION_UPDATE_COUNT": "avg_section_update_count",
@@ -47,6 +52,7 @@ OLDER_NAMES = {
     "CHUNK_SIZE": "chunk_size_chars",
     "CHUNK_OVERLAP": "chunk_overlap_chars",
 }
+NEO4J_NAMES = {name.upper(): name for name in DEFAULTS if name.startswith("neo4j_")}
 RENAMED = "ACTIVE_MEMORY_UPDATE_THRESHOLD"
 SOME = {
     "dsn": "postgresql://host/db", "data_dir": "/somewhere", "model": "openai:gpt", "embeddings": "openai:small",
@@ -57,6 +63,8 @@ SOME = {
     "pool_size": "4", "connect_timeout_seconds": "1.5", "store_owner": "1", "store_default_tenant": "nobody",
     "store_tiers": "active,longterm", "store_fields": "text,turns[*].text", "store_ttl_minutes": "60.5",
     "store_ttl_refresh_on_read": "False", "store_ttl_omit_expired": "True", "store_ttl_sweep_minutes": "2.5",
+    "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
+    "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
 }  # fmt: skip
 OTHERS = {
     "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",
@@ -67,7 +75,7 @@ OTHERS = {
 @pytest.fixture(autouse=True)
 def _no_settings_in_the_environment(monkeypatch):
     for name in list(os.environ):
-        if name.upper().startswith("AGENTMEM_") or name.upper() in {*OLDER_NAMES, RENAMED}:
+        if name.upper().startswith("AGENTMEM_") or name.upper() in {*OLDER_NAMES, *NEO4J_NAMES, RENAMED}:
             monkeypatch.delenv(name)
 
 
@@ -95,8 +103,8 @@ def test_every_setting_is_read_from_the_environment_with_the_prefix(name, monkey
     assert value != DEFAULTS[name]
 
 
-@pytest.mark.parametrize(("older", "name"), OLDER_NAMES.items())
-def test_the_older_systems_names_are_read_without_prefix(older, name, monkeypatch):
+@pytest.mark.parametrize(("older", "name"), [*OLDER_NAMES.items(), *NEO4J_NAMES.items()])
+def test_the_older_systems_names_and_neo4js_own_are_read_without_prefix(older, name, monkeypatch):
     monkeypatch.setenv(older, SOME[name])
 
     assert shown(getattr(AgentMemorySettings(), name)) == SOME[name]
@@ -112,7 +120,7 @@ def test_the_prefixed_name_wins_over_the_older_one(older, name, monkeypatch):
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_an_argument_wins_over_the_environment(name, monkeypatch):
-    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", "this would be invalid" if name == "embed" else "19")
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", "this would be invalid" if name in {"embed", "graph"} else "19")
 
     assert shown(getattr(AgentMemorySettings(**{name: SOME[name]}), name)) == SOME[name]
 
@@ -200,7 +208,7 @@ INVALID = [
     ("entity_similarity_threshold", 1.01), ("entity_similarity_threshold", -0.1), ("entity_overlap_threshold", 85),
     ("merge_survival_share", 2), ("max_content_chars", 0), ("embed", "later"), ("lease_seconds", 0), ("model_attempts", 0),
     ("store_owner", -1), ("store_ttl_minutes", 0), ("store_ttl_sweep_minutes", float("nan")), ("store_ttl_omit_expired", "maybe"),
-    ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0),
+    ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0), ("graph", "other"),
 ]  # fmt: skip
 
 

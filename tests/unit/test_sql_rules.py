@@ -26,6 +26,8 @@ READS_OVER_ALL_TENANTS = {
     "items:expired",
     "items:namespaces",
     "items:tenants",
+    "projection:waiting_tenants",
+    "projection:known_tenants",
 }
 NO_ALIASES = re.compile(
     r"where|set|on|using|order|limit|join|left|cross|union|group|for|values|returning|and|or|as|with", re.I

@@ -185,13 +185,43 @@ FROM unnest(%(entity_ids)s::bigint[], %(relationship_ids)s::bigint[], %(changes)
      AS u (entity_id, relationship_id, change, old_description)
 
 -- name: enqueue
--- Tells the projection what has changed; the newest change of a thing replaces what is still waiting.
-INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
+-- Tells the projection what has changed; the newest change of a thing joins what is still waiting.
+INSERT INTO agentmem.graph_outbox AS o (external_id, kind, target_id, operation, revision)
 SELECT %(external_id)s, u.kind, u.target_id, u.operation, u.revision
 FROM unnest(%(kinds)s::text[], %(target_ids)s::bigint[], %(operations)s::text[], %(revisions)s::bigint[])
      AS u (kind, target_id, operation, revision)
+ORDER BY u.target_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, revision = excluded.revision, at = excluded.at
+SET operation = excluded.operation, revision = excluded.revision, changes = o.changes + 1, dead_at = NULL
+
+-- name: enqueue_supporting_chunks
+-- Tells the projection that chunks have changed, as far as it knows them: those among these that support anything, and
+-- those that support these entities and relationships.
+INSERT INTO agentmem.graph_outbox AS o (external_id, kind, target_id, operation, revision)
+SELECT %(external_id)s, 'chunk', m.chunk_id, 'upsert', 0
+FROM agentmem.mention m
+WHERE m.external_id = %(external_id)s
+  AND (m.chunk_id = ANY (%(chunk_ids)s) OR m.entity_id = ANY (%(entity_ids)s)
+       OR m.relationship_id = ANY (%(relationship_ids)s))
+GROUP BY m.chunk_id
+ORDER BY m.chunk_id
+ON CONFLICT (external_id, kind, target_id) DO UPDATE
+SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL
+
+-- name: enqueue_memory_chunks
+-- Tells the projection that a memory's chunks change, as far as it knows them: those of one tier and of some sections, or
+-- all.
+INSERT INTO agentmem.graph_outbox AS o (external_id, kind, target_id, operation, revision)
+SELECT %(external_id)s, 'chunk', m.chunk_id, %(operation)s, 0
+FROM agentmem.mention m
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
+WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s
+  AND (%(tier)s::text IS NULL OR c.tier = %(tier)s)
+  AND (%(section_ids)s::text[] IS NULL OR c.section_id = ANY (%(section_ids)s))
+GROUP BY m.chunk_id
+ORDER BY m.chunk_id
+ON CONFLICT (external_id, kind, target_id) DO UPDATE
+SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL
 
 -- name: changed_entities
 -- Short-term entities that changed since they were last promoted.

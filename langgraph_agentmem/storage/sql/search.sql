@@ -4,6 +4,7 @@
 -- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
 -- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
 -- compared exactly, larger ones by the index with an iterative scan, and exactly as well if that finds too few.
+-- Where another graph database has looked for the entities that the query names, it is given what that found.
 WITH words AS (
     SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64
 ),
@@ -74,23 +75,31 @@ exact AS MATERIALIZED (
 named AS (
     SELECT e.id, e.confidence, e.name_key
     FROM agentmem.entity e
-    WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0
+    WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0 AND %(named_keys)s::text[] IS NULL
       AND e.name_search @@ (SELECT string_agg('''' || f.quoted || '''', ' | ')::tsquery FROM frequency f)
       AND tsvector_to_array(e.name_search) <@ (SELECT array_agg(w.lexeme) FROM words w)
+),
+mentioned AS (
+    SELECT n.name_key, n.confidence, m.chunk_id
+    FROM named n
+    LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = n.id
+    UNION ALL
+    SELECT u.name_key, u.confidence, u.chunk_id
+    FROM unnest(%(named_keys)s::text[], %(named_confidences)s::float8[], %(named_chunks)s::bigint[])
+         AS u (name_key, confidence, chunk_id)
 ),
 graph AS MATERIALIZED (
     SELECT g.chunk_id AS id, sum(g.share) AS share
     FROM (
-        SELECT m.chunk_id, n.name_key,
-               max(n.confidence) / (SELECT count(DISTINCT o.name_key) FROM named o) AS share
-        FROM named n
-        JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = n.id
+        SELECT m.chunk_id, m.name_key,
+               max(m.confidence) / (SELECT count(DISTINCT o.name_key) FROM mentioned o) AS share
+        FROM mentioned m
         JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
         WHERE (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
           AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
           AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
           AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-        GROUP BY m.chunk_id, n.name_key
+        GROUP BY m.chunk_id, m.name_key
     ) g
     GROUP BY g.chunk_id
 ),

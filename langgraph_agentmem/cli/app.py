@@ -1,0 +1,32 @@
+"""The commands, each group in a module of its own."""
+
+from importlib.metadata import version as version_of
+from typing import Annotated
+
+import typer
+
+from langgraph_agentmem.cli import graph
+from langgraph_agentmem.cli.terminal import out
+
+app = typer.Typer(
+    name="agentmem",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(graph.app, name="graph")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        out.print(version_of("langgraph-agentmem"))
+        raise typer.Exit
+
+
+@app.callback()
+def agentmem(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Three-tier memory for LangGraph agents on PostgreSQL and pgvector."""

@@ -1,0 +1,139 @@
+"""`agentmem graph ...`: the entity graph's copy in Neo4j."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from langgraph_agentmem.cli.terminal import err, in_one_line, out, plainly, progress_bar
+from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
+from langgraph_agentmem.projection.projector import GraphProjector
+from langgraph_agentmem.settings import AgentMemorySettings
+
+app = typer.Typer(
+    help="The entity graph's copy in Neo4j: NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD and NEO4J_DATABASE name it.",
+    no_args_is_help=True,
+)
+
+Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
+_SHOWN = 50
+
+
+def _projector(dsn: str | None) -> GraphProjector:
+    return GraphProjector.open(dsn, settings=AgentMemorySettings())
+
+
+@app.command()
+@plainly
+def project(
+    dsn: Dsn = None,
+    tenant: Tenant = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with whatever comes, until interrupted.")] = False,
+    poll_seconds: Annotated[float, typer.Option(min=0.05, help="With --follow: the rest when nothing waits.")] = 1.0,
+    retry_dead: Annotated[bool, typer.Option("--retry-dead", help="Also try again what was set aside.")] = False,
+) -> None:
+    """Bring to Neo4j what waits in the outbox."""
+    if retry_dead:
+        with _projector(dsn) as projector:
+            projector.retry_dead(tenant)
+    if follow:
+        asyncio.run(_follow(dsn, tenant, poll_seconds))
+    with _projector(dsn) as projector, progress_bar("projecting") as progress:
+        report = projector.run_once(tenant, progress=progress)
+    _tell(report, f"{report.projected:,} changes projected")
+
+
+@app.command()
+@plainly
+def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
+    """Write the graph anew from PostgreSQL, into an empty or a stale Neo4j, and remove what is not in PostgreSQL."""
+    with _projector(dsn) as projector:
+        with progress_bar("rebuilding") as progress:
+            report = projector.rebuild(tenant, progress=progress)
+        _tell(report, f"{report.projected:,} entities, chunks and relationships written")
+
+
+@app.command()
+@plainly
+def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
+    """How far each tenant's graph is projected; exit code 1 where something stands in the way."""
+    with _projector(dsn) as projector:
+        found = projector.status(tenant)
+    if not found:
+        out.print("PostgreSQL holds no graph" + (f" of tenant {escape(repr(tenant))}." if tenant else " yet."))
+        return
+    table = Table("tenant", "waiting", "oldest", "set aside", "last projected", "state")
+    for item in found:
+        waits = "" if item.oldest is None else f"{_ago(item.oldest)} ago"
+        last = "never" if item.projected_at is None else f"{_ago(item.projected_at)} ago"
+        table.add_row(in_one_line(item.external_id), f"{item.pending:,}", waits, f"{item.dead:,}", last, _state(item))
+    out.print(table)
+    for item in found:
+        for letter in item.dead_letters:
+            out.print(
+                f"{in_one_line(item.external_id)}: {letter.kind} {letter.id} is set aside: {in_one_line(letter.error)}"
+            )
+    for problem in dict.fromkeys(item.problem for item in found if item.problem):
+        err.print(f"[red]problem:[/red] {in_one_line(problem)}")
+    if any(item.problem or item.dead or item.rebuilding for item in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+@plainly
+def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
+    """Compare PostgreSQL and Neo4j and print the differences; exit code 1 where there are any."""
+    with _projector(dsn) as projector:
+        report = projector.verify(tenant)
+    for found in report.differences[:_SHOWN]:
+        out.print(_line(found))
+    if (more := len(report.differences) - _SHOWN) > 0:
+        out.print(f"... and {more:,} more")
+    waiting = f"; {report.pending:,} more differ because they still wait to be projected" if report.pending else ""
+    out.print(f"{report.compared:,} things compared, {len(report.differences):,} differences{waiting}")
+    if report.differences:
+        err.print("`agentmem graph rebuild` mends what differs.")
+        raise typer.Exit(1)
+
+
+async def _follow(dsn: str | None, tenant: str | None, poll_seconds: float) -> None:
+    async with _projector(dsn) as projector:
+        await projector.arun(tenant, poll_seconds=poll_seconds)
+
+
+def _tell(report: ProjectionReport, what: str) -> None:
+    out.print(f"{what}, {report.dead:,} set aside")
+    if report.dead:
+        err.print("`agentmem graph status` says why changes were set aside.")
+    for problem in report.problems.values():
+        err.print(f"[red]problem:[/red] {in_one_line(problem)}")
+    if report.dead or report.problems:
+        raise typer.Exit(1)
+
+
+def _state(item: ProjectionStatus) -> str:
+    if item.problem:
+        return "[red]stuck[/red]"
+    if item.rebuilding:
+        return "[yellow]rebuild unfinished: run it again[/yellow]"
+    return "[yellow]behind[/yellow]" if item.pending or item.dead else "[green]up to date[/green]"
+
+
+def _line(found: Difference) -> str:
+    thing = f"{found.kind} {found.id}" if found.id is not None else f"{found.kind} without an id"
+    named = f" {found.name!r}" if found.name else ""
+    fields = [f"{field}: {ours!r} in PostgreSQL, {theirs!r} in Neo4j" for field, (ours, theirs) in found.fields.items()]
+    where = {"missing": "missing in Neo4j", "unexpected": "only in Neo4j"}.get(found.problem, "; ".join(fields))
+    return in_one_line(f"{found.external_id}: {thing}{named}: {where}")
+
+
+def _ago(then: datetime) -> str:
+    seconds = max(0, round((datetime.now(UTC) - then).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

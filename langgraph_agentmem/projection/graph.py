@@ -1,0 +1,189 @@
+"""Reading the entity graph: one protocol, on PostgreSQL or on Neo4j."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, cast, get_args
+
+from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.entity import GraphTier
+from langgraph_agentmem.models.graph import GraphPath, NamedMention, Neighborhood
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.storage import reading
+from langgraph_agentmem.storage.database import Database
+
+DEEPEST = 10
+"""The most relationships that a neighborhood or a path goes along."""
+
+LIMIT = 500
+"""The most entities of a neighborhood, unless the caller says otherwise."""
+
+
+class Graph(Protocol):
+    """The entity graph of all tenants, as it is read.
+
+    Implementations give the same answers. Relationships are followed in both directions, while they are valid: now, or
+    at `as_of`. Entities that were first seen later than `as_of` are not there yet.
+    """
+
+    async def aneighborhood(
+        self,
+        external_id: str,
+        names: Sequence[str],
+        depth: int = 1,
+        as_of: datetime | None = None,
+        *,
+        tier: GraphTier | None = None,
+        limit: int = LIMIT,
+    ) -> Neighborhood:
+        """What surrounds entities of these names, whatever their case.
+
+        Args:
+            external_id: The tenant.
+            names: Names of entities; those that there are not are left out.
+            depth: Most relationships to go along, 1 to 10.
+            as_of: The time (with a time zone) whose graph is meant; now by default.
+            tier: Only short-term or long-term entities.
+            limit: The most entities, the nearest first.
+        """
+        ...
+
+    async def apaths(
+        self,
+        external_id: str,
+        a: str,
+        b: str,
+        depth: int = 5,
+        as_of: datetime | None = None,
+        *,
+        tier: GraphTier | None = None,
+        limit: int = 10,
+    ) -> list[GraphPath]:
+        """The shortest ways from entities named `a` to entities named `b`, for each pair of them, shortest first.
+
+        Args:
+            external_id: The tenant.
+            a: A name, whatever its case.
+            b: Another one.
+            depth: Most relationships of a path, 1 to 10.
+            as_of: The time (with a time zone) whose graph is meant; now by default.
+            tier: Only short-term or long-term entities.
+            limit: The most paths.
+        """
+        ...
+
+    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
+        """Entities of whose name a query holds every word, and the chunks that mention them.
+
+        Args:
+            external_id: The tenant.
+            words: The query's, stemmed as PostgreSQL does it.
+        """
+        ...
+
+
+class Question(Value):
+    """What a caller asks of a graph, checked."""
+
+    external_id: str
+    keys: list[str]
+    depth: int
+    as_of: datetime | None
+    tier: GraphTier | None
+    limit: int
+
+
+def question(external_id: object, names: object, depth: object, as_of: object, tier: object, limit: object) -> Question:
+    """The arguments, checked.
+
+    Raises:
+        InvalidInputError: One of them cannot be accepted.
+    """
+    if not isinstance(names, list | tuple | set | frozenset):
+        raise InvalidInputError(f"names must be a list of names, not {names!r}")
+    if validation.positive(depth, "depth") > DEEPEST:
+        raise InvalidInputError(f"depth must be at most {DEEPEST}, not {depth}")
+    if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):
+        raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
+    if tier is not None and tier not in get_args(GraphTier):
+        raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {tier!r}")
+    keys = {validation.name(name, "a name").casefold() for name in cast("Sequence[object]", names)}
+    return Question.model_validate(
+        {
+            "external_id": validation.tenant(external_id),
+            "keys": sorted(keys),
+            "depth": depth,
+            "as_of": as_of,
+            "tier": tier,
+            "limit": validation.positive(limit, "limit"),
+        }
+    )
+
+
+class PostgresGraph:
+    """The entity graph as PostgreSQL holds it, always up to date.
+
+    Args:
+        database: The PostgreSQL database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def aneighborhood(
+        self,
+        external_id: str,
+        names: Sequence[str],
+        depth: int = 1,
+        as_of: datetime | None = None,
+        *,
+        tier: GraphTier | None = None,
+        limit: int = LIMIT,
+    ) -> Neighborhood:
+        """See `Graph.aneighborhood`."""
+        asked = question(external_id, names, depth, as_of, tier, limit)
+        async with self._database.transaction() as connection:
+            return await reading.neighborhood(
+                connection,
+                asked.external_id,
+                asked.keys,
+                depth=asked.depth,
+                as_of=asked.as_of,
+                tier=asked.tier,
+                limit=asked.limit,
+            )
+
+    async def apaths(
+        self,
+        external_id: str,
+        a: str,
+        b: str,
+        depth: int = 5,
+        as_of: datetime | None = None,
+        *,
+        tier: GraphTier | None = None,
+        limit: int = 10,
+    ) -> list[GraphPath]:
+        """See `Graph.apaths`."""
+        asked = question(external_id, [a, b], depth, as_of, tier, limit)
+        async with self._database.transaction() as connection:
+            return await reading.paths(
+                connection,
+                asked.external_id,
+                a.casefold(),
+                b.casefold(),
+                depth=asked.depth,
+                as_of=asked.as_of,
+                tier=asked.tier,
+                limit=asked.limit,
+            )
+
+    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
+        """See `Graph.anamed`."""
+        async with self._database.transaction() as connection:
+            return await reading.named(connection, validation.tenant(external_id), words)
+
+    neighborhood = blocking(aneighborhood)
+    paths = blocking(apaths)
+    named = blocking(anamed)

@@ -1,0 +1,194 @@
+"""Reads the entity graph from Neo4j."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.entity import GraphTier
+from langgraph_agentmem.models.graph import GraphEntity, GraphPath, GraphRelationship, NamedMention, Neighborhood
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.projection import tenant_guard
+from langgraph_agentmem.projection.cypher_statements import TIERS, cypher, of_tier
+from langgraph_agentmem.projection.graph import LIMIT, Question, question
+from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase, Neo4jTransaction, Rows
+
+_CYPHER = cypher("read")
+_SECONDS = 60.0
+"""After so long the server ends a query of the caller's own."""
+
+
+class Neo4jGraph:
+    """The entity graph as it was last projected into Neo4j.
+
+    An outage is an error, never an empty answer. What PostgreSQL learnt since the last projection is not there yet.
+
+    Args:
+        neo4j: The Neo4j database.
+    """
+
+    def __init__(self, neo4j: Neo4jDatabase) -> None:
+        self.neo4j = neo4j
+
+    async def aneighborhood(
+        self,
+        external_id: str,
+        names: Sequence[str],
+        depth: int = 1,
+        as_of: datetime | None = None,
+        *,
+        tier: GraphTier | None = None,
+        limit: int = LIMIT,
+    ) -> Neighborhood:
+        """See `Graph.aneighborhood`."""
+        asked = question(external_id, names, depth, as_of, tier, limit)
+        return await self.neo4j.read(asked.external_id, partial(_neighborhood, asked=asked))
+
+    async def apaths(
+        self,
+        external_id: str,
+        a: str,
+        b: str,
+        depth: int = 5,
+        as_of: datetime | None = None,
+        *,
+        tier: GraphTier | None = None,
+        limit: int = 10,
+    ) -> list[GraphPath]:
+        """See `Graph.apaths`."""
+        asked = question(external_id, [a, b], depth, as_of, tier, limit)
+        ends = {"from_key": a.casefold(), "to_key": b.casefold()}
+        return await self.neo4j.read(asked.external_id, partial(_paths, asked=asked, ends=ends))
+
+    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
+        """See `Graph.anamed`."""
+        rows = await self.neo4j.read(
+            external_id, lambda t: [row for tier in TIERS for row in t.run(_of("named", tier), words=list(words))]
+        )
+        return [NamedMention.model_validate(row) for row in rows]
+
+    async def acypher(
+        self, external_id: str, query: str, params: Mapping[str, Any] | None = None, *, limit: int = 10_000
+    ) -> list[Json]:
+        """What a Cypher query of the caller's own returns about one tenant.
+
+        The query is read-only, and must enter the graph only at nodes or relationships whose `external_id` is
+        `$external_id`, which is set here: `MATCH (e:LongtermEntity {external_id: $external_id})-[r]-(n) RETURN n`. Its
+        plan is examined before it runs; edges never lead to another tenant. No procedures, no subqueries within
+        expressions.
+
+        Args:
+            external_id: The tenant.
+            query: The text; values belong into `params`.
+            params: Any but `external_id`.
+            limit: The most rows; more are an error.
+
+        Returns:
+            The rows; nodes and relationships as dicts of their properties.
+
+        Raises:
+            InvalidInputError: The query could see another tenant, writes, or returns too many rows.
+            StorageError: Neo4j refuses the query, or ends it after a minute.
+        """
+        tenant = validation.tenant(external_id)
+        given = dict(params or {})
+        if "external_id" in given:
+            raise InvalidInputError("params must not hold external_id: it is the tenant that was asked for")
+        text = validation.text(query, "query", limit=100_000)
+        most = validation.positive(limit, "limit")
+        return await self.neo4j.read(tenant, partial(_cypher, query=text, params=given, limit=most), seconds=_SECONDS)
+
+    neighborhood = blocking(aneighborhood)
+    paths = blocking(apaths)
+    named = blocking(anamed)
+    cypher = blocking(acypher)
+
+
+def _of(name: str, tier: GraphTier) -> str:
+    return of_tier(_CYPHER[name], tier)
+
+
+def _cypher(transaction: Neo4jTransaction, *, query: str, params: Json, limit: int) -> list[Json]:
+    tenant_guard.check(transaction, query, params)
+    rows = transaction.first(limit + 1, query, **params)
+    if len(rows) > limit:
+        raise InvalidInputError(f"the query returns more than {limit:,} rows; give it a LIMIT")
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _neighborhood(transaction: Neo4jTransaction, asked: Question) -> Neighborhood:
+    """Level by level, so that the work is bounded by what is found, not by the number of ways to it."""
+    shared = {"as_of": asked.as_of, "tier": asked.tier}
+    tiers: list[GraphTier] = [tier for tier in TIERS if asked.tier in (None, tier)]
+    found: dict[int, GraphEntity] = {}
+    frontier = _entities(transaction, tiers, "start", 0, asked.limit, name_keys=asked.keys, **shared)
+    for distance in range(1, asked.depth + 1):
+        found |= {entity.id: entity for entity in frontier}
+        room = asked.limit - len(found)
+        if not frontier or room <= 0:
+            frontier = []
+            break
+        ids, known = [entity.id for entity in frontier], list(found)
+        frontier = _entities(transaction, tiers, "neighbors", distance, room, ids=ids, known=known, **shared)
+    found |= {entity.id: entity for entity in frontier}
+    inner = [entity.id for entity in found.values() if entity.distance < asked.depth]
+    links = _rows(transaction, tiers, "relationships_among", ids=inner, known=list(found), as_of=asked.as_of)
+    by_id = {row["relationship"]["id"]: row["relationship"] for row in links}
+    return Neighborhood(entities=list(found.values()), relationships=[_relationship(by_id[id]) for id in sorted(by_id)])
+
+
+def _entities(
+    transaction: Neo4jTransaction, tiers: Sequence[GraphTier], name: str, distance: int, limit: int, **params: Any
+) -> list[GraphEntity]:
+    rows = _rows(transaction, tiers, name, limit=limit, **params)
+    found = [GraphEntity.model_validate({**row["entity"], "distance": distance}) for row in rows]
+    return sorted(found, key=lambda entity: entity.id)[:limit]
+
+
+def _paths(transaction: Neo4jTransaction, asked: Question, ends: Json) -> list[GraphPath]:
+    tiers: list[GraphTier] = [tier for tier in TIERS if asked.tier in (None, tier)]
+    params = {"as_of": asked.as_of, "tier": asked.tier, "depth": asked.depth, "limit": asked.limit}
+    found = [
+        GraphPath(
+            entities=[
+                GraphEntity.model_validate({**entity, "distance": place})
+                for place, entity in enumerate(row["entities"])
+            ],
+            relationships=[_relationship(relationship) for relationship in row["relationships"]],
+        )
+        for row in _rows(transaction, tiers, "paths", **params, **ends)
+    ]
+    return sorted(found, key=_length)[: asked.limit]
+
+
+def _length(path: GraphPath) -> tuple[int, list[int], list[int]]:
+    return len(path.relationships), [e.id for e in path.entities], [r.id for r in path.relationships]
+
+
+def _rows(transaction: Neo4jTransaction, tiers: Sequence[GraphTier], name: str, **params: Any) -> Rows:
+    return [row for tier in tiers for row in transaction.run(_of(name, tier), **params)]
+
+
+def _relationship(held: Json) -> GraphRelationship:
+    return GraphRelationship.model_validate(_plain(held))
+
+
+def _plain(value: Any) -> Any:
+    """A value of the driver's as one of Python's own."""
+    if hasattr(value, "to_native"):
+        return value.to_native()
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if hasattr(value, "relationships") and hasattr(value, "nodes"):
+        parts: list[Any] = [value.start_node]
+        for relationship in value.relationships:
+            parts += [relationship, relationship.nodes[relationship.nodes[0] == parts[-1]]]
+        return [_plain(part) for part in parts]
+    if hasattr(value, "element_id"):
+        return {name: _plain(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,169 @@
+"""A real Neo4j for the tests: the server's own published Java packages, fetched once and started where they are needed."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import neo4j
+from filelock import FileLock
+
+PACKAGES = Path(__file__).parents[1] / ".neo4j"
+PASSWORD = "for-tests-only"
+WANTED = "needs Java 17 or newer and Maven (mvn) on the PATH, or NEO4J_TEST_URI (with NEO4J_TEST_PASSWORD) of a server"
+
+_POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>agentmem</groupId>
+  <artifactId>neo4j-for-tests</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.neo4j</groupId><artifactId>neo4j</artifactId><version>[5.26,5.27)</version></dependency>
+  </dependencies>
+</project>
+"""
+_CONFIGURATION = """\
+server.bolt.listen_address=127.0.0.1:{port}
+server.http.enabled=false
+server.https.enabled=false
+dbms.usage_report.enabled=false
+server.memory.pagecache.size=128m
+"""
+_OPENED = ["java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent"]
+
+
+@cache
+def missing() -> str | None:
+    """What stands in the way of a server; None where nothing does."""
+    return None if os.environ.get("NEO4J_TEST_URI") or startable() else WANTED
+
+
+def startable() -> bool:
+    """Whether servers can be started here."""
+    return _java() >= 17 and shutil.which("mvn") is not None
+
+
+def _java() -> int:
+    """The version of Java; 0 where there is none."""
+    if shutil.which("java") is None:
+        return 0
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0
+
+
+def packages() -> Path:
+    """The folder with the server's packages, fetched by Maven on first use."""
+    PACKAGES.mkdir(exist_ok=True)
+    with FileLock(PACKAGES / "lock"):
+        fetched = PACKAGES / "lib"
+        if not fetched.exists():
+            (PACKAGES / "pom.xml").write_text(_POM)
+            part = PACKAGES / "lib.part"
+            shutil.rmtree(part, ignore_errors=True)
+            maven = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={part}"]
+            done = subprocess.run(
+                [*maven, "-DincludeScope=runtime"], cwd=PACKAGES, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise RuntimeError(f"Maven could not fetch Neo4j:\n{done.stdout}{done.stderr}")
+            part.rename(fetched)
+    return fetched
+
+
+@dataclass
+class Server:
+    """A Neo4j server with its data in a folder."""
+
+    home: Path
+    port: int
+    pid: int = 0
+
+    @classmethod
+    def made(cls, home: Path) -> "Server":
+        """A server that was not started yet."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        (home / "conf").mkdir(parents=True)
+        (home / "conf" / "neo4j.conf").write_text(_CONFIGURATION.format(port=port))
+        folders = {"NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
+        command = ["java", "-cp", f"{packages()}/*", "org.neo4j.server.startup.Neo4jAdminCommand"]
+        subprocess.run(
+            [*command, "dbms", "set-initial-password", PASSWORD],
+            env=os.environ | folders,
+            check=True,
+            capture_output=True,
+        )
+        return cls(home, port)
+
+    @property
+    def uri(self) -> str:
+        return f"bolt://127.0.0.1:{self.port}"
+
+    def start(self) -> "Server":
+        """Start it, and wait until it answers."""
+        opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
+        command = ["java", "-Xmx512m", *opened, "-cp", f"{packages()}/*", "org.neo4j.server.CommunityEntryPoint"]
+        with (self.home / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}"],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid = process.pid
+        for _ in range(600):
+            if process.poll() is not None or self._answers():
+                break
+            time.sleep(0.1)
+        if not self._answers():
+            raise RuntimeError(f"Neo4j does not answer:\n{(self.home / 'log').read_text()[-3000:]}")
+        process.returncode = 0  # it goes on without this process, which is not to ask after it any more
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            with neo4j.GraphDatabase.driver(self.uri, auth=("neo4j", PASSWORD)) as driver:
+                driver.verify_connectivity()
+        except (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError):
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it at once, with SIGKILL."""
+        end(self.pid, signal.SIGKILL)
+
+
+def end(pid: int, by: signal.Signals = signal.SIGTERM) -> None:
+    """Send a signal to a process, and wait until it is gone."""
+    try:
+        os.kill(pid, by)
+        for _ in range(600):
+            if _gone(pid):
+                return
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _gone(pid: int) -> bool:
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return True
+    except ChildProcessError:  # another process has started it
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
