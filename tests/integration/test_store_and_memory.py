@@ -147,6 +147,12 @@ async def test_an_edit_keeps_what_else_the_value_holds_and_its_text_fields(store
     assert rows("SELECT text_fields FROM agentmem.section") == [(["content"],)]
     assert rows("SELECT content FROM agentmem.memory_chunk WHERE current") == [("The falcon rests.",)]
 
+    await store.aput(NS, "k", value)
+    assert rows("SELECT text_fields FROM agentmem.section") == [(None,)]
+    assert rows("SELECT string_agg(content, '' ORDER BY chunk_order) FROM agentmem.memory_chunk WHERE current") == [
+        ("The falcon nests.\nAn owl hoots.",)
+    ]
+
 
 # Counts, and when a memory is due
 
@@ -217,6 +223,7 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
     drawn += [
         (15, 3, 5.0, 100),
         (14, 3, 5.0, 100),
+        (3, 0, 5.0, 100),
         (5, 0, 5.0, 100),
         (7, 3, 2.5, 100),
         (8, 3, 2.5, 100),
@@ -252,7 +259,7 @@ async def test_consolidation_takes_items_as_sections_and_the_store_sees_nothing_
     store: AgentMemoryStore, rows: Rows
 ) -> None:
     await store.aput(NS, "a", {"title": "Falcon", "body": {"text": "It nests."}, "n": 7})
-    await store.aput(NS, "b", {"content": "An owl."}, index=["content"])
+    await store.aput(NS, "b", {"content": "An owl.", "aside": "A lynx."}, index=["content"])
     await store.aput(NS, "c", {"content": "Unheard."}, index=False)
     before = await store.asearch(NS)
 

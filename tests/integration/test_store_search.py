@@ -254,6 +254,33 @@ async def test_items_written_at_once_are_listed_in_one_order_on_every_page(opens
             assert places(await everything(store, prefix, size)) == places(whole)
 
 
+async def test_an_index_that_gives_up_early_changes_nothing(opens: Opens, rows: Rows) -> None:
+    options = INDEXED_ONLY["kwargs"]["options"] + " -c hnsw.max_scan_tuples=1 -c hnsw.ef_search=1"
+    store = opens(index=index(), pool_config={"kwargs": {"options": options}})
+    await store.abatch([PutOp(NS, f"k{i:03}", {"text": f"t{i}", "n": i % 20}) for i in range(200)])
+    know_so_many_chunks(rows, 0)
+    whole = {hit.key: hit.score for hit in await opens(index=index()).asearch(NS, query="asked", limit=500)}
+    for n in range(20):
+        hits = await store.asearch(NS, query="asked", filter={"n": n}, limit=10)
+        expected = sorted((score for key, score in whole.items() if int(key[1:]) % 20 == n), reverse=True)
+        assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("consolidated", [False, True])
+async def test_what_an_item_said_before_does_not_find_it(opens: Opens, consolidated: bool) -> None:
+    store = opens(index=index())
+    await store.aput(NS, "k", {"text": "falcon"})
+    if consolidated:
+        [memory] = await store.memory.aget_active_memories("alice")
+        await store.memory.aconsolidate("alice", memory.id)
+    await store.aput(NS, "k", {"text": "owl"})
+    await store.aput(NS, "same", {"text": "owl"})
+
+    for query in ("falcon", "owl"):
+        [one, other] = await store.asearch(NS, query=query)
+        assert one.score == other.score
+
+
 # Kinds of indexes
 
 
@@ -486,3 +513,16 @@ async def test_the_order_over_several_tenants_is_the_same_for_every_page(opens: 
         for size in (1, 17):
             if size > 1 or prefix:
                 assert places(await everything(store, prefix, size, **what)) == places(whole)
+
+
+async def test_a_memory_whose_namespace_names_another_tenant_is_nobodys_here(opens: Opens) -> None:
+    store = opens(index=index())
+    template = {"sections": ["k"]}
+    await store.memory.acreate_active_memory("alice", "Odd", template, {"k": "falcon"}, namespace=("bob", "notes"))
+
+    for prefix in ((), ("alice",), ("bob",), ("bob", "notes")):
+        assert await store.asearch(prefix) == await store.asearch(prefix, query="falcon") == []
+    assert await store.aget(("bob", "notes"), "k") is None
+    assert await store.alist_namespaces() == []
+    await store.aput(("bob", "notes"), "k", {"text": "owl"})
+    assert [item.value for item in await store.asearch((), query="falcon")] == [{"text": "owl"}]
