@@ -58,16 +58,22 @@ async def send_search(
     sent = [(tenant, await _send(resources, connection, ownership, tenant, every)) for tenant in tenants]
 
     async def received() -> list[FoundItem]:
-        found = [(_rank(wanted, item, tenant), item) for tenant, answer in sent for item in await answer()]
-        found.sort(key=lambda pair: pair[0])
-        return [item for _, item in found[wanted.search.offset :][: wanted.search.limit]]
+        found = [
+            (_rank(wanted, item), tenant, place, item)
+            for tenant, answer in sent
+            for place, item in enumerate(await answer())
+        ]
+        found.sort(key=lambda entry: entry[:3])
+        return [item for *_, item in found[wanted.search.offset :][: wanted.search.limit]]
 
     return received
 
 
-def _rank(wanted: PreparedSearch, item: FoundItem, tenant: str) -> tuple[object, ...]:
-    best = -item.updated_at.timestamp() if wanted.plain else _LAST if item.score is None else -item.score
-    return item.batch, best, tenant, item.memory_id, item.key
+def _rank(wanted: PreparedSearch, item: FoundItem) -> float:
+    """What tenants' items are merged by; those of one tenant come in their order already."""
+    if wanted.plain:
+        return -item.updated_at.timestamp()
+    return _LAST if item.score is None else -item.score
 
 
 async def _send(

@@ -64,7 +64,7 @@ async def send_search(
         any(tier != "active" for tier in search.tiers),
         text and text.as_string(None),
     )
-    params |= search.model_dump(include={"limit", "offset"}) | ownership.model_dump()
+    params |= search.model_dump(include={"limit", "offset", "omit_expired"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": list(search.prefix), "query": search.query or ""}
     params |= {"vector": as_vector(vector), "with_vector": vector is not None}
     params |= {"tiers": list(search.tiers), "active": "active" in search.tiers}
@@ -101,8 +101,7 @@ def _statement(form: VectorForm | None, omit_expired: bool, documents: bool, con
     weights = (0.0, 1.0) if form is None else (1 - _LEXICAL_SHARE, _LEXICAL_SHARE)
     filled = selected | parts(form) | {"pool": sql.Literal(_POOL), "worth": sql.Literal(_WORTH)}
     filled |= {"vector_weight": sql.Literal(weights[0]), "lexical_weight": sql.Literal(weights[1])}
-    others = template("item_search", "other_documents").format(**filled) if documents else sql.SQL("")
-    text = template("item_search", "search_items").format(**filled, other_documents=others)
+    text = template("item_search", "search_items").format(**filled)
     return RawStatement(text.as_string(None))
 
 
@@ -130,7 +129,6 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
         "listed": sql.SQL("%(active)s AND {}").format(all_pass),
         "kept": kept,
         "document": document,
-        "consolidated": consolidated,
         "items": sql.SQL("\n").join([found, template("item_search", "found_documents").format(value=value)]),
     }
 

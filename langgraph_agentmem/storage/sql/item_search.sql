@@ -11,6 +11,10 @@
 -- from comparing all of the scope's. Chunks that share a word are known completely. So whatever is not in the pool scores at
 -- most what the farthest of the nearest would without words: items above that are certain of their place, and only where
 -- these are fewer than asked for, all others are scored. The order is therefore total, and the same for every page.
+--
+-- What the planner believes of tenants and namespaces is often wrong, as their sizes differ by orders of magnitude. So the
+-- indexes on words and vectors are not given the choice of one on the tenant (whose collation differs), namespaces are
+-- looked up in a hash table, and what may be many is aggregated rather than joined.
 WITH scope AS MATERIALIZED (
     SELECT a.id, a.namespace, a.section_count
     FROM agentmem.active_memory a
@@ -47,8 +51,8 @@ matches AS MATERIALIZED (
                    AS frequency,
                CASE WHEN c.embedding_model = {model} THEN coalesce({similarity}, 0) ELSE 0 END AS similarity
         FROM words w
-        JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.text_search @@ w.word
-        WHERE c.memory_id = ANY (ARRAY(SELECT o.id FROM scope o)) AND {visible} AND {kept}
+        JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s COLLATE "C" AND c.text_search @@ w.word
+        WHERE (c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE AND {visible} AND {kept}
     ) t
 ),
 idf AS MATERIALIZED (
@@ -66,19 +70,18 @@ lexical AS MATERIALIZED (
 approximate AS MATERIALIZED (
     SELECT c.id, c.memory_id, c.section_id, {document} AS document, {distance} AS distance
     FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(with_vector)s AND (SELECT z.large FROM size z)
+    WHERE c.external_id = %(external_id)s COLLATE "C" AND %(with_vector)s AND (SELECT z.large FROM size z)
       AND c.embedding_model = {model}
-      AND c.memory_id = ANY (ARRAY(SELECT o.id FROM scope o)) AND {visible} AND {kept}
+      AND (c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE AND {visible} AND {kept}
     ORDER BY {distance}
     LIMIT {pool}
 ),
 exact AS MATERIALIZED (
     SELECT c.id, c.memory_id, c.section_id, {document} AS document, ({distance}) + 0 AS distance
-    FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(with_vector)s
-      AND (SELECT count(*) FROM approximate p) < {pool}
-      AND c.embedding_model = {model}
-      AND c.memory_id = ANY (ARRAY(SELECT o.id FROM scope o)) AND {visible} AND {kept}
+    FROM scope o
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = o.id
+    WHERE %(with_vector)s AND (SELECT count(*) FROM approximate p) < {pool}
+      AND c.embedding_model = {model} AND {visible} AND {kept}
     ORDER BY ({distance}) + 0, c.id
     LIMIT {pool}
 ),
@@ -105,26 +108,35 @@ certain AS MATERIALIZED (
     GROUP BY p.memory_id, p.section_id, p.document
     HAVING max(p.score) >= (SELECT b.score FROM bound b)
 ),
+needed AS MATERIALIZED (
+    SELECT (SELECT count(*) FROM certain t) < %(limit)s::bigint + %(offset)s::bigint AS more
+),
 ranked AS MATERIALIZED (
-    SELECT 0 AS batch, r.memory_id, r.section_id, r.document, r.score FROM certain r
-    UNION ALL
-    SELECT 1, r.memory_id, r.section_id, r.document, r.score
+    SELECT min(r.batch) AS batch, r.memory_id, r.section_id, r.document,
+           coalesce(max(r.score) FILTER (WHERE r.batch = 0), max(r.score)) AS score
     FROM (
-        SELECT s.memory_id, s.section_id, NULL::bigint AS document,
-               (SELECT max({vector_weight} * CASE WHEN c.embedding_model = {model} THEN coalesce({similarity}, 0) ELSE 0 END
-                           + {lexical_weight} * coalesce(l.share, 0))
-                FROM agentmem.memory_chunk c
-                LEFT JOIN lexical l ON l.id = c.id
-                WHERE c.external_id = %(external_id)s AND c.memory_id = s.memory_id AND c.section_id = s.section_id
-                  AND c.current) AS score
-        FROM agentmem.section s
-        WHERE s.external_id = %(external_id)s AND s.memory_id = ANY (ARRAY(SELECT o.id FROM scope o)) AND {listed}
-          AND (SELECT count(*) FROM certain t) < %(limit)s::bigint + %(offset)s::bigint
-        {other_documents}
+        SELECT 0 AS batch, t.memory_id, t.section_id, t.document, t.score FROM certain t
+        UNION ALL
+        SELECT 1, s.memory_id, s.section_id, NULL, NULL
+        FROM scope o
+        JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = o.id
+        WHERE (SELECT n.more FROM needed n) AND {listed}
+        UNION ALL
+        SELECT 1, p.memory_id, p.section_id, p.document, sum(p.part)
+        FROM (
+            SELECT c.id, c.memory_id, c.section_id, {document} AS document,
+                   {vector_weight} * CASE WHEN c.embedding_model = {model} THEN coalesce({similarity}, 0) ELSE 0 END AS part
+            FROM scope o
+            JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = o.id
+            WHERE (SELECT n.more FROM needed n) AND {visible} AND {kept}
+            UNION ALL
+            SELECT l.id, l.memory_id, l.section_id, l.document, {lexical_weight} * l.share
+            FROM lexical l
+            WHERE (SELECT n.more FROM needed n)
+        ) p
+        GROUP BY p.id, p.memory_id, p.section_id, p.document
     ) r
-    WHERE NOT EXISTS (SELECT 1 FROM certain t
-                      WHERE t.memory_id = r.memory_id AND t.section_id = r.section_id
-                        AND t.document IS NOT DISTINCT FROM r.document)
+    GROUP BY r.memory_id, r.section_id, r.document
 ),
 page AS MATERIALIZED (
     SELECT r.* FROM ranked r
@@ -157,18 +169,6 @@ JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.doc
 jsonb_build_object('content', c.content, 'tier', c.tier, 'section_id', c.section_id, 'memory_id', c.memory_id,
                    'current', c.current, 'start_date', c.start_date, 'end_date', c.end_date)
 
--- name: other_documents
--- Consolidated chunks that are not among the nearest.
-UNION ALL
-SELECT c.memory_id, c.section_id, {document},
-       {vector_weight} * CASE WHEN c.embedding_model = {model} THEN coalesce({similarity}, 0) ELSE 0 END
-           + {lexical_weight} * coalesce(l.share, 0)
-FROM agentmem.memory_chunk c
-LEFT JOIN lexical l ON l.id = c.id
-WHERE c.external_id = %(external_id)s AND c.memory_id = ANY (ARRAY(SELECT o.id FROM scope o))
-  AND {consolidated} AND {kept}
-  AND (SELECT count(*) FROM certain t) < %(limit)s::bigint + %(offset)s::bigint
-
 -- name: consolidated
 -- A consolidated chunk that is valid, and that no item of the result holds.
 (c.tier = ANY (%(tiers)s::text[]) AND c.end_date IS NULL AND NOT (c.current AND %(active)s))
@@ -181,7 +181,12 @@ EXISTS (SELECT 1 FROM agentmem.section s
 
 -- name: kept_documents
 -- A chunk that passes by itself, or whose item passes.
-CASE WHEN {document} IS NOT NULL THEN (SELECT {filter} FROM (SELECT {value} AS value) s) ELSE {kept} END
+CASE WHEN {document} IS NULL THEN {kept}
+     ELSE (SELECT {filter} FROM (SELECT {value} AS value) s)
+          AND NOT (%(omit_expired)s AND c.current AND EXISTS (
+                       SELECT 1 FROM agentmem.section s
+                       WHERE s.external_id = %(external_id)s AND s.memory_id = c.memory_id
+                         AND s.section_id = c.section_id AND s.expires_at <= now())) END
 
 -- name: unexpired
 -- An item that has not expired.
@@ -207,6 +212,6 @@ WHERE f.word IS NOT NULL AND p.reltuples > 0
 
 -- name: plan_cheaply
 -- For this transaction: plans the search once a connection, whatever it looks for, and neither compiles it nor starts
--- workers for it, which both takes longer than to run it.
+-- workers for it, which both takes longer than to run it; and sorts only where no index has the order.
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-       set_config('max_parallel_workers_per_gather', '0', true)
+       set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true)
