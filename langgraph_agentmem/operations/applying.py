@@ -12,6 +12,7 @@ from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
 from langgraph_agentmem.operations import linking
 from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
+from langgraph_agentmem.policies import forgetting
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, chunks, graph, longterm, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
@@ -43,20 +44,39 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         row = await _fenced(connection, run)
         if row.report:
             return row.report
+        run, gone = await _without_deleted(connection, run)
+        written = [
+            (text, vector) for text, vector in zip(texts, text_vectors, strict=True) if not gone & set(text.sources)
+        ]
         shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
         work = Work(resources, connection, run, model, shortterm_id, now)
         await chunks.consolidate(
             connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
         )
-        written = await _apply_sections(work, texts, text_vectors)
+        chunk_texts = await _apply_sections(work, [text for text, _ in written], [vector for _, vector in written])
         ids = await linking.apply_entities(work, name_vectors)
         await linking.apply_relationships(work, ids)
-        inherited = [(source, id, text.text) for id, text in written.items() for source in text.sources]
+        inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
         await support.inherit_mentions(connection, run.external_id, inherited)
         await graph.add_history(connection, run.external_id, work.history)
         await _settle(work, row, consolidations)
-        return await _reported(work, row.snapshot)
+        return await _reported(work, row.snapshot, deleted=bool(gone))
+
+
+async def _without_deleted(connection: Connection, run: Resolved) -> tuple[Resolved, set[int]]:
+    """The run without what rests on chunks that were deleted since it was claimed, and these chunks.
+
+    What a model has read of them is not remembered and not logged.
+    """
+    known = forgetting.chunks_of(run.plan, run.conflicts) | set(run.taken)
+    gone = known - await chunks.existing(connection, run.external_id, sorted(known))
+    if not gone:
+        return run, gone
+    plan, conflicts = forgetting.without(run.plan, run.conflicts, gone)
+    note = f"{len(gone)} chunks were deleted meanwhile; what rested on them was left out"
+    left: dict[str, object] = {"plan": plan, "conflicts": conflicts, "decisions": [], "failures": [note]}
+    return run.model_copy(update={**left, "taken": [id for id in run.taken if id not in gone]}), gone
 
 
 async def _fenced(connection: Connection, run: Resolved) -> RunRow:
@@ -87,7 +107,7 @@ async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
         await active.mark_due(work.connection, run.external_id, run.memory_id)
 
 
-async def _reported(work: Work, snapshot: Sequence[SectionSnapshot]) -> ConsolidationReport:
+async def _reported(work: Work, snapshot: Sequence[SectionSnapshot], *, deleted: bool) -> ConsolidationReport:
     run = work.run
     report = ConsolidationReport(
         status="applied",
@@ -108,8 +128,8 @@ async def _reported(work: Work, snapshot: Sequence[SectionSnapshot]) -> Consolid
         run.run_id,
         report=report,
         resolver="rules+model" if by_model else "rules",
-        conflicts=run.conflicts.model_dump(mode="json"),
-        plan=run.plan.model_dump(mode="json"),
+        conflicts=None if deleted else run.conflicts.model_dump(mode="json"),
+        plan=None if deleted else run.plan.model_dump(mode="json"),
         changes=work.changes,
     )
     return report

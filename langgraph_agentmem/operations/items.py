@@ -1,8 +1,9 @@
 """Writes, reads and deletes sections as items of a store."""
 
-from collections.abc import Collection, Iterable, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from langgraph_agentmem.errors import RevisionConflictError
+from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
 from langgraph_agentmem.operations import writing
@@ -18,6 +19,7 @@ from langgraph_agentmem.storage.rows import Later, as_json
 
 _SOURCE = "store"
 _SWEPT_AT_ONCE = 500
+_logger = logging.getLogger(__name__)
 
 
 class Prepared(Value):
@@ -69,9 +71,12 @@ async def embedded(resources: Resources, ownership: Ownership, items: Sequence[P
 async def _known(resources: Resources, ownership: Ownership, items: Sequence[Prepared]) -> set[bytes]:
     """Chunks of long items that have a vector already; short items are not worth the question."""
     known: set[bytes] = set()
-    for tenant, places in by_tenant(ownership, [(item.item.namespace, item.item.key) for item in items]).items():
+    model = await resources.embedding_model() if items else None
+    for tenant, places in (
+        () if model is None else by_tenant(ownership, [(item.item.namespace, item.item.key) for item in items]).items()
+    ):
         async with resources.database.connection() as connection:
-            known |= await storage.embedded_hashes(connection, tenant, places)
+            known |= await storage.embedded_hashes(connection, tenant, places, model.id)
     return known
 
 
@@ -89,6 +94,8 @@ async def write(
     ownership: Ownership,
     puts: Collection[Prepared],
     deletes: Collection[Place] = (),
+    *,
+    mortal: bool = False,
 ) -> None:
     """Put and delete items, each place at most once; what is put alone takes one round trip.
 
@@ -98,15 +105,18 @@ async def write(
         ownership: Where namespaces name their tenant.
         puts: To be written.
         deletes: To be removed with everything that was made from them.
+        mortal: Whether items may have expired that are put again: what was made of them then goes first.
     """
     given = {(put.item.namespace, put.item.key): put for put in puts}
     gone = by_tenant(ownership, deletes)
     written = by_tenant(ownership, given)
     for tenant in sorted({*gone, *written}):
         places = written.get(tenant, [])
-        if tenant in gone:
-            namespaces = sorted({namespace for namespace, _ in (*places, *gone[tenant])})
-            await _delete(connection, tenant, gone[tenant], await storage.lock(connection, tenant, namespaces))
+        if tenant in gone or mortal:
+            namespaces = sorted({namespace for namespace, _ in (*places, *gone.get(tenant, []))})
+            memories = await storage.lock(connection, tenant, namespaces)
+            await _delete(connection, tenant, gone.get(tenant, []), memories)
+            await _expire(connection, tenant, places, memories)
         if places:
             await _put(connection, resources, ownership, tenant, [given[place] for place in places])
 
@@ -124,7 +134,9 @@ async def _put(
 async def _put_locked(connection: Connection, resources: Resources, tenant: str, puts: Sequence[Prepared]) -> None:
     settings = resources.settings
     await storage.put(connection, tenant, [put.item for put in puts], _SOURCE)
-    vectors = {hash: vector for put in puts for hash, vector in put.vectors.items()}
+    vectors: Vectors = {}
+    for found in {id(put.vectors): put.vectors for put in puts}.values():  # those of one call share theirs
+        vectors |= found
     await writing.write_chunks(connection, resources, tenant, [put.section for put in puts], vectors)
     counting = {put.item.namespace for put in puts if put.item.updates}
     if counting:
@@ -143,8 +155,9 @@ async def put_if(
     tenant, place = ownership.tenant(put.item.namespace), (put.item.namespace, put.item.key)
     async with resources.database.transaction() as connection:
         await storage.lock_or_make(connection, tenant, {put.item.namespace: put.item.updates}, ownership)
-        present, expired = (await storage.revisions(connection, tenant, [place])).get(place, (0, False))
-        known = 0 if expired and omit_expired else present
+        if omit_expired:
+            await _expire(connection, tenant, [place], await storage.lock(connection, tenant, [put.item.namespace]))
+        known = (await storage.revisions(connection, tenant, [place])).get(place, 0)
         if known != revision:
             raise RevisionConflictError(put.item.key, revision, known, "")
         await _put_locked(connection, resources, tenant, [put])
@@ -152,42 +165,61 @@ async def put_if(
     return (await written())[place]
 
 
-async def _delete(connection: Connection, tenant: str, places: Sequence[Place], memories: dict[Namespace, int]) -> None:
+async def _delete(
+    connection: Connection, tenant: str, places: Sequence[Place], memories: Mapping[Namespace, int]
+) -> None:
     """Remove items of memories that are locked, with all that was made from them and nothing else supports."""
     keys: dict[int, list[str]] = {}
     for namespace, key in places:
         if namespace in memories:
             keys.setdefault(memories[namespace], []).append(key)
-    supported = [pair for id, own in keys.items() for pair in await storage.supported(connection, tenant, id, own)]
-    if supported:
+    supported = {id: await storage.supported(connection, tenant, id, own) for id, own in keys.items()}
+    if any(supported.values()):
         await longterm.lock_tenant(connection, tenant)
     for memory_id, own in keys.items():
-        await storage.delete(connection, tenant, memory_id, own)
-    if supported:
-        await support.delete_unsupported(connection, tenant, supported)
+        await storage.delete(connection, tenant, memory_id, own, supported[memory_id])
+    if any(supported.values()):
+        await support.delete_unsupported(connection, tenant, [pair for own in supported.values() for pair in own])
 
 
 async def sweep(resources: Resources) -> int:
-    """Remove items that have expired, with what was made from them; returns how many those were."""
+    """Remove items that have expired, with what was made from them; returns how many those were.
+
+    A tenant whose items cannot be removed now keeps no other's from it.
+    """
     swept = 0
     while True:
         async with resources.database.connection() as connection:
             expired = await storage.expired(connection, _SWEPT_AT_ONCE)
-        removed = [await _sweep(resources, tenant, places) for tenant, places in expired.items()]
+        removed = [await _swept(resources, tenant, places) for tenant, places in expired.items()]
         swept += sum(removed)
         if not sum(removed):
             return swept
 
 
-async def _sweep(resources: Resources, tenant: str, places: Sequence[Place]) -> int:
-    async with resources.database.transaction() as connection:
-        memories = await storage.lock(connection, tenant, sorted({namespace for namespace, _ in places}))
-        still: list[Place] = []
-        for namespace, memory_id in memories.items():
-            keys = [key for place, key in places if place == namespace]
-            still += [(namespace, key) for key in await storage.expired_among(connection, tenant, memory_id, keys)]
+async def _swept(resources: Resources, tenant: str, places: Sequence[Place]) -> int:
+    try:
+        async with resources.database.transaction() as connection:
+            memories = await storage.lock(connection, tenant, sorted({namespace for namespace, _ in places}))
+            return await _expire(connection, tenant, places, memories)
+    except OutageError:
+        raise
+    except AgentMemoryError as error:
+        _logger.warning("expired items of tenant %r could not be removed for now: %s", tenant, error)
+        return 0
+
+
+async def _expire(
+    connection: Connection, tenant: str, places: Sequence[Place], memories: Mapping[Namespace, int]
+) -> int:
+    """Remove those of these items that have expired; returns how many those were."""
+    still: list[Place] = []
+    for namespace, memory_id in memories.items():
+        keys = [key for place, key in places if place == namespace]
+        still += [(namespace, key) for key in await storage.expired_among(connection, tenant, memory_id, keys)]
+    if still:
         await _delete(connection, tenant, still, memories)
-        return len(still)
+    return len(still)
 
 
 async def send_get(

@@ -27,6 +27,11 @@ async def undo(resources: Resources, external_id: object, run_id: object) -> Con
             raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")
         await active.lock_any(connection, tenant, run.memory_id)
         run = await runs.get(connection, tenant, id, lock=True)
+        if run is not None and run.status == "applied" and run.changes is None:
+            raise InvalidInputError(
+                f"run {id} cannot be undone any more: something that it had remembered was deleted since, and with it "
+                "what entities had been before"
+            )
         if run is not None and run.status == "applied":
             await _Undo(connection, resources, run).carry_out()
             run = await runs.get(connection, tenant, id)

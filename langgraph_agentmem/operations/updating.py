@@ -39,11 +39,12 @@ async def _vectors(
     resources: Resources, external_id: str, memory_id: int, updates: Sequence[SectionUpdate]
 ) -> writing.Vectors:
     """Vectors of the chunks that the edits will bring, as far as can be told without a lock."""
-    if resources.embedder is None or resources.settings.embed == "background":
+    model = None if resources.settings.embed == "background" else await resources.embedding_model()
+    if model is None:
         return {}
     ids = [update.section_id for update in updates]
     async with resources.database.connection() as connection:
-        present = await storage.contents(connection, external_id, memory_id, ids)
+        present = await storage.contents(connection, external_id, memory_id, ids, model.id)
     expected = [_expected(present, update, resources) for update in updates]
     known = {hash for section in present.values() for hash in section.embedded}
     return await writing.vectors_for(resources, expected, known)

@@ -94,9 +94,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None) ->
     done = 0
     while True:
         async with resources.database.transaction() as connection:
-            found = await storage.unembedded(
-                connection, external_id, model.id, outdated=resources.reembed, limit=_BATCH
-            )
+            found = await storage.unembedded(connection, external_id, model.id, limit=_BATCH)
         if not found:
             return done
         vectors = await resources.embedder.embed([pending.content for pending in found])

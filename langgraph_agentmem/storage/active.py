@@ -146,10 +146,11 @@ class EmbeddedSection(Value):
 
 
 async def contents(
-    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str]
+    connection: Connection, external_id: str, memory_id: int, section_ids: Sequence[str], embedding_model: int
 ) -> dict[str, EmbeddedSection]:
-    """Sections by id, with what is embedded of them."""
-    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
+    """Sections by id, with what is embedded of them by a model."""
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
+    params["embedding_model"] = embedding_model
     rows = await all_rows(connection, _SQL["contents"], params)
     return {row["section_id"]: EmbeddedSection.model_validate(row) for row in rows}
 

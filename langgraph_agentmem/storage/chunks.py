@@ -231,6 +231,12 @@ async def supersede(
     return ended
 
 
+async def existing(connection: Connection, external_id: str, ids: list[int]) -> set[int]:
+    """Those of these chunks that there are."""
+    params = {"external_id": external_id, "ids": ids}
+    return {row["id"] for row in await all_rows(connection, _SQL["existing_chunks"], params)} if ids else set()
+
+
 class ChunkState(Value):
     """The validity of a chunk."""
 
@@ -270,10 +276,10 @@ async def promote(connection: Connection, external_id: str, memory_id: int) -> i
 
 
 async def unembedded(
-    connection: Connection, external_id: str | None, embedding_model: int, *, outdated: bool, limit: int
+    connection: Connection, external_id: str | None, embedding_model: int, *, limit: int
 ) -> list[PendingChunk]:
-    """Chunks without a vector, or (`outdated`) with one of another model."""
-    params = {"external_id": external_id, "embedding_model": embedding_model, "outdated": outdated, "limit": limit}
+    """Chunks without a vector of a model."""
+    params = {"external_id": external_id, "embedding_model": embedding_model, "limit": limit}
     return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL["unembedded_chunks"], params)]
 
 

@@ -87,15 +87,18 @@ async def mark_full_due(
     await connection.execute(_SQL["mark_full_memories_due"], params | {"average": average, "most": most})
 
 
-async def revisions(connection: Connection, external_id: str, places: Sequence[Place]) -> dict[Place, tuple[int, bool]]:
-    """(revision, whether it has expired) of items."""
+async def revisions(connection: Connection, external_id: str, places: Sequence[Place]) -> dict[Place, int]:
+    """Revisions of items."""
     rows = await all_rows(connection, _SQL["item_revisions"], _places(external_id, places))
-    return {places[row["place"] - 1]: (row["revision"], bool(row["expired"])) for row in rows}
+    return {places[row["place"] - 1]: row["revision"] for row in rows}
 
 
-async def embedded_hashes(connection: Connection, external_id: str, places: Sequence[Place]) -> set[bytes]:
-    """Hashes of the chunks of items that have a vector."""
-    rows = await all_rows(connection, _SQL["embedded_hashes"], _places(external_id, places))
+async def embedded_hashes(
+    connection: Connection, external_id: str, places: Sequence[Place], embedding_model: int
+) -> set[bytes]:
+    """Hashes of the chunks of items that have a vector of a model."""
+    params = _places(external_id, places) | {"embedding_model": embedding_model}
+    rows = await all_rows(connection, _SQL["embedded_hashes"], params)
     return {row["content_hash"] for row in rows}
 
 
@@ -113,18 +116,32 @@ async def expired_among(connection: Connection, external_id: str, memory_id: int
     return [row["section_id"] for row in rows]
 
 
-async def delete(connection: Connection, external_id: str, memory_id: int, keys: Sequence[str]) -> None:
-    """Remove items with what was made from them, in every tier and in the log.
+Supported = Sequence[tuple[int | None, int | None]]
+"""(entity, relationship) ids, one of which is None."""
 
-    A run that holds the memory may have read them, so it loses the memory.
+
+async def delete(
+    connection: Connection, external_id: str, memory_id: int, keys: Sequence[str], supported: Supported
+) -> None:
+    """Remove items with what was made from them, in every tier and in the log; a run that read them will notice.
+
+    Args:
+        connection: In a transaction that holds the memory's lock.
+        external_id: The tenant.
+        memory_id: The memory.
+        keys: The items.
+        supported: What their chunks support: every run of the memory may have seen its description.
     """
     params = _keys(external_id, memory_id, keys)
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, sections=keys, operation="delete")
-    chunks = await all_rows(connection, _SQL["delete_item_chunks"], params)
+    await connection.execute(_SQL["delete_item_chunks"], params)
     await connection.execute(_SQL["delete_items"], params)
-    if chunks:
-        await connection.execute(_SQL["forget_runs"], params)
-        await connection.execute(_SQL["break_lease"], params)
+    sections = [as_json([{"section_id": key}]) for key in keys]
+    await connection.execute(_SQL["forget_runs"], params | {"sections": sections, "everything": bool(supported)})
+    if supported:
+        entities, relationships = [e for e, _ in supported if e], [r for _, r in supported if r]
+        things = {"external_id": external_id, "entities": entities, "relationships": relationships}
+        await connection.execute(_SQL["forget_descriptions"], things)
 
 
 def _keys(external_id: str, memory_id: int, keys: Sequence[str]) -> dict[str, Any]:

@@ -59,13 +59,14 @@ async def finish(
     *,
     report: ConsolidationReport,
     resolver: str,
-    conflicts: Json,
-    plan: Json,
+    conflicts: Json | None,
+    plan: Json | None,
     changes: Json,
 ) -> None:
     """Log a run as applied."""
     params: dict[str, Any] = {"external_id": external_id, "run_id": run_id, "resolver": resolver}
-    params |= {"conflicts": as_json(conflicts), "plan": as_json(plan), "changes": as_json(changes)}
+    params |= {"conflicts": conflicts and as_json(conflicts), "plan": plan and as_json(plan)}
+    params |= {"changes": as_json(changes)}
     params |= {"report": report.model_dump_json(), "usage": report.usage.model_dump_json()}
     await connection.execute(_SQL["finish_run"], params)
 

@@ -61,7 +61,7 @@ ORDER BY s.position, s.section_id
 SELECT s.section_id, s.value, s.text_fields,
        ARRAY(SELECT c.content_hash FROM agentmem.memory_chunk c
              WHERE c.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = s.section_id
-               AND c.embedding_model IS NOT NULL AND (c.current OR c.end_date IS NULL)) AS embedded
+               AND c.embedding_model = %(embedding_model)s AND (c.current OR c.end_date IS NULL)) AS embedded
 FROM agentmem.section s
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(section_ids)s)
 

@@ -36,7 +36,7 @@ stored AS MATERIALIZED (
     WHERE c.origin = 'section' AND (c.current OR c.end_date IS NULL)
 ),
 kept AS MATERIALIZED (
-    SELECT s.id, g.chunk_order, g.content, g.own_words || g.other_words AS text_search
+    SELECT s.id, g.chunk_order, g.content, g.own_words || g.other_words AS text_search, g.embedding
     FROM stored s
     JOIN given g ON g.memory_id = s.memory_id AND g.section_id = s.section_id AND g.content_hash = s.content_hash
                 AND g.nth = s.nth
@@ -59,6 +59,18 @@ refreshed AS (
     FROM kept k
     WHERE c.external_id = %(external_id)s AND c.id = k.id
       AND (NOT c.current OR c.chunk_order <> k.chunk_order OR c.content <> k.content OR c.text_search <> k.text_search)
+      AND (k.embedding IS NULL OR c.embedding_model = %(embedding_model)s)
+),
+embedded AS (
+    UPDATE agentmem.memory_chunk c
+    SET chunk_order = k.chunk_order, content = k.content, text_search = k.text_search, current = true,
+        run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END,
+        embedding = CASE WHEN NOT %(full_vectors)s THEN k.embedding::halfvec END,
+        full_embedding = CASE WHEN %(full_vectors)s THEN k.embedding::vector END,
+        embedding_model = %(embedding_model)s
+    FROM kept k
+    WHERE c.external_id = %(external_id)s AND c.id = k.id AND k.embedding IS NOT NULL
+      AND (c.embedding_model IS NULL OR c.embedding_model <> %(embedding_model)s)
 ),
 inserted AS (
     INSERT INTO agentmem.memory_chunk (
@@ -157,6 +169,10 @@ FROM agentmem.memory_chunk c
 LEFT JOIN agentmem.memory_chunk s ON s.external_id = %(external_id)s AND s.id = c.superseded_by
 WHERE c.external_id = %(external_id)s AND c.id = ANY (%(ids)s)
 
+-- name: existing_chunks
+-- Those of these chunks that there are.
+SELECT id FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
 -- name: restore_chunks
 -- Makes superseded chunks valid again, unless an equal one is.
 UPDATE agentmem.memory_chunk c SET end_date = NULL, superseded_by = NULL, last_updated = now()
@@ -188,7 +204,7 @@ WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'lo
 -- Chunks without a vector of the model in use, oldest first.
 SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
 WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
-  AND (embedding_model IS NULL OR (%(outdated)s AND embedding_model <> %(embedding_model)s))
+  AND (embedding_model IS NULL OR embedding_model <> %(embedding_model)s)
 ORDER BY external_id, id
 LIMIT %(limit)s
 

@@ -12,17 +12,24 @@ JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.i
 WHERE NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now()
 
 -- name: refresh_items
--- Lets items that expire live on from now, all for the same time.
+-- Lets items that expire live on from now, all for the same time: those that nobody else is changing, and whose end moves
+-- by at least a hundredth of it.
 UPDATE agentmem.section s SET expires_at = now() + %(ttl)s * interval '1 minute'
-FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
-JOIN agentmem.active_memory a
-  ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
-WHERE s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.key
-  AND s.expires_at IS NOT NULL AND s.ttl_minutes = %(ttl)s
+FROM (
+    SELECT p.memory_id, p.section_id
+    FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
+    JOIN agentmem.active_memory a
+      ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
+    JOIN agentmem.section p ON p.external_id = %(external_id)s AND p.memory_id = a.id AND p.section_id = u.key
+    WHERE p.ttl_minutes = %(ttl)s AND p.expires_at < now() + %(ttl)s * interval '0.99 minute'
+    ORDER BY p.memory_id, p.section_id
+    FOR NO KEY UPDATE OF p SKIP LOCKED
+) f
+WHERE s.external_id = %(external_id)s AND s.memory_id = f.memory_id AND s.section_id = f.section_id
 
 -- name: lock_memories
 -- Open memories by namespace, locked, always in the same order.
-SELECT a.id, a.namespace, a.lease_owner IS NOT NULL AS leased FROM agentmem.active_memory a
+SELECT a.id, a.namespace FROM agentmem.active_memory a
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
   AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
 ORDER BY a.namespace
@@ -40,15 +47,16 @@ DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending
 -- name: put_items
 -- Writes items that live for the same time into memories that are locked, and counts the new ones.
 WITH memory AS MATERIALIZED (
-    SELECT n.place, a.id
+    SELECT n.place, a.id, a.deleted_revision
     FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place)
     JOIN agentmem.active_memory a
       ON a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
 ),
 put AS (
-    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, text_fields, update_count,
+    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, text_fields, revision, update_count,
                                   total_updates, source, expires_at, ttl_minutes)
-    SELECT %(external_id)s, m.id, u.key, 1000000, u.value::jsonb, u.fields::text[], u.counted, 1, %(source)s,
+    SELECT %(external_id)s, m.id, u.key, 1000000, u.value::jsonb, u.fields::text[], m.deleted_revision + 1, u.counted, 1,
+           %(source)s,
            now() + %(ttl)s::float8 * interval '1 minute', %(ttl)s::float8
     FROM unnest(%(places)s::int[], %(keys)s::text[], %(values)s::text[], %(fields)s::text[], %(counted)s::int[])
          AS u (place, key, value, fields, counted)
@@ -57,12 +65,11 @@ put AS (
     SET value = excluded.value, text_fields = excluded.text_fields, revision = section.revision + 1,
         update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
-        updated_at = excluded.updated_at,
-        created_at = CASE WHEN section.expires_at <= excluded.created_at THEN excluded.created_at ELSE section.created_at END
-    RETURNING memory_id, revision
+        updated_at = excluded.updated_at
+    RETURNING memory_id, total_updates
 )
 UPDATE agentmem.active_memory a SET section_count = a.section_count + n.items
-FROM (SELECT p.memory_id, count(*) AS items FROM put p WHERE p.revision = 1 GROUP BY p.memory_id) n
+FROM (SELECT p.memory_id, count(*) AS items FROM put p WHERE p.total_updates = 1 GROUP BY p.memory_id) n
 WHERE a.external_id = %(external_id)s AND a.id = n.memory_id
 
 -- name: mark_full_memories_due
@@ -75,20 +82,20 @@ WHERE a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND 
 
 -- name: item_revisions
 -- Revisions of items, as those see them who hold their memories' locks.
-SELECT u.place, s.revision, s.expires_at <= now() AS expired
+SELECT u.place, s.revision
 FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
 JOIN agentmem.active_memory a
   ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
 JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.key
 
 -- name: embedded_hashes
--- Hashes of the chunks of items that have a vector.
+-- Hashes of the chunks of items that have a vector of a model.
 SELECT DISTINCT c.content_hash
 FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
 JOIN agentmem.active_memory a
   ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
 JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = a.id AND c.section_id = u.key
-WHERE c.embedding_model IS NOT NULL AND (c.current OR c.end_date IS NULL)
+WHERE c.embedding_model = %(embedding_model)s AND (c.current OR c.end_date IS NULL)
 
 -- name: supported_by_items
 -- The entities and relationships that the chunks of items support.
@@ -106,32 +113,38 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.sect
 -- Removes what was made from items, in every tier.
 DELETE FROM agentmem.memory_chunk
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(keys)s)
-RETURNING id
 
 -- name: delete_items
 -- Removes items, and takes their pending updates from the memory's.
 WITH gone AS (
     DELETE FROM agentmem.section
     WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(keys)s)
-    RETURNING update_count
+    RETURNING update_count, revision
 )
 UPDATE agentmem.active_memory
 SET section_count = section_count - (SELECT count(*) FROM gone),
     pending_updates = GREATEST(pending_updates - (SELECT coalesce(sum(update_count), 0) FROM gone), 0),
+    deleted_revision = GREATEST(deleted_revision, (SELECT max(revision) FROM gone)),
     updated_at = now()
 WHERE external_id = %(external_id)s AND id = %(memory_id)s
 
 -- name: forget_runs
--- Takes the contents out of the log of runs that have seen items; such a run cannot be undone any more.
+-- Takes the contents out of the log of runs that have seen items, or of all of the memory's runs. A run that changed
+-- entities cannot be undone any more, as what they were is part of its contents.
 UPDATE agentmem.consolidation_run
-SET conflicts = NULL, plan = NULL, changes = NULL, report = report - 'decisions' - 'failures'
-WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
-  AND EXISTS (SELECT 1 FROM jsonb_array_elements(snapshot) AS e WHERE e ->> 'section_id' = ANY (%(keys)s))
+SET conflicts = NULL, plan = NULL, report = report - 'decisions' - 'failures',
+    changes = CASE WHEN changes -> 'entities' = '[]' AND changes -> 'relationships' = '[]' THEN changes END
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND (conflicts IS NOT NULL OR plan IS NOT NULL)
+  AND (%(everything)s OR id = ANY (ARRAY(
+           SELECT r.id FROM unnest(%(sections)s::text[]) AS k (section)
+           JOIN agentmem.consolidation_run r ON r.external_id = %(external_id)s AND r.snapshot @> k.section::jsonb
+           WHERE r.memory_id = %(memory_id)s)))
 
--- name: break_lease
--- Takes a memory from the run that holds it, which then applies nothing; it is done again.
-UPDATE agentmem.active_memory SET lease_owner = NULL, lease_expires_at = NULL
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner IS NOT NULL
+-- name: forget_descriptions
+-- Takes former descriptions out of the history of entities and relationships.
+UPDATE agentmem.state_history SET old_description = NULL
+WHERE external_id = %(external_id)s AND old_description IS NOT NULL
+  AND (entity_id = ANY (%(entities)s::bigint[]) OR relationship_id = ANY (%(relationships)s::bigint[]))
 
 -- name: expired
 -- Items that have expired, of all tenants or one.

@@ -1,5 +1,10 @@
 -- Sections hold any JSON value, as items of a LangGraph store; vectors may be of full precision.
 
+-- deleted_revision: the highest revision of a section that is gone; new sections start above it, so that no revision comes
+-- twice.
+ALTER TABLE agentmem.active_memory ADD COLUMN deleted_revision bigint NOT NULL DEFAULT 0;
+CREATE INDEX consolidation_run_sections ON agentmem.consolidation_run USING gin (snapshot jsonb_path_ops);
+
 -- The namespace is what identifies an open memory; its title is for people.
 DROP INDEX agentmem.active_memory_title;
 
