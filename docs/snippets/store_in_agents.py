@@ -78,17 +78,21 @@ assert {hit.content for hit in hits} == {"Alice eats vegetarian food.", "Alice s
 store.close()
 
 
-if find_spec("deepagents"):
-    # [deepagents]
-    from deepagents import create_deep_agent
-    from deepagents.backends import StoreBackend
+if not find_spec("deepagents"):
+    sys.exit()
 
-    def files_of(runtime):
-        return ("files", runtime.context["user"])
+# [deepagents]
+from deepagents import create_deep_agent
+from deepagents.backends import StoreBackend
 
-    with AgentMemoryStore.from_conn_string(DSN, owner=1, index=INDEX) as store:
-        agent = create_deep_agent(model, backend=StoreBackend(namespace=files_of), store=store, context_schema=dict)
-        agent.invoke({"messages": [("user", "Plan my journey.")]}, context={"user": "alice"})
-        # [end]
-        assert store.memory.search("alice", "train", tiers=["active"])[0].content == "Take the train."
-        assert store.get(("files", "alice"), "/plan.md").value["content"] == "Take the train."
+
+def files_of(runtime):
+    return ("files", runtime.context["user"])
+
+
+with AgentMemoryStore.from_conn_string(DSN, owner=1, index=INDEX) as store:
+    agent = create_deep_agent(model, backend=StoreBackend(namespace=files_of), store=store, context_schema=dict)
+    agent.invoke({"messages": [("user", "Plan my journey.")]}, context={"user": "alice"})
+    # [end]
+    assert store.memory.search("alice", "train", tiers=["active"])[0].content == "Take the train."
+    assert store.get(("files", "alice"), "/plan.md").value["content"] == "Take the train."
