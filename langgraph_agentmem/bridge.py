@@ -62,8 +62,11 @@ def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Calla
 
 
 def start(function: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:
-    """Run an async function on the background loop, without waiting for it."""
-    return _portal().start_task_soon(function)
+    """Run an async function on the background loop, without waiting for it; sync methods ask from that loop itself."""
+    portal = _portal()
+    if _portals[0][1] is threading.current_thread():
+        return asyncio.run_coroutine_threadsafe(function(), asyncio.get_running_loop())
+    return portal.start_task_soon(function)
 
 
 async def also(function: Callable[[], Coroutine[Any, Any, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The example and the notebook tell their story, from start to end."""
+"""The examples and the notebook tell their story, from start to end."""
 
 import os
 import subprocess
@@ -15,8 +15,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def quickstart(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return example("quickstart.py", *arguments, **environment)
+
+
+def example(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "examples/quickstart.py", *arguments],
+        [sys.executable, "-W", "error", f"examples/{name}", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -50,6 +54,34 @@ def test_the_quickstart_says_in_one_line_what_is_wrong() -> None:
     assert result.returncode == 1
     assert "Traceback" not in result.stderr + result.stdout
     assert "cannot be reached" in result.stderr + result.stdout
+
+
+def test_an_agents_store_tells_its_story(data_dir: Path) -> None:
+    for _ in range(2):
+        result = example("store_agent.py", "--data-dir", str(data_dir))
+        assert (result.returncode, result.stderr) == (0, "")
+    said = result.stdout
+    told = [
+        "save_preference('food', 'I only eat vegetarian food.')",
+        "a consolidation takes 2 updates: 2 texts become short-term memory",
+        "look_up('What food may you book for me?')",
+        "You said: I only eat vegetarian food.",
+        "You said: I like a window seat on the train.",
+        "I eat vegetarian food, and fish since June. (preferences, food)",
+        "I only eat vegetarian food. (preferences/@shortterm, ",
+        "I only eat vegetarian food. (shortterm, memory ",
+        "seat (preferences)\n",
+    ]
+    places = [said.find(text) for text in told]
+    assert -1 not in places, told[places.index(-1)] + said
+    assert places == sorted(places)
+
+
+def test_an_agents_store_says_in_one_line_what_is_wrong() -> None:
+    result = example("store_agent.py", "--dsn", "postgresql://127.0.0.1:1/nowhere")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "cannot be reached" in result.stderr
 
 
 def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

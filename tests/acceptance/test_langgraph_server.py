@@ -7,16 +7,18 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
-from typing import Any
 
 import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.errors import BadRequestError
 
+from langgraph_agentmem import AgentMemory
+
+Rows = Callable[..., list[tuple[object, ...]]]
 PROJECT = {
     "langgraph.json": json.dumps(
         {
@@ -117,8 +119,12 @@ def port() -> int:
 
 
 @pytest.mark.slow
-async def test_a_server_keeps_its_long_term_memory_here(dsn: str, tmp_path: Path, port: int, memory: Any) -> None:
-    with served(tmp_path, port, AGENTMEM_DSN=dsn, AGENTMEM_EMBEDDINGS="ollama:drinks") as url:
+async def test_a_server_keeps_its_long_term_memory_here(
+    dsn: str, tmp_path: Path, port: int, memory: AgentMemory, rows: Rows
+) -> None:
+    with served(
+        tmp_path, port, AGENTMEM_DSN=dsn, AGENTMEM_EMBEDDINGS="ollama:drinks", AGENTMEM_STORE_TTL_MINUTES="60"
+    ) as url:
         client = get_client(url=url)
         await client.store.put_item(["alice", "notes"], key="place", value={"text": "Alice lives by the sea."})
         await client.store.put_item(["bob", "notes"], key="place", value={"text": "Bob likes tea"})
@@ -145,6 +151,10 @@ async def test_a_server_keeps_its_long_term_memory_here(dsn: str, tmp_path: Path
             "latest": {"text": "Alice likes coffee"},
             "place": {"text": "Alice lives by the sea."},
         }
+        assert rows("SELECT section_id, ttl_minutes FROM agentmem.section WHERE external_id = 'alice' ORDER BY 1") == [
+            ("latest", 60.0),
+            ("place", None),  # the HTTP API asks for none where nothing is said
+        ]
         assert [report.status for report in await memory.aflush("alice")] == ["applied"]
         chunks = await client.store.search_items(["alice", "notes", "@shortterm"], query="What does she drink?")
         assert chunks["items"][0]["value"]["content"] == "Alice likes coffee"
