@@ -525,9 +525,11 @@ async def test_closing_a_store_leaves_a_memory_open_that_it_has_not_opened(memor
     assert store._sweeper is None
 
 
-async def test_the_sweeper_of_a_store_that_nobody_holds_any_more_ends(dsn: str) -> None:
+async def test_the_sweeper_of_a_store_that_nobody_holds_any_more_ends(dsn: str, rows: Rows) -> None:
     store = AgentMemoryStore.from_conn_string(dsn, ttl={"sweep_interval_minutes": 0.0005})
-    await store.asetup()
+    await store.aput(NS, "k", {"text": "a falcon"}, ttl=5)
+    rows("UPDATE agentmem.section SET expires_at = now()")
+    await until(lambda: not contents(rows))
     sweeper = store._sweeper
     assert sweeper is not None
     assert not sweeper.done()
@@ -539,11 +541,13 @@ async def test_the_sweeper_of_a_store_that_nobody_holds_any_more_ends(dsn: str) 
     assert sweeper.exception() is None
 
 
-async def test_a_sweeper_outlives_an_outage(dsn: str, rows: Rows) -> None:
+async def test_a_sweeper_goes_on_after_it_has_failed(dsn: str, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
     async with AgentMemoryStore.from_conn_string(dsn, ttl={"sweep_interval_minutes": 0.0005}) as store:
-        for i in range(3):
-            kill_backends(rows)
-            await store.aput(NS, f"k{i}", {"text": "a falcon"}, ttl=5)
-            rows("UPDATE agentmem.section SET expires_at = now()")
-            await until(lambda: not contents(rows))
+        await store.aput(NS, "k", {"text": "a falcon"}, ttl=5)
+        rows("ALTER TABLE agentmem.section RENAME TO hidden")
+        await until(lambda: "items that have expired could not be removed" in caplog.text)
+        rows("ALTER TABLE agentmem.hidden RENAME TO section")
+        kill_backends(rows)
+        rows("UPDATE agentmem.section SET expires_at = now()")
+        await until(lambda: not contents(rows))
         assert await store.astop_ttl_sweeper()
