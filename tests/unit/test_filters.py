@@ -122,6 +122,7 @@ def test_dates_are_instants_in_utc_unless_they_say_otherwise(given, instant):
         ({"a": {"$lt": None}}, r"\$lt takes .*, not None"),
         ({"a": {"$gte": [1]}}, r"\$gte takes .*, not \[1\]"),
         ({"a": {"$in": "abc"}}, r"\$in takes a list, not 'abc'"),
+        ({"a": {"$nin": 1}}, r"\$nin takes a list, not 1"),
         ({"a": {"$exists": 1}}, r"\$exists takes True or False, not 1"),
         ({"$or": {"a": 1}}, r"\$or takes a list, not \{'a': 1\}"),
         ({"$and": [1]}, "filter must be a dict, not 1"),

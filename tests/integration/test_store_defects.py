@@ -1,0 +1,120 @@
+"""What the store does not do right yet."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from fakes import ScriptedModel, WordEmbedder
+from langgraph.store.base import PutOp
+
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.storage import migrate
+from langgraph_agentmem.store import AgentMemoryStore
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+Open = Callable[..., AgentMemory]
+NS = ("alice", "notes")
+
+
+async def consolidate(store: AgentMemoryStore) -> Any:
+    [memory] = await store.memory.aget_active_memories("alice")
+    return await store.memory.aconsolidate("alice", memory.id)
+
+
+async def test_undoing_a_run_that_has_lost_an_item_says_that_it_cannot_be(memory: AgentMemory) -> None:
+    store = AgentMemoryStore(memory)
+    await store.aput(NS, "k", {"content": "Falcon"})
+    run = (await consolidate(store)).run_id
+    await store.adelete(NS, "k")
+
+    with pytest.raises(AgentMemoryError, match="undo"):
+        await memory.aundo_consolidation("alice", run)
+
+
+async def test_a_run_that_made_up_for_another_ones_failed_extraction_forgets_the_item_too(
+    opened: Open, rows: Rows
+) -> None:
+    failing = [True]
+
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        if failing[0]:
+            raise RuntimeError("overloaded")
+        found = [c for c in data.get("chunks", ()) if "Falcon" in c["content"]] if name == "Extraction" else []
+        return {"entities": [{"name": "Falcon", "types": ["bird"], "chunk_ids": [c["id"]]} for c in found]}
+
+    store = AgentMemoryStore(opened(model=ScriptedModel(answer=answer), settings={"model_attempts": 1}))
+    await store.aput(NS, "secret", {"content": "Falcon"})
+    await consolidate(store)
+    failing[0] = False
+    await store.aput(NS, "open", {"content": "owl"})
+    assert (await consolidate(store)).entities_created == 1
+    await store.adelete(NS, "secret")
+
+    assert rows("SELECT count(*) FROM agentmem.consolidation_run r WHERE to_jsonb(r)::text ~ 'Falcon'") == [(0,)]
+
+
+class Birds(WordEmbedder):
+    """Takes birds and questions for nearly the same."""
+
+    def _vector(self, text: str) -> list[float]:
+        return [1.0, len(text) / 100] if text.startswith(("bird", "question")) else [0.3, 1.0]
+
+
+async def test_the_best_come_first_over_all_tenants(dsn: str) -> None:
+    async with AgentMemoryStore.from_conn_string(dsn, index={"embed": Birds(2), "dims": 2}) as store:
+        await store.abatch([PutOp(("alice", "notes"), f"k{i}", {"text": "bird" * (i + 1)}) for i in range(60)])
+        await store.abatch([PutOp(("bob", "notes"), f"k{i}", {"text": f"stone {i}"}) for i in range(5)])
+        hits = await store.asearch((), query="question", limit=100)
+
+    assert len(hits) == 65
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+async def test_callers_that_come_at_once_to_a_new_store_set_it_up_once(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrated, migrate_ = [], migrate.migrate
+
+    async def counted(connection: Any) -> None:
+        migrated.append(connection)
+        await migrate_(connection)
+
+    monkeypatch.setattr(migrate, "migrate", counted)
+    index = {"embed": WordEmbedder(), "dims": 64}
+    store = AgentMemoryStore.from_conn_string(dsn, index=index, pool_config={"max_size": 1})
+    await asyncio.gather(*(store.aput(NS, f"k{i}", {"text": "falcon"}) for i in range(12)))
+    await store.aclose()
+
+    assert len(migrated) == 1, "each opens a connection besides the pool's, and many are more than the server has"
+
+
+async def test_an_edit_of_an_item_cuts_its_texts_in_the_order_in_which_they_were_put(
+    memory: AgentMemory, rows: Rows
+) -> None:
+    store = AgentMemoryStore(memory)
+    await store.aput(NS, "k", {"summary": "The falcon nests.", "content": "The owl rests."})
+    await consolidate(store)
+    [active] = await memory.aget_active_memories("alice")
+    await memory.aupdate_active_memory_section("alice", active.id, "k", "The owl hoots.")
+
+    chunks = rows("SELECT string_agg(content, '' ORDER BY chunk_order) FROM agentmem.memory_chunk WHERE current")
+    assert chunks == [("The falcon nests.\nThe owl hoots.",)]
+
+
+async def test_the_next_call_works_though_all_connections_of_a_well_used_pool_have_died(dsn: str, rows: Rows) -> None:
+    settings = AgentMemorySettings(connect_timeout_seconds=3)  # with the default of 15, seven dead ones are too many
+    async with AgentMemoryStore.from_conn_string(dsn, settings=settings) as store:
+        await store.aput(NS, "k", {"text": "falcon"})
+        async with AsyncExitStack() as stack:
+            for _ in range(9):
+                await stack.enter_async_context(store.memory.resources.database.connection())
+        killed = rows(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert len(killed) == 9
+
+        assert await store.aget(NS, "k") is not None
