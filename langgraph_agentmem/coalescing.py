@@ -2,25 +2,42 @@
 
 import asyncio
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+class _Lane(Generic[T, R]):
+    """Requests that wait for their turn."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self.busy = False
+
+
 class Coalescer(Generic[T, R]):
     """Answers requests that come in one tick by as few calls as possible, on each event loop by itself.
 
     Args:
-        answer: Answers requests, one result or error each, in order. What it raises is every request's error.
+        answer: Answers requests, one result or error each, in order. What it raises is every request's error. It is
+            cancelled once nobody waits for it any more.
         most: The most requests of one call; with more, calls run at once.
+        lane: Requests of one lane are answered in their order, one call after the other, and those of other lanes do
+            not wait for them; without it, no call waits for another.
     """
 
-    def __init__(self, answer: Callable[[Sequence[T]], Awaitable[Sequence[R | BaseException]]], most: int) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Sequence[T]], Awaitable[Sequence[R | BaseException]]],
+        most: int,
+        lane: Callable[[T], Hashable] | None = None,
+    ) -> None:
         self._answer = answer
         self._most = most
-        self._waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[tuple[T, asyncio.Future[R]]]] = (
+        self._lane_of = lane
+        self._lanes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Lane[T, R]]] = (
             weakref.WeakKeyDictionary()
         )
         self._tasks: set[asyncio.Task[None]] = set()
@@ -28,30 +45,62 @@ class Coalescer(Generic[T, R]):
     async def __call__(self, request: T) -> R:
         """The answer to a request."""
         loop = asyncio.get_running_loop()
-        waiting = self._waiting.setdefault(loop, [])
-        if not waiting:
-            loop.call_soon(self._start, loop)  # behind everything that is ready to run in this tick
+        lanes = self._lanes.setdefault(loop, {})
+        key = None if self._lane_of is None else self._lane_of(request)
+        lane = lanes.setdefault(key, _Lane())
+        if not lane.waiting and not lane.busy:
+            loop.call_soon(self._start, loop, key)  # behind everything that is ready to run in this tick
         answer: asyncio.Future[R] = loop.create_future()
-        waiting.append((request, answer))
+        lane.waiting.append((request, answer))
         return await answer
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        waiting = [(request, answer) for request, answer in self._waiting.pop(loop, []) if not answer.done()]
-        for start in range(0, len(waiting), self._most):
-            task = loop.create_task(self._run(waiting[start : start + self._most]))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _start(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> None:
+        lanes = self._lanes[loop]
+        lane = lanes[key]
+        if self._lane_of is None:
+            waiting, lane.waiting = lane.waiting, []
+            for start in range(0, len(waiting), self._most):
+                self._call(loop, waiting[start : start + self._most])
+            return
+        batch, lane.waiting = lane.waiting[: self._most], lane.waiting[self._most :]
+        lane.busy = bool(batch)
+        if not batch:
+            del lanes[key]
+            return
+        self._call(loop, batch).add_done_callback(lambda _: self._start(loop, key))
 
-    async def _run(self, waiting: list[tuple[T, asyncio.Future[R]]]) -> None:
-        results: Sequence[R | BaseException]
+    def _call(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[T, asyncio.Future[R]]]) -> asyncio.Task[None]:
+        asked = [(request, answer) for request, answer in batch if not answer.done()]
+        task = loop.create_task(self._run(asked))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+        def abandon(_: object) -> None:
+            if all(answer.cancelled() for _, answer in asked):
+                task.cancel()
+
+        for _, answer in asked:
+            answer.add_done_callback(abandon)
+        return task
+
+    async def _run(self, asked: list[tuple[T, asyncio.Future[R]]]) -> None:
+        results: Sequence[R | BaseException] = []
         try:
-            results = await self._answer([request for request, _ in waiting])
+            results = await self._answer([request for request, _ in asked]) if asked else []
         except BaseException as error:
-            results = [error] * len(waiting)
-        for (_, answer), result in zip(waiting, results, strict=True):
-            if answer.done():
-                continue
-            if isinstance(result, BaseException):
-                answer.set_exception(result)
-            else:
-                answer.set_result(result)
+            results = [error] * len(asked)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for (_, answer), result in zip(asked, results, strict=False):
+                if not answer.done():
+                    _settle(answer, result)
+
+
+def _settle(answer: "asyncio.Future[R]", result: R | BaseException) -> None:
+    if isinstance(result, asyncio.CancelledError):
+        answer.cancel()
+    elif isinstance(result, BaseException):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)

@@ -1,7 +1,8 @@
 """LangGraph's store on active memory: every item is a section."""
 
+import os
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 from langchain_core.language_models import BaseChatModel
-from langgraph.store.base import BaseStore, Op, PutOp, Result, TTLConfig
+from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp, Result, TTLConfig
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.coalescing import Coalescer
@@ -45,11 +46,10 @@ from langgraph_agentmem.store_requests import (
 __all__ = ["AgentMemoryItem", "AgentMemorySearchItem", "AgentMemoryStore"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _GETS, _SEARCHES, _WRITES = 200, 8, 200
 """The most operations of one tick that share a transaction; searches beyond go side by side."""
-_TENANTS = 8
-"""The most tenants that share a transaction of single writes: each needs statements of its own."""
 _WAIT_TO_STOP = 10.0
 
 
@@ -98,9 +98,11 @@ class AgentMemoryStore(BaseStore):
         self.ttl_config = self._options.ttl
         self._owns_memory = False
         self._sweeper: Future[None] | None = None
-        self._gets = Coalescer(self._answer_gets, _GETS)
-        self._searches = Coalescer(self._answer_searches, _SEARCHES)
-        self._writes = Coalescer(self._answer_writes, _WRITES)
+        self._sweeper_process = 0
+        self._sweeps = True
+        self._gets = Coalescer(partial(_outcomes, self._answer_gets), _GETS)
+        self._searches = Coalescer(partial(_outcomes, self._answer_searches), _SEARCHES)
+        self._writes = Coalescer(partial(_outcomes, self._answer_writes), _WRITES, self._tenant)
 
     @classmethod
     def from_conn_string(
@@ -158,6 +160,7 @@ class AgentMemoryStore(BaseStore):
         Any number of processes may do so at once.
         """
         await self.memory.asetup()
+        self._sweeps = True
         self._start_sweeping(self._options.sweep_minutes)
 
     async def aclose(self) -> None:
@@ -167,7 +170,11 @@ class AgentMemoryStore(BaseStore):
             await self.memory.aclose()
 
     async def __aenter__(self) -> "AgentMemoryStore":
-        await self.asetup()
+        try:
+            await self.asetup()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -175,14 +182,16 @@ class AgentMemoryStore(BaseStore):
     ) -> None:
         await self.aclose()
 
+    _enter = bridge.blocking(__aenter__)
+    _close = bridge.blocking(aclose)
+
     def __enter__(self) -> "AgentMemoryStore":
-        bridge.run(self.asetup)
-        return self
+        return self._enter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        bridge.run(self.aclose)
+        self._close()
 
     # Operations
 
@@ -195,7 +204,7 @@ class AgentMemoryStore(BaseStore):
         self._start_sweeping(self._options.sweep_minutes)
         if len(requests) == 1:
             return [await self._alone(requests[0])]
-        return await _persistently(partial(self._together, requests)) if requests else []
+        return await self._together(requests) if requests else []
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """As `abatch`, for sync code."""
@@ -211,7 +220,7 @@ class AgentMemoryStore(BaseStore):
         revision: int,
         *,
         index: bool | Sequence[str] | None = None,
-        ttl: float | None = None,
+        ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> AgentMemoryItem:
         """Put an item only if it is still at the revision that the caller has seen.
 
@@ -221,7 +230,7 @@ class AgentMemoryStore(BaseStore):
             value: Any JSON object.
             revision: `item.revision` as it was read; 0 if there is to be no such item.
             index: As for `put`.
-            ttl: Minutes; by default, the configured ones.
+            ttl: Minutes; None for ever; by default, the configured ones.
 
         Returns:
             The item as it was written, with its new revision.
@@ -231,7 +240,8 @@ class AgentMemoryStore(BaseStore):
         """
         if type(revision) is not int or revision < 0:
             raise InvalidInputError(f"revision must be an integer of at least 0, not {revision!r}")
-        minutes = self._options.default_ttl if ttl is None else ttl
+        self._start_sweeping(self._options.sweep_minutes)
+        minutes = self._options.default_ttl if isinstance(ttl, NotProvided) else ttl
         wanted = checked(
             self.memory.resources, self._options, PutOp(namespace, key, dict(value), cast("Any", index), ttl=minutes)
         )
@@ -246,10 +256,12 @@ class AgentMemoryStore(BaseStore):
     async def astart_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
         """Remove what expires every so often (5 minutes); a store with a TTL configuration does so by itself."""
         await self.astop_ttl_sweeper()
+        self._sweeps = True
         self._start_sweeping(sweep_interval_minutes or self._options.sweep_minutes or 5.0)
 
     async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - LangGraph's signature
-        """Stop removing what expires; returns whether it stopped in time (seconds)."""
+        """Stop removing what expires, until it is started again; returns whether it stopped in time (seconds)."""
+        self._sweeps = False
         sweeper, self._sweeper = self._sweeper, None
         if sweeper is None:
             return True
@@ -296,13 +308,20 @@ class AgentMemoryStore(BaseStore):
             case _:
                 return await self._writes(request)
 
+    def _tenant(self, write: Write) -> str:
+        return self._options.ownership.tenant(place(write)[0])
+
     async def _together(self, requests: Sequence[Request]) -> list[Result]:
         reads = [request for request in requests if isinstance(request, Read)]
+        sent = await _persistently(partial(self._read_and_write, requests, reads))
+        results = iter(await self._received(reads, sent))
+        return [next(results) if isinstance(request, Read) else None for request in requests]
+
+    async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Later[Any]]:
         async with self.memory.resources.database.transaction() as connection:
             sent = await self._send(connection, reads)
             await self._write(connection, [request for request in requests if not isinstance(request, Read)])
-        results = iter(await self._received(reads, sent))
-        return [next(results) if isinstance(request, Read) else None for request in requests]
+        return sent
 
     async def _answer_gets(self, requests: Sequence[Get]) -> Sequence[Result]:
         async with self.memory.resources.database.reading() as connection:
@@ -316,44 +335,9 @@ class AgentMemoryStore(BaseStore):
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
 
-    async def _answer_writes(self, requests: Sequence[Write]) -> Sequence[BaseException | None]:
-        """Write together, tenants beyond the first few side by side."""
-        parts = list(self._parts(requests))
-        answers: dict[int, BaseException | None] = {}
-
-        async def write(part: Sequence[int]) -> None:
-            answers.update(zip(part, await self._outcomes([requests[i] for i in part]), strict=True))
-
-        await _all_of([partial(write, part) for part in parts])
-        return [answers[i] for i in range(len(requests))]
-
-    def _parts(self, requests: Sequence[Write]) -> Iterator[list[int]]:
-        """Positions of requests that share a transaction: those of a few tenants."""
-        tenants: dict[str, list[int]] = {}
-        for position, request in enumerate(requests):
-            tenants.setdefault(self._options.ownership.tenant(place(request)[0]), []).append(position)
-        positions = list(tenants.values())
-        for start in range(0, len(positions), _TENANTS):
-            yield [position for own in positions[start : start + _TENANTS] for position in own]
-
-    async def _outcomes(self, requests: Sequence[Write]) -> Sequence[BaseException | None]:
-        """Write in one transaction; where that fails, each by itself, so that no one fails for another."""
-        try:
-            await _persistently(partial(self._write_together, requests))
-            return [None] * len(requests)
-        except OutageError as error:
-            return [error] * len(requests)
-        except AgentMemoryError as error:
-            if len(requests) == 1:
-                return [error]
-        return [await self._error_of(request) for request in requests]
-
-    async def _error_of(self, request: Write) -> AgentMemoryError | None:
-        try:
-            await _persistently(partial(self._write_together, [request]))
-        except AgentMemoryError as error:
-            return error
-        return None
+    async def _answer_writes(self, requests: Sequence[Write]) -> Sequence[None]:
+        await _persistently(partial(self._write_together, requests))
+        return [None] * len(requests)
 
     async def _write_together(self, requests: Sequence[Write]) -> None:
         async with self.memory.resources.database.transaction() as connection:
@@ -363,7 +347,8 @@ class AgentMemoryStore(BaseStore):
         last = {place(request): request for request in requests}
         puts = [request for request in last.values() if isinstance(request, Prepared)]
         deletes = [request for request in last.values() if not isinstance(request, Prepared)]
-        await items.write(connection, self.memory.resources, self._options.ownership, puts, deletes)
+        mortal = self._options.ttl is not None or any(put.item.ttl_minutes is not None for put in puts)
+        await items.write(connection, self.memory.resources, self._options.ownership, puts, deletes, mortal=mortal)
 
     async def _send(self, connection: Connection, requests: Sequence[Read]) -> list[Later[Any]]:
         """Ask for what is stored: an item or None, items, or namespaces."""
@@ -395,10 +380,27 @@ class AgentMemoryStore(BaseStore):
         return [result(answer) for answer in answers]
 
     def _start_sweeping(self, minutes: float | None) -> None:
-        """Start the sweeper on the background loop, unless it runs or nothing ever expires here."""
-        if minutes is not None and (self._sweeper is None or self._sweeper.done()):
+        """Start the sweeper on the background loop, unless it runs, was stopped, or nothing ever expires here."""
+        running = self._sweeper is not None and not self._sweeper.done() and self._sweeper_process == os.getpid()
+        if minutes is not None and self._sweeps and not running:
             memory: weakref.ref[HasResources] = weakref.ref(self.memory)
             self._sweeper = bridge.start(partial(sweep_forever, memory, minutes * 60))
+            self._sweeper_process = os.getpid()  # a forked one inherits the future, but not who works for it
+
+
+async def _outcomes(
+    answer: Callable[[Sequence[T]], Awaitable[Sequence[R]]], requests: Sequence[T]
+) -> Sequence[R | BaseException]:
+    """Answer together; what cannot be answered together is parted, until only those fail that cannot be answered."""
+    try:
+        return await answer(requests)
+    except OutageError as error:
+        return [error] * len(requests)
+    except Exception as error:
+        if len(requests) == 1:
+            return [error]
+    middle = len(requests) // 2
+    return [*await _outcomes(answer, requests[:middle]), *await _outcomes(answer, requests[middle:])]
 
 
 async def _one_of(items: Later[Mapping[Place, StoredItem]], place: Place) -> StoredItem | None:

@@ -147,7 +147,7 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
     validate_op_namespace(op)
     match op:
         case GetOp():
-            where = tuple(op.namespace), validation.text(op.key, "key")
+            where = _labels(op.namespace), validation.text(op.key, "key")
             return Get(where, refreshing(op), RESERVED.get(op.namespace[-1]) if op.namespace else None)
         case SearchOp():
             return _search(options, op)
@@ -219,7 +219,7 @@ def _search(options: Options, op: SearchOp) -> ItemSearch:
         prefix = prefix[:-1]
     query = None if op.query is None else validation.text(op.query, "query", limit=100_000)
     return ItemSearch(
-        prefix=tuple(validation.text(label, "a label of the prefix") for label in prefix),
+        prefix=_labels(prefix),
         query=query if query and query.strip() else None,
         filter=op.filter,
         tiers=tiers,
@@ -230,7 +230,7 @@ def _search(options: Options, op: SearchOp) -> ItemSearch:
 
 
 def _listing(options: Options, op: ListNamespacesOp) -> NamespaceListing:
-    conditions = [(condition.match_type, tuple(condition.path)) for condition in op.match_conditions or ()]
+    conditions = [(condition.match_type, _labels(condition.path)) for condition in op.match_conditions or ()]
     for kind, _ in conditions:
         if kind not in ("prefix", "suffix"):
             raise InvalidInputError(f"match_type must be 'prefix' or 'suffix', not {kind!r}")
@@ -245,7 +245,11 @@ def _listing(options: Options, op: ListNamespacesOp) -> NamespaceListing:
 
 def _delete(op: PutOp) -> Place:
     _refuse_reserved(op.namespace)
-    return tuple(op.namespace), validation.text(op.key, "key")
+    return _labels(op.namespace), validation.text(op.key, "key")
+
+
+def _labels(namespace: Sequence[str]) -> Namespace:
+    return tuple(validation.text(label, "a label of the namespace") for label in namespace)
 
 
 def _refuse_reserved(namespace: Namespace) -> None:

@@ -72,11 +72,9 @@ async def _known(resources: Resources, ownership: Ownership, items: Sequence[Pre
     """Chunks of long items that have a vector already; short items are not worth the question."""
     known: set[bytes] = set()
     model = await resources.embedding_model() if items else None
-    for tenant, places in (
-        () if model is None else by_tenant(ownership, [(item.item.namespace, item.item.key) for item in items]).items()
-    ):
+    for tenant, places in by_tenant(ownership, [(item.item.namespace, item.item.key) for item in items]).items():
         async with resources.database.connection() as connection:
-            known |= await storage.embedded_hashes(connection, tenant, places, model.id)
+            known |= await storage.embedded_hashes(connection, tenant, places, model.id if model else 0)
     return known
 
 
@@ -250,7 +248,7 @@ async def refresh(resources: Resources, ownership: Ownership, items: Iterable[St
     """Let those of these items that expire live on from now."""
     mortal = {(item.namespace, item.key): item for item in items if item.ttl_minutes is not None}
     for tenant, places in by_tenant(ownership, mortal).items():
-        async with resources.database.transaction() as connection:
+        async with resources.database.transaction() as connection:  # waits for nobody: what is locked is skipped
             await storage.refresh(connection, tenant, [mortal[place] for place in places])
 
 
