@@ -164,8 +164,9 @@ class AgentMemoryStore(BaseStore):
         self._start_sweeping(self._options.sweep_minutes)
 
     async def aclose(self) -> None:
-        """Stop removing what expires, and close the memory if the store has opened it."""
+        """Stop removing what expires, and close the memory if the store has opened it; it may be used again."""
         await self.astop_ttl_sweeper()
+        self._sweeps = True
         if self._owns_memory:
             await self.memory.aclose()
 

@@ -66,10 +66,10 @@ put AS (
         update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
         updated_at = excluded.updated_at
-    RETURNING memory_id, total_updates
+    RETURNING memory_id, xmax
 )
 UPDATE agentmem.active_memory a SET section_count = a.section_count + n.items
-FROM (SELECT p.memory_id, count(*) AS items FROM put p WHERE p.total_updates = 1 GROUP BY p.memory_id) n
+FROM (SELECT p.memory_id, count(*) AS items FROM put p WHERE p.xmax::text = '0' GROUP BY p.memory_id) n
 WHERE a.external_id = %(external_id)s AND a.id = n.memory_id
 
 -- name: mark_full_memories_due
@@ -133,7 +133,8 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s
 -- entities cannot be undone any more, as what they were is part of its contents.
 UPDATE agentmem.consolidation_run
 SET conflicts = NULL, plan = NULL, report = report - 'decisions' - 'failures',
-    changes = CASE WHEN changes -> 'entities' = '[]' AND changes -> 'relationships' = '[]' THEN changes END
+    changes = CASE WHEN NOT EXISTS (SELECT 1 FROM jsonb_each(changes - 'superseded' - 'written') AS e
+                                    WHERE e.value <> '[]') THEN changes END
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND (conflicts IS NOT NULL OR plan IS NOT NULL)
   AND (%(everything)s OR id = ANY (ARRAY(
            SELECT r.id FROM unnest(%(sections)s::text[]) AS k (section)
