@@ -102,7 +102,7 @@ class Resources:
             model = await register_embedding_model(
                 connection, embedder.name, dimensions, embedder.index, replace=self.reembed
             )
-        embedder.unit = model.distance == "cosine"
+        embedder.kept_as(model)
         self._embedding_model = model
         return model
 
