@@ -14,6 +14,7 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result, TTLConfig
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.coalescing import Coalescer
+from langgraph_agentmem.embedding import Index
 from langgraph_agentmem.errors import AgentMemoryError, InvalidInputError, OutageError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
@@ -107,7 +108,7 @@ class AgentMemoryStore(BaseStore):
         cls,
         conn_string: str | None = None,
         *,
-        index: Mapping[str, Any] | None = None,
+        index: Index | None = None,
         ttl: TTLConfig | None = None,
         pool_config: Mapping[str, Any] | None = None,
         owner: int | None = None,
@@ -142,7 +143,7 @@ class AgentMemoryStore(BaseStore):
         """
         settings = settings or AgentMemorySettings()
         dsn, settings = pooled(conn_string, settings, pool_config)
-        fields = None if index is None else index.get("fields")
+        fields = index.get("fields") if isinstance(index, Mapping) else None
         memory = AgentMemory.open(
             dsn, data_dir=data_dir, model=model, index=index, extractor=extractor, settings=settings, reembed=reembed
         )
