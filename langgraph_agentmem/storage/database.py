@@ -205,8 +205,8 @@ def pooled(
     Raises:
         ConfigurationError: It has an option that does not apply, or connection options without a DSN.
     """
-    options = dict(pool or {})
-    kwargs: dict[str, Any] = options.pop("kwargs", None) or {}
+    options = _mapping(pool, "pool_config", '{"max_size": 20}')
+    kwargs = _mapping(options.pop("kwargs", None), "kwargs of pool_config", '{"application_name": "agent"}')
     arguments = {name: value for name, value in kwargs.items() if name not in _OWN_ARGUMENTS}
     size = options.pop("max_size", None)
     options.pop("min_size", None)  # connections are opened as they are needed
@@ -219,7 +219,19 @@ def pooled(
     given = dsn or (settings.dsn.get_secret_value() if settings.dsn else None)
     if given is None:
         raise ConfigurationError("pool_config's kwargs are for a server of your own; give its connection string")
-    return make_conninfo(_readable(given), **arguments), settings
+    try:
+        return make_conninfo(_readable(given), **arguments), settings
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(
+            f"kwargs of pool_config are not what libpq takes ({str(error).strip()}): {', '.join(arguments)}; "
+            "it takes connection parameters such as application_name"
+        ) from error
+
+
+def _mapping(given: object, what: str, example: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping | None):
+        raise ConfigurationError(f"{what} must be a dict, e.g. {example}, not {given!r}")
+    return dict(cast("Mapping[str, Any]", given or {}))
 
 
 def _readable(dsn: str) -> str:
