@@ -143,9 +143,15 @@ class AgentMemoryStore(BaseStore):
         """
         settings = settings or AgentMemorySettings()
         dsn, settings = pooled(conn_string, settings, pool_config)
-        fields = index.get("fields") if isinstance(index, Mapping) else None
+        fields = cast("Mapping[str, Any]", index).get("fields") if isinstance(index, Mapping) else None
         memory = AgentMemory.open(
-            dsn, data_dir=data_dir, model=model, index=index, extractor=extractor, settings=settings, reembed=reembed
+            dsn,
+            data_dir=data_dir,
+            model=model,
+            index=cast("Index | None", index),
+            extractor=extractor,
+            settings=settings,
+            reembed=reembed,
         )
         store = cls(memory, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)
         store._owns_memory = True

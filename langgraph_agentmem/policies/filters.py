@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
+from itertools import repeat
 from typing import Any, Literal, cast
 
 from langgraph_agentmem.errors import InvalidInputError
@@ -76,7 +77,7 @@ class _Reader:
 
     def compare(self, test: Test, operand: Any = None) -> Comparison:
         dotted = sum(isinstance(step, str) and "." in step for step in self.path)
-        self._counted.extend([test] * max(dotted, 1))
+        self._counted.extend(repeat(test, max(dotted, 1)))
         if len(self._counted) > _MOST_CONDITIONS:
             raise InvalidInputError(
                 f"filter has more than {_MOST_CONDITIONS:,} conditions; a list of values in $in or $nin counts as one, "
