@@ -15,6 +15,10 @@ Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
 """An embedder: "provider:model", LangChain embeddings, a function, or LangGraph's index configuration of one."""
 
 
+_LARGEST = {"halfvec": 65_504.0, "vector": 3.4028234e38}
+"""Numbers that pgvector can keep."""
+
+
 class Embedder:
     """LangChain embeddings whose every answer is checked.
 
@@ -26,6 +30,7 @@ class Embedder:
 
     Attributes:
         unit: Whether vectors are scaled to length 1, as cosines want them.
+        vector_type: As what the database keeps them.
     """
 
     def __init__(
@@ -39,7 +44,7 @@ class Embedder:
         self.dimensions = dimensions
         self.name = name or _name_of(embeddings)
         self.index = index
-        self.unit = index is None or index.distance == "cosine"
+        self.kept_as(index or VectorIndex())
 
     @classmethod
     def of(cls, index: Index) -> "Embedder":
@@ -60,6 +65,11 @@ class Embedder:
                 raise ConfigurationError(f'"dims" of the index must be a positive integer, not {dimensions!r}')
             return cls(_ensured(index["embed"]), dimensions, index.get("name"), _vector_index(index))
         return cls(_ensured(index))
+
+    def kept_as(self, index: VectorIndex) -> None:
+        """Learn how the database keeps the vectors."""
+        self.unit = index.distance == "cosine"
+        self.vector_type = index.vector_type
 
     async def probe(self) -> int:
         """The dimension of its vectors, found out by embedding a word if need be."""
@@ -113,12 +123,33 @@ class Embedder:
         length = math.hypot(*vector)
         if not math.isfinite(length):
             raise EmbeddingError(f"the embedder {self.name!r} returned a vector with NaN or infinite values")
-        return [x / length for x in vector] if length and self.unit else vector
+        if self.unit:
+            return [x / length for x in vector] if length else vector
+        self._refuse_large(max(vector, key=abs))
+        return vector
+
+    def _refuse_large(self, component: float) -> None:
+        if abs(component) <= _LARGEST[self.vector_type]:
+            return
+        way_out = (
+            'keep the vectors as {"ann_index_config": {"vector_type": "vector"}}, or compare them by "cosine"'
+            if self.vector_type == "halfvec"
+            else 'compare the vectors by "cosine"'
+        )
+        raise EmbeddingError(
+            f"the embedder {self.name!r} returned a vector with a component of {component:g}, but {self.vector_type} "
+            f"keeps none beyond {_LARGEST[self.vector_type]:g}; {way_out}"
+        )
 
 
 def _vector_index(index: Mapping[str, Any]) -> VectorIndex | None:
     """The index that LangGraph's PostgreSQL store would be configured with; None where nothing is said of it."""
-    given = dict(cast("Mapping[str, Any]", index.get("ann_index_config") or {}))
+    configured = index.get("ann_index_config")
+    if not isinstance(configured, Mapping | None):
+        raise ConfigurationError(
+            f'"ann_index_config" of the index must be a dict, e.g. {{"kind": "hnsw", "m": 16}}, not {configured!r}'
+        )
+    given = dict(cast("Mapping[str, Any]", configured or {}))
     values = {"distance": index.get("distance_type"), "index_kind": given.pop("kind", None)}
     values["vector_type"] = given.pop("vector_type", None)
     known = {key: value for key, value in values.items() if value is not None}

@@ -212,6 +212,8 @@ class AgentMemory:
             InvalidInputError: An argument cannot be accepted.
             DuplicateTitleError: The title, or the namespace, is taken.
         """
+        if namespace is None:
+            validation.not_reserved((external_id, title))
         return await active.create(
             self._resources,
             external_id,

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 from langchain_core.language_models import BaseChatModel
@@ -16,6 +16,7 @@ from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.shared_call import SharedCall
 from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
 
 _STATISTICS_SECONDS = 300.0
@@ -71,6 +72,7 @@ class Resources:
     word_frequencies: "WordFrequencies" = field(default_factory=lambda: WordFrequencies())
     neo4j: Neo4jDatabase | None = None
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
+    _registering: SharedCall[EmbeddingModel] = field(default_factory=SharedCall[EmbeddingModel], init=False, repr=False)
 
     @property
     def resources(self) -> "Resources":
@@ -90,14 +92,19 @@ class Resources:
         """
         if self.embedder is None:
             return None
-        if self._embedding_model is None:
-            dimensions = await self.embedder.probe()
-            async with self.database.connection() as connection:
-                self._embedding_model = await register_embedding_model(
-                    connection, self.embedder.name, dimensions, self.embedder.index, replace=self.reembed
-                )
-            self.embedder.unit = self._embedding_model.distance == "cosine"
-        return self._embedding_model
+        return self._embedding_model or await self._registering(partial(self._register, self.embedder))
+
+    async def _register(self, embedder: Embedder) -> EmbeddingModel:
+        if self._embedding_model is not None:
+            return self._embedding_model  # another caller was faster
+        dimensions = await embedder.probe()
+        async with self.database.connection() as connection:
+            model = await register_embedding_model(
+                connection, embedder.name, dimensions, embedder.index, replace=self.reembed
+            )
+        embedder.kept_as(model)
+        self._embedding_model = model
+        return model
 
 
 class HasResources(Protocol):

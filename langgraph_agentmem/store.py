@@ -15,6 +15,7 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.coalescing import Coalescer
+from langgraph_agentmem.embedding import Index
 from langgraph_agentmem.errors import AgentMemoryError, InvalidInputError, OutageError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
@@ -109,7 +110,7 @@ class AgentMemoryStore(BaseStore):
         cls,
         conn_string: str | None = None,
         *,
-        index: Mapping[str, Any] | None = None,
+        index: Index | None = None,
         ttl: TTLConfig | None = None,
         pool_config: Mapping[str, Any] | None = None,
         owner: int | None = None,
@@ -144,9 +145,15 @@ class AgentMemoryStore(BaseStore):
         """
         settings = settings or AgentMemorySettings()
         dsn, settings = pooled(conn_string, settings, pool_config)
-        fields = None if index is None else index.get("fields")
+        fields = cast("Mapping[str, Any]", index).get("fields") if isinstance(index, Mapping) else None
         memory = AgentMemory.open(
-            dsn, data_dir=data_dir, model=model, index=index, extractor=extractor, settings=settings, reembed=reembed
+            dsn,
+            data_dir=data_dir,
+            model=model,
+            index=cast("Index | None", index),
+            extractor=extractor,
+            settings=settings,
+            reembed=reembed,
         )
         store = cls(memory, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)
         store._owns_memory = True

@@ -29,8 +29,7 @@ from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 
-RESERVED: dict[str, Tier] = {"@shortterm": "shortterm", "@longterm": "longterm"}
-"""Labels of the sub-namespaces under which a namespace's consolidated chunks are found."""
+RESERVED = validation.RESERVED
 _LABELS = {tier: label for label, tier in RESERVED.items()}
 
 
@@ -275,6 +274,8 @@ def _ttl_set(settings: AgentMemorySettings) -> TTLConfig | None:
 def _ttl_config(ttl: TTLConfig | None) -> TTLConfig | None:
     if ttl is None:
         return None
+    if not isinstance(cast("object", ttl), Mapping):
+        raise ConfigurationError(f'ttl must be a dict, e.g. {{"default_ttl": 60}} for minutes, not {ttl!r}')
     known = TTLConfig.__annotations__
     for name, value in ttl.items():
         if name not in known:

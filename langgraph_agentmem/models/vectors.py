@@ -6,7 +6,13 @@ from pydantic import Field, model_validator
 
 from langgraph_agentmem.models.base import Value
 
-_OPTIONS = {"hnsw": {"m", "ef_construction"}, "ivfflat": {"lists"}, "flat": set[str]()}
+_OPTIONS = {
+    "hnsw": {"m": (2, 100), "ef_construction": (4, 1_000)},
+    "ivfflat": {"lists": (1, 32_768)},
+    "flat": dict[str, tuple[int, int]](),
+}
+"""Of each kind of index, with the least and the most that pgvector takes."""
+_USUAL = {"m": 16, "ef_construction": 64}
 
 
 class VectorIndex(Value):
@@ -26,7 +32,17 @@ class VectorIndex(Value):
 
     @model_validator(mode="after")
     def _options_of_its_kind(self) -> "VectorIndex":
-        if unknown := self.index_options.keys() - _OPTIONS[self.index_kind]:
-            known = ", ".join(sorted(_OPTIONS[self.index_kind])) or "none"
-            raise ValueError(f"{self.index_kind} has no option {sorted(unknown)[0]!r}; it has {known}")
+        known = _OPTIONS[self.index_kind]
+        for name, value in self.index_options.items():
+            if name not in known:
+                names = ", ".join(sorted(known)) or "none"
+                raise ValueError(f"{self.index_kind} has no option {name!r}; it has {names}")
+            least, most = known[name]
+            if not least <= value <= most:
+                raise ValueError(f"{name} must be from {least} to {most}, not {value}")
+        given = _USUAL | self.index_options
+        if self.index_kind == "hnsw" and given["ef_construction"] < 2 * given["m"]:
+            raise ValueError(
+                f"ef_construction must be at least twice m, but is {given['ef_construction']} with m {given['m']}"
+            )
         return self

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
+from itertools import repeat
 from typing import Any, Literal, cast
 
 from langgraph_agentmem.errors import InvalidInputError
@@ -17,10 +18,11 @@ from langgraph_agentmem.policies import validation
 
 Path = tuple[str | int, ...]
 """Keys, and positions in lists, from the value inwards."""
-Test = Literal["equal", "null", "object", "list", "present", "gt", "gte", "lt", "lte", "element", "substring"]
+Test = Literal["equal", "among", "null", "object", "list", "present", "gt", "gte", "lt", "lte", "element", "substring"]
 _ORDERS: dict[str, Test] = {"$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
 _OPERATOR = re.compile(r"\$[A-Za-z]+")
 _DEEPEST = 40
+_MOST_CONDITIONS = 1_000
 
 
 class Comparison(Value):
@@ -52,91 +54,137 @@ class Not(Value):
 Condition = Comparison | AllOf | AnyOf | Not
 
 
-def read_filter(given: object, path: Path = ()) -> Condition:
+class _Reader:
+    """Where in a filter the reading has got to: which path is meant, and how deep the filter is nested there.
+
+    Args:
+        path: From the value inwards.
+        depth: Of the filter.
+        counted: One entry for each comparison that was read so far, and one for each key with dots under another one,
+            which is as much work; all readers of a filter share it.
+    """
+
+    def __init__(self, path: Path, depth: int, counted: list[Test]) -> None:
+        if depth > _DEEPEST:
+            raise InvalidInputError(f"filter is nested more than {_DEEPEST} levels deep")
+        self.path, self._depth, self._counted = path, depth, counted
+
+    def deeper(self, *steps: str | int) -> "_Reader":
+        return _Reader((*self.path, *steps), self._depth + 1, self._counted)
+
+    def under(self, key: str) -> "_Reader":
+        return _Reader((*self.path, key), self._depth, self._counted)
+
+    def compare(self, test: Test, operand: Any = None) -> Comparison:
+        dotted = sum(isinstance(step, str) and "." in step for step in self.path)
+        self._counted.extend(repeat(test, max(dotted, 1)))
+        if len(self._counted) > _MOST_CONDITIONS:
+            raise InvalidInputError(
+                f"filter has more than {_MOST_CONDITIONS:,} conditions; a list of values in $in or $nin counts as one, "
+                "a condition under several keys with dots as many as there are such keys"
+            )
+        return Comparison(path=self.path, test=test, operand=operand)
+
+
+def read_filter(given: object) -> Condition:
     """The condition that a filter stands for.
 
     Raises:
-        InvalidInputError: It is no dict, names an unknown operator, or compares with what cannot be compared.
+        InvalidInputError: It is no dict, is nested more than 40 levels deep, has more than 1,000 conditions, names an
+            unknown operator, or compares with what cannot be compared.
     """
+    return _filter(_Reader((), 0, []), given)
+
+
+def _filter(at: _Reader, given: object) -> Condition:
     if not isinstance(given, Mapping):
         raise InvalidInputError(f"filter must be a dict, not {given!r}")
-    if len(path) > _DEEPEST:
-        raise InvalidInputError(f"filter is nested more than {_DEEPEST} levels deep")
-    return AllOf(conditions=tuple(_entry(key, item, path) for key, item in cast("Mapping[Any, Any]", given).items()))
+    return AllOf(conditions=tuple(_entry(at, key, item) for key, item in cast("Mapping[Any, Any]", given).items()))
 
 
-def _entry(key: object, item: object, path: Path) -> Condition:
+def _entry(at: _Reader, key: object, item: object) -> Condition:
     name = validation.text(key, "a key of the filter")
     if not _OPERATOR.fullmatch(name):
-        return _at((*path, name), item)
+        return _at(at.under(name), item)
     if name in ("$and", "$or"):
-        conditions = tuple(read_filter(part, path) for part in _list(name, item))
+        conditions = tuple(_filter(at.deeper(), part) for part in _list(name, item))
         return AllOf(conditions=conditions) if name == "$and" else AnyOf(conditions=conditions)
     if name == "$not":
-        return Not(condition=read_filter(item, path))
-    raise _unknown(name, path)
+        return Not(condition=_filter(at.deeper(), item))
+    raise _unknown(name, at.path)
 
 
-def _at(path: Path, wanted: object) -> Condition:
+def _at(at: _Reader, wanted: object) -> Condition:
     if not isinstance(wanted, Mapping):
-        return _equal(path, wanted)
+        return _equal(at, wanted)
     inner = cast("Mapping[Any, Any]", wanted)
     if any(isinstance(key, str) and _OPERATOR.fullmatch(key) for key in inner):
-        return AllOf(conditions=tuple(_operator(path, key, operand) for key, operand in inner.items()))
-    return AllOf(conditions=(Comparison(path=path, test="object"), read_filter(inner, path)))
+        return AllOf(conditions=tuple(_operator(at, key, operand) for key, operand in inner.items()))
+    return AllOf(conditions=(at.compare("object"), _filter(at.deeper(), inner)))
 
 
-def _operator(path: Path, name: object, operand: Any) -> Condition:
+def _operator(at: _Reader, name: object, operand: Any) -> Condition:
     if name in _ORDERS:
-        return Comparison(path=path, test=_ORDERS[str(name)], operand=_ordered(str(name), operand))
+        return at.compare(_ORDERS[str(name)], _ordered(str(name), operand))
     if name not in _READERS:
-        raise _unknown(name, path)
-    return _READERS[str(name)](path, operand)
+        raise _unknown(name, at.path)
+    return _READERS[str(name)](at, operand)
 
 
-def _all(path: Path, operand: object) -> Condition:
-    return AllOf(conditions=tuple(_at(path, item) for item in _list("$and", operand)))
+def _all(at: _Reader, operand: object) -> Condition:
+    return AllOf(conditions=tuple(_at(at.deeper(), item) for item in _list("$and", operand)))
 
 
-def _any(path: Path, operand: object) -> Condition:
-    return AnyOf(conditions=tuple(_at(path, item) for item in _list("$or", operand)))
+def _any(at: _Reader, operand: object) -> Condition:
+    return AnyOf(conditions=tuple(_at(at.deeper(), item) for item in _list("$or", operand)))
 
 
-def _among(path: Path, operand: object) -> Condition:
-    return AnyOf(conditions=tuple(_exactly(path, item) for item in _list("$in", operand)))
+def _among(at: _Reader, operand: object) -> Condition:
+    """One comparison for all values that are compared as JSON."""
+    items = _list("$in", operand)
+    plain = [item for item in items if item is not None and not isinstance(item, date)]
+    others = [item for item in items if isinstance(item, date)]
+    conditions = [_exactly(at, item) for item in others]
+    if len(plain) == 1:
+        conditions.insert(0, _exactly(at, plain[0]))
+    elif plain:
+        conditions.insert(0, at.compare("among", tuple(map(_json, plain))))
+    if len(plain) + len(others) < len(items):
+        conditions.append(at.compare("null"))
+    return AnyOf(conditions=tuple(conditions))
 
 
-def _equal(path: Path, wanted: object) -> Condition:
+def _equal(at: _Reader, wanted: object) -> Condition:
     if wanted is None:
-        return Comparison(path=path, test="null")
+        return at.compare("null")
     if isinstance(wanted, Mapping):
-        return _at(path, cast("object", wanted))
+        return _at(at, cast("object", wanted))
     if isinstance(wanted, list | tuple):
         items = cast("Sequence[object]", wanted)
-        each = [_equal((*path, index), item) for index, item in enumerate(items)]
-        return AllOf(conditions=(Comparison(path=path, test="list", operand=len(items)), *each))
-    return Comparison(path=path, test="equal", operand=_scalar(wanted))
+        each = [_equal(at.deeper(index), item) for index, item in enumerate(items)]
+        return AllOf(conditions=(at.compare("list", len(items)), *each))
+    return at.compare("equal", _scalar(wanted))
 
 
-def _exactly(path: Path, wanted: object) -> Condition:
+def _exactly(at: _Reader, wanted: object) -> Condition:
     """An operator compares a dict or list as a whole."""
     if isinstance(wanted, Mapping | list | tuple):
-        return Comparison(path=path, test="equal", operand=_json(cast("object", wanted)))
-    return _equal(path, wanted)
+        return at.compare("equal", _json(cast("object", wanted)))
+    return _equal(at, wanted)
 
 
-def _exists(path: Path, operand: object) -> Condition:
+def _exists(at: _Reader, operand: object) -> Condition:
     if not isinstance(operand, bool):
         raise InvalidInputError(f"$exists takes True or False, not {operand!r}")
-    present = Comparison(path=path, test="present")
+    present = at.compare("present")
     return present if operand else Not(condition=present)
 
 
-def _contains(path: Path, operand: object) -> Condition:
-    element = Comparison(path=path, test="element", operand=_json(operand))
+def _contains(at: _Reader, operand: object) -> Condition:
+    element = at.compare("element", _json(operand))
     if not isinstance(operand, str):
         return element
-    return AnyOf(conditions=(element, Comparison(path=path, test="substring", operand=operand)))
+    return AnyOf(conditions=(element, at.compare("substring", operand)))
 
 
 def _ordered(name: str, operand: object) -> Any:
@@ -165,14 +213,14 @@ def _list(name: str, operand: object) -> Sequence[Any]:
     return list(cast("Sequence[Any]", operand))
 
 
-_READERS: dict[str, Callable[[Path, Any], Condition]] = {
+_READERS: dict[str, Callable[[_Reader, Any], Condition]] = {
     "$eq": _exactly,
-    "$ne": lambda path, operand: Not(condition=_exactly(path, operand)),
+    "$ne": lambda at, operand: Not(condition=_exactly(at, operand)),
     "$in": _among,
-    "$nin": lambda path, operand: Not(condition=_among(path, operand)),
+    "$nin": lambda at, operand: Not(condition=_among(at, operand)),
     "$exists": _exists,
     "$contains": _contains,
-    "$not": lambda path, operand: Not(condition=_at(path, operand)),
+    "$not": lambda at, operand: Not(condition=_at(at.deeper(), operand)),
     "$and": _all,
     "$or": _any,
 }

@@ -6,8 +6,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
-from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.base import Json, Tier
 
+RESERVED: dict[str, Tier] = {"@shortterm": "shortterm", "@longterm": "longterm"}
+"""Labels of the sub-namespaces under which a store finds a namespace's consolidated chunks."""
 _LARGEST_INTEGER_BITS = 10_000
 _NAME_BYTES = 800
 """What fits into an index three times."""
@@ -74,17 +76,31 @@ def tenant(value: object) -> str:
 
 def count(value: object, what: str) -> int:
     """A count of at least 0."""
-    return 0 if type(value) is int and value == 0 else positive(value, what)
+    return _integer(value, what, 0)
 
 
 def namespace(value: object) -> tuple[str, ...]:
-    """The labels of a namespace, each a name; together of at most 1,500 bytes in UTF-8, as they stand in an index."""
+    """The labels of a namespace, each a name that is not reserved.
+
+    Together they are of at most 1,500 bytes in UTF-8, as they stand in an index.
+    """
     if not isinstance(value, list | tuple) or not value:
         raise InvalidInputError(f"namespace must be a non-empty tuple of labels, not {_shown(cast('object', value))}")
     labels = tuple(name(label, "a label of the namespace") for label in cast("list[object]", value))
     if (size := sum(len(label.encode()) for label in labels)) > _NAMESPACE_BYTES:
         raise InvalidTextError(f"namespace has {size:,} bytes in UTF-8; the limit is {_NAMESPACE_BYTES:,}")
+    not_reserved(labels)
     return labels
+
+
+def not_reserved(labels: tuple[object, ...]) -> None:
+    """Refuse labels under which stores find what was consolidated: a memory there could be neither read nor written."""
+    for label in labels:
+        if isinstance(label, str) and label in RESERVED:
+            raise InvalidInputError(
+                f"namespace {_shown(labels)} holds the label {label!r}, under which stores find what was consolidated; "
+                "choose another one"
+            )
 
 
 def identifier(value: object, what: str) -> int:
@@ -106,9 +122,7 @@ def uuid(value: object, what: str) -> str:
 
 def positive(value: object, what: str) -> int:
     """A count of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
-        raise InvalidInputError(f"{what} must be an integer of at least 1, not {_shown(value)}")
-    return value
+    return _integer(value, what, 1)
 
 
 def length(characters: int, what: str, *, limit: int) -> None:
@@ -173,6 +187,12 @@ def _check_number(value: float, path: str) -> None:
         raise InvalidInputError(f"{path} is {value}, which JSON cannot hold")
     if isinstance(value, int) and value.bit_length() > _LARGEST_INTEGER_BITS:
         raise InvalidInputError(f"{path} is an integer of more than {_LARGEST_INTEGER_BITS:,} bits")
+
+
+def _integer(value: object, what: str, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+        raise InvalidInputError(f"{what} must be an integer of at least {least}, not {_shown(value)}")
+    return value
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-import weakref
+import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -25,6 +25,7 @@ from langgraph_agentmem.errors import (
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import embedded, migrate
+from langgraph_agentmem.storage.shared_call import SharedCall
 
 Connection: TypeAlias = AsyncConnection[DictRow]
 Params: TypeAlias = dict[str, Any]
@@ -62,10 +63,11 @@ class Database:
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
         self._ready = False
-        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = weakref.WeakKeyDictionary()
-        self._connections: weakref.WeakKeyDictionary[Connection, asyncio.AbstractEventLoop] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._starting: SharedCall[None] = SharedCall()
+        self._lock = threading.Lock()
+        """For the following two, which the threads of several loops change."""
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._connections: dict[AsyncConnection[Any], asyncio.AbstractEventLoop] = {}
 
     @classmethod
     def of(
@@ -88,8 +90,12 @@ class Database:
             ConfigurationError: The server, its extensions or its schema do not fit.
             OutageError: The server cannot be reached.
         """
+        if not self._ready:
+            await self._starting(self._start)
+
+    async def _start(self) -> None:
         if self._ready:
-            return
+            return  # another loop was faster
         if self.dsn is None:
             self.dsn = await anyio.to_thread.run_sync(embedded.start, self.data_dir)
         timeout = max(2, round(self._connect_timeout))
@@ -144,7 +150,8 @@ class Database:
 
     async def close(self) -> None:
         """Close this loop's pool, and what is left of the pools of closed loops."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        with self._lock:
+            pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.close()
         self._forget_closed_loops()
@@ -168,19 +175,25 @@ class Database:
                     name="agentmem",
                 ),
             )
-            self._pools[loop] = pool
+            with self._lock:
+                self._pools[loop] = pool
             await pool.open()
         return pool
 
     async def _remember(self, connection: AsyncConnection[Any]) -> None:
-        self._connections[connection] = asyncio.get_running_loop()
+        with self._lock:
+            open_ones = {known: loop for known, loop in self._connections.items() if not known.closed}
+            self._connections = open_ones | {connection: asyncio.get_running_loop()}
 
     def _forget_closed_loops(self) -> None:
         """Release the sockets of loops that ended without `close`; their pools cannot be awaited any more."""
-        for loop in [loop for loop in self._pools if loop.is_closed()]:
-            del self._pools[loop]
-        for connection, loop in list(self._connections.items()):
-            if loop.is_closed() and not connection.closed:
+        with self._lock:
+            self._pools = {loop: pool for loop, pool in self._pools.items() if not loop.is_closed()}
+            left = [connection for connection, loop in self._connections.items() if loop.is_closed()]
+            for connection in left:
+                del self._connections[connection]
+        for connection in left:
+            if not connection.closed:
                 connection.pgconn.finish()
 
 
@@ -192,8 +205,8 @@ def pooled(
     Raises:
         ConfigurationError: It has an option that does not apply, or connection options without a DSN.
     """
-    options = dict(pool or {})
-    kwargs: dict[str, Any] = options.pop("kwargs", None) or {}
+    options = _mapping(pool, "pool_config", '{"max_size": 20}')
+    kwargs = _mapping(options.pop("kwargs", None), "kwargs of pool_config", '{"application_name": "agent"}')
     arguments = {name: value for name, value in kwargs.items() if name not in _OWN_ARGUMENTS}
     size = options.pop("max_size", None)
     options.pop("min_size", None)  # connections are opened as they are needed
@@ -206,7 +219,19 @@ def pooled(
     given = dsn or (settings.dsn.get_secret_value() if settings.dsn else None)
     if given is None:
         raise ConfigurationError("pool_config's kwargs are for a server of your own; give its connection string")
-    return make_conninfo(_readable(given), **arguments), settings
+    try:
+        return make_conninfo(_readable(given), **arguments), settings
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(
+            f"kwargs of pool_config are not what libpq takes ({str(error).strip()}): {', '.join(arguments)}; "
+            "it takes connection parameters such as application_name"
+        ) from error
+
+
+def _mapping(given: object, what: str, example: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping | None):
+        raise ConfigurationError(f"{what} must be a dict, e.g. {example}, not {given!r}")
+    return dict(cast("Mapping[str, Any]", given or {}))
 
 
 def _readable(dsn: str) -> str:

@@ -6,12 +6,13 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from langgraph_agentmem.policies.filters import AllOf, AnyOf, Comparison, Condition, Not, Path, Test
-from langgraph_agentmem.storage.rows import as_json
+from langgraph_agentmem.storage.rows import as_array, as_json
 from langgraph_agentmem.storage.statements import template
 
 _ORDERS: dict[str, LiteralString] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "equal": "="}
 _FRAGMENTS: dict[Test, str] = {
     "equal": "equal",
+    "among": "among",
     "null": "null",
     "object": "object",
     "list": "list",
@@ -20,62 +21,91 @@ _FRAGMENTS: dict[Test, str] = {
     "substring": "substring",
 }
 _VALUE = sql.SQL("s.value")
+_BOUND = sql.SQL("b.bound_value")
+_SHORT_PATH = 4
+"""Steps that may be repeated where a condition says its target several times."""
 
 Params = dict[str, Any]
 
 
 def compiled(condition: Condition) -> tuple[sql.Composable, Params]:
     """SQL that is true or false of `s.value`, and its parameters."""
-    params: Params = {}
-    return _sql(condition, params), params
+    compiler = _Compiler()
+    return compiler.text(condition), compiler.params
 
 
-def _sql(condition: Condition, params: Params) -> sql.Composable:
-    match condition:
-        case Comparison():
-            return _comparison(condition, params)
-        case Not():
-            return sql.SQL("NOT ({})").format(_sql(condition.condition, params))
-        case AllOf():
-            return _joined(" AND ", "TRUE", condition.conditions, params)
-        case AnyOf():
-            return _joined(" OR ", "FALSE", condition.conditions, params)
+class _Compiler:
+    """Collects parameters: one for each operand, and one for each key, however often it is looked under."""
+
+    def __init__(self) -> None:
+        self.params: Params = {}
+        self._keys: dict[str | int, sql.Composable] = {}
+        self._paths: dict[str, sql.Composable] = {}
+
+    def text(self, condition: Condition) -> sql.Composable:
+        match condition:
+            case Comparison():
+                return self._comparison(condition)
+            case Not():
+                return sql.SQL("NOT ({})").format(self.text(condition.condition))
+            case AllOf():
+                return self._joined(" AND ", "TRUE", condition.conditions)
+            case AnyOf():
+                return self._joined(" OR ", "FALSE", condition.conditions)
+
+    def _joined(self, word: LiteralString, empty: LiteralString, conditions: tuple[Condition, ...]) -> sql.Composable:
+        if not conditions:
+            return sql.SQL(empty)
+        return sql.SQL("({})").format(sql.SQL(word).join([self.text(condition) for condition in conditions]))
+
+    def _comparison(self, comparison: Comparison) -> sql.Composable:
+        target = self._target(comparison.path)
+        if not _long(comparison.path):
+            return self._compared(comparison, target)
+        return template("filters", "bound").format(target=target, condition=self._compared(comparison, _BOUND))
+
+    def _compared(self, comparison: Comparison, target: sql.Composable) -> sql.Composable:
+        operand = comparison.operand
+        fragment = _FRAGMENTS.get(comparison.test) or ("text" if isinstance(operand, str) else "number")
+        if isinstance(operand, datetime):
+            fragment = "instant"
+        elif fragment == "among":
+            operand = as_array(map(as_json, operand))
+        elif fragment in ("equal", "element", "number"):
+            operand = as_json(operand)
+        order = sql.SQL(_ORDERS.get(comparison.test, ""))
+        compared = sql.SQL("NULL") if operand is None else self._new(operand)
+        return template("filters", fragment).format(target=target, order=order, operand=compared)
+
+    def _target(self, path: Path) -> sql.Composable:
+        """What stands at a path; only the first dotted step repeats what it looks into, or this would double."""
+        target: sql.Composable = _VALUE
+        name = "dotted_step" if len(path) <= _SHORT_PATH else "dotted_step_inside"
+        for step in path:
+            if isinstance(step, int):
+                target = template("filters", "position").format(target=target, key=self._key(step))
+            elif "." in step:
+                target = template("filters", name).format(target=target, key=self._key(step), path=self._split(step))
+                name = "dotted_step_inside"
+            else:
+                target = template("filters", "step").format(target=target, key=self._key(step))
+        return target
+
+    def _key(self, step: str | int) -> sql.Composable:
+        if step not in self._keys:
+            self._keys[step] = self._new(step)
+        return self._keys[step]
+
+    def _split(self, step: str) -> sql.Composable:
+        if step not in self._paths:
+            self._paths[step] = self._new(step.split("."))
+        return self._paths[step]
+
+    def _new(self, value: Any) -> sql.Composable:
+        name = f"filter_{len(self.params)}"
+        self.params[name] = value
+        return sql.Placeholder(name)
 
 
-def _joined(
-    word: LiteralString, empty: LiteralString, conditions: tuple[Condition, ...], params: Params
-) -> sql.Composable:
-    if not conditions:
-        return sql.SQL(empty)
-    return sql.SQL("({})").format(sql.SQL(word).join([_sql(condition, params) for condition in conditions]))
-
-
-def _comparison(comparison: Comparison, params: Params) -> sql.Composable:
-    target, operand = _target(comparison.path, params), comparison.operand
-    fragment = _FRAGMENTS.get(comparison.test) or ("text" if isinstance(operand, str) else "number")
-    if isinstance(operand, datetime):
-        fragment = "instant"
-    elif fragment in ("equal", "element", "number"):
-        operand = as_json(operand)
-    order = sql.SQL(_ORDERS.get(comparison.test, ""))
-    compared = sql.SQL("NULL") if operand is None else _new(operand, params)
-    return template("filters", fragment).format(target=target, order=order, operand=compared)
-
-
-def _target(path: Path, params: Params) -> sql.Composable:
-    target: sql.Composable = _VALUE
-    for step in path:
-        if isinstance(step, int):
-            target = template("filters", "position").format(target=target, key=_new(step, params))
-        elif "." in step:
-            parts = {"key": _new(step, params), "path": _new(step.split("."), params)}
-            target = template("filters", "dotted_step").format(target=target, **parts)
-        else:
-            target = template("filters", "step").format(target=target, key=_new(step, params))
-    return target
-
-
-def _new(value: Any, params: Params) -> sql.Composable:
-    name = f"filter_{len(params)}"
-    params[name] = value
-    return sql.Placeholder(name)
+def _long(path: Path) -> bool:
+    return len(path) > _SHORT_PATH or sum(isinstance(step, str) and "." in step for step in path) > 1

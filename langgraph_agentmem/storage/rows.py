@@ -81,20 +81,28 @@ def as_json(value: Any) -> str:
         text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME)
         if not _EXPONENT.search(text):
             return text.decode()
-    except TypeError:  # integers of more than 64 bits
+    except TypeError:  # integers of more than 64 bits, or subclasses
         pass
     return orjson.dumps(_spelt_out(value), option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
 
 
 def _spelt_out(value: Any) -> Any:
-    """A value whose large numbers are written with all digits: PostgreSQL would make an integer of 1e16."""
+    """A value of plain types, whose large numbers are written with all digits.
+
+    PostgreSQL would make an integer of 1e16, and subclasses such as enumerations and NumPy's numbers have texts of
+    their own, or none.
+    """
     if isinstance(value, dict):
-        return {key: _spelt_out(item) for key, item in cast("dict[str, Any]", value).items()}
+        items = cast("dict[str, Any]", value).items()
+        return {str.__str__(key): _spelt_out(item) for key, item in items}
     if isinstance(value, list | tuple):
         return [_spelt_out(item) for item in cast("list[Any]", value)]
-    if isinstance(value, float) and abs(value) >= _LARGE:
-        return orjson.Fragment(format(value, ".1f"))
-    return orjson.Fragment(str(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, float):
+        number = float(value)
+        return orjson.Fragment(format(number, ".1f")) if abs(number) >= _LARGE else number
+    if isinstance(value, int) and not isinstance(value, bool):
+        return orjson.Fragment(int.__repr__(value))
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def as_vector(embedding: list[float] | None) -> str | None:

@@ -19,9 +19,9 @@ _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "i
 _SIMILARITIES: dict[str, LiteralString] = {
     "cosine": "greatest(coalesce(nullif(1 - ({0}), 'NaN'), 0), 0)",
     "l2": "1 / (1 + ({0}))",
-    "inner_product": "1 / (1 + exp(least({0}, 700)))",
+    "inner_product": "1 / (1 + exp(least(greatest({0}, -700), 700)))",
 }
-"""Similarities of 0 to 1 from distances; pgvector's inner product is a negative one."""
+"""Similarities of 0 to 1 from distances; pgvector's inner product is a negative one, and exp fails beyond 700."""
 _MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
 """Dimensions that pgvector can index; beyond them the search is exact."""
 

@@ -268,3 +268,34 @@ async def test_a_cancelled_call_is_cancelled_not_failed():
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+# What the database can keep
+
+
+@pytest.mark.parametrize(
+    ("config", "component", "said"),
+    [
+        ({"distance_type": "l2"}, 65_505.0, '65505, but halfvec keeps none beyond 65504; .*"vector_type": "vector"'),
+        ({"distance_type": "inner_product"}, -7e4, '-70000, but halfvec .*"vector_type": "vector"'),
+        (
+            {"distance_type": "l2", "ann_index_config": {"vector_type": "vector"}},
+            1e39,
+            'but vector keeps none beyond 3.4.*; compare the vectors by "cosine"',
+        ),
+    ],
+)
+async def test_numbers_that_the_database_cannot_keep_are_refused(config, component, said):
+    embedder = Embedder.of({"embed": lambda texts: [[0.0, component] for _ in texts], **config})
+
+    with pytest.raises(EmbeddingError, match=said):
+        await embedder.embed(TEXTS)
+    with pytest.raises(EmbeddingError, match=said):
+        await embedder.embed_query("one")
+
+
+@pytest.mark.parametrize("config", [{}, {"distance_type": "l2", "ann_index_config": {"vector_type": "vector"}}])
+async def test_large_numbers_are_kept_by_vectors_and_scaled_for_cosines(config):
+    embedder = Embedder.of({"embed": lambda texts: [[0.0, 7e4] for _ in texts], **config})
+
+    assert await embedder.embed(["one"]) == [[0.0, 7e4 if config else 1.0]]

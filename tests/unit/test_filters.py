@@ -151,6 +151,59 @@ def test_keys_are_nested_forty_levels_deep_at_most():
         read_filter(nested(41, lambda inner: {"a": inner}))
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda inner: {"$not": inner},
+        lambda inner: {"$and": [inner]},
+        lambda inner: {"$or": [inner, {}]},
+        lambda inner: {"$not": {"$and": [inner]}},
+    ],
+)
+def test_operators_are_nested_no_deeper(wrap):
+    read_filter(nested(20, wrap))
+    with pytest.raises(InvalidInputError, match="nested more than 40 levels"):
+        read_filter(nested(300, wrap))
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda inner: {"$not": inner}, lambda inner: {"$and": [inner]}, lambda inner: [inner]]
+)
+def test_what_stands_beside_a_key_is_nested_no_deeper_either(wrap):
+    def beside_key(depth):
+        found = 1
+        for _ in range(depth):
+            found = wrap(found)
+        return {"a": found}
+
+    read_filter(beside_key(40))
+    with pytest.raises(InvalidInputError, match="nested more than 40 levels"):
+        read_filter(beside_key(300))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda n: {f"k{i}": i for i in range(n)},
+        lambda n: {"$or": [{"a": i} for i in range(n)]},
+        lambda n: {"a": {"$or": list(range(n))}},
+        lambda n: {"a": list(range(n - 1))},
+        lambda n: {"a": {"$in": [date(2026, 1, 1)] * n}},
+    ],
+)
+def test_there_are_a_thousand_conditions_at_most(given):
+    read_filter(given(1_000))
+    with pytest.raises(InvalidInputError, match=r"more than 1,000 conditions; a list of values in .* counts as one"):
+        read_filter(given(1_001))
+
+
+def test_a_list_of_values_is_one_condition():
+    [condition] = one({"$in": [None, 1, "x", [2], {"b": 3}]}).conditions
+    assert condition == AnyOf(conditions=(is_("among", (1, "x", [2], {"b": 3})), is_("null")))
+    [condition] = one({"$nin": list(range(20_000))}).conditions
+    assert condition == Not(condition=AnyOf(conditions=(is_("among", tuple(range(20_000))),)))
+
+
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0$"), max_size=5)
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | KEYS
 

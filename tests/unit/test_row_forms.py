@@ -1,7 +1,9 @@
 """Values as PostgreSQL's text forms; that it reads them back is tried in tests/integration/test_row_round_trips.py."""
 
 import json
+from collections import OrderedDict
 from datetime import UTC, datetime
+from enum import Enum
 
 import pytest
 from hypothesis import given, settings
@@ -64,3 +66,41 @@ def test_a_datetime_is_no_json():
 def test_vectors_are_lists_of_numbers():
     assert as_vector([1.0, -0.5]) == "[1.0,-0.5]"
     assert as_vector(None) is None
+
+
+class Level(int, Enum):
+    LOW = 1
+
+
+class Color(str, Enum):  # noqa: UP042 - as many still write it
+    RED = "red"
+
+
+class Share(float):
+    """As numpy.float64 is one."""
+
+    def __repr__(self):
+        return f"Share({float(self)})"
+
+
+class Name(str):
+    __slots__ = ()
+
+    def __str__(self):
+        return "not this"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"n": Level.LOW, "t": "1e5"}, '{"n":1,"t":"1e5"}'),
+        ({"n": Share(0.5)}, '{"n":0.5}'),
+        ({"n": Share(1e16)}, '{"n":10000000000000000.0}'),
+        ({"c": Color.RED, "t": "1e5"}, '{"c":"red","t":"1e5"}'),
+        ({Name("key"): Name("value")}, '{"key":"value"}'),
+        ({Color.RED: [Level.LOW]}, '{"red":[1]}'),
+        ({"d": OrderedDict(a=Share(2)), "b": True, "n": None}, '{"d":{"a":2.0},"b":true,"n":null}'),
+    ],
+)
+def test_subclasses_are_written_as_what_they_are(value, text):
+    assert as_json(value) == text

@@ -48,6 +48,10 @@ def test_an_index_is_configured_as_for_langgraphs_store(config, index):
         ({"ann_index_config": {"kind": "hnsw", "lists": 5}}, "hnsw has no option 'lists'; it has ef_construction, m"),
         ({"ann_index_config": {"kind": "ivfflat", "m": 5}}, "ivfflat has no option 'm'; it has lists"),
         ({"ann_index_config": {"kind": "flat", "m": 5}}, "flat has no option 'm'; it has none"),
+        ({"ann_index_config": {"m": 1000}}, "m must be from 2 to 100, not 1000"),
+        ({"ann_index_config": {"ef_construction": 3}}, "ef_construction must be from 4 to 1000, not 3"),
+        ({"ann_index_config": {"m": 40}}, "ef_construction must be at least twice m, but is 64 with m 40"),
+        ({"ann_index_config": {"kind": "ivfflat", "lists": 0}}, "lists must be from 1 to 32768, not 0"),
         ({"ann_index_config": {"m": "many"}}, "index_options.m: .*'many'"),
     ],
 )
@@ -76,6 +80,13 @@ async def test_only_cosines_are_of_unit_vectors(distance, unit):
         ({"tiers": "active"}, "tiers must be .*, not 'active'"),
         ({"tiers": ["active", "midterm"]}, r"tiers must be .*, not \['active', 'midterm'\]"),
         ({"ttl": {"defualt_ttl": 5}}, "ttl has no option 'defualt_ttl'; it has .*default_ttl"),
+        ({"ttl": 5}, "ttl must be a dict, e.g. .*, not 5"),
+        ({"ttl": "5"}, "ttl must be a dict, e.g. .*, not '5'"),
+        ({"index": {"embed": WordEmbedder(), "ann_index_config": 5}}, '"ann_index_config" of .* a dict, .*, not 5'),
+        ({"index": ["openai:x"]}, r"embeddings must be .*, not \['openai:x'\]"),
+        ({"pool_config": [1]}, r"pool_config must be a dict, e.g. .*, not \[1\]"),
+        ({"pool_config": {"kwargs": 1}}, r"kwargs of pool_config must be a dict, e.g. .*, not 1"),
+        ({"pool_config": {"kwargs": {"foo": 1}}}, r"kwargs of pool_config are not what libpq takes \(.*\): foo; it"),
         ({"pool_config": {"max_idle": 5}}, "pool_config has no option 'max_idle'; it has max_size and kwargs"),
     ],
 )
@@ -151,3 +162,24 @@ def test_a_store_is_true_and_has_no_length():
 
     assert bool(store)
     assert not hasattr(store, "__len__")
+
+
+def test_an_index_is_also_what_a_memory_takes():
+    store = AgentMemoryStore.from_conn_string(DSN, index=WordEmbedder())
+    assert store.memory.resources.embedder.name == "words"
+
+
+async def test_counts_in_a_search_may_be_zero_but_not_less():
+    store = AgentMemoryStore(AgentMemory.open(DSN))
+    for name in ("limit", "offset"):
+        with pytest.raises(InvalidInputError, match=f"{name} must be an integer of at least 0, not -1"):
+            await store.asearch(("alice",), **{name: -1})
+
+
+@pytest.mark.parametrize("label", ["@shortterm", "@longterm"])
+async def test_no_active_memory_stands_where_the_consolidated_does(label):
+    memory = AgentMemory.open(DSN)
+    with pytest.raises(InvalidInputError, match=f"holds the label '{label}', under which stores find"):
+        await memory.acreate_active_memory("alice", "x", {"sections": ["a"]}, namespace=("x", "alice", label))
+    with pytest.raises(InvalidInputError, match=f"holds the label '{label}', under which stores find"):
+        await memory.acreate_active_memory("alice", label, {"sections": ["a"]})

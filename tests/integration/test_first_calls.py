@@ -1,0 +1,87 @@
+"""Many callers at once, before anything is set up, on one loop and on many."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from fakes import WordEmbedder
+
+from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.storage import migrate
+from langgraph_agentmem.store import AgentMemoryStore
+
+
+class CountingEmbedder(WordEmbedder):
+    """Counts how often it is asked for documents."""
+
+    asked = 0
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.asked += 1
+        return await super().aembed_documents(texts)
+
+
+@pytest.fixture
+def often_switching() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+async def test_first_callers_set_up_once(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrations, migrated = [], migrate.migrate
+
+    async def counted(connection: psycopg.AsyncConnection) -> int:
+        migrations.append(connection)
+        return await migrated(connection)
+
+    monkeypatch.setattr(migrate, "migrate", counted)
+    embedder = CountingEmbedder()
+    memory = AgentMemory.open(empty_dsn, index={"embed": embedder})
+    store = AgentMemoryStore(memory)
+    found = await asyncio.gather(*(store.asearch(("alice",), query="a fox") for _ in range(150)))
+
+    assert found == [[]] * 150
+    assert (len(migrations), embedder.asked) == (1, 1)
+    await memory.aclose()
+
+
+async def test_a_set_up_that_failed_is_tried_again(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(connection: psycopg.AsyncConnection) -> int:
+        raise psycopg.errors.AdminShutdown
+
+    memory = AgentMemory.open(empty_dsn)
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "migrate", failing)
+        errors = await asyncio.gather(*(memory.asetup() for _ in range(3)), return_exceptions=True)
+        assert [type(error).__name__ for error in errors] == ["OutageError"] * 3
+    await memory.asetup()
+    await memory.aclose()
+
+
+def test_threads_with_loops_of_their_own_share_one_memory(dsn: str, often_switching: None) -> None:
+    memory, errors = AgentMemory.open(dsn), []
+
+    async def use() -> None:
+        await memory.aget_active_memories("alice")
+
+    def work() -> None:
+        try:
+            for _ in range(8):
+                asyncio.run(use())  # leaves its pool behind, as scripts do
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    memory.close()
+
+    assert errors == []
