@@ -16,7 +16,7 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp
 from langgraph_agentmem import bridge
 from langgraph_agentmem.coalescing import Coalescer
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import AgentMemoryError, InvalidInputError, OutageError
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError, OutageError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.base import Tier
@@ -92,6 +92,11 @@ class AgentMemoryStore(BaseStore):
         default_tenant: str | None = None,
         tiers: Sequence[Tier] | None = None,
     ) -> None:
+        if not isinstance(cast("object", memory), AgentMemory):
+            raise ConfigurationError(
+                f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
+                "AgentMemoryStore.from_conn_string"
+            )
         self.memory = memory
         self._options = Options.of(
             memory.settings, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers

@@ -53,7 +53,7 @@ _BROKEN = {
         LEFT JOIN (SELECT external_id, 'entity' AS kind, id, revision FROM agentmem.entity
                    UNION ALL SELECT external_id, 'relationship', id, revision FROM agentmem.relationship) t
           ON t.external_id = o.external_id AND t.kind = o.kind AND t.id = o.target_id
-        WHERE CASE o.operation WHEN 'delete' THEN t.id IS NOT NULL ELSE t.revision IS DISTINCT FROM o.revision END""",
+        WHERE o.kind <> 'chunk' AND CASE o.operation WHEN 'delete' THEN t.id IS NOT NULL ELSE t.revision IS DISTINCT FROM o.revision END""",
 }
 
 

@@ -71,7 +71,7 @@ async def send_search(
 
 def _rank(wanted: PreparedSearch, item: FoundItem) -> float:
     """What tenants' items are merged by; those of one tenant come in their order already."""
-    if wanted.plain:
+    if wanted.search.query is None:
         return -item.updated_at.timestamp()
     return _LAST if item.score is None else -item.score
 

@@ -21,7 +21,7 @@ def texts(value: Json, fields: Sequence[str] | None) -> list[str]:
     Args:
         value: A JSON object.
         fields: Paths as LangGraph's stores take them, each of whose texts counts by itself; `$` stands for the whole.
-            None: all strings in the value, in order, as one text. Empty: none.
+            None: all strings in the value as one text, in the order in which PostgreSQL keeps keys. Empty: none.
     """
     if fields is None:
         return ["\n".join(_strings(value))]
@@ -59,12 +59,18 @@ def _chunked(text: str, settings: AgentMemorySettings) -> list[TextChunk]:
     return chunk(text, settings.chunk_size_chars, settings.chunk_overlap_chars)
 
 
+def _stored_order(key: str) -> tuple[int, bytes]:
+    """How PostgreSQL orders the keys of an object, whichever order they were given in."""
+    encoded = key.encode()
+    return len(encoded), encoded
+
+
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for item in cast("Json", value).values():
-            yield from _strings(item)
+        for key in sorted(cast("Json", value), key=_stored_order):
+            yield from _strings(cast("Json", value)[key])
     elif isinstance(value, list | tuple):
         for item in cast("Sequence[Any]", value):
             yield from _strings(item)

@@ -139,9 +139,9 @@ def _any(at: _Reader, operand: object) -> Condition:
     return AnyOf(conditions=tuple(_at(at.deeper(), item) for item in _list("$or", operand)))
 
 
-def _among(at: _Reader, operand: object) -> Condition:
+def _among(at: _Reader, operand: object, name: str = "$in") -> Condition:
     """One comparison for all values that are compared as JSON."""
-    items = _list("$in", operand)
+    items = _list(name, operand)
     plain = [item for item in items if item is not None and not isinstance(item, date)]
     others = [item for item in items if isinstance(item, date)]
     conditions = [_exactly(at, item) for item in others]
@@ -217,7 +217,7 @@ _READERS: dict[str, Callable[[_Reader, Any], Condition]] = {
     "$eq": _exactly,
     "$ne": lambda at, operand: Not(condition=_exactly(at, operand)),
     "$in": _among,
-    "$nin": lambda at, operand: Not(condition=_among(at, operand)),
+    "$nin": lambda at, operand: Not(condition=_among(at, operand, "$nin")),
     "$exists": _exists,
     "$contains": _contains,
     "$not": lambda at, operand: Not(condition=_at(at.deeper(), operand)),

@@ -117,7 +117,7 @@ class Database:
         await self.start()
         with translated():
             pool = await self._pool()
-            async with pool.connection() as connection:
+            async with _living(pool) as connection:
                 try:
                     async with connection.pipeline() as pipeline:
                         await connection.execute(b"BEGIN")
@@ -139,7 +139,7 @@ class Database:
         await self.start()
         with translated():
             pool = await self._pool()
-            async with pool.connection() as connection:
+            async with _living(pool) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -170,7 +170,6 @@ class Database:
                     max_size=self._pool_size,
                     timeout=self._connect_timeout,
                     configure=self._remember,
-                    check=_check_alive,
                     open=False,
                     name="agentmem",
                 ),
@@ -244,12 +243,30 @@ def _readable(dsn: str) -> str:
     return dsn
 
 
-async def _check_alive(connection: AsyncConnection[Any]) -> None:
-    """Refuse a pooled connection whose server has gone; a round trip only where its idle socket has news."""
+@asynccontextmanager
+async def _living(pool: _Pool) -> AsyncGenerator[Connection]:
+    """A connection whose server is there; dead ones are thrown away at once, however many a restart has left."""
+    while True:
+        async with pool.connection() as connection:
+            if await _alive(connection):
+                yield connection
+                return
+            await connection.close()
+
+
+async def _alive(connection: AsyncConnection[Any]) -> bool:
+    """Whether a pooled connection can be used; a round trip only where its idle socket has news."""
+    if connection.closed:
+        return False
     with selectors.DefaultSelector() as selector:
         selector.register(connection.fileno(), selectors.EVENT_READ)
-        if selector.select(0):
-            await AsyncConnectionPool.check_connection(connection)
+        if not selector.select(0):
+            return True
+    try:
+        await AsyncConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        return False
+    return True
 
 
 @contextmanager

@@ -73,7 +73,10 @@ async def send_search(
     await connection.execute(_SQL["plan_cheaply"])
     if form:
         await search_thoroughly(connection, form)
-    return await statement.send(connection, params, lambda rows: [_found(row) for row in rows])
+    params["listing"] = search.query is None
+    return await statement.send(
+        connection, params, lambda rows: [_found(row, scored=bool(search.query)) for row in rows]
+    )
 
 
 async def word_frequencies(connection: Connection) -> dict[str, int]:
@@ -138,7 +141,9 @@ _ONE_DOCUMENT = (
 )
 
 
-def _found(row: DictRow) -> FoundItem:
+def _found(row: DictRow, *, scored: bool) -> FoundItem:
     fields: dict[str, Any] = {**row, "namespace": tuple(row["namespace"])}
     fields["key"] = fields.pop("section_id") if row["document"] is None else str(row["document"])
+    if not scored:
+        fields["score"] = None
     return FoundItem.model_construct(**fields)

