@@ -150,7 +150,7 @@ async def test_an_edit_keeps_what_else_the_value_holds_and_its_text_fields(store
     await store.aput(NS, "k", value)
     assert rows("SELECT text_fields FROM agentmem.section") == [(None,)]
     assert rows("SELECT string_agg(content, '' ORDER BY chunk_order) FROM agentmem.memory_chunk WHERE current") == [
-        ("The falcon nests.\nAn owl hoots.",)
+        ("An owl hoots.\nThe falcon nests.",)
     ]
 
 
