@@ -205,8 +205,9 @@ class AgentMemory:
                 updates.
             metadata: Any JSON object.
             namespace: Under which a LangGraph store finds it, unique among the tenant's open memories;
-                `(external_id, title)` by default.
-            exist_ok: Return the existing memory of that namespace instead of refusing.
+                `(external_id, title)` by default, or `(title, external_id)` if `store_owner` is 1.
+            exist_ok: Return the existing memory of that namespace instead of refusing; one that a store has made gets
+                the template.
 
         Raises:
             InvalidInputError: An argument cannot be accepted.

@@ -71,7 +71,8 @@ class AgentMemoryStore(BaseStore):
             `index`; by default, all texts.
         ttl: LangGraph's configuration: `default_ttl`, `refresh_on_read`, `omit_expired`, `sweep_interval_minutes`.
             Items that have expired are removed every so often as long as the store is open.
-        owner: The position in a namespace of the label that is the tenant; 1 for `("memories", user_id)`.
+        owner: The position in a namespace of the label that is the tenant; 1 for `("memories", user_id)`. Set it as
+            `store_owner` in the memory's settings, so that memories created without the store are seen by it.
         default_tenant: The tenant of namespaces that are too short to name one.
         tiers: What a search looks through: `active` for items, `shortterm` and `longterm` for what was consolidated,
             which comes under the sub-namespaces `@shortterm` and `@longterm` and is read-only.
@@ -149,6 +150,8 @@ class AgentMemoryStore(BaseStore):
             ConfigurationError: An argument does not fit.
         """
         settings = settings or AgentMemorySettings()
+        if type(owner) is int and owner >= 0:  # else refused below; memories that it makes go where the store looks
+            settings = settings.model_copy(update={"store_owner": owner})
         dsn, settings = pooled(conn_string, settings, pool_config)
         fields = cast("Mapping[str, Any]", index).get("fields") if isinstance(index, Mapping) else None
         memory = AgentMemory.open(

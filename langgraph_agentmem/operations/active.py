@@ -7,6 +7,7 @@ from langgraph_agentmem.errors import DuplicateTitleError, MemoryBusyError, Memo
 from langgraph_agentmem.models.active import ActiveMemory, ConsolidationInfo, MemoryTemplate, Section
 from langgraph_agentmem.operations import writing
 from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.templates import initial_contents, read_template
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.resources import Resources
@@ -52,7 +53,7 @@ async def create(
     template = read_template(template_content, limit=limit)
     contents = initial_contents(template, initial_sections, limit=limit)
     described = validation.json_object({} if metadata is None else metadata, "metadata")
-    place = (tenant, name) if namespace is None else validation.namespace(namespace)
+    place = validation.namespace(_default(resources, tenant, name) if namespace is None else namespace)
     written = [writing.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
     vectors = await writing.vectors_for(resources, [section.chunks for section in written])
     while True:
@@ -69,10 +70,22 @@ async def create(
                     else f"tenant {tenant!r} already has a memory under {place!r}; choose another namespace, "
                     "or pass exist_ok=True to get the existing one"
                 )
-            else:
-                row = await storage.get_by_namespace(connection, tenant, place)
+            elif (row := await storage.get_by_namespace(connection, tenant, place, lock=True)) and _bare(row):
+                new = await storage.insert_sections(connection, tenant, row.id, template, contents)
+                row = await storage.adopt_template(connection, tenant, row.id, template, len(new))
+                added = [section for section in written if section.section_id in new]
+                await writing.write_chunks(connection, resources, tenant, added, vectors)
             if row is not None:  # else the existing one has just been closed, and its namespace is free
                 return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
+
+
+def _bare(row: MemoryRow) -> bool:
+    """Whether a store has made a memory, for which there is no template."""
+    return not row.template.sections
+
+
+def _default(resources: Resources, tenant: str, title: str) -> tuple[str, ...]:
+    return Ownership(owner=resources.settings.store_owner).default(tenant, title)
 
 
 async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:

@@ -27,3 +27,9 @@ class Ownership(Value):
         """What people read: the labels without the tenant's."""
         labels = [label for position, label in enumerate(namespace) if position != self.owner]
         return "/".join(labels or namespace)
+
+    def default(self, tenant: str, title: str) -> Namespace:
+        """The namespace of a tenant's memory if nothing is said; `("memories", ...)` fills what else is missing."""
+        labels = [*["memories"] * (self.owner - 1), title]
+        labels.insert(self.owner, tenant)
+        return tuple(labels)

@@ -58,14 +58,24 @@ async def insert(
 
 async def insert_sections(
     connection: Connection, external_id: str, memory_id: int, template: MemoryTemplate, contents: dict[str, str]
-) -> None:
-    """The sections of a new memory."""
+) -> set[str]:
+    """Add a template's sections, as far as the memory lacks them; returns the ids of those that are new."""
     rows = [
         (section.id, position, section.title, section.description, as_json({"content": contents[section.id]}))
         for position, section in enumerate(template.sections)
     ]
     params = columns(rows, "section_ids", "positions", "titles", "descriptions", "contents")
-    await connection.execute(_SQL["insert_sections"], {"external_id": external_id, "memory_id": memory_id, **params})
+    params = {"external_id": external_id, "memory_id": memory_id, **params}
+    return {row["section_id"] for row in await all_rows(connection, _SQL["insert_sections"], params)}
+
+
+async def adopt_template(
+    connection: Connection, external_id: str, memory_id: int, template: MemoryTemplate, sections: int
+) -> MemoryRow | None:
+    """Give a memory that a store has made a template, with which so many sections came."""
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "sections": sections}
+    params["template"] = as_json(template.model_dump())
+    return _memory(await one_row(connection, _SQL["adopt_template"], params))
 
 
 async def get(connection: Connection, external_id: str, memory_id: int, *, lock: bool = False) -> MemoryRow | None:
@@ -103,10 +113,13 @@ async def get_with_sections(
     return _memory(await row.fetchone()), found
 
 
-async def get_by_namespace(connection: Connection, external_id: str, namespace: tuple[str, ...]) -> MemoryRow | None:
-    """An open memory by its namespace."""
+async def get_by_namespace(
+    connection: Connection, external_id: str, namespace: tuple[str, ...], *, lock: bool = False
+) -> MemoryRow | None:
+    """An open memory by its namespace, locked if so asked."""
     params = {"external_id": external_id, "namespace": list(namespace)}
-    return _memory(await one_row(connection, _SQL["memory_by_namespace"], params))
+    row = _memory(await one_row(connection, _SQL["memory_by_namespace"], params))
+    return await get(connection, external_id, row.id, lock=True) if row and lock else row
 
 
 async def list_all(connection: Connection, external_id: str) -> list[MemoryRow]:

@@ -132,3 +132,29 @@ async def test_the_next_call_works_though_all_connections_of_a_well_used_pool_ha
         assert len(killed) == 9
 
         assert await store.aget(NS, "k") is not None
+
+
+async def test_a_memory_that_a_store_has_made_takes_a_template_on(memory: AgentMemory, rows: Rows) -> None:
+    store = AgentMemoryStore(memory)
+    await store.aput(("alice", "project"), "plan", {"content": "Ship in May."})
+    template = {"sections": [{"id": "plan", "content": "nothing yet"}, {"id": "team", "content": "Ada"}]}
+
+    for _ in range(2):
+        made = await memory.acreate_active_memory("alice", "project", template, exist_ok=True)
+        assert {id: section.content for id, section in made.sections.items()} == {"plan": "Ship in May.", "team": "Ada"}
+        assert (made.section_count, made.consolidation_info.total_update_count) == (2, 1)
+    assert rows("SELECT section_id, content FROM agentmem.memory_chunk ORDER BY 1") == [
+        ("plan", "Ship in May."), ("team", "Ada"),
+    ]  # fmt: skip
+    await memory.aupdate_active_memory_section("alice", made.id, "team", "Ada and Bob")
+
+
+@pytest.mark.parametrize("owner", [0, 1, 2, 3])
+async def test_memories_made_without_the_store_are_seen_by_it_whichever_label_is_the_tenant(
+    dsn: str, owner: int
+) -> None:
+    async with AgentMemoryStore.from_conn_string(dsn, owner=owner) as store:
+        made = await store.memory.acreate_active_memory("alice", "project", {"sections": ["plan"]})
+        assert made.namespace[owner] == "alice"
+        assert await store.alist_namespaces() == [made.namespace]
+        assert (await store.aget(made.namespace, "plan")).value == {"content": ""}

@@ -6,11 +6,19 @@ ON CONFLICT DO NOTHING
 RETURNING *
 
 -- name: insert_sections
--- The sections of a new memory.
+-- The sections of a template, as far as the memory lacks them.
 INSERT INTO agentmem.section (external_id, memory_id, section_id, position, title, description, value)
 SELECT %(external_id)s, %(memory_id)s, u.section_id, u.position, u.title, u.description, u.value::jsonb
 FROM unnest(%(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %(descriptions)s::text[],
             %(contents)s::text[]) AS u (section_id, position, title, description, value)
+ON CONFLICT (external_id, memory_id, section_id) DO NOTHING
+RETURNING section_id
+
+-- name: adopt_template
+-- Gives a memory that a store has made a template, and counts the sections that came with it.
+UPDATE agentmem.active_memory SET template = %(template)s, section_count = section_count + %(sections)s
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+RETURNING *
 
 -- name: memory
 -- An open memory.
