@@ -131,3 +131,72 @@ def test_a_loop_that_has_ended_is_forgotten():
     gc.collect()
 
     assert forgotten() is None
+
+
+class Lanes:
+    """Notes what is asked for, by the tens of the numbers; each call ends when it is told to."""
+
+    def __init__(self):
+        self.calls = []
+        self.gates = []
+        self.ask = Coalescer(self.answer, 3, lambda number: number // 10)
+
+    async def answer(self, requests):
+        self.calls.append(list(requests))
+        self.gates.append(asyncio.Event())
+        await self.gates[-1].wait()
+        return list(requests)
+
+
+async def settled():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_lane_is_answered_in_order_one_call_after_the_other():
+    lanes = Lanes()
+    tasks = [asyncio.create_task(lanes.ask(number)) for number in (1, 2, 3, 4)]
+    await settled()
+    assert lanes.calls == [[1, 2, 3]]
+    tasks.append(asyncio.create_task(lanes.ask(5)))
+    await settled()
+    assert lanes.calls == [[1, 2, 3]], "what comes meanwhile waits"
+
+    lanes.gates[0].set()
+    await settled()
+    assert lanes.calls == [[1, 2, 3], [4, 5]], "and shares the next call"
+    lanes.gates[1].set()
+    assert await asyncio.gather(*tasks) == [1, 2, 3, 4, 5]
+
+
+async def test_no_lane_waits_for_another():
+    lanes = Lanes()
+    first = asyncio.create_task(lanes.ask(1))
+    await settled()
+    second = asyncio.create_task(lanes.ask(11))
+    await settled()
+    lanes.gates[1].set()
+
+    assert await second == 11
+    assert not first.done()
+    lanes.gates[0].set()
+    assert await first == 1
+    await settled()
+    assert not any(lanes.ask._lanes[asyncio.get_running_loop()]), "a lane that nobody uses is forgotten"
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_cancelled_and_the_lane_goes_on():
+    lanes = Lanes()
+    given_up = [asyncio.create_task(lanes.ask(number)) for number in (1, 2)]
+    await settled()
+    given_up[0].cancel()
+    await settled()
+    assert not lanes.gates[0].is_set()
+    later = asyncio.create_task(lanes.ask(3))
+    given_up[1].cancel()
+    await settled()
+
+    assert lanes.calls == [[1, 2], [3]]
+    lanes.gates[1].set()
+    assert await later == 3
+    assert all(task.cancelled() for task in given_up)
