@@ -162,6 +162,7 @@ async def test_a_server_keeps_its_long_term_memory_here(
         await client.store.delete_item(["alice", "notes"], key="latest")
         assert await client.store.get_item(["alice", "notes"], key="latest") is None
         assert "Alice likes coffee" not in [hit.content for hit in await memory.asearch("alice", "Alice likes coffee")]
+        await client.aclose()
     assert "BlockingError" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
