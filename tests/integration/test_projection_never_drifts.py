@@ -9,8 +9,8 @@ import pytest
 from fakes import ScriptedModel
 from people import consolidate, start
 
-from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.errors import UndoConflictError
+from langgraph_agentmem import AgentMemory, AgentMemoryStore
+from langgraph_agentmem.errors import InvalidInputError, UndoConflictError
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase
 
 Open = Callable[..., AgentMemory]
@@ -28,7 +28,9 @@ class Story:
         self.random = random.Random(seed)
         self.open: list[int] = []
         self.closed: list[int] = []
+        self.kept: list[int] = []
         self.runs: list[str] = []
+        self.store = AgentMemoryStore(memory)
         self.titles = 0
         small = GraphProjector(memory.resources.database, memory.projector.neo4j, batch_size=3)
         self.projectors = [memory.projector, small]
@@ -64,7 +66,7 @@ class Story:
 
     async def step(self) -> None:
         steps = [self.write] * 8 + [self.promote] * 3 + [self.undo] * 2 + [self.project] * 3
-        steps += [self.new, self.close, self.forget, self.rebuild]
+        steps += [self.put] * 4 + [self.delete] * 3 + [self.new, self.close, self.forget, self.rebuild]
         await self.random.choice(steps)()
 
     async def new(self) -> None:
@@ -80,8 +82,20 @@ class Story:
         ]
         self.runs.append(await consolidate(self.memory, self.tenant, self.random.choice(self.open), "\n".join(lines)))
 
+    async def put(self) -> None:
+        text = f"{self.random.choice(NAMES)} {self.random.choice(VERBS)} {self.random.choice(NAMES)}"
+        await self.store.aput((self.tenant, "items"), f"k{self.random.randint(1, 4)}", {"text": text})
+        [items] = [m for m in await self.memory.aget_active_memories(self.tenant) if m.title == "items"]
+        if (report := await self.memory.aconsolidate(self.tenant, items.id)).run_id:
+            self.runs.append(report.run_id)
+        if items.id not in self.kept:
+            self.kept.append(items.id)
+
+    async def delete(self) -> None:
+        await self.store.adelete((self.tenant, "items"), f"k{self.random.randint(1, 4)}")
+
     async def promote(self) -> None:
-        if known := self.open + self.closed:
+        if known := self.open + self.closed + self.kept:
             await self.memory.apromote(self.tenant, self.random.choice(known), force=True)
 
     async def undo(self) -> None:
@@ -92,7 +106,7 @@ class Story:
         if known.get(run) == "applied":
             try:
                 await self.memory.aundo_consolidation(self.tenant, run)
-            except UndoConflictError:
+            except (UndoConflictError, InvalidInputError):  # the latter where an item that the run had seen was deleted
                 return
 
     async def close(self) -> None:
