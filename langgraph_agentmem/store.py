@@ -109,7 +109,7 @@ class AgentMemoryStore(BaseStore):
         self._sweeps = True
         self._gets = Coalescer(partial(_outcomes, self._answer_gets), _GETS)
         self._searches = Coalescer(partial(_outcomes, self._answer_searches), _SEARCHES)
-        self._writes = Coalescer(partial(_outcomes, self._answer_writes), _WRITES, self._tenant)
+        self._writes = Coalescer(partial(_outcomes, self._together), _WRITES, self._tenant)
 
     @classmethod
     def from_conn_string(
@@ -350,14 +350,6 @@ class AgentMemoryStore(BaseStore):
         async with database.transaction() if ranked else database.reading() as connection:
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
-
-    async def _answer_writes(self, requests: Sequence[Write]) -> Sequence[None]:
-        await _persistently(partial(self._write_together, requests))
-        return [None] * len(requests)
-
-    async def _write_together(self, requests: Sequence[Write]) -> None:
-        async with self.memory.resources.database.transaction() as connection:
-            await self._write(connection, requests)
 
     async def _write(self, connection: Connection, requests: Sequence[Write]) -> None:
         last = {place(request): request for request in requests}

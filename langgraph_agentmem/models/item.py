@@ -33,12 +33,9 @@ class FoundItem(StoredItem):
 
     Attributes:
         document: The chunk's id; None for an item.
-        batch: 0 for what is ranked first, whatever its score, 1 for all the rest.
     """
 
-    memory_id: int
     document: int | None = None
-    batch: int = 0
 
 
 class ItemWrite(Value):

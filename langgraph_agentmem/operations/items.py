@@ -7,7 +7,6 @@ from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionCon
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
 from langgraph_agentmem.operations import writing
-from langgraph_agentmem.operations.texts import pieces
 from langgraph_agentmem.operations.writing import Vectors, WrittenSection
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
@@ -46,13 +45,15 @@ def checked(
     namespace = validation.namespace(place[0])
     key = validation.key(place[1], validation.tenant(ownership.tenant(namespace)))
     json: Json = validation.json_object(value, "value")
-    chunks = pieces(json, fields, resources.settings)
-    validation.length(sum(len(chunk.text) for chunk in chunks), "value", limit=resources.settings.max_content_chars)
+    section = writing.written(resources.settings, namespace, key, json, fields)
+    validation.length(
+        sum(len(chunk.text) for chunk in section.chunks), "value", limit=resources.settings.max_content_chars
+    )
     given = None if fields is None else tuple(fields)
     item = ItemWrite(
         namespace=namespace, key=key, json_text=as_json(json), fields=given, ttl_minutes=validation.minutes(ttl_minutes)
     )
-    return Prepared(item=item, section=WrittenSection(namespace=namespace, section_id=key, chunks=chunks), vectors={})
+    return Prepared(item=item, section=section, vectors={})
 
 
 async def embedded(resources: Resources, ownership: Ownership, items: Sequence[Prepared]) -> list[Prepared]:

@@ -148,7 +148,7 @@ WHERE external_id = %(external_id)s AND old_description IS NOT NULL
   AND (entity_id = ANY (%(entities)s::bigint[]) OR relationship_id = ANY (%(relationships)s::bigint[]))
 
 -- name: expired
--- Items that have expired, of all tenants or one.
+-- Items that have expired, of all tenants.
 SELECT s.external_id, a.namespace, s.section_id FROM agentmem.section s
 JOIN agentmem.active_memory a ON a.external_id = s.external_id AND a.id = s.memory_id
 WHERE s.expires_at <= now()
