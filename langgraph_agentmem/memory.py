@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-import anyio
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_agentmem import bridge, chat
 from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.consolidation import Consolidation
 from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import (
     AgentMemoryError,
@@ -23,13 +23,13 @@ from langgraph_agentmem.errors import (
     RunsFailedError,
 )
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
-from langgraph_agentmem.graphs import create_consolidation_graph
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.entity import Entity, GraphTier
+from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport, RunStatus
 from langgraph_agentmem.models.search import SearchHit
-from langgraph_agentmem.operations import active, claiming, promoting, reading, searching, undoing, updating, writing
+from langgraph_agentmem.operations import active, promoting, queueing, reading, searching, undoing, updating, writing
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
@@ -298,7 +298,7 @@ class AgentMemory:
             await active.forget(self._resources, tenant, id)
             return
         while not await active.close(self._resources, tenant, id):
-            report = await self._consolidate(tenant, id, everything=True)
+            report = await self._consolidation.run(tenant, id, everything=True)
             if report.status == "busy":
                 raise MemoryBusyError(id, report.lease_expires_at)
 
@@ -316,7 +316,7 @@ class AgentMemory:
             EmbeddingError: New names or texts cannot be embedded; the updates stay pending.
             OutageError: The database went away; the updates stay pending.
         """
-        return await self._consolidate(external_id, memory_id, everything=False)
+        return await self._consolidation.run(external_id, memory_id)
 
     async def arun_due(self, external_id: Tenant | None = None, *, limit: int = 100) -> list[ConsolidationReport]:
         """Consolidate the memories that are due, and embed chunks that wait for it; for cron and serverless.
@@ -330,9 +330,9 @@ class AgentMemory:
             RunsFailedError: Some runs failed; the others were carried out.
         """
         tenant = None if external_id is None else validation.tenant(external_id)
-        due = await reading.due(self._resources, tenant, validation.positive(limit, "limit"))
+        due = await queueing.due(self._resources, tenant, validation.positive(limit, "limit"))
         random.shuffle(due)  # several callers then rarely want the same memory
-        reports = await self._consolidate_all(due, tenant)
+        reports = await self._consolidate_all(due, tenant, if_due=True)
         await self.aembed_pending(tenant)
         return reports
 
@@ -348,10 +348,41 @@ class AgentMemory:
             RunsFailedError: Some runs failed; the others were carried out, and those memories stay due.
         """
         tenant = validation.tenant(external_id)
-        pending = await reading.mark_pending_due(self._resources, tenant, memory_id)
-        reports = await self._consolidate_all(pending, tenant)
+        pending = await queueing.mark_pending_due(self._resources, tenant, memory_id)
+        reports = await self._consolidate_all(pending, tenant, if_due=False)
         await self.aembed_pending(tenant)
         return reports
+
+    async def aqueue_status(self, external_id: Tenant | None = None) -> QueueStatus:
+        """How many memories are due, being consolidated, set aside and so on, and for how long the oldest has waited.
+
+        Args:
+            external_id: Only this tenant's; all tenants' by default.
+        """
+        return await queueing.status(self._resources, external_id)
+
+    async def adead_letters(self, external_id: Tenant | None = None, *, limit: int = 100) -> list[DeadMemory]:
+        """Memories that were set aside after `max_attempts` runs that failed, or whose processes died.
+
+        Nothing of them is lost, and they go on taking updates; `aretry_dead_letters` puts them back into the queue.
+
+        Args:
+            external_id: Only this tenant's; all tenants' by default.
+            limit: The most memories.
+        """
+        return await queueing.dead_letters(self._resources, external_id, limit)
+
+    async def aretry_dead_letters(self, external_id: Tenant | None = None, memory_id: int | None = None) -> int:
+        """Put memories that were set aside back into the queue; returns how many those are.
+
+        Args:
+            external_id: Only this tenant's; all tenants' by default.
+            memory_id: Only this one.
+
+        Raises:
+            MemoryNotFoundError: The tenant has no such memory.
+        """
+        return await queueing.retry_dead_letters(self._resources, external_id, memory_id)
 
     async def apromote(self, external_id: Tenant, memory_id: int, *, force: bool = False) -> PromotionReport:
         """Promote a memory's short-term memory to long-term memory, if it was consolidated often enough.
@@ -447,13 +478,13 @@ class AgentMemory:
         return await writing.embed_pending(self._resources, external_id)
 
     async def _consolidate_all(
-        self, memories: Sequence[tuple[str, int]], external_id: str | None
+        self, memories: Sequence[tuple[str, int]], external_id: str | None, *, if_due: bool
     ) -> list[ConsolidationReport]:
         reports: list[ConsolidationReport] = []
         errors: dict[tuple[str, int], Exception] = {}
         for tenant, memory_id in memories:
             try:
-                reports.append(await self.aconsolidate(tenant, memory_id))
+                reports.append(await self._consolidation.run(tenant, memory_id, if_due=if_due))
             except Exception as error:
                 errors[tenant, memory_id] = error
         await self._project(external_id)
@@ -474,22 +505,8 @@ class AgentMemory:
                 _logger.warning("a graph is not projected into Neo4j: %s", problem)
 
     @cached_property
-    def _consolidation(self) -> Any:
-        graph: Any = create_consolidation_graph(self)
-        return graph.compile()
-
-    async def _consolidate(self, external_id: Tenant, memory_id: int, *, everything: bool) -> ConsolidationReport:
-        run_id = claiming.new_run_id()
-        try:
-            state: Any = await self._consolidation.ainvoke(
-                {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "everything": everything}
-            )
-        except BaseException as error:
-            with anyio.CancelScope(shield=True):
-                await claiming.release(self._resources, external_id, memory_id, run_id, error)
-            raise
-        await writing.embed_what_is_left(self._resources, validation.tenant(external_id))
-        return ConsolidationReport.model_validate(state["report"])
+    def _consolidation(self) -> Consolidation:
+        return Consolidation(self)
 
     setup = blocking(asetup)
     close = blocking(aclose)
@@ -502,6 +519,9 @@ class AgentMemory:
     consolidate = blocking(aconsolidate)
     run_due = blocking(arun_due)
     flush = blocking(aflush)
+    queue_status = blocking(aqueue_status)
+    dead_letters = blocking(adead_letters)
+    retry_dead_letters = blocking(aretry_dead_letters)
     promote = blocking(apromote)
     undo_consolidation = blocking(aundo_consolidation)
     runs = blocking(aruns)

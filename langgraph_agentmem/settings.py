@@ -54,6 +54,12 @@ class AgentMemorySettings(BaseSettings):
     max_pending_updates: int = Field(
         100, ge=1, description="Pending updates that always make a memory due, however many sections it has."
     )
+    max_pending_minutes: float | None = Field(
+        1440.0,
+        gt=0,
+        le=1e9,
+        description="Minutes after which pending updates make a memory due, however few they are; `off` for never.",
+    )
     shortterm_update_threshold: int = Field(
         10,
         ge=1,
@@ -100,6 +106,17 @@ class AgentMemorySettings(BaseSettings):
     )
     lease_seconds: float = Field(
         300.0, gt=0, allow_inf_nan=False, description="How long a run holds a memory without renewing it."
+    )
+    max_attempts: int = Field(
+        12, ge=1, description="Runs of a due memory that may fail, or die, one after the other, until it is set aside."
+    )
+    background: bool = Field(False, description="Whether an open memory runs a worker of its own.")
+    worker_concurrency: int = Field(4, ge=1, description="Memories that a worker consolidates at once.")
+    worker_poll_seconds: float = Field(
+        5.0, gt=0, allow_inf_nan=False, description="How often a worker looks for work of which it was not told."
+    )
+    worker_grace_seconds: float = Field(
+        30.0, ge=0, allow_inf_nan=False, description="How long a worker that is stopped goes on with what it has begun."
     )
     model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
     extraction_token_budget: int = Field(
@@ -164,6 +181,11 @@ class AgentMemorySettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
+
+    @field_validator("max_pending_minutes", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() == "off" else value
 
     @field_validator("store_tiers", "store_fields", mode="before")
     @classmethod

@@ -336,7 +336,9 @@ class AgentMemoryStore(BaseStore):
     async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Later[Any]]:
         async with self.memory.resources.database.transaction() as connection:
             sent = await self._send(connection, reads)
-            await self._write(connection, [request for request in requests if not isinstance(request, Read)])
+            due = await self._write(connection, [request for request in requests if not isinstance(request, Read)])
+        if await due():
+            await items.wake_workers(self.memory.resources)
         return sent
 
     async def _answer_gets(self, requests: Sequence[Get]) -> Sequence[Result]:
@@ -351,12 +353,14 @@ class AgentMemoryStore(BaseStore):
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
 
-    async def _write(self, connection: Connection, requests: Sequence[Write]) -> None:
+    async def _write(self, connection: Connection, requests: Sequence[Write]) -> Later[bool]:
         last = {place(request): request for request in requests}
         puts = [request for request in last.values() if isinstance(request, Prepared)]
         deletes = [request for request in last.values() if not isinstance(request, Prepared)]
         mortal = self._options.ttl is not None or any(put.item.ttl_minutes is not None for put in puts)
-        await items.write(connection, self.memory.resources, self._options.ownership, puts, deletes, mortal=mortal)
+        return await items.write(
+            connection, self.memory.resources, self._options.ownership, puts, deletes, mortal=mortal
+        )
 
     async def _send(self, connection: Connection, requests: Sequence[Read]) -> list[Later[Any]]:
         """Ask for what is stored: an item or None, items, or namespaces."""

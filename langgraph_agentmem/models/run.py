@@ -58,13 +58,14 @@ class ConsolidationReport(Value):
     """What a consolidation did, and why.
 
     Attributes:
-        status: `applied`; `nothing` (no pending updates) or `busy` (another run holds the memory).
+        status: `applied`; `nothing` (no pending updates), `busy` (another run holds the memory, or it is not due any
+            more), or `dead` (it was set aside after too many attempts).
         lease_expires_at: For `busy`: when the other run's lease ends.
         decisions: What was decided, by whom, and why.
         failures: What failed and was made up for by the rules.
     """
 
-    status: Literal["applied", "nothing", "busy"]
+    status: Literal["applied", "nothing", "busy", "dead"]
     run_id: str | None = None
     lease_expires_at: datetime | None = None
     shortterm_memory_id: int | None = None
@@ -89,6 +90,7 @@ class ConsolidationRun(Value):
 
     Attributes:
         resolver: `rules`, or `rules+model` where a model decided something.
+        due_at: Since when the memory was due; None, or later than `started_at`, where it was consolidated before.
     """
 
     id: str
@@ -103,5 +105,6 @@ class ConsolidationRun(Value):
     usage: ModelUsage = ModelUsage()
     error: str | None = None
     worker: str | None = None
+    due_at: datetime | None = None
     started_at: datetime
     finished_at: datetime | None = None

@@ -11,8 +11,8 @@ from langgraph_agentmem.resources import HasResources
 def claim_node(memory: HasResources) -> Node:
     """Leases the memory and takes what is pending.
 
-    Reads `external_id`, `memory_id`, `run_id`, `everything`; writes `claim`, or, where there is nothing to take,
-    `report`; empties what the nodes behind it write.
+    Reads `external_id`, `memory_id`, `run_id`, `everything`, `if_due`; writes `claim`, or, where there is nothing to
+    take, `report`; empties what the nodes behind it write.
     """
 
     async def claim(state: ConsolidationState) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def claim_node(memory: HasResources) -> Node:
             state["memory_id"],
             run_id=state.get("run_id"),
             everything=state.get("everything", False),
+            if_due=state.get("if_due", False),
         )
         # the other channels are emptied, and the id is used up, as the thread may have seen a run before
         fresh: dict[str, Any] = {
@@ -42,4 +43,4 @@ def after_claim(state: ConsolidationState) -> Literal["claimed", "nothing", "bus
     """Whether there is something to consolidate: the condition behind `claim`."""
     if state.get("claim") is not None:
         return "claimed"
-    return "busy" if ConsolidationReport.model_validate(state["report"]).status == "busy" else "nothing"
+    return "nothing" if ConsolidationReport.model_validate(state["report"]).status == "nothing" else "busy"

@@ -19,6 +19,7 @@ class ConsolidationState(TypedDict):
         memory_id: The active memory (input).
         run_id: The run's id (input; by default a new one for every run).
         everything: Also consolidate sections that were never updated (input, default False).
+        if_due: Only if the queue offers the memory (input, default False).
         claim: A `Claim`.
         extraction: An `Extraction`.
         conflicts: `ConsolidationConflicts`.
@@ -34,6 +35,7 @@ class ConsolidationState(TypedDict):
     memory_id: int
     run_id: str | None
     everything: bool
+    if_due: bool
     claim: Json | None
     extraction: Json
     conflicts: Json

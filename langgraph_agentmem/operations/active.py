@@ -13,7 +13,7 @@ from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_d
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import active as storage
-from langgraph_agentmem.storage import chunks, longterm, runs, support
+from langgraph_agentmem.storage import chunks, longterm, queue, runs, support
 from langgraph_agentmem.storage.active import MemoryRow
 
 
@@ -131,7 +131,7 @@ async def forget(resources: Resources, external_id: str, memory_id: int) -> None
     """
     async with resources.database.transaction() as connection:
         row = found(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
-        if row.lease_owner and await storage.leased(connection, external_id, memory_id):
+        if row.lease_owner and await queue.leased(connection, external_id, memory_id):
             raise MemoryBusyError(memory_id, row.lease_expires_at)
         await longterm.lock_tenant(connection, external_id)
         supported = await support.supported_by(connection, external_id, memory_id)

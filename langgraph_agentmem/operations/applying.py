@@ -14,7 +14,7 @@ from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
 from langgraph_agentmem.policies import forgetting
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, chunks, graph, longterm, runs, support
+from langgraph_agentmem.storage import active, chunks, graph, longterm, queue, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.runs import RunRow
@@ -99,12 +99,14 @@ async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
     memory is still in the queue.
     """
     run, settings = work.run, work.resources.settings
-    pending, section_count = await active.consume(
-        work.connection, run.external_id, run.memory_id, row.snapshot, row.started_at
-    )
+    place = (work.connection, run.external_id, run.memory_id)
+    pending, section_count = await active.consume(*place, row.snapshot, started_at=row.started_at, now=work.now)
     due = info(settings, pending, section_count).will_consolidate
     if due or consolidations >= settings.shortterm_update_threshold:
-        await active.mark_due(work.connection, run.external_id, run.memory_id)
+        await queue.mark_due(*place)
+        await queue.notify(work.connection)
+    elif pending:  # all of it came since the run began
+        await queue.schedule(*place, row.started_at, settings.max_pending_minutes)
 
 
 async def _reported(work: Work, snapshot: Sequence[SectionSnapshot], *, deleted: bool) -> ConsolidationReport:

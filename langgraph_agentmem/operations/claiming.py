@@ -1,22 +1,22 @@
 """Claims a memory for a run, and gives it back."""
 
 import os
+import random
 import socket
 from uuid import uuid4
 
-from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.errors import AgentMemoryError, LeaseLostError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
 from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.operations.texts import texts
 from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.retrying import retry_wait
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, chunks, runs
+from langgraph_agentmem.storage import active, chunks, queue, runs
+from langgraph_agentmem.storage.active import MemoryRow
 from langgraph_agentmem.storage.database import Connection
-
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 3600.0
-"""Seconds until a failed memory is tried again; doubled with every attempt."""
 
 
 class ClaimedSection(SectionSnapshot):
@@ -54,7 +54,13 @@ class Claim(Value):
 
 
 async def claim(
-    resources: Resources, external_id: object, memory_id: object, *, run_id: str | None = None, everything: bool = False
+    resources: Resources,
+    external_id: object,
+    memory_id: object,
+    *,
+    run_id: str | None = None,
+    everything: bool = False,
+    if_due: bool = False,
 ) -> Claim | ConsolidationReport:
     """Lease a memory and take what is pending, or report why there is nothing to take.
 
@@ -64,16 +70,19 @@ async def claim(
         memory_id: The memory.
         run_id: The run's id; claiming again under the same id is allowed.
         everything: Also take sections that were never updated, as when the memory is closed.
+        if_due: Only if the queue offers the memory; this counts as an attempt, of which there are `max_attempts`.
 
     Returns:
-        The claim, or a report with status `nothing` or `busy`.
+        The claim, or a report with status `nothing`, `busy` or `dead`.
     """
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     run = new_run_id() if run_id is None else validation.uuid(run_id, "run_id")
     seconds = resources.settings.lease_seconds
     async with resources.database.transaction() as connection:
         row = found(await active.get(connection, tenant, id, lock=True), tenant, id)
-        if await active.lease(connection, tenant, id, run, seconds) is None:
+        if if_due and await _given_up(connection, resources, row):
+            return ConsolidationReport(status="dead")
+        if await queue.lease(connection, tenant, id, run, seconds, if_due=if_due) is None:
             return ConsolidationReport(status="busy", lease_expires_at=row.lease_expires_at)
         sections = [
             ClaimedSection(**section.model_dump(), content="\n\n".join(texts(section.value, section.text_fields)))
@@ -83,10 +92,10 @@ async def claim(
         await chunks.claim(connection, tenant, id, run, changed, everything=everything)
         taken = await _taken(connection, resources, tenant, id, run)
         if not sections and not taken:
-            await active.release(connection, tenant, id, run)
+            await queue.give_back(connection, tenant, id, run, if_due=if_due)
             return ConsolidationReport(status="nothing")
         snapshot = [SectionSnapshot(**section.model_dump()) for section in sections]
-        await runs.begin(connection, tenant, id, run, snapshot, _worker())
+        await runs.begin(connection, tenant, id, run, snapshot, worker=worker_name(), due_at=row.due_at)
         return Claim(
             external_id=tenant,
             memory_id=id,
@@ -101,23 +110,58 @@ def new_run_id() -> str:
     return str(uuid4())
 
 
-async def release(
-    resources: Resources, external_id: object, memory_id: object, run_id: str, error: BaseException
-) -> None:
-    """Give a memory back after its run failed; what it took stays pending, and is tried again after a while.
+async def renew(resources: Resources, external_id: str, memory_id: int, run_id: str) -> None:
+    """Let a run hold its memory for another `lease_seconds`."""
+    async with resources.database.transaction() as connection:
+        await queue.renew(connection, external_id, memory_id, run_id, resources.settings.lease_seconds)
 
-    Where that fails as well, as in an outage, the lease runs out by itself; the run's own error is what matters.
+
+async def release(
+    resources: Resources,
+    external_id: object,
+    memory_id: object,
+    run_id: str,
+    error: BaseException,
+    *,
+    if_due: bool = False,
+) -> None:
+    """Give a memory back after its run failed or was stopped; what it took stays pending.
+
+    A memory whose run failed is tried again after a while, or, after too many attempts, set aside. Where giving it back
+    fails as well, as in an outage, the lease runs out by itself; the run's own error is what matters.
     """
     try:
         async with resources.database.transaction() as connection:
             tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
-            row = await active.get(connection, tenant, id, lock=True)
-            wait = min(_FIRST_WAIT * 2 ** min(row.attempts, 20), _LONGEST_WAIT) if row else 0.0
+            row = await active.lock_any(connection, tenant, id)
             said = f"{type(error).__name__}: {error}"
             await runs.fail(connection, tenant, run_id, said)
-            await active.release(connection, tenant, id, run_id, error=said, wait_seconds=wait)
+            if not isinstance(error, Exception):  # it was stopped, for which nothing can be blamed
+                await queue.give_back(connection, tenant, id, run_id, if_due=if_due)
+                await queue.notify(connection)
+            elif row is not None and not isinstance(error, LeaseLostError):
+                await _failed(connection, resources, row, run_id, said, if_due=if_due)
     except AgentMemoryError as second:
         error.add_note(f"the memory's lease could not be given back: {second}")
+
+
+async def _failed(
+    connection: Connection, resources: Resources, row: MemoryRow, run_id: str, error: str, *, if_due: bool
+) -> None:
+    place = (connection, row.external_id, row.id)
+    attempts = row.attempts + int(if_due and row.lease_owner is None)  # its claim was not counted, or settled since
+    wait = retry_wait(attempts, random.random())
+    await queue.fail(*place, run_id, error, attempts=attempts, wait_seconds=wait)
+    if if_due and attempts >= resources.settings.max_attempts:
+        await queue.give_up(*place, error)
+
+
+async def _given_up(connection: Connection, resources: Resources, row: MemoryRow) -> bool:
+    """Set a memory aside whose last attempt left nothing but its lease: its process died."""
+    if row.attempts < resources.settings.max_attempts:
+        return False
+    said = f"attempt {row.attempts} ended without a word: its process died, or could not reach the database any more"
+    return await queue.give_up(connection, row.external_id, row.id, said)
 
 
 async def _taken(
@@ -140,5 +184,6 @@ async def _taken(
     ]
 
 
-def _worker() -> str:
+def worker_name() -> str:
+    """What runs of this process are logged under."""
     return f"{socket.gethostname()}:{os.getpid()}"

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
-from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError
+from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError, StorageError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
 from langgraph_agentmem.operations import writing
@@ -12,7 +13,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import items as storage
-from langgraph_agentmem.storage import longterm, support
+from langgraph_agentmem.storage import longterm, queue, support
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import Later, as_json
 
@@ -95,7 +96,7 @@ async def write(
     deletes: Collection[Place] = (),
     *,
     mortal: bool = False,
-) -> None:
+) -> Later[bool]:
     """Put and delete items, each place at most once; what is put alone takes one round trip.
 
     Args:
@@ -105,7 +106,11 @@ async def write(
         puts: To be written.
         deletes: To be removed with everything that was made from them.
         mortal: Whether items may have expired that are put again: what was made of them then goes first.
+
+    Returns:
+        What tells whether memories have become due; whoever commits then calls `wake_workers`.
     """
+    due: list[Later[bool]] = []
     given = {(put.item.namespace, put.item.key): put for put in puts}
     gone = by_tenant(ownership, deletes)
     written = by_tenant(ownership, given)
@@ -117,20 +122,37 @@ async def write(
             await _delete(connection, tenant, gone.get(tenant, []), memories)
             await _expire(connection, tenant, places, memories)
         if places:
-            await _put(connection, resources, ownership, tenant, [given[place] for place in places])
+            due += await _put(connection, resources, ownership, tenant, [given[place] for place in places])
+    return partial(_any, due)
+
+
+async def _any(answers: Sequence[Later[bool]]) -> bool:
+    return any([await answer() for answer in answers])
+
+
+async def wake_workers(resources: Resources) -> None:
+    """Tell workers that memories are due; one that does not hear of it finds them a little later."""
+    try:
+        async with resources.database.connection() as connection:
+            await queue.notify(connection)
+    except StorageError as error:
+        _logger.debug("workers were not told that memories are due: %s", error)
 
 
 async def _put(
     connection: Connection, resources: Resources, ownership: Ownership, tenant: str, puts: Sequence[Prepared]
-) -> None:
+) -> list[Later[bool]]:
     updates: dict[Namespace, int] = {}
     for put in puts:
         updates[put.item.namespace] = updates.get(put.item.namespace, 0) + put.item.updates
-    await storage.lock_or_make(connection, tenant, updates, ownership)
-    await _put_locked(connection, resources, tenant, puts)
+    minutes = resources.settings.max_pending_minutes
+    await storage.lock_or_make(connection, tenant, updates, ownership, minutes=minutes)
+    return await _put_locked(connection, resources, tenant, puts)
 
 
-async def _put_locked(connection: Connection, resources: Resources, tenant: str, puts: Sequence[Prepared]) -> None:
+async def _put_locked(
+    connection: Connection, resources: Resources, tenant: str, puts: Sequence[Prepared]
+) -> list[Later[bool]]:
     settings = resources.settings
     await storage.put(connection, tenant, [put.item for put in puts], _SOURCE)
     vectors: Vectors = {}
@@ -138,9 +160,10 @@ async def _put_locked(connection: Connection, resources: Resources, tenant: str,
         vectors |= found
     await writing.write_chunks(connection, resources, tenant, [put.section for put in puts], vectors)
     counting = {put.item.namespace for put in puts if put.item.updates}
-    if counting:
-        average, most = settings.avg_section_update_count, settings.max_pending_updates
-        await storage.mark_full_due(connection, tenant, sorted(counting), average=average, most=most)
+    if not counting:
+        return []
+    average, most = settings.avg_section_update_count, settings.max_pending_updates
+    return [await storage.mark_full_due(connection, tenant, sorted(counting), average=average, most=most)]
 
 
 async def put_if(
@@ -153,14 +176,17 @@ async def put_if(
     """
     tenant, place = ownership.tenant(put.item.namespace), (put.item.namespace, put.item.key)
     async with resources.database.transaction() as connection:
-        await storage.lock_or_make(connection, tenant, {put.item.namespace: put.item.updates}, ownership)
+        updates, minutes = {put.item.namespace: put.item.updates}, resources.settings.max_pending_minutes
+        await storage.lock_or_make(connection, tenant, updates, ownership, minutes=minutes)
         if omit_expired:
             await _expire(connection, tenant, [place], await storage.lock(connection, tenant, [put.item.namespace]))
         known = (await storage.revisions(connection, tenant, [place])).get(place, 0)
         if known != revision:
             raise RevisionConflictError(put.item.key, revision, known, "")
-        await _put_locked(connection, resources, tenant, [put])
+        due = await _put_locked(connection, resources, tenant, [put])
         written = await storage.send_get(connection, tenant, [place], omit_expired=False)
+    if await _any(due):
+        await wake_workers(resources)
     return (await written())[place]
 
 

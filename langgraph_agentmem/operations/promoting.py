@@ -10,7 +10,7 @@ from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.policies import merging, validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, chunks, graph, longterm, runs
+from langgraph_agentmem.storage import active, chunks, graph, longterm, queue, runs
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import (
     EntityRow,
@@ -53,7 +53,7 @@ async def promote(
     async with resources.database.transaction() as connection:
         memory = found(await active.lock_any(connection, tenant, id), tenant, id)
         if not memory.pending_updates:
-            await active.clear_due(connection, tenant, id)  # whatever else it waited for in the queue is done here
+            await queue.clear_due(connection, tenant, id)  # whatever else it waited for in the queue is done here
         row = await longterm.shortterm(connection, tenant, id, lock=True)
         if row is None or (row.update_count == 0 and not force):
             return PromotionReport(status="nothing", shortterm_memory_id=row and row.id, threshold=threshold)

@@ -1,14 +1,13 @@
-"""Reads runs, entities and the queue."""
+"""Reads runs and entities."""
 
 from typing import get_args
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.run import ConsolidationRun, RunStatus
-from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, graph
+from langgraph_agentmem.storage import graph
 from langgraph_agentmem.storage import runs as storage
 
 
@@ -36,19 +35,3 @@ async def entity(
     name = validation.name(name_or_id, "entity") if id is None else None
     async with resources.database.transaction() as connection:
         return await graph.find_entity(connection, tenant, entity_id=id, name=name, tier=tier)
-
-
-async def due(resources: Resources, external_id: str | None, limit: int) -> list[tuple[str, int]]:
-    """(external_id, memory id) of memories that wait for a run."""
-    async with resources.database.connection() as connection:
-        return await active.due(connection, external_id, limit)
-
-
-async def mark_pending_due(resources: Resources, external_id: str, memory_id: int | None) -> list[tuple[str, int]]:
-    """Put a tenant's memories with pending updates into the queue, or one of them; returns them as `due` does."""
-    id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
-    async with resources.database.transaction() as connection:
-        if id is not None:
-            found(await active.get(connection, external_id, id), external_id, id)
-        ids = await active.mark_pending_due(connection, external_id, id)
-    return [(external_id, id) for id in ids]

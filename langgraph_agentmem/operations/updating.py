@@ -15,6 +15,7 @@ from langgraph_agentmem.policies.placing import PlacedChunk
 from langgraph_agentmem.policies.templates import unknown_section
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active as storage
+from langgraph_agentmem.storage import queue
 
 
 async def update(
@@ -78,8 +79,12 @@ async def _write(
         known = [section.id for section in row.template.sections]
         values = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
         pending = row.pending_updates + len(updates)
-        due = info(resources.settings, pending, row.section_count).will_consolidate
-        await storage.update_sections(connection, external_id, memory_id, values, source, due=due)
+        minutes = resources.settings.max_pending_minutes
+        await storage.update_sections(connection, external_id, memory_id, values, source, minutes=minutes)
+        if info(resources.settings, pending, row.section_count).will_consolidate:
+            await queue.mark_due(connection, external_id, memory_id)
+            if not info(resources.settings, row.pending_updates, row.section_count).will_consolidate:
+                await queue.notify(connection)
         written = [
             writing.written(resources.settings, row.namespace, id, value, present[id].text_fields)
             for id, value in values.items()

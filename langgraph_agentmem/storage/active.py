@@ -53,7 +53,7 @@ async def insert(
         "metadata": as_json(metadata),
         "section_count": len(template.sections),
     }
-    return _memory(await one_row(connection, _SQL["insert_memory"], params))
+    return memory_row(await one_row(connection, _SQL["insert_memory"], params))
 
 
 async def insert_sections(
@@ -75,19 +75,19 @@ async def adopt_template(
     """Give a memory that a store has made a template, with which so many sections came."""
     params: Json = {"external_id": external_id, "memory_id": memory_id, "sections": sections}
     params["template"] = as_json(template.model_dump())
-    return _memory(await one_row(connection, _SQL["adopt_template"], params))
+    return memory_row(await one_row(connection, _SQL["adopt_template"], params))
 
 
 async def get(connection: Connection, external_id: str, memory_id: int, *, lock: bool = False) -> MemoryRow | None:
     """An open memory, locked if so asked."""
     name = "lock_memory" if lock else "memory"
-    return _memory(await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id}))
+    return memory_row(await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id}))
 
 
 async def lock_any(connection: Connection, external_id: str, memory_id: int) -> MemoryRow | None:
     """A memory, open or closed, locked."""
     params = {"external_id": external_id, "memory_id": memory_id}
-    return _memory(await one_row(connection, _SQL["lock_any_memory"], params))
+    return memory_row(await one_row(connection, _SQL["lock_any_memory"], params))
 
 
 async def lock_with_sections(
@@ -100,7 +100,7 @@ async def lock_with_sections(
     params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
     locked = await connection.execute(_SQL["lock_memory"], params)
     present = await sections(connection, external_id, memory_id, section_ids)
-    return _memory(await locked.fetchone()), {section.section_id: section for section in present}
+    return memory_row(await locked.fetchone()), {section.section_id: section for section in present}
 
 
 async def get_with_sections(
@@ -110,7 +110,7 @@ async def get_with_sections(
     params = {"external_id": external_id, "memory_id": memory_id, "section_ids": list(section_ids)}
     row = await connection.execute(_SQL["memory"], params)
     found = await sections(connection, external_id, memory_id, section_ids)
-    return _memory(await row.fetchone()), found
+    return memory_row(await row.fetchone()), found
 
 
 async def get_by_namespace(
@@ -118,14 +118,14 @@ async def get_by_namespace(
 ) -> MemoryRow | None:
     """An open memory by its namespace, locked if so asked."""
     params = {"external_id": external_id, "namespace": list(namespace)}
-    row = _memory(await one_row(connection, _SQL["memory_by_namespace"], params))
+    row = memory_row(await one_row(connection, _SQL["memory_by_namespace"], params))
     return await get(connection, external_id, row.id, lock=True) if row and lock else row
 
 
 async def list_all(connection: Connection, external_id: str) -> list[MemoryRow]:
     """A tenant's open memories, oldest first."""
     rows = await all_rows(connection, _SQL["memories"], {"external_id": external_id})
-    return [row for row in map(_memory, rows) if row]
+    return [row for row in map(memory_row, rows) if row]
 
 
 async def sections(
@@ -178,74 +178,36 @@ async def sections_of(connection: Connection, external_id: str, memory_ids: list
 
 
 async def update_sections(
-    connection: Connection, external_id: str, memory_id: int, values: dict[str, Json], source: str | None, *, due: bool
+    connection: Connection,
+    external_id: str,
+    memory_id: int,
+    values: dict[str, Json],
+    source: str | None,
+    *,
+    minutes: float | None,
 ) -> None:
-    """Write new values, count them as updates, and mark the memory as due if it is."""
+    """Write new values, and count them as updates, which make the memory due after so many minutes at the latest."""
     params = {"external_id": external_id, "memory_id": memory_id}
     rows = [(id, as_json(value), source) for id, value in values.items()]
     written = columns(rows, "section_ids", "values", "sources")
     await connection.execute(_SQL["update_sections"], params | written)
-    await connection.execute(_SQL["add_pending"], params | {"updates": len(values)})
-    if due:
-        await connection.execute(_SQL["mark_due"], params)
-
-
-async def mark_due(connection: Connection, external_id: str, memory_id: int) -> None:
-    """Put a memory into the queue."""
-    await connection.execute(_SQL["mark_due"], {"external_id": external_id, "memory_id": memory_id})
-
-
-async def clear_due(connection: Connection, external_id: str, memory_id: int) -> None:
-    """Take a memory out of the queue."""
-    await connection.execute(_SQL["clear_due"], {"external_id": external_id, "memory_id": memory_id})
-
-
-async def mark_pending_due(connection: Connection, external_id: str, memory_id: int | None) -> list[int]:
-    """Put every memory of a tenant, or one, into the queue if it has pending updates; returns their ids."""
-    params = {"external_id": external_id, "memory_id": memory_id}
-    return [row["id"] for row in await all_rows(connection, _SQL["mark_pending_due"], params)]
-
-
-async def due(connection: Connection, external_id: str | None, limit: int) -> list[tuple[str, int]]:
-    """(external_id, memory id) of memories that wait for a run, longest waiting first."""
-    rows = await all_rows(connection, _SQL["due_memories"], {"external_id": external_id, "limit": limit})
-    return [(row["external_id"], row["id"]) for row in rows]
-
-
-async def lease(
-    connection: Connection, external_id: str, memory_id: int, run_id: str, seconds: float
-) -> MemoryRow | None:
-    """Give an open memory to a run; None if another run holds it."""
-    params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "lease_seconds": seconds}
-    return _memory(await one_row(connection, _SQL["lease_memory"], params))
-
-
-async def leased(connection: Connection, external_id: str, memory_id: int) -> bool:
-    """Whether a run holds a memory, by the database's clock."""
-    params = {"external_id": external_id, "memory_id": memory_id}
-    return await one_row(connection, _SQL["leased"], params) is not None
-
-
-async def release(
-    connection: Connection,
-    external_id: str,
-    memory_id: int,
-    run_id: str,
-    *,
-    error: str | None = None,
-    wait_seconds: float = 0.0,
-) -> None:
-    """Take the lease from a run that did not consolidate; the queue offers the memory again after a while."""
-    params: Json = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
-    params |= {"error": error, "wait_seconds": wait_seconds}
-    await connection.execute(_SQL["release_memory"], params)
+    await connection.execute(_SQL["add_pending"], params | {"updates": len(values), "minutes": minutes})
 
 
 async def consume(
-    connection: Connection, external_id: str, memory_id: int, snapshot: Sequence[SectionSnapshot], started_at: datetime
+    connection: Connection,
+    external_id: str,
+    memory_id: int,
+    snapshot: Sequence[SectionSnapshot],
+    *,
+    started_at: datetime,
+    now: datetime,
 ) -> tuple[int, int]:
-    """Subtract a run's snapshot and end its lease; returns (pending updates, number of sections) as they are then."""
-    params: Json = {"external_id": external_id, "memory_id": memory_id, "started_at": started_at}
+    """Subtract a run's snapshot and end its lease; returns (pending updates, number of sections) as they are then.
+
+    Whoever asked for a run between its start and now, both by the database's clock, gets another one.
+    """
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "started_at": started_at, "now": now}
     rows = [(s.section_id, s.update_count, s.created_at) for s in snapshot]
     await connection.execute(
         _SQL["consume_updates"], params | columns(rows, "section_ids", "update_counts", "created_ats")
@@ -261,7 +223,8 @@ async def close(connection: Connection, external_id: str, memory_id: int) -> Non
         await connection.execute(_SQL[name], params)
 
 
-def _memory(row: DictRow | None) -> MemoryRow | None:
+def memory_row(row: DictRow | None) -> MemoryRow | None:
+    """A memory from its row, if there is one."""
     if row is None:
         return None
     return MemoryRow.model_validate({**row, "lease_owner": row["lease_owner"] and str(row["lease_owner"])})

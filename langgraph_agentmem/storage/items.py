@@ -57,12 +57,20 @@ async def lock(connection: Connection, external_id: str, namespaces: Sequence[Na
 
 
 async def lock_or_make(
-    connection: Connection, external_id: str, updates: Mapping[Namespace, int], ownership: Ownership
+    connection: Connection,
+    external_id: str,
+    updates: Mapping[Namespace, int],
+    ownership: Ownership,
+    *,
+    minutes: float | None,
 ) -> None:
-    """Lock the memories that are written to, make those that are missing, and count so many updates."""
+    """Lock the memories that are written to, make those that are missing, and count so many updates.
+
+    Updates make a memory due after so many minutes at the latest.
+    """
     rows = [(as_array(namespace), ownership.title(namespace), count) for namespace, count in updates.items()]
     params = columns(rows, "namespaces", "titles", "updates")
-    await connection.execute(_SQL["put_memories"], {"external_id": external_id, **params})
+    await connection.execute(_SQL["put_memories"], {"external_id": external_id, "minutes": minutes, **params})
 
 
 async def put(connection: Connection, external_id: str, items: Sequence[ItemWrite], source: str | None) -> None:
@@ -81,10 +89,13 @@ async def put(connection: Connection, external_id: str, items: Sequence[ItemWrit
 
 async def mark_full_due(
     connection: Connection, external_id: str, namespaces: Iterable[Namespace], *, average: float, most: int
-) -> None:
-    """Put memories into the queue that have reached their threshold; see `policies.thresholds`."""
+) -> Later[bool]:
+    """Put memories into the queue that have reached their threshold, and tell whether there were any.
+
+    See `policies.thresholds`.
+    """
     params = {"external_id": external_id, "namespaces": list(map(as_array, namespaces))}
-    await connection.execute(_SQL["mark_full_memories_due"], params | {"average": average, "most": most})
+    return await send(connection, _SQL["mark_full_memories_due"], params | {"average": average, "most": most}, bool)
 
 
 async def revisions(connection: Connection, external_id: str, places: Sequence[Place]) -> dict[Place, int]:

@@ -1,5 +1,6 @@
 """The log of consolidation runs."""
 
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -21,7 +22,14 @@ class RunRow(ConsolidationRun):
 
 
 async def begin(
-    connection: Connection, external_id: str, memory_id: int, run_id: str, snapshot: list[SectionSnapshot], worker: str
+    connection: Connection,
+    external_id: str,
+    memory_id: int,
+    run_id: str,
+    snapshot: list[SectionSnapshot],
+    *,
+    worker: str,
+    due_at: datetime | None,
 ) -> None:
     """Log a run that has just claimed its memory; runs that held it before are abandoned.
 
@@ -29,6 +37,7 @@ async def begin(
         InvalidInputError: A run of that id is over, or belongs to another memory.
     """
     params: Json = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "worker": worker}
+    params["due_at"] = due_at
     params["snapshot"] = as_json([section.model_dump(mode="json") for section in snapshot])
     await connection.execute(_SQL["abandon_runs"], params)
     if await one_row(connection, _SQL["insert_run"], params) is None:

@@ -123,6 +123,12 @@ FILL = {
     INSERT INTO agentmem.graph_projection (external_id, store, origin, drawn, applied)
     VALUES ('alice', 'neo4j', gen_random_uuid(), 2, 1);
     """,
+    4: ONE_MEMORY
+    + """
+    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
+    VALUES ('alice', 'chunk', 1, 'upsert', 0);
+    UPDATE agentmem.active_memory SET due_at = now() + interval '1 day', dead_at = now(), attempts = 12;
+    """,
 }
 
 

@@ -65,7 +65,7 @@ async def test_the_threshold_is_average_times_sections_capped(opened: Callable[.
     for i in range(4):
         updated = await memory.aupdate_active_memory_section("alice", created.id, "s0", f"v{i}")
         due.append(
-            (updated.consolidation_info.will_consolidate, rows("SELECT due_at IS NOT NULL FROM agentmem.active_memory"))
+            (updated.consolidation_info.will_consolidate, rows("SELECT due_at <= now() FROM agentmem.active_memory"))
         )
     assert due == [(False, [(False,)])] * 3 + [(True, [(True,)])]
     many = await memory.acreate_active_memory("alice", "Many", {"sections": [f"s{i}" for i in range(40)]})

@@ -15,6 +15,7 @@ DEFAULTS = {
     "embeddings": None,
     "avg_section_update_count": 5.0,
     "max_pending_updates": 100,
+    "max_pending_minutes": 1440.0,
     "shortterm_update_threshold": 10,
     "chunk_size_chars": 800,
     "chunk_overlap_chars": 80,
@@ -24,6 +25,11 @@ DEFAULTS = {
     "max_content_chars": 1_000_000,
     "embed": "now",
     "lease_seconds": 300.0,
+    "max_attempts": 12,
+    "background": False,
+    "worker_concurrency": 4,
+    "worker_poll_seconds": 5.0,
+    "worker_grace_seconds": 30.0,
     "model_attempts": 3,
     "extraction_token_budget": 8_000,
     "text_search_config": "english",
@@ -63,7 +69,8 @@ SOME = {
     "pool_size": "4", "connect_timeout_seconds": "1.5", "store_owner": "1", "store_default_tenant": "nobody",
     "store_tiers": "active,longterm", "store_fields": "text,turns[*].text", "store_ttl_minutes": "60.5",
     "store_ttl_refresh_on_read": "False", "store_ttl_omit_expired": "True", "store_ttl_sweep_minutes": "2.5",
-    "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
+    "max_pending_minutes": "90.5", "max_attempts": "5", "background": "True", "worker_concurrency": "9",
+    "worker_poll_seconds": "0.5", "worker_grace_seconds": "7.5", "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
     "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
 }  # fmt: skip
 OTHERS = {
@@ -209,6 +216,8 @@ INVALID = [
     ("merge_survival_share", 2), ("max_content_chars", 0), ("embed", "later"), ("lease_seconds", 0), ("model_attempts", 0),
     ("store_owner", -1), ("store_ttl_minutes", 0), ("store_ttl_sweep_minutes", float("nan")), ("store_ttl_omit_expired", "maybe"),
     ("extraction_token_budget", 99), ("exact_search_rows", -1), ("pool_size", 0), ("connect_timeout_seconds", 0), ("graph", "other"),
+    ("max_pending_minutes", 0), ("max_pending_minutes", 1e10), ("max_attempts", 0), ("background", "sometimes"), ("worker_concurrency", 0),
+    ("worker_poll_seconds", 0), ("worker_grace_seconds", -1),
 ]  # fmt: skip
 
 
@@ -260,6 +269,18 @@ def test_the_smallest_chunk_with_the_largest_overlap_is_accepted():
     settings = AgentMemorySettings(chunk_size_chars=20, chunk_overlap_chars=19)
 
     assert (settings.chunk_size_chars, settings.chunk_overlap_chars) == (20, 19)
+
+
+# Off
+
+
+@pytest.mark.parametrize("given", ["off", " OFF ", None])
+def test_the_age_at_which_updates_make_a_memory_due_can_be_switched_off(given, monkeypatch):
+    if given is None:
+        assert AgentMemorySettings(max_pending_minutes=None).max_pending_minutes is None
+    else:
+        monkeypatch.setenv("AGENTMEM_MAX_PENDING_MINUTES", given)
+        assert AgentMemorySettings().max_pending_minutes is None
 
 
 # Lists

@@ -88,57 +88,11 @@ FROM unnest(%(section_ids)s::text[], %(values)s::text[], %(sources)s::text[]) AS
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
 
 -- name: add_pending
--- Counts updates on the memory's own row.
+-- Counts updates on the memory's own row; the first one after a run sets when the memory will be due at the latest.
 UPDATE agentmem.active_memory
-SET pending_updates = pending_updates + %(updates)s, updated_at = now()
+SET pending_updates = pending_updates + %(updates)s, updated_at = now(),
+    due_at = LEAST(due_at, now() + %(minutes)s::float8 * interval '1 minute')
 WHERE external_id = %(external_id)s AND id = %(memory_id)s
-
--- name: mark_due
--- Puts a memory into the queue; one that is in it keeps its place.
-UPDATE agentmem.active_memory SET due_at = now()
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NULL
-
--- name: clear_due
--- Takes a memory out of the queue.
-UPDATE agentmem.active_memory SET due_at = NULL
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NOT NULL
-
--- name: mark_pending_due
--- Puts every memory of a tenant with pending updates into the queue, in which it need not wait.
-UPDATE agentmem.active_memory SET due_at = now(), next_attempt_at = NULL
-WHERE external_id = %(external_id)s AND closed_at IS NULL AND pending_updates > 0
-  AND (%(memory_id)s::bigint IS NULL OR id = %(memory_id)s)
-RETURNING id
-
--- name: due_memories
--- Memories that wait for a run, of one tenant or of all, longest waiting first.
-SELECT external_id, id FROM agentmem.active_memory
-WHERE due_at <= now() AND closed_at IS NULL
-  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
-  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
-  AND (lease_owner IS NULL OR lease_expires_at < now())
-ORDER BY due_at, external_id, id
-LIMIT %(limit)s
-
--- name: lease_memory
--- Gives an open memory to a run, unless another run holds it.
-UPDATE agentmem.active_memory
-SET lease_owner = %(run_id)s, lease_expires_at = now() + %(lease_seconds)s * interval '1 second', attempts = attempts + 1
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
-  AND (lease_owner IS NULL OR lease_owner = %(run_id)s OR lease_expires_at < now())
-RETURNING *
-
--- name: leased
--- Whether a run holds a memory.
-SELECT 1 FROM agentmem.active_memory
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner IS NOT NULL AND lease_expires_at >= now()
-
--- name: release_memory
--- Gives a memory back without having consolidated it.
-UPDATE agentmem.active_memory
-SET lease_owner = NULL, lease_expires_at = NULL, last_error = %(error)s,
-    next_attempt_at = now() + %(wait_seconds)s * interval '1 second'
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner = %(run_id)s
 
 -- name: consume_updates
 -- Subtracts exactly what a run took from those sections that are still the same.
@@ -151,7 +105,8 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.sect
 -- name: finish_memory
 -- Ends a run's lease, takes the memory out of the queue unless it was put there since, and counts what is pending now.
 UPDATE agentmem.active_memory m
-SET lease_owner = NULL, lease_expires_at = NULL, due_at = CASE WHEN due_at > %(started_at)s THEN due_at END, attempts = 0, next_attempt_at = NULL, last_error = NULL,
+SET lease_owner = NULL, lease_expires_at = NULL, attempts = 0, next_attempt_at = NULL, dead_at = NULL, last_error = NULL,
+    due_at = CASE WHEN due_at > %(started_at)s AND due_at <= %(now)s THEN due_at END,
     pending_updates = (SELECT coalesce(sum(s.update_count), 0) FROM agentmem.section s
                        WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s)
 WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s

@@ -36,13 +36,16 @@ ORDER BY a.namespace
 FOR UPDATE
 
 -- name: put_memories
--- Locks the memories that are written to, always in the same order, makes those that are missing, and counts updates.
-INSERT INTO agentmem.active_memory (external_id, namespace, title, template, pending_updates)
-SELECT %(external_id)s, u.namespace::text[], u.title, '{"sections": []}', u.updates
+-- Locks the memories that are written to, always in the same order, makes those that are missing, and counts updates,
+-- the first of which sets when the memory will be due at the latest.
+INSERT INTO agentmem.active_memory (external_id, namespace, title, template, pending_updates, due_at)
+SELECT %(external_id)s, u.namespace::text[], u.title, '{"sections": []}', u.updates,
+       CASE WHEN u.updates > 0 THEN now() + %(minutes)s::float8 * interval '1 minute' END
 FROM unnest(%(namespaces)s::text[], %(titles)s::text[], %(updates)s::int[]) AS u (namespace, title, updates)
 ORDER BY u.namespace::text[]
 ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
-DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending_updates, updated_at = excluded.updated_at
+DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending_updates, updated_at = excluded.updated_at,
+              due_at = LEAST(active_memory.due_at, excluded.due_at)
 
 -- name: put_items
 -- Writes items that live for the same time into memories that are locked, and counts the new ones.
@@ -76,9 +79,10 @@ WHERE a.external_id = %(external_id)s AND a.id = n.memory_id
 -- Puts memories into the queue whose pending updates reach the threshold of `policies.thresholds`.
 UPDATE agentmem.active_memory a SET due_at = now()
 FROM unnest(%(namespaces)s::text[]) AS n (namespace)
-WHERE a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL AND a.due_at IS NULL
-  AND a.pending_updates > 0
+WHERE a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
+  AND (a.due_at IS NULL OR a.due_at > now()) AND a.pending_updates > 0
   AND a.pending_updates >= LEAST(%(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8)
+RETURNING a.id
 
 -- name: item_revisions
 -- Revisions of items, as those see them who hold their memories' locks.

@@ -1,7 +1,7 @@
 -- name: insert_run
 -- A run that has just claimed its memory; claiming twice is claiming once.
-INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot, worker)
-VALUES (%(external_id)s, %(run_id)s, %(memory_id)s, 'running', %(snapshot)s, %(worker)s)
+INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot, worker, due_at)
+VALUES (%(external_id)s, %(run_id)s, %(memory_id)s, 'running', %(snapshot)s, %(worker)s, %(due_at)s)
 ON CONFLICT (external_id, id) DO UPDATE SET snapshot = excluded.snapshot, worker = excluded.worker
 WHERE consolidation_run.status = 'running' AND consolidation_run.memory_id = excluded.memory_id
 RETURNING id
@@ -14,14 +14,14 @@ WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND status = '
 -- name: run
 -- A run.
 SELECT external_id, id::text AS id, memory_id, status, snapshot, conflicts, plan, resolver, report, changes, usage, error,
-       worker, started_at, finished_at
+       worker, due_at, started_at, finished_at
 FROM agentmem.consolidation_run
 WHERE external_id = %(external_id)s AND id = %(run_id)s
 
 -- name: lock_run
 -- A run, locked.
 SELECT external_id, id::text AS id, memory_id, status, snapshot, conflicts, plan, resolver, report, changes, usage, error,
-       worker, started_at, finished_at
+       worker, due_at, started_at, finished_at
 FROM agentmem.consolidation_run
 WHERE external_id = %(external_id)s AND id = %(run_id)s
 FOR UPDATE
@@ -29,7 +29,7 @@ FOR UPDATE
 -- name: runs
 -- A tenant's runs, newest first.
 SELECT external_id, id::text AS id, memory_id, status, snapshot, conflicts, plan, resolver, report, changes, usage, error,
-       worker, started_at, finished_at
+       worker, due_at, started_at, finished_at
 FROM agentmem.consolidation_run
 WHERE external_id = %(external_id)s
   AND (%(memory_id)s::bigint IS NULL OR memory_id = %(memory_id)s)

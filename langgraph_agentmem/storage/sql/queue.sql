@@ -1,0 +1,125 @@
+-- name: due_memories
+-- Memories that wait for a run, of one tenant or of all, longest waiting first.
+SELECT external_id, id FROM agentmem.active_memory
+WHERE due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
+  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+ORDER BY due_at, external_id, id
+LIMIT %(limit)s
+
+-- name: mark_due
+-- Puts a memory into the queue now; one that is due keeps its place.
+UPDATE agentmem.active_memory SET due_at = now()
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND (due_at IS NULL OR due_at > now())
+
+-- name: mark_pending_due
+-- Puts every memory of a tenant with pending updates into the queue, in which it need not wait.
+UPDATE agentmem.active_memory SET due_at = now(), next_attempt_at = NULL
+WHERE external_id = %(external_id)s AND closed_at IS NULL AND pending_updates > 0
+  AND (%(memory_id)s::bigint IS NULL OR id = %(memory_id)s)
+RETURNING id
+
+-- name: schedule
+-- Lets a memory be due a while after a time, unless it is sooner.
+UPDATE agentmem.active_memory
+SET due_at = LEAST(due_at, %(since)s::timestamptz + %(minutes)s::float8 * interval '1 minute')
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+
+-- name: clear_due
+-- Takes a memory out of the queue.
+UPDATE agentmem.active_memory
+SET due_at = NULL, attempts = 0, next_attempt_at = NULL, dead_at = NULL, last_error = NULL
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NOT NULL
+
+-- name: notify_due
+-- Wakes those who listen, once the transaction commits.
+SELECT pg_notify('agentmem_due', '')
+
+-- name: listen_due
+-- Lets a connection hear of memories that are due.
+LISTEN agentmem_due
+
+-- name: lease_memory
+-- Gives an open memory to a run, unless another run holds it; if so asked, only if the queue offers it.
+UPDATE agentmem.active_memory
+SET lease_owner = %(run_id)s, lease_expires_at = now() + %(lease_seconds)s * interval '1 second',
+    attempts = attempts + %(attempts)s::int
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
+  AND (lease_owner IS NULL OR lease_owner = %(run_id)s OR lease_expires_at < now())
+  AND (NOT %(if_due)s OR (due_at <= now() AND dead_at IS NULL AND (next_attempt_at IS NULL OR next_attempt_at <= now())))
+RETURNING *
+
+-- name: renew_lease
+-- Lets a run go on holding its memory.
+UPDATE agentmem.active_memory SET lease_expires_at = now() + %(lease_seconds)s * interval '1 second'
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner = %(run_id)s
+
+-- name: leased
+-- Whether a run holds a memory.
+SELECT 1 FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner IS NOT NULL AND lease_expires_at >= now()
+
+-- name: give_back_memory
+-- Takes the lease from a run that found nothing to do, or was stopped, as if it had never been claimed.
+UPDATE agentmem.active_memory
+SET lease_owner = NULL, lease_expires_at = NULL, attempts = GREATEST(attempts - %(attempts)s::int, 0)
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner = %(run_id)s
+
+-- name: fail_memory
+-- Takes the lease from a run that failed; the queue offers the memory again after a while.
+UPDATE agentmem.active_memory
+SET lease_owner = NULL, lease_expires_at = NULL, attempts = %(attempts)s, last_error = %(error)s,
+    next_attempt_at = now() + %(wait_seconds)s * interval '1 second'
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND (lease_owner = %(run_id)s OR lease_owner IS NULL)
+
+-- name: give_up_memory
+-- Sets a due memory aside that nobody holds, as a dead letter.
+UPDATE agentmem.active_memory
+SET dead_at = now(), last_error = %(error)s, lease_owner = NULL, lease_expires_at = NULL
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at <= now() AND dead_at IS NULL
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+RETURNING id
+
+-- name: dead_letters
+-- Memories that were set aside, of one tenant or of all, by tenant and id.
+SELECT external_id, id AS memory_id, title, pending_updates, attempts, due_at, dead_at, last_error AS error
+FROM agentmem.active_memory
+WHERE dead_at IS NOT NULL AND closed_at IS NULL
+  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+ORDER BY external_id, id
+LIMIT %(limit)s
+
+-- name: retry_dead_letters
+-- Puts a tenant's memories that were set aside, or one of them, back into the queue, with all attempts before them.
+UPDATE agentmem.active_memory SET dead_at = NULL, attempts = 0, next_attempt_at = NULL
+WHERE external_id = %(external_id)s AND dead_at IS NOT NULL AND closed_at IS NULL
+  AND (%(memory_id)s::bigint IS NULL OR id = %(memory_id)s)
+RETURNING id
+
+-- name: tenants_with_dead_letters
+-- Tenants of which memories were set aside.
+SELECT DISTINCT external_id FROM agentmem.active_memory
+WHERE dead_at IS NOT NULL AND closed_at IS NULL AND external_id > %(after)s
+ORDER BY external_id
+LIMIT %(limit)s
+
+-- name: queue_status
+-- How many memories are in which state of the queue, of one tenant or of all, and since when the oldest is due.
+SELECT count(*) FILTER (WHERE q.state = 'due') AS due, count(*) FILTER (WHERE q.state = 'running') AS running,
+       count(*) FILTER (WHERE q.state = 'waiting') AS waiting, count(*) FILTER (WHERE q.state = 'dead') AS dead,
+       count(*) FILTER (WHERE q.state = 'scheduled') AS scheduled,
+       min(q.due_at) FILTER (WHERE q.state IN ('due', 'running', 'waiting')) AS oldest_due_at,
+       coalesce(extract(epoch FROM now() - min(q.due_at) FILTER (WHERE q.state IN ('due', 'running', 'waiting'))), 0)::float8
+           AS lag_seconds
+FROM (
+    SELECT due_at,
+           CASE WHEN lease_owner IS NOT NULL AND lease_expires_at >= now() THEN 'running'
+                WHEN dead_at IS NOT NULL THEN 'dead'
+                WHEN due_at > now() THEN 'scheduled'
+                WHEN next_attempt_at > now() THEN 'waiting'
+                ELSE 'due' END AS state
+    FROM agentmem.active_memory
+    WHERE due_at IS NOT NULL AND closed_at IS NULL
+      AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+) q
