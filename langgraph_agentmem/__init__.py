@@ -6,6 +6,7 @@ from langgraph_agentmem.graphs import create_consolidation_graph, create_promoti
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
+from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.nodes.recall import recall_node
@@ -24,7 +25,11 @@ __all__ = [
     "ConsolidationReport",
     "Extractor",
     "MemoryTemplate",
+    "PendingReview",
     "PromotionReport",
+    "ProposedChange",
+    "ReviewDecision",
+    "ReviewReport",
     "SearchHit",
     "SectionUpdate",
     "TemplateSection",

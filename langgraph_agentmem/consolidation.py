@@ -37,7 +37,7 @@ class Consolidation:
 
     @cached_property
     def _graph(self) -> Any:
-        graph: Any = create_consolidation_graph(self._memory)
+        graph: Any = create_consolidation_graph(self._memory, review=False)  # reviews wait in the database
         return graph.compile()
 
     async def run(

@@ -17,7 +17,8 @@
     │   ├── RevisionConflictError              carries the current revision and content
     │   ├── MemoryBusyError                    another run holds the memory's lease
     │   ├── LeaseLostError                     this run's lease went to another run
-    │   └── UndoConflictError                  carries the runs that changed the same things since
+    │   ├── UndoConflictError                  carries the runs that changed the same things since
+    │   └── ReviewConflictError                carries the disputes that somebody else has decided, or that changed
     ├── ConfigurationError                     what to change is in the message
     │   ├── MissingDependencyError (ImportError)
     │   ├── AuthenticationError
@@ -150,6 +151,21 @@ class UndoConflictError(ConflictError):
             f"{', '.join(run_ids) or 'another writer'}; undo those runs first, newest first"
         )
         self.run_ids = run_ids
+
+
+class ReviewConflictError(ConflictError):
+    """A dispute was decided otherwise, or withdrawn, or what it is about changed so that a decision does not fit.
+
+    Attributes:
+        run_id: The run that was to be reviewed.
+        disputes: The ids of these disputes, with what stands in the way of each.
+    """
+
+    def __init__(self, run_id: str, disputes: dict[int, str]) -> None:
+        named = "; ".join(f"dispute {id}: {why}" for id, why in disputes.items())
+        super().__init__(f"nothing of this review of run {run_id} was carried out: {named}")
+        self.run_id = run_id
+        self.disputes = disputes
 
 
 class ConfigurationError(AgentMemoryError):

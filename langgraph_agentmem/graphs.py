@@ -13,21 +13,28 @@ from langgraph_agentmem.nodes.conflicts import conflicts_node, needs_model
 from langgraph_agentmem.nodes.extract import extract_node, without_extraction
 from langgraph_agentmem.nodes.promote import promote_after_consolidation_node, promote_node
 from langgraph_agentmem.nodes.resolve import resolve_node, with_rules
+from langgraph_agentmem.nodes.review import after_promotion, review_node
 from langgraph_agentmem.nodes.state import ConsolidationState, PromotionState
 from langgraph_agentmem.resources import HasResources
 
 _ON_OUTAGE = RetryPolicy(retry_on=OutageError, initial_interval=0.2)
 
 
-def create_consolidation_graph(memory: HasResources) -> StateGraph[ConsolidationState, Any, Any, Any]:
+def create_consolidation_graph(
+    memory: HasResources, *, review: bool = True
+) -> StateGraph[ConsolidationState, Any, Any, Any]:
     """An uncompiled graph that consolidates one memory: claim → extract → conflicts → (resolve) → apply → promote.
 
     Invoke it with `{"external_id", "memory_id"}`; its state's `report` is a `ConsolidationReport` as a dict. Compiled
     with a checkpointer it can be interrupted and resumed at any node. A model that fails is asked again, then the
     rules decide.
 
+    Where a review policy leaves something to a person, a last node, `review`, interrupts the graph until they have
+    decided, if there is a checkpointer; the memory is free meanwhile.
+
     Args:
         memory: An open `AgentMemory`.
+        review: Whether to interrupt; otherwise, what was parked waits for `AgentMemory.areview`.
     """
     ask_again = RetryPolicy(
         retry_on=ModelError, initial_interval=0.2, max_attempts=memory.resources.settings.model_attempts
@@ -49,7 +56,12 @@ def create_consolidation_graph(memory: HasResources) -> StateGraph[Consolidation
     graph.add_conditional_edges("conflicts", route_conflicts)
     graph.add_edge("resolve", "apply")
     graph.add_edge("apply", "promote")
-    graph.add_edge("promote", END)
+    if review:
+        graph.add_node("review", review_node(memory), retry_policy=_ON_OUTAGE)
+        graph.add_conditional_edges("promote", after_promotion, {"parked": "review", "done": END})
+        graph.add_edge("review", END)
+    else:
+        graph.add_edge("promote", END)
     return graph
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 
@@ -27,9 +27,21 @@ from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, Secti
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
+from langgraph_agentmem.models.review import PendingReview, ReviewDecision, ReviewPolicy, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport, RunStatus
 from langgraph_agentmem.models.search import SearchHit
-from langgraph_agentmem.operations import active, promoting, queueing, reading, searching, undoing, updating, writing
+from langgraph_agentmem.operations import (
+    active,
+    disputes,
+    promoting,
+    queueing,
+    reading,
+    reviewing,
+    searching,
+    undoing,
+    updating,
+    writing,
+)
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
@@ -70,6 +82,7 @@ class AgentMemory:
         settings: AgentMemorySettings | None = None,
         reembed: bool = False,
         graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
+        review: ReviewPolicy | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
 
@@ -85,6 +98,9 @@ class AgentMemory:
             graph: What reads the entity graph: PostgreSQL, the Neo4j of the settings (`NEO4J_URI` and so on), or
                 another Neo4j; `run_due` and `flush` then project into that. By default as `AGENTMEM_GRAPH` says, else
                 PostgreSQL.
+            review: Which conflicts runs leave to a person: `never`, `manual` (those that the rules are not sure about),
+                `always`, or a function that takes a `ProposedChange` and says whether somebody is to be asked. By
+                default as `AGENTMEM_REVIEW` says.
 
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
@@ -104,7 +120,8 @@ class AgentMemory:
         neo4j = (
             chosen if isinstance(chosen, Neo4jDatabase) else Neo4jDatabase.of(settings) if chosen == "neo4j" else None
         )
-        return cls(Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j))
+        policy = _policy(settings.review if review is None else review)
+        return cls(Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j, review=policy))
 
     @property
     def resources(self) -> Resources:
@@ -410,6 +427,52 @@ class AgentMemory:
         """The log of consolidation runs, newest first."""
         return await reading.runs(self._resources, external_id, memory_id, status, limit)
 
+    # Reviews
+
+    async def apending_reviews(
+        self, external_id: Tenant | None = None, memory_id: int | None = None, *, limit: int = 50
+    ) -> list[PendingReview]:
+        """What runs have left to a person, the longest waiting first.
+
+        Args:
+            external_id: Only this tenant's; all tenants' by default.
+            memory_id: Only this memory's.
+            limit: The most runs.
+
+        Returns:
+            Both values of each dispute, as they were and as they are now, their sources, and the proposed verdict.
+        """
+        return await disputes.pending(self._resources, external_id, memory_id, limit)
+
+    async def areview(
+        self,
+        external_id: Tenant,
+        run_id: str,
+        decisions: Sequence[ReviewDecision | Mapping[str, Any]],
+        *,
+        reviewer: str | None = None,
+    ) -> ReviewReport:
+        """Decide what a run has left to a person, all or nothing; deciding the same twice is deciding it once.
+
+        What is decided is carried out on what there is by now, and logged as a run of its own, which
+        `undo_consolidation` takes back. Disputes that no decision names stay open.
+
+        Args:
+            external_id: The tenant.
+            run_id: The run that parked them, not the graph's thread.
+            decisions: `ReviewDecision`s or dicts: `{"dispute": id, "action": "accept"}`, or `"keep_both"`, `"reject"`
+                (with `"value": "new"`, or `"existing"`), or `"override"` with a `"text"`.
+            reviewer: Who decides, for the record.
+
+        Raises:
+            RunNotFoundError: The tenant has no such run.
+            InvalidInputError: A decision is malformed, or the run has no such dispute.
+            ReviewConflictError: Somebody has decided otherwise, or what was disputed changed so that a decision does
+                not fit any more; nothing was carried out.
+            EmbeddingError: A text cannot be embedded; nothing was carried out.
+        """
+        return await reviewing.review(self._resources, external_id, run_id, decisions, reviewer)
+
     # Reading
 
     async def asearch(
@@ -525,7 +588,15 @@ class AgentMemory:
     promote = blocking(apromote)
     undo_consolidation = blocking(aundo_consolidation)
     runs = blocking(aruns)
+    pending_reviews = blocking(apending_reviews)
+    review = blocking(areview)
     search = blocking(asearch)
     retrieve_memories = blocking(aretrieve_memories)
     get_entity = blocking(aget_entity)
     embed_pending = blocking(aembed_pending)
+
+
+def _policy(given: object) -> ReviewPolicy:
+    if callable(given) or given in ("never", "manual", "always"):
+        return cast("ReviewPolicy", given)
+    raise ConfigurationError(f"review must be 'never', 'manual', 'always' or a function, not {given!r}")

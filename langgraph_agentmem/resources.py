@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.models.review import ReviewPolicy
 from langgraph_agentmem.projection.graph import Graph, PostgresGraph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
@@ -59,6 +60,7 @@ class Resources:
         model: Resolves conflicts; None leaves them to the rules.
         extractor: Finds entities; None finds none.
         neo4j: Where the entity graph is projected to, and read from; None reads it from PostgreSQL.
+        review: Which changes are left to a person.
         reembed: Whether the embedder may take the place of the one that the database's vectors come from.
         word_frequencies: How frequent words are in the database.
     """
@@ -71,6 +73,7 @@ class Resources:
     reembed: bool = False
     word_frequencies: "WordFrequencies" = field(default_factory=lambda: WordFrequencies())
     neo4j: Neo4jDatabase | None = None
+    review: ReviewPolicy = "never"
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
     _registering: SharedCall[EmbeddingModel] = field(default_factory=SharedCall[EmbeddingModel], init=False, repr=False)
 

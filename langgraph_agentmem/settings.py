@@ -99,6 +99,13 @@ class AgentMemorySettings(BaseSettings):
         le=1,
         description="Share of the sources' distinct words and numbers that a merged text must keep.",
     )
+    review: Literal["never", "manual", "always"] = Field(
+        "never",
+        description="Which conflicts a run leaves to a person: none, those that the rules are not sure about, or all.",
+    )
+    max_superseded_per_run: int = Field(
+        500, ge=0, description="How much one run may supersede by itself; what exceeds that is left to a person."
+    )
     max_content_chars: int = Field(1_000_000, ge=1, description="Longest content of one section, in characters.")
 
     embed: Literal["now", "background"] = Field(

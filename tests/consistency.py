@@ -48,6 +48,14 @@ _BROKEN = {
         SELECT r.external_id, r.tier, r.id FROM agentmem.relationship r
         WHERE NOT EXISTS (SELECT 1 FROM agentmem.mention m
                           WHERE m.external_id = r.external_id AND m.relationship_id = r.id)""",
+    "a dispute is about a chunk that is gone": """
+        SELECT d.external_id, d.id FROM agentmem.dispute d CROSS JOIN LATERAL unnest(d.chunk_ids) AS u (id)
+        WHERE NOT EXISTS (SELECT 1 FROM agentmem.memory_chunk c WHERE c.external_id = d.external_id AND c.id = u.id)""",
+    "a pending dispute is closed, or another one is not": """
+        SELECT d.external_id, d.id FROM agentmem.dispute d WHERE (d.status = 'pending') <> (d.closed_at IS NULL)""",
+    "a tombstone is not of a dispute that was decided": """
+        SELECT t.external_id, t.id FROM agentmem.tombstone t
+        JOIN agentmem.dispute d ON d.external_id = t.external_id AND d.id = t.dispute_id WHERE d.status <> 'decided'""",
     "the outbox is not about what there is": """
         SELECT o.external_id, o.kind, o.target_id, o.operation, o.revision, t.revision FROM agentmem.graph_outbox o
         LEFT JOIN (SELECT external_id, 'entity' AS kind, id, revision FROM agentmem.entity

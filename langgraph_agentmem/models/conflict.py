@@ -201,6 +201,6 @@ class Decision(Value):
 
     part: str
     action: str
-    decided_by: Literal["rules", "model"]
+    decided_by: Literal["rules", "model", "person"]
     reason: str = ""
     refused: str | None = None

@@ -66,7 +66,7 @@ class Extraction(Value):
 
 
 class Relationship(Value):
-    """A stored relationship; `state_history` is newest last."""
+    """A stored relationship; `state_history` is newest last, `disputed` says whether it waits for a person's review."""
 
     id: int
     tier: GraphTier
@@ -81,6 +81,7 @@ class Relationship(Value):
     start_date: datetime
     end_date: datetime | None = None
     revision: int
+    disputed: bool = False
     metadata: Json = Field(default_factory=dict)
 
     @property
@@ -95,6 +96,7 @@ class Entity(Value):
     Attributes:
         tier: Short-term entities belong to one memory, long-term ones to the tenant.
         relationships: Those it takes part in, within its tier.
+        disputed: Whether it waits for a person's review.
         metadata: With `state_history`, newest last.
     """
 
@@ -109,6 +111,7 @@ class Entity(Value):
     first_seen: datetime
     last_seen: datetime
     revision: int
+    disputed: bool = False
     relationships: list[Relationship] = Field(default_factory=list[Relationship])
     metadata: Json = Field(default_factory=dict)
 

@@ -63,6 +63,8 @@ class ConsolidationReport(Value):
         lease_expires_at: For `busy`: when the other run's lease ends.
         decisions: What was decided, by whom, and why.
         failures: What failed and was made up for by the rules.
+        parked: The disputes that were left to a person.
+        review_of: For what a person has decided: the run that had parked it.
     """
 
     status: Literal["applied", "nothing", "busy", "dead"]
@@ -82,6 +84,8 @@ class ConsolidationReport(Value):
     decisions: list[Decision] = Field(default_factory=list[Decision])
     failures: list[str] = Field(default_factory=list)
     usage: ModelUsage = ModelUsage()
+    parked: list[int] = Field(default_factory=list[int])
+    review_of: str | None = None
     promotion: PromotionReport | None = None
 
 
@@ -89,7 +93,7 @@ class ConsolidationRun(Value):
     """A row of the run log.
 
     Attributes:
-        resolver: `rules`, or `rules+model` where a model decided something.
+        resolver: `rules`, `rules+model` where a model decided something, or `review` where a person did.
         due_at: Since when the memory was due; None, or later than `started_at`, where it was consolidated before.
     """
 

@@ -30,6 +30,7 @@ class SearchHit(Value):
         entities: Names of the entities it mentions, sorted.
         start_date: Valid from.
         end_date: Valid until; None while valid.
+        disputed: Whether it, or a relationship that it states, waits for a person's review.
     """
 
     chunk_id: int
@@ -50,4 +51,5 @@ class SearchHit(Value):
     start_date: datetime
     end_date: datetime | None = None
     superseded_by: int | None = None
+    disputed: bool = False
     metadata: Json = Field(default_factory=dict)

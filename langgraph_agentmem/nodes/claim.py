@@ -31,6 +31,7 @@ def claim_node(memory: HasResources) -> Node:
             "failures": [],
             "usage": {},
             "extraction_failed": False,
+            "review": {},
         }
         if isinstance(taken, ConsolidationReport):
             return {**fresh, "claim": None, "report": taken.model_dump(mode="json")}

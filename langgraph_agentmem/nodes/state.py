@@ -29,6 +29,7 @@ class ConsolidationState(TypedDict):
         usage: A `ModelUsage`.
         extraction_failed: Whether the extraction is to be made up for by a later run.
         report: A `ConsolidationReport`, the output.
+        review: A `ReviewReport`, where a person has decided something.
     """
 
     external_id: str
@@ -45,6 +46,7 @@ class ConsolidationState(TypedDict):
     usage: Json
     extraction_failed: bool
     report: Json
+    review: Json
 
 
 class PromotionState(TypedDict):

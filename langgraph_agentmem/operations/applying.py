@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from langgraph_agentmem.errors import LeaseLostError, RunNotFoundError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.chunk import Origin
-from langgraph_agentmem.models.conflict import (
-    ConsolidationPlan,
-)
+from langgraph_agentmem.models.conflict import ConsolidationPlan
 from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
-from langgraph_agentmem.operations import linking
+from langgraph_agentmem.operations import linking, parking
 from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
 from langgraph_agentmem.policies import forgetting
@@ -36,27 +34,30 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         LeaseLostError: The memory's lease went to another run; nothing is applied.
         EmbeddingError: New texts or names cannot be embedded; nothing is applied.
     """
-    texts = _texts(run.plan)
+    reserved = parking.reserved(resources, run)
+    texts = [text.text for text in _texts(run.plan)]
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
-    text_vectors = await _vectors(resources, [text.text for text in texts])
+    vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
     name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
     async with resources.database.transaction() as connection:
         row = await _fenced(connection, run)
         if row.report:
             return row.report
         run, gone = await _without_deleted(connection, run)
-        written = [
-            (text, vector) for text, vector in zip(texts, text_vectors, strict=True) if not gone & set(text.sources)
-        ]
+        run, rejected = await parking.without_rejected(connection, run)
+        run, parked = await parking.parked(connection, run, reserved)
         shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
         work = Work(resources, connection, run, model, shortterm_id, now)
         await chunks.consolidate(
             connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
         )
-        chunk_texts = await _apply_sections(work, [text for text, _ in written], [vector for _, vector in written])
+        await parking.bury(work, rejected)
+        texts = _texts(run.plan)
+        chunk_texts = await _apply_sections(work, texts, [vectors[text.text] for text in texts])
         ids = await linking.apply_entities(work, name_vectors)
-        await linking.apply_relationships(work, ids)
+        link_ids = await linking.apply_relationships(work, ids)
+        await parking.log(work, parked, ids, link_ids)
         inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
         await support.inherit_mentions(connection, run.external_id, inherited)
         await graph.add_history(connection, run.external_id, work.history)
@@ -122,6 +123,7 @@ async def _reported(work: Work, snapshot: Sequence[SectionSnapshot], *, deleted:
         decisions=run.decisions,
         failures=run.failures,
         usage=run.usage,
+        parked=work.parked,
     )
     by_model = any(decision.decided_by == "model" for decision in run.decisions)
     await runs.finish(

@@ -59,6 +59,7 @@ class Work:
     changes: Json = field(default_factory=dict[str, Any])
     history: list[HistoryEntry] = field(default_factory=list[HistoryEntry])
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
+    parked: list[int] = field(default_factory=list[int])
 
     @property
     def external_id(self) -> str:
@@ -127,8 +128,8 @@ def _merged_entity(
     return Merge(id=row.id, traits=after, revision=row.revision + 1)
 
 
-async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
-    """Create, merge or end relationships between the entities that the run resolved."""
+async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> dict[int, int]:
+    """Create, merge or end relationships between the entities that the run resolved; returns ids by conflict."""
     resolutions = sorted(work.run.plan.relationships, key=lambda r: r.conflict)
     targets = [r.relationship_id for r in resolutions if r.action == "merge" and r.relationship_id]
     _, stored = await graph.by_id(work.connection, work.external_id, [], targets)
@@ -137,6 +138,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
     made: list[Json] = []
     merges: dict[int, Merge] = {}
     undo: list[Json] = []
+    ids: dict[int, int] = {}
     mentions: list[tuple[int, int | None, int | None]] = []
     for resolution in resolutions:
         item = work.run.conflicts.relationships[resolution.conflict].active_relationship
@@ -155,6 +157,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
             undo.append({"id": row.id, "before": row.traits.model_dump(), "active": item.model_dump()})
             merges[row.id] = Merge(id=row.id, traits=after, revision=row.revision + 1, end_date=row.end_date)
             id = row.id
+        ids[resolution.conflict] = id
         mentions += [(chunk_id, None, id) for chunk_id in item.chunk_ids]
     await graph.insert_relationships(
         work.connection, work.external_id, created, shortterm_memory_id=work.shortterm_memory_id
@@ -166,6 +169,7 @@ async def apply_relationships(work: Work, entity_ids: dict[str, int]) -> None:
         "relationships_created": len(created), "relationships_merged": len(merges), "relationships_ended": len(ended),
     }  # fmt: skip
     work.changes |= {"relationships": undo, "ended": ended, "created": made}
+    return ids
 
 
 async def _end_superseded(work: Work, resolutions: Sequence[RelationshipResolution]) -> list[Json]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from langgraph_agentmem.errors import InvalidInputError, RunNotFoundError, UndoConflictError
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.review import DisputeKind
 from langgraph_agentmem.models.run import ConsolidationRun
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import active, chunks, graph, runs, support
+from langgraph_agentmem.storage import active, chunks, graph, reviews, runs, support
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import HistoryEntry, Merge, NewEntity, NewRelationship, RelationshipRow
 from langgraph_agentmem.storage.runs import RunRow
@@ -47,7 +48,7 @@ class _Undo:
         self.run = run
         self.changes: Json = run.changes or {}
         self.now: datetime | None = None
-        self.superseded: list[tuple[int, int]] = [(a, b) for a, b in self.changes["superseded"]]
+        self.superseded: list[tuple[int, int | None]] = [(a, b) for a, b in self.changes["superseded"]]
 
     async def carry_out(self) -> None:
         tenant = self.run.external_id
@@ -59,7 +60,10 @@ class _Undo:
         await self._split_relationships(split)
         await graph.move_ends(self.connection, tenant, self._moved_ends(split))
         await self._reopen()
+        await self._bring_back()
         await runs.undone(self.connection, tenant, self.run.id, self.changes)
+        await reviews.withdraw(self.connection, tenant, self.run.id)
+        await self._reopen_disputes()
 
     async def _refuse_if_changed(self, ids: list[int]) -> None:
         """Refuse where a later run, itself not undone, changed what this run superseded, wrote or merged."""
@@ -116,6 +120,7 @@ class _Undo:
         entries = [HistoryEntry(entity_id=id, run_id=self.run.id, change=self._entry("split")) for id in ids]
         entries += [HistoryEntry(entity_id=m.id, run_id=self.run.id, change=self._entry("restored")) for m in merges]
         await graph.add_history(self.connection, tenant, entries)
+        await self._replace("entity", items, ids)
         return {item["active"]["name"].casefold(): id for id, item in zip(ids, items, strict=True)}
 
     async def _split_relationships(self, split: dict[str, int]) -> None:
@@ -137,6 +142,7 @@ class _Undo:
         ]
         shortterm_id = self.run.report and self.run.report.shortterm_memory_id
         await graph.insert_relationships(self.connection, tenant, new, shortterm_memory_id=shortterm_id)
+        await self._replace("relationship", items, ids)
         supported = [
             (c, item["id"], id) for id, item in zip(ids, items, strict=True) for c in item["active"]["chunk_ids"]
         ]
@@ -168,6 +174,66 @@ class _Undo:
         await graph.update_relationships(self.connection, tenant, merges)
         entries = [HistoryEntry(relationship_id=id, run_id=self.run.id, change=self._entry("reopened")) for id in ids]
         await graph.add_history(self.connection, tenant, entries)
+
+    async def _bring_back(self) -> None:
+        """Make entities that a review has removed anew, with the relationships that they took part in."""
+        tenant, removed = self.run.external_id, self.changes.get("removed", [])
+        if not removed:
+            return
+        shortterm_id = self.run.report and self.run.report.shortterm_memory_id
+        ids = await graph.allocate_entities(self.connection, len(removed))
+        actives = [item["active"] for item in removed]
+        entities = [
+            NewEntity(id=id, name=active["name"], traits=_traits(active, "importance"))
+            for id, active in zip(ids, actives, strict=True)
+        ]
+        config = self.resources.settings.text_search_config
+        await graph.insert_entities(
+            self.connection, tenant, entities, shortterm_memory_id=shortterm_id, config=config, embedding_model=None
+        )
+        links = [(id, link) for id, item in zip(ids, removed, strict=True) for link in item["links"]]
+        others = {end for _, link in links for end in (link["source_id"], link["target_id"]) if end}
+        there, _ = await graph.by_id(self.connection, tenant, sorted(others), [])
+        links = [(id, k) for id, k in links if {k["source_id"], k["target_id"]} - {None} <= there.keys()]
+        link_ids = await graph.allocate_relationships(self.connection, len(links))
+        relationships = [
+            NewRelationship(
+                id=link_id,
+                source_id=link["source_id"] or id,
+                target_id=link["target_id"] or id,
+                traits=_traits(link["active"], "strength"),
+            )
+            for link_id, (id, link) in zip(link_ids, links, strict=True)
+        ]
+        await graph.insert_relationships(self.connection, tenant, relationships, shortterm_memory_id=shortterm_id)
+        supported: list[tuple[int, int | None, int | None]] = [
+            (chunk, id, None) for id, active in zip(ids, actives, strict=True) for chunk in active["chunk_ids"]
+        ]
+        supported += [
+            (chunk, None, link_id)
+            for link_id, (_, link) in zip(link_ids, links, strict=True)
+            for chunk in link["active"]["chunk_ids"]
+        ]
+        await support.add_mentions(self.connection, tenant, supported)
+        entries = [HistoryEntry(entity_id=id, run_id=self.run.id, change=self._entry("restored")) for id in ids]
+        await graph.add_history(self.connection, tenant, entries)
+        await self._replace("entity", removed, ids)
+
+    async def _reopen_disputes(self) -> None:
+        """Where the run was a review: what it had decided is open again, unless the run that parked it is undone."""
+        reviewed = self.run.report and self.run.report.review_of
+        if reviewed:
+            await reviews.reopen(self.connection, self.run.external_id, self.run.id)
+            parked_by = await runs.get(self.connection, self.run.external_id, reviewed)
+            if parked_by is None or parked_by.status == "undone":
+                await reviews.withdraw(self.connection, self.run.external_id, reviewed)
+
+    async def _replace(self, kind: DisputeKind, items: Sequence[Json], ids: Sequence[int]) -> None:
+        """Let the disputes that a review had decided name what is there now in place of what it had removed."""
+        replaced: list[tuple[DisputeKind, int, int]] = [
+            (kind, item["replaces"], id) for item, id in zip(items, ids, strict=True) if "replaces" in item
+        ]
+        await reviews.replace(self.connection, self.run.external_id, self.run.memory_id, replaced)
 
     def _entry(self, action: str) -> Json:
         return {

@@ -26,6 +26,7 @@ from langgraph_agentmem.policies.planning import (
     DecidedPlan,
     chunk_part,
     entity_decision,
+    merge_part,
     open_entities,
     open_relationships,
     relationship_decision,
@@ -78,7 +79,7 @@ def _checked_section(
     merged = [m for m, refused in merges if _accept_merge(section, m, refused, twice, decisions)]
     chosen = {decision.chunk_id: decision for decision in rule.decisions}
     for decision, invalid in choices:
-        part = chunk_part(section, decision.chunk_id)
+        part = chunk_part(section.section_id, decision.chunk_id)
         if refused := invalid or (_CONTRADICTION if decision.chunk_id in twice else None):
             _refuse(decisions, part, f"{decision.action} by {decision.replaced_by}: {refused}")
             continue
@@ -122,12 +123,12 @@ def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | No
 def _accept_merge(
     section: ConflictSection, merge: MergedText, invalid: str | None, twice: set[int], decisions: dict[str, Decision]
 ) -> bool:
-    part = f"merged text of section {section.section_id!r} from chunks {', '.join(map(str, merge.chunk_ids))}"
+    part = merge_part(section.section_id, merge.chunk_ids)
     if refused := invalid or (_CONTRADICTION if twice & set(merge.chunk_ids) else None):
         said = f"merge into {merge.text[:200]!r}: {refused}"
         decisions[part] = Decision(part=part, action="refuse", decided_by="rules", reason=refused, refused=said)
         return False
-    for line in (part, *(chunk_part(section, id) for id in merge.chunk_ids)):
+    for line in (part, *(chunk_part(section.section_id, id) for id in merge.chunk_ids)):
         decisions[line] = Decision(part=line, action="merge", decided_by="model", reason=merge.reason)
     return True
 

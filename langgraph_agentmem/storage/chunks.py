@@ -214,14 +214,14 @@ async def consolidate(
 
 
 async def supersede(
-    connection: Connection, external_id: str, pairs: Sequence[tuple[int, int, bool]]
-) -> list[tuple[int, int]]:
+    connection: Connection, external_id: str, pairs: Sequence[tuple[int, int | None, bool]]
+) -> list[tuple[int, int | None]]:
     """End the validity of chunks; returns the (chunk, successor) pairs that took effect.
 
     Args:
         connection: In a transaction.
         external_id: The tenant.
-        pairs: (chunk, successor, even if it is part of its section).
+        pairs: (chunk, successor or None, even if it is part of its section).
     """
     if not pairs:
         return []

@@ -8,7 +8,7 @@ from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import StoredEntity, StoredRelationship
 from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship
 from langgraph_agentmem.policies.merging import Traits
-from langgraph_agentmem.storage import outbox
+from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows, as_json, as_vector, columns, first_row, one_row
 from langgraph_agentmem.storage.statements import statements
@@ -248,6 +248,13 @@ async def end_relationships(connection: Connection, external_id: str, ids: Seque
     return [row["id"] for row in rows]
 
 
+async def links_of(connection: Connection, external_id: str, entity_ids: list[int]) -> list[NamedRelationshipRow]:
+    """The relationships that entities take part in, ended ones too."""
+    params = {"external_id": external_id, "ids": entity_ids}
+    rows = await all_rows(connection, _SQL["links_of"], params) if entity_ids else []
+    return [NamedRelationshipRow.model_validate(row) for row in rows]
+
+
 async def add_history(connection: Connection, external_id: str, entries: Sequence[HistoryEntry]) -> None:
     """Append to the state history; the entries come from one run, or from none."""
     if entries:
@@ -292,11 +299,15 @@ async def find_entity(
     params = {"external_id": external_id, "entity_id": row["id"]}
     relationships = await all_rows(connection, _SQL["relationships_of"], params)
     history = await histories(connection, external_id, [row["id"]], [r["id"] for r in relationships])
+    disputed = await reviews.disputed(connection, external_id, [row["id"]], [r["id"] for r in relationships])
     return Entity.model_validate(
         {
             **row,
             "metadata": row["metadata"] | {"state_history": [e.change for e in history if e.entity_id == row["id"]]},
-            "relationships": [_with_history(r, history) for r in relationships],
+            "disputed": ("entity", row["id"]) in disputed,
+            "relationships": [
+                _with_history({**r, "disputed": ("relationship", r["id"]) in disputed}, history) for r in relationships
+            ],
         }
     )
 

@@ -18,7 +18,7 @@ from langgraph_agentmem.models.item import (
 )
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.storage import outbox
+from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.rows import Later, all_rows, as_array, as_json, columns, send
@@ -144,13 +144,14 @@ async def delete(
         supported: What their chunks support: every run of the memory may have seen its description.
     """
     params = _keys(external_id, memory_id, keys)
+    entities, relationships = [e for e, _ in supported if e], [r for _, r in supported if r]
+    await reviews.forget(connection, external_id, memory_id, keys, entities=entities, relationships=relationships)
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, sections=keys, operation="delete")
     await connection.execute(_SQL["delete_item_chunks"], params)
     await connection.execute(_SQL["delete_items"], params)
     sections = [as_json([{"section_id": key}]) for key in keys]
     await connection.execute(_SQL["forget_runs"], params | {"sections": sections, "everything": bool(supported)})
     if supported:
-        entities, relationships = [e for e, _ in supported if e], [r for _, r in supported if r]
         things = {"external_id": external_id, "entities": entities, "relationships": relationships}
         await connection.execute(_SQL["forget_descriptions"], things)
 

@@ -80,6 +80,23 @@ async def finish(
     await connection.execute(_SQL["finish_run"], params)
 
 
+async def log_review(
+    connection: Connection,
+    run: RunRow,
+    review_run_id: str,
+    *,
+    report: ConsolidationReport,
+    changes: Json,
+    worker: str | None,
+) -> None:
+    """Log what a person has decided about a run as a run of its own, which knows the same sections."""
+    sections = [section.model_copy(update={"update_count": 0}).model_dump(mode="json") for section in run.snapshot]
+    params: dict[str, Any] = {"external_id": run.external_id, "memory_id": run.memory_id, "run_id": review_run_id}
+    params |= {"snapshot": as_json(sections), "changes": as_json(changes), "worker": worker}
+    params["report"] = report.model_dump_json()
+    await connection.execute(_SQL["insert_review"], params)
+
+
 async def fail(connection: Connection, external_id: str, run_id: str, error: str) -> None:
     """Log a run as failed, unless it was applied."""
     await connection.execute(_SQL["fail_run"], {"external_id": external_id, "run_id": run_id, "error": error})

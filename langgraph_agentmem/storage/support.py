@@ -49,10 +49,10 @@ async def delete_unsupported(
     relationships = await all_rows(
         connection, _SQL["unsupported_relationships"], {"external_id": external_id, "ids": ids}
     )
-    await _delete(connection, external_id, "relationship", [(r["id"], r["revision"]) for r in relationships])
+    await delete(connection, external_id, "relationship", [(r["id"], r["revision"]) for r in relationships])
     ids = sorted({entity for entity, _ in supported if entity})
     entities = await all_rows(connection, _SQL["unsupported_entities"], {"external_id": external_id, "ids": ids})
-    await _delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
+    await delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
 
 
 async def supported_by(connection: Connection, external_id: str, memory_id: int) -> list[tuple[int | None, int | None]]:
@@ -62,9 +62,10 @@ async def supported_by(connection: Connection, external_id: str, memory_id: int)
     return [(row["entity_id"], row["relationship_id"]) for row in rows]
 
 
-async def _delete(
+async def delete(
     connection: Connection, external_id: str, kind: Literal["entity", "relationship"], revisions: list[tuple[int, int]]
 ) -> None:
+    """Remove entities, with their relationships, or relationships, given as (id, revision)."""
     sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
     await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
     await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")

@@ -25,6 +25,7 @@ READS_OVER_ALL_TENANTS = {
     "items:expired",
     "items:namespaces",
     "items:tenants",
+    "reviews:pending_runs",
     "projection:waiting_tenants",
     "projection:known_tenants",
     "queue:dead_letters",

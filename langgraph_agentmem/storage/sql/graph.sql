@@ -289,6 +289,15 @@ JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
 WHERE r.external_id = %(external_id)s AND (r.source_id = %(entity_id)s OR r.target_id = %(entity_id)s)
 ORDER BY r.id
 
+-- name: links_of
+-- The relationships that entities take part in, with the names of their ends.
+SELECT r.*, s.name AS source, t.name AS target, s.name_key AS source_key, t.name_key AS target_key
+FROM agentmem.relationship r
+JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
+JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
+WHERE r.external_id = %(external_id)s AND (r.source_id = ANY (%(ids)s) OR r.target_id = ANY (%(ids)s))
+ORDER BY r.id
+
 -- name: histories
 -- The state histories of an entity and of relationships, oldest first.
 SELECT id, entity_id, relationship_id, run_id::text AS run_id, change, old_description FROM agentmem.state_history

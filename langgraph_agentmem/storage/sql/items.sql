@@ -136,10 +136,10 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s
 -- Takes the contents out of the log of runs that have seen items, or of all of the memory's runs. A run that changed
 -- entities cannot be undone any more, as what they were is part of its contents.
 UPDATE agentmem.consolidation_run
-SET conflicts = NULL, plan = NULL, report = report - 'decisions' - 'failures',
+SET conflicts = NULL, plan = NULL, report = report - 'decisions' - 'failures', error = NULL,
     changes = CASE WHEN NOT EXISTS (SELECT 1 FROM jsonb_each(changes - 'superseded' - 'written') AS e
                                     WHERE e.value <> '[]') THEN changes END
-WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND (conflicts IS NOT NULL OR plan IS NOT NULL)
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND (conflicts IS NOT NULL OR plan IS NOT NULL OR resolver = 'review')
   AND (%(everything)s OR id = ANY (ARRAY(
            SELECT r.id FROM unnest(%(sections)s::text[]) AS k (section)
            JOIN agentmem.consolidation_run r ON r.external_id = %(external_id)s AND r.snapshot @> k.section::jsonb

@@ -115,6 +115,9 @@ candidate AS (
 SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
        c.metadata,
+       c.id IN (SELECT unnest(d.chunk_ids) FROM agentmem.dispute d
+                WHERE d.external_id = %(external_id)s AND d.created_at <= coalesce(%(as_of)s::timestamptz, 'infinity')
+                  AND (d.closed_at IS NULL OR d.closed_at > %(as_of)s::timestamptz)) AS disputed,
        CASE WHEN NOT %(with_vector)s THEN NULL
             WHEN c.embedding_model = {model}
             THEN {similarity}

@@ -1,0 +1,62 @@
+"""The node that asks a person about what a run has parked."""
+
+from typing import Any, Literal
+
+from langgraph.config import get_config
+from langgraph.types import interrupt
+
+from langgraph_agentmem.errors import InvalidInputError, ReviewConflictError
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.review import Dispute, ReviewReport
+from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations import disputes, reviewing
+from langgraph_agentmem.resources import HasResources
+
+_CHECKPOINTER = "__pregel_checkpointer"
+
+
+def review_node(memory: HasResources) -> Node:
+    """Interrupts the graph until a person has decided what the run has parked; passes by without a checkpointer.
+
+    Reads `external_id`, `memory_id`, `report`; writes `review`, a `ReviewReport` as a dict. It interrupts with
+    `{"external_id", "memory_id", "run_id", "disputes", "problem"}` and is resumed with `Command(resume=decisions)`, as
+    `AgentMemory.areview` takes them. Decisions that cannot be carried out, or leave something open, lead to another
+    interrupt, whose `problem` says why. What was decided elsewhere stands; `[]` resumes where nothing is left to decide.
+    """
+
+    async def review(state: ConsolidationState) -> dict[str, Any]:
+        report = ConsolidationReport.model_validate(state["report"])
+        resources, tenant, run_id = memory.resources, str(state["external_id"]), report.run_id
+        if not report.parked or run_id is None or get_config().get("configurable", {}).get(_CHECKPOINTER) is None:
+            return {}
+        problem: str | None = None
+        while True:
+            found = await disputes.of_run(resources, tenant, run_id)
+            decisions = interrupt(_question(state, run_id, found, problem))
+            try:
+                done = await reviewing.review(resources, tenant, run_id, decisions) if decisions else None
+                problem = None
+            except (InvalidInputError, ReviewConflictError) as error:
+                done, problem = None, str(error)
+            found = done.disputes if done else await disputes.of_run(resources, tenant, run_id)
+            if not any(dispute.status == "pending" for dispute in found):
+                return {"review": _outcome(run_id, done, found, problem)}
+
+    return node(review, "review")
+
+
+def _question(state: ConsolidationState, run_id: str, found: list[Dispute], problem: str | None) -> Json:
+    pending = [dispute.model_dump(mode="json") for dispute in found if dispute.status == "pending"]
+    asked = {"external_id": state["external_id"], "memory_id": state["memory_id"], "run_id": run_id}
+    return {**asked, "disputes": pending, "problem": problem}
+
+
+def _outcome(run_id: str, done: ReviewReport | None, found: list[Dispute], problem: str | None) -> Json:
+    report = done or ReviewReport(run_id=run_id, disputes=found, pending=[])
+    return {**report.model_dump(mode="json"), "problem": problem}
+
+
+def after_promotion(state: ConsolidationState) -> Literal["parked", "done"]:
+    """Whether a person is to be asked: the condition behind `promote`."""
+    return "parked" if state["report"].get("parked") else "done"
