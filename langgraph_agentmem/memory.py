@@ -27,7 +27,7 @@ from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, Secti
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
-from langgraph_agentmem.models.review import PendingReview, ReviewDecision, ReviewPolicy, ReviewReport
+from langgraph_agentmem.models.review import Dispute, PendingReview, ReviewDecision, ReviewPolicy, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport, RunStatus
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations import (
@@ -444,6 +444,14 @@ class AgentMemory:
         """
         return await disputes.pending(self._resources, external_id, memory_id, limit)
 
+    async def adisputes(self, external_id: Tenant, run_id: str) -> list[Dispute]:
+        """All that a run has left to a person, decided or not, in the order in which it did.
+
+        Raises:
+            RunNotFoundError: The tenant has no such run.
+        """
+        return await disputes.of_known_run(self._resources, external_id, run_id)
+
     async def areview(
         self,
         external_id: Tenant,
@@ -589,6 +597,7 @@ class AgentMemory:
     undo_consolidation = blocking(aundo_consolidation)
     runs = blocking(aruns)
     pending_reviews = blocking(apending_reviews)
+    disputes = blocking(adisputes)
     review = blocking(areview)
     search = blocking(asearch)
     retrieve_memories = blocking(aretrieve_memories)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from langgraph_agentmem.cli import graph
+from langgraph_agentmem.cli import graph, reviews
 from langgraph_agentmem.cli.terminal import out
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(graph.app, name="graph")
+app.add_typer(reviews.app, name="reviews")
 
 
 def _say_version(wanted: bool) -> None:

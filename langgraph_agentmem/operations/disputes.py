@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from langgraph_agentmem.errors import RunNotFoundError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.review import Dispute, DisputedValue, PendingReview, ValueSource
 from langgraph_agentmem.operations.texts import texts
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.reviewing import in_a_line, named
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import graph, reviews
+from langgraph_agentmem.storage import graph, reviews, runs
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow, SectionState
@@ -47,6 +48,15 @@ async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Di
     """All disputes of a run, decided ones too."""
     async with resources.database.transaction() as connection:
         return await assembled(connection, external_id, await reviews.of_runs(connection, external_id, [run_id]))
+
+
+async def of_known_run(resources: Resources, external_id: object, run_id: object) -> list[Dispute]:
+    """See `AgentMemory.adisputes`."""
+    tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
+    async with resources.database.connection() as connection:
+        if await runs.get(connection, tenant, id) is None:
+            raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")
+    return await of_run(resources, tenant, id)
 
 
 async def assembled(connection: Connection, external_id: str, rows: Sequence[DisputeRow]) -> list[Dispute]:

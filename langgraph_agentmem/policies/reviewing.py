@@ -43,7 +43,8 @@ def changes(
     found: list[ProposedChange] = []
     for resolution in plan.sections:
         if section := sections.get(resolution.section_id):
-            found += _chunks(section, resolution, lines)
+            places = {chunk.id: place for place, chunk in enumerate(section.new_chunks)}
+            found += sorted(_chunks(section, resolution, lines), key=lambda c: places.get(c.new_id or 0, -1))
             found += _merges(section, resolution, lines)
     found += [c for r in plan.entities if (c := _entity(conflicts.entities[r.conflict], r, lines))]
     found += [c for r in plan.relationships if (c := _relationship(conflicts.relationships[r.conflict], r, lines))]

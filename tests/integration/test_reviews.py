@@ -37,7 +37,9 @@ async def project(memory: AgentMemory, content: str = "", *more: str) -> ActiveM
     return created
 
 
-async def cycle(memory: AgentMemory, project: ActiveMemory, content: str, section: str = "notes") -> ConsolidationReport:
+async def cycle(
+    memory: AgentMemory, project: ActiveMemory, content: str, section: str = "notes"
+) -> ConsolidationReport:
     await memory.aupdate_active_memory_section("alice", project.id, section, content, source="ada")
     return await memory.aconsolidate("alice", project.id)
 
@@ -381,7 +383,9 @@ async def test_a_search_as_of_then_marks_what_was_disputed_then(memory: AgentMem
 
 async def test_a_process_killed_within_a_review_leaves_all_or_nothing(memory: AgentMemory, dsn: str) -> None:
     _, run, dispute = await parked(memory)
-    async with await psycopg.AsyncConnection.connect(dsn) as blocker:  # holds the memory's row until the review gives up
+    async with await psycopg.AsyncConnection.connect(
+        dsn
+    ) as blocker:  # holds the memory's row until the review gives up
         await blocker.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
         review = asyncio.ensure_future(memory.areview("alice", run, says(dispute, "accept")))
         await asyncio.sleep(0.2)
@@ -396,7 +400,9 @@ async def test_a_process_killed_within_a_review_leaves_all_or_nothing(memory: Ag
 # What was rejected
 
 
-async def test_a_rejected_value_does_not_come_back_from_old_text_but_from_newer(memory: AgentMemory, opened: Open) -> None:
+async def test_a_rejected_value_does_not_come_back_from_old_text_but_from_newer(
+    memory: AgentMemory, opened: Open
+) -> None:
     created = await project(memory, OLD, "log")
     report = await cycle(memory, created, NEW)
     await memory.aupdate_active_memory_section("alice", created.id, "log", f"{NEW}. The falcon nests.", source="bob")

@@ -105,10 +105,10 @@ async def test_a_rejected_entity_does_not_come_back_from_old_text_but_from_newer
     assert [name for name, types in rows(ENTITIES) if "metal" in types] == []
     assert_consistent(dsn)
     await consolidate(memory, id, "Mercury/metal melts Ice/thing")
-    assert (["Mercury"], True) == (
+    assert (
         [name for name, types in rows(ENTITIES) if types == ["metal"]],
         any(link[0] == "Mercury" and link[2] == ["melts"] for link in rows(LINKS)),
-    )
+    ) == (["Mercury"], True)
     assert done.report is not None
 
 
@@ -192,7 +192,9 @@ async def test_deleting_an_item_removes_what_is_parked_and_rejected_of_it(opened
     [review] = await memory.apending_reviews("alice")
     assert [dispute.id for dispute in review.disputes] == other.parked
     assert rows("SELECT count(*) FROM agentmem.tombstone") == [(0,)]
-    dumped = rows("SELECT (SELECT jsonb_agg(d) FROM agentmem.dispute d)::text || (SELECT jsonb_agg(r) FROM agentmem.consolidation_run r)::text")
+    dumped = rows(
+        "SELECT (SELECT jsonb_agg(d) FROM agentmem.dispute d)::text || (SELECT jsonb_agg(r) FROM agentmem.consolidation_run r)::text"
+    )
     assert "Mercury" not in str(dumped)
     await store.adelete(("alice", "items"), "other")
     assert await memory.apending_reviews("alice") == []

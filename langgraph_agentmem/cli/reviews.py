@@ -1,0 +1,127 @@
+"""`agentmem reviews ...`: what runs have left to a person."""
+
+from typing import Annotated, cast
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from langgraph_agentmem.cli.terminal import in_one_line, out, plainly
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewAction, ReviewDecision
+
+app = typer.Typer(help="Conflicts that a review policy leaves to a person.", no_args_is_help=True)
+
+Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
+Tenant = Annotated[str, typer.Argument(help="The tenant (external_id).")]
+Run = Annotated[str, typer.Argument(help="The run that has parked the disputes.")]
+_LONGEST = 60
+_ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")
+
+
+@app.command("list")
+@plainly
+def list_(
+    dsn: Dsn = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant; all by default.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most runs.")] = 50,
+) -> None:
+    """A line for each dispute that waits for a person, the longest waiting first."""
+    with AgentMemory.open(dsn) as memory:
+        found = memory.pending_reviews(tenant, limit=limit)
+    if not found:
+        out.print("Nothing waits for a review.")
+        return
+    table = Table("tenant", "run", "dispute", "memory", "kind", "existing", "new", "verdict", "changed")
+    for review in found:
+        for dispute in review.disputes:
+            existing = " | ".join(value.content for value in dispute.existing)
+            table.add_row(
+                in_one_line(review.external_id), review.run_id, str(dispute.id), in_one_line(review.memory_title),
+                dispute.kind, _short(existing), _short(dispute.new.content), dispute.verdict.action,
+                "yes" if dispute.changed else "",
+            )  # fmt: skip
+    out.print(table)
+
+
+@app.command()
+@plainly
+def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
+    """The disputes of a run, with both values as they were and as they are."""
+    with AgentMemory.open(dsn) as memory:
+        disputes = memory.disputes(tenant, run)
+    if not disputes:
+        out.print("This run has left nothing to a person.")
+    for dispute in disputes:
+        _show(dispute)
+
+
+@app.command()
+@plainly
+def decide(
+    tenant: Tenant,
+    run: Run,
+    decisions: Annotated[list[str], typer.Argument(help=f"DISPUTE=ACTION, ACTION being one of {', '.join(_ACTIONS)}.")],
+    dsn: Dsn = None,
+    text: Annotated[str | None, typer.Option(help="For override: what takes the place of both values.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who decides, for the record.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+) -> None:
+    """Decide disputes of a run, all or nothing."""
+    with AgentMemory.open(dsn) as memory:
+        waiting = [dispute.id for dispute in memory.disputes(tenant, run) if dispute.status == "pending"]
+        given = [made for decision in decisions for made in _decisions(decision, waiting, text, reason)]
+        done = memory.review(tenant, run, given, reviewer=reviewer)
+    out.print(f"{len(given):,} decided, {len(done.pending):,} of this run still wait")
+
+
+def _decisions(given: str, waiting: list[int], text: str | None, reason: str) -> list[ReviewDecision]:
+    which, _, action = given.partition("=")
+    if action not in _ACTIONS or not (which == "all" or which.isdecimal()):
+        raise InvalidInputError(f"{given!r} is no decision; it looks like 12=accept, or all=keep_both")
+    if action == "override" and text is None:
+        raise InvalidInputError("override needs --text: what takes the place of both values")
+    return [
+        ReviewDecision(
+            dispute=dispute,
+            action=cast("ReviewAction", action.removesuffix("-existing")),
+            value="existing" if action.endswith("-existing") else "new",
+            text=text if action == "override" else None,
+            reason=reason,
+        )
+        for dispute in (waiting if which == "all" else [int(which)])
+    ]
+
+
+def _show(dispute: Dispute) -> None:
+    where = f" in section {dispute.section_id!r}" if dispute.section_id else ""
+    out.print(f"[bold]dispute {dispute.id}[/bold] ({dispute.kind}{escape(where)}), {dispute.status}")
+    for value in dispute.existing:
+        _value("existing", value)
+    _value("new", dispute.new)
+    verdict = dispute.verdict
+    out.print(f"  proposed by the {verdict.decided_by}: {verdict.action}; {in_one_line(verdict.reason)}")
+    if verdict.leftover:
+        out.print(f"  stays valid in any case: {in_one_line(verdict.leftover)}")
+    if dispute.changed:
+        for value in (*dispute.existing_now, dispute.new_now):
+            state = "valid" if value.valid else "not valid any more"
+            by = f", replaced by: {in_one_line(value.successor)}" if value.successor else ""
+            out.print(f"  now: {in_one_line(value.content)} ({state}{by})")
+    if dispute.section_content is not None:
+        out.print(f"  the section now: {in_one_line(dispute.section_content)}")
+    if dispute.decision:
+        out.print(f"  decided by {in_one_line(dispute.reviewer or 'somebody')}: {dispute.decision.action}")
+
+
+def _value(name: str, value: DisputedValue) -> None:
+    source = f" (by {value.source})" if value.source else ""
+    out.print(f"  {name}: {in_one_line(value.content + source)}")
+    for found in value.sources:
+        out.print(f"    stated in {in_one_line(f'{found.section_id}: {found.content}')}")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return escape(line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…")

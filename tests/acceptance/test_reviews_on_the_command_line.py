@@ -1,0 +1,68 @@
+"""`agentmem reviews`, as people use it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from langgraph_agentmem import AgentMemory
+
+AGENTMEM = Path(sys.executable).with_name("agentmem")
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def agentmem(dsn: str) -> Callable[..., Done]:
+    def run(*arguments: str) -> Done:
+        return subprocess.run(
+            [AGENTMEM, "reviews", *arguments],
+            env=os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "300"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_disputes_are_listed_shown_and_decided(agentmem: Callable[..., Done], dsn: str) -> None:
+    assert agentmem("list").stdout == "Nothing waits for a review.\n"
+    with AgentMemory.open(dsn, review="always") as memory:
+        created = memory.create_active_memory("alice", "Project", {"sections": ["notes"]})
+        for content in ("- Deadline: May 1\n- Budget: [5]", "- Deadline: June 1\n- Budget: [6]"):
+            memory.update_active_memory_section("alice", created.id, "notes", content, source="ada")
+            report = memory.consolidate("alice", created.id)
+        run, (first, second) = str(report.run_id), map(str, report.parked)
+        done = agentmem("list")
+        assert (done.returncode, done.stderr) == (0, "")
+        for text in ("alice", run, first, "Project", "- Deadline: May 1", "- Budget: [6]", "supersede"):
+            assert text in done.stdout
+        assert agentmem("list", "--tenant", "bob").stdout == "Nothing waits for a review.\n"
+
+        shown = agentmem("show", "alice", run).stdout
+        assert f"dispute {first} (chunk in section 'notes'), pending" in shown
+        assert "existing: - Budget: [5] (by ada)" in shown
+        assert "proposed by the rules: supersede" in shown
+
+        for wrong, said in (
+            ([f"{first}=agree"], "is no decision; it looks like 12=accept"),
+            (["x=accept"], "is no decision"),
+            ([f"{first}=override"], "override needs --text"),
+            (["999=accept"], "has no dispute 999"),
+        ):
+            done = agentmem("decide", "alice", run, *wrong)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert said in done.stderr
+        done = agentmem("decide", "alice", run, f"{first}=override", "--text", "Deadline: July 1", "--reviewer", "eve")
+        assert (done.returncode, done.stdout) == (0, "1 decided, 1 of this run still wait\n")
+        assert "decided by eve: override" in agentmem("show", "alice", run).stdout
+        assert agentmem("decide", "alice", run, "all=reject-existing").returncode == 0
+        done = agentmem("decide", "alice", run, f"{second}=accept")
+        assert (done.returncode, "decided already: reject" in done.stderr) == (1, True)
+        valid = {hit.content.strip() for hit in memory.search("alice", "deadline budget")}
+        assert valid == {"Deadline: July 1", "- Budget: [6]"}
+        assert agentmem("show", "bob", run).returncode == 1
