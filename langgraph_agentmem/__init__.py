@@ -1,5 +1,6 @@
 """Three-tier memory for LangGraph agents on PostgreSQL and pgvector."""
 
+from langgraph_agentmem.checkpoint import AgentMemorySaver, MemorySection
 from langgraph_agentmem.errors import AgentMemoryError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
@@ -9,6 +10,7 @@ from langgraph_agentmem.models.conflict import ConsolidationConflicts, Consolida
 from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
+from langgraph_agentmem.nodes.hydrate import hydrate_node
 from langgraph_agentmem.nodes.recall import recall_node
 from langgraph_agentmem.nodes.remember import remember_node
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -18,12 +20,14 @@ __all__ = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
     "ConsolidationConflicts",
     "ConsolidationPlan",
     "ConsolidationReport",
     "Extractor",
+    "MemorySection",
     "MemoryTemplate",
     "PendingReview",
     "PromotionReport",
@@ -35,6 +39,7 @@ __all__ = [
     "TemplateSection",
     "create_consolidation_graph",
     "create_promotion_graph",
+    "hydrate_node",
     "recall_node",
     "remember_node",
 ]

@@ -17,8 +17,10 @@
     │   ├── RevisionConflictError              carries the current revision and content
     │   ├── MemoryBusyError                    another run holds the memory's lease
     │   ├── LeaseLostError                     this run's lease went to another run
+    │   ├── StateConflictError                 carries what a thread's state and its sections hold
     │   ├── UndoConflictError                  carries the runs that changed the same things since
-    │   └── ReviewConflictError                carries the disputes that somebody else has decided, or that changed
+    │   ├── ReviewConflictError                carries the disputes that somebody else has decided, or that changed
+    │   └── CheckpointInUseError               carries the threads that cannot be read without a checkpoint
     ├── ConfigurationError                     what to change is in the message
     │   ├── MissingDependencyError (ImportError)
     │   ├── AuthenticationError
@@ -35,7 +37,9 @@
     └── SyncCallError (RuntimeError)           a blocking method was called on a running event loop
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 
 class AgentMemoryError(Exception):
@@ -120,6 +124,22 @@ class RevisionConflictError(ConflictError):
         self.content = content
 
 
+class StateConflictError(ConflictError):
+    """Sections that a thread's state changes were changed by others since the thread has seen them.
+
+    Attributes:
+        conflicts: A `SectionConflict` each, with both texts.
+    """
+
+    def __init__(self, conflicts: Sequence[Any]) -> None:
+        sections = ", ".join(repr(conflict.section_id) for conflict in conflicts)
+        super().__init__(
+            f"others have changed the sections {sections} since thread {conflicts[0].thread_id!r} has seen them; let a "
+            "hydrate_node take what they hold, or give the checkpointer a function as on_conflict that merges"
+        )
+        self.conflicts = list(conflicts)
+
+
 class MemoryBusyError(ConflictError):
     """Another run holds the memory's lease.
 
@@ -166,6 +186,21 @@ class ReviewConflictError(ConflictError):
         super().__init__(f"nothing of this review of run {run_id} was carried out: {named}")
         self.run_id = run_id
         self.disputes = disputes
+
+
+class CheckpointInUseError(ConflictError):
+    """Checkpoints cannot be deleted because later ones are rebuilt from them; nothing was deleted.
+
+    Attributes:
+        thread_ids: The threads of these later checkpoints.
+    """
+
+    def __init__(self, thread_ids: list[str]) -> None:
+        super().__init__(
+            f"later checkpoints of {', '.join(map(repr, thread_ids))} rebuild their delta channels from these runs; "
+            "delete the later runs as well, or the whole thread, or prune it"
+        )
+        self.thread_ids = thread_ids
 
 
 class ConfigurationError(AgentMemoryError):

@@ -171,6 +171,22 @@ class AgentMemorySettings(BaseSettings):
         allow_inf_nan=False,
         description="How often a store removes what has expired; every 5 minutes where another TTL setting is given.",
     )
+    checkpoint_tenant_keys: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], NoDecode] = Field(
+        ("agent_id", "user_id"),
+        min_length=1,
+        description="Names in a run's `configurable`, separated by commas; the first that is there names the tenant in "
+        "whose memory a checkpointer keeps the state's sections.",
+    )
+    checkpoint_title: str = Field(
+        "Agent state",
+        min_length=1,
+        description="Title of that memory; `{name}` stands for what `configurable` holds, as in `Thread {thread_id}`.",
+    )
+    checkpoint_state_schema: str | None = Field(
+        None,
+        description="Where a LangGraph server's checkpointer finds the state whose channels are marked as sections: "
+        "`package.module:State`.",
+    )
     graph: Literal["postgres", "neo4j"] = Field(
         "postgres", description="What reads the entity graph; `neo4j` also lets `run_due` and `flush` project into it."
     )
@@ -194,7 +210,7 @@ class AgentMemorySettings(BaseSettings):
     def _off(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.strip().lower() == "off" else value
 
-    @field_validator("store_tiers", "store_fields", mode="before")
+    @field_validator("store_tiers", "store_fields", "checkpoint_tenant_keys", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         if not isinstance(value, str):

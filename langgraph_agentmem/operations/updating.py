@@ -16,6 +16,9 @@ from langgraph_agentmem.policies.templates import unknown_section
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active as storage
 from langgraph_agentmem.storage import queue
+from langgraph_agentmem.storage.active import MemoryRow
+from langgraph_agentmem.storage.chunks import Unembedded
+from langgraph_agentmem.storage.database import Connection
 
 
 async def update(
@@ -78,21 +81,46 @@ async def _write(
         row = found(row, external_id, memory_id)
         known = [section.id for section in row.template.sections]
         values = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
-        pending = row.pending_updates + len(updates)
-        minutes = resources.settings.max_pending_minutes
-        await storage.update_sections(connection, external_id, memory_id, values, source, minutes=minutes)
-        if info(resources.settings, pending, row.section_count).will_consolidate:
-            await queue.mark_due(connection, external_id, memory_id)
-            if not info(resources.settings, row.pending_updates, row.section_count).will_consolidate:
-                await queue.notify(connection)
-        written = [
-            writing.written(resources.settings, row.namespace, id, value, present[id].text_fields)
-            for id, value in values.items()
-        ]
-        unembedded = await writing.write_chunks(connection, resources, external_id, written, vectors)
+        unembedded = await write_values(connection, resources, row, present, values, source, vectors)
         row, sections = await storage.get_with_sections(connection, external_id, memory_id, ids)
         complete = resources.embedder is None or not await unembedded.count()
         return assembled(resources.settings, found(row, external_id, memory_id), sections), complete
+
+
+async def write_values(
+    connection: Connection,
+    resources: Resources,
+    row: MemoryRow,
+    present: Mapping[str, Section],
+    values: dict[str, Json],
+    source: str | None,
+    vectors: writing.Vectors,
+) -> Unembedded:
+    """Write sections' values as updates that count, and their chunks; nothing is waited for.
+
+    Args:
+        connection: In a transaction that holds the memory's lock.
+        resources: The open memory's.
+        row: The memory.
+        present: The sections as they are, by id.
+        values: New values by section.
+        source: Who writes.
+        vectors: Of new chunks; those without one are embedded later.
+
+    Returns:
+        What tells how many new chunks lack their vector.
+    """
+    settings = resources.settings
+    minutes = settings.max_pending_minutes
+    await storage.update_sections(connection, row.external_id, row.id, values, source, minutes=minutes)
+    if info(settings, row.pending_updates + len(values), row.section_count).will_consolidate:
+        await queue.mark_due(connection, row.external_id, row.id)
+        if not info(settings, row.pending_updates, row.section_count).will_consolidate:
+            await queue.notify(connection)
+    written = [
+        writing.written(settings, row.namespace, id, value, present[id].text_fields) for id, value in values.items()
+    ]
+    return await writing.write_chunks(connection, resources, row.external_id, written, vectors)
 
 
 def _edited(present: Mapping[str, Section], update: SectionUpdate, known: list[str], limit: int) -> Json:

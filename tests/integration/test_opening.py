@@ -141,6 +141,13 @@ FILL = {
     VALUES ('alice', 1, (SELECT id FROM agentmem.dispute), 'statement', 'x');
     """,
 }
+FILL[6] = (
+    FILL[5]
+    + """
+    INSERT INTO agentmem.thread_section (external_id, memory_id, section_id, thread_id, revision, text_hash)
+    VALUES ('alice', 1, 'notes', 'thread 1', 1, '');
+    """
+)
 
 
 @pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])

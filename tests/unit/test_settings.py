@@ -46,6 +46,9 @@ DEFAULTS = {
     "store_ttl_refresh_on_read": None,
     "store_ttl_omit_expired": None,
     "store_ttl_sweep_minutes": None,
+    "checkpoint_tenant_keys": ("agent_id", "user_id"),
+    "checkpoint_title": "Agent state",
+    "checkpoint_state_schema": None,
     "graph": "postgres",
     "neo4j_uri": None,
     "neo4j_username": "neo4j",
@@ -72,7 +75,9 @@ SOME = {
     "store_tiers": "active,longterm", "store_fields": "text,turns[*].text", "store_ttl_minutes": "60.5",
     "store_ttl_refresh_on_read": "False", "store_ttl_omit_expired": "True", "store_ttl_sweep_minutes": "2.5",
     "max_pending_minutes": "90.5", "max_attempts": "5", "background": "True", "worker_concurrency": "9",
-    "worker_poll_seconds": "0.5", "worker_grace_seconds": "7.5", "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
+    "worker_poll_seconds": "0.5", "worker_grace_seconds": "7.5",
+    "checkpoint_tenant_keys": "user,team", "checkpoint_title": "Notes of {thread_id}", "checkpoint_state_schema": "agent:State",
+    "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
     "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
 }  # fmt: skip
 OTHERS = {

@@ -31,6 +31,7 @@ READS_OVER_ALL_TENANTS = {
     "queue:dead_letters",
     "queue:due_memories",
     "queue:tenants_with_dead_letters",
+    "threads:tenants_of_threads",
 }
 COUNTS_OVER_ALL_TENANTS = {"queue:queue_status"}
 NO_ALIASES = re.compile(

@@ -7,8 +7,10 @@ RETURNING *
 
 -- name: insert_sections
 -- The sections of a template, as far as the memory lacks them.
-INSERT INTO agentmem.section (external_id, memory_id, section_id, position, title, description, value)
-SELECT %(external_id)s, %(memory_id)s, u.section_id, u.position, u.title, u.description, u.value::jsonb
+INSERT INTO agentmem.section (external_id, memory_id, section_id, position, title, description, value, revision)
+SELECT %(external_id)s, %(memory_id)s, u.section_id, u.position, u.title, u.description, u.value::jsonb,
+       (SELECT m.deleted_revision FROM agentmem.active_memory m
+        WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s) + 1
 FROM unnest(%(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %(descriptions)s::text[],
             %(contents)s::text[]) AS u (section_id, position, title, description, value)
 ON CONFLICT (external_id, memory_id, section_id) DO NOTHING

@@ -1,0 +1,452 @@
+"""LangGraph's checkpointer on active memory: channels of the state are sections."""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+from langgraph.checkpoint.postgres.base import BasePostgresSaver
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langgraph_agentmem import bridge
+from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.embedding import Index
+from langgraph_agentmem.errors import CheckpointInUseError, ConfigurationError, InvalidInputError, StateConflictError
+from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.models.thread import SectionConflict, ThreadMemory
+from langgraph_agentmem.operations import threads
+from langgraph_agentmem.operations.threads import Merged
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.state_sections import MemorySection, state_sections
+from langgraph_agentmem.storage import checkpoints
+from langgraph_agentmem.storage import threads as thread_storage
+from langgraph_agentmem.storage.checkpoints import CheckpointTables
+from langgraph_agentmem.storage.database import pooled
+from langgraph_agentmem.thread_mapping import ThreadMapping
+
+__all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
+
+Merge = Callable[[SectionConflict], str | Awaitable[str]]
+OnConflict = Literal["last_write", "refuse"] | Merge
+
+_VERSIONS = BasePostgresSaver()
+_twin = cast("Any", blocking)
+"""Sync twins are typed as in the base class."""
+
+
+class AgentMemorySaver(BaseCheckpointSaver[str]):
+    """A LangGraph checkpointer whose threads' state is mapped to the sections of their tenant's memory.
+
+    Channels of the state that are marked with `MemorySection` are written into active memory in the same transaction as
+    the checkpoint: both are there, or neither. They count towards consolidation like any other update, and a new thread
+    can start with what an earlier one knew (`hydrate_node`). Everything else is as with LangGraph's
+    `AsyncPostgresSaver`, whose tables it uses. One object serves sync and async callers, in any thread and on any event
+    loop: use it as `async with AgentMemorySaver.from_conn_string(dsn, state_schema=State) as saver`, with a plain
+    `with`, or just call its methods.
+
+    The tenant is named by a run's config: `{"configurable": {"thread_id": "1", "user_id": "alice"}}`.
+
+    Args:
+        memory: An open memory. Who opened it closes it.
+        state_schema: The graph's state, whose channels are marked: `Annotated[str, MemorySection("What is done")]`.
+        sections: Sections by channel, as ids or as `MemorySection`; instead of the marks of the schema.
+        tenant: Key of `configurable`, or several, of which the first that is there names the tenant.
+        title: Of the memory, which is made when it is first written to; `{name}` stands for what `configurable` holds,
+            so that `"Thread {thread_id}"` gives every thread a memory of its own.
+        on_conflict: What happens when a thread changes a section that others have changed since it has seen it:
+            `last_write` takes the thread's text, `refuse` fails the checkpoint with a `StateConflictError`, and a
+            function (sync or async) merges: it takes a `SectionConflict` and returns the section's new text.
+        serde: Serializer of checkpoints; LangGraph's by default. It does not touch sections, which are kept as text.
+
+    Raises:
+        ConfigurationError: An argument does not fit.
+    """
+
+    def __init__(
+        self,
+        memory: AgentMemory,
+        *,
+        state_schema: type | None = None,
+        sections: Mapping[str, str | MemorySection] | None = None,
+        tenant: str | Sequence[str] | None = None,
+        title: str | None = None,
+        on_conflict: OnConflict = "last_write",
+        serde: SerializerProtocol | None = None,
+    ) -> None:
+        super().__init__(serde=serde)
+        if not isinstance(cast("object", memory), AgentMemory):
+            raise ConfigurationError(
+                f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
+                "AgentMemorySaver.from_conn_string"
+            )
+        if not callable(on_conflict) and on_conflict not in {"last_write", "refuse"}:
+            raise ConfigurationError(
+                f"on_conflict must be 'last_write', 'refuse' or a function that merges, not {on_conflict!r}"
+            )
+        settings = memory.settings
+        keys = settings.checkpoint_tenant_keys if tenant is None else tenant
+        self.memory = memory
+        self._mapping = ThreadMapping(
+            state_sections(state_schema, sections),
+            (keys,) if isinstance(keys, str) else tuple(keys),
+            settings.checkpoint_title if title is None else title,
+            Ownership(owner=settings.store_owner),
+            settings.max_content_chars,
+        )
+        self._on_conflict = on_conflict
+        self._owns_memory = False
+        self._tables = CheckpointTables(memory.resources.database)
+
+    @classmethod
+    def from_conn_string(
+        cls,
+        conn_string: str | None = None,
+        *,
+        state_schema: type | None = None,
+        sections: Mapping[str, str | MemorySection] | None = None,
+        tenant: str | Sequence[str] | None = None,
+        title: str | None = None,
+        on_conflict: OnConflict = "last_write",
+        serde: SerializerProtocol | None = None,
+        pool_config: Mapping[str, Any] | None = None,
+        data_dir: Path | str | None = None,
+        model: BaseChatModel | str | None = None,
+        index: Index | None = None,
+        settings: AgentMemorySettings | None = None,
+    ) -> "AgentMemorySaver":
+        """A checkpointer on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
+
+        Args:
+            conn_string: Connection string; by default `AGENTMEM_DSN`, else the embedded server.
+            state_schema: See the class.
+            sections: See the class.
+            tenant: See the class.
+            title: See the class.
+            on_conflict: See the class.
+            serde: See the class.
+            pool_config: `max_size` of the connection pool, and `kwargs` for its connections.
+            data_dir: See `AgentMemory.open`.
+            model: See `AgentMemory.open`.
+            index: See `AgentMemory.open`.
+            settings: See `AgentMemory.open`.
+
+        Raises:
+            ConfigurationError: An argument does not fit.
+        """
+        dsn, settings = pooled(conn_string, settings or AgentMemorySettings(), pool_config)
+        memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings)
+        saver = cls(
+            memory,
+            state_schema=state_schema,
+            sections=sections,
+            tenant=tenant,
+            title=title,
+            on_conflict=on_conflict,
+            serde=serde,
+        )
+        saver._owns_memory = True
+        return saver
+
+    # Life
+
+    async def asetup(self) -> None:
+        """Make the tables of memory and of LangGraph's checkpointers, or bring them up to date; any call does so.
+
+        Any number of processes may do so at once.
+
+        Raises:
+            ConfigurationError: The server, its extensions or its schema do not fit.
+            OutageError: The server cannot be reached.
+        """
+        await self.memory.asetup()
+        await self._tables.setup()
+
+    async def aclose(self) -> None:
+        """Close the memory if the checkpointer has opened it; it may be used again."""
+        if self._owns_memory:
+            await self.memory.aclose()
+
+    async def __aenter__(self) -> "AgentMemorySaver":
+        try:
+            await self.asetup()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    _enter = blocking(__aenter__)
+    _close = blocking(aclose)
+
+    def __enter__(self) -> "AgentMemorySaver":
+        return self._enter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    # Checkpoints
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint that a config names, or else the latest of its thread and namespace; None if there is none."""
+        async with self._tables.connection(self.serde) as upstream:
+            return await upstream.aget_tuple(config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Checkpoints, the newest first.
+
+        Args:
+            config: Of the thread, and the namespace if it names one; None for all threads.
+            filter: Only those whose metadata holds this.
+            before: Only those before this one.
+            limit: The most checkpoints.
+        """
+        for found in await self._alist_all(config, filter, before, limit):
+            yield found
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint, and in the same transaction what it changes of the channels that are sections.
+
+        Sections are those of the graph itself; what a subgraph changes is written when it comes back to its state.
+
+        Returns:
+            The config of the checkpoint.
+
+        Raises:
+            StateConflictError: Others have changed a section since the thread has seen it, and `on_conflict` is
+                `refuse`; nothing was stored.
+            InvalidInputError: A value cannot be made a section's text.
+        """
+        thread = self._thread(config, metadata, new_versions)
+        if thread is None:
+            async with self._tables.connection(self.serde) as upstream:
+                return await upstream.aput(config, checkpoint, metadata, new_versions)
+        texts, unread = self._mapping.changed(checkpoint, metadata, new_versions)
+        merged: Merged | None = None if self._on_conflict == "last_write" else {}
+        while True:
+            try:
+                async with self._tables.transaction(self.serde) as (connection, upstream):
+                    stored = await upstream.aput(config, checkpoint, metadata, new_versions)
+                    if unread:
+                        histories = await upstream.aget_delta_channel_history(config=stored, channels=unread)
+                        texts |= self._mapping.replayed(histories)
+                    await threads.write(connection, self.memory.resources, thread, texts, merged)
+                return stored
+            except StateConflictError as error:  # it is merged outside the transaction, which may take a while
+                if not callable(self._on_conflict):
+                    raise
+                merged = await self._merged(self._on_conflict, error.conflicts)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store what a task has written after a checkpoint."""
+        async with self._tables.connection(self.serde) as upstream:
+            await upstream.aput_writes(config, writes, task_id, task_path)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """The writes that delta channels are rebuilt from, up to a checkpoint."""
+        async with self._tables.connection(self.serde) as upstream:
+            return await upstream.aget_delta_channel_history(config=config, channels=channels)
+
+    # Threads
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete a thread's checkpoints; its memory stays."""
+        await self._delete_threads([str(thread_id)])
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of runs; what they gave to memory stays.
+
+        Without an index on `(metadata ->> 'run_id')` this reads all checkpoints.
+
+        Raises:
+            CheckpointInUseError: A later checkpoint's delta channels are rebuilt from these; nothing was deleted.
+        """
+        runs = _ids(run_ids, "run_ids")
+        async with self._tables.transaction(self.serde) as (connection, _):
+            if needed := await checkpoints.needing_runs(connection, runs):
+                raise CheckpointInUseError(needed)
+            await checkpoints.delete_runs(connection, runs)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with all its checkpoints to a new one, which belongs to the same memory.
+
+        Raises:
+            InvalidInputError: There is a thread of that id already.
+        """
+        source, target = str(source_thread_id), str(target_thread_id)
+        async with self._tables.transaction(self.serde) as (connection, _):
+            if await checkpoints.thread_exists(connection, target):
+                raise InvalidInputError(
+                    f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
+                )
+            await checkpoints.copy(connection, source, target)
+            await thread_storage.copy(connection, source, target)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete checkpoints of threads.
+
+        Args:
+            thread_ids: The threads.
+            strategy: `keep_latest` leaves the latest checkpoint of each namespace and, where it has delta channels,
+                those that they are rebuilt from; `delete` (or `delete_all`) leaves none.
+
+        Raises:
+            InvalidInputError: There is no such strategy.
+        """
+        ids = _ids(thread_ids, "thread_ids")
+        if strategy in {"delete", "delete_all"}:
+            await self._delete_threads(ids)
+        elif strategy == "keep_latest":
+            async with self._tables.transaction(self.serde) as (connection, _):
+                await checkpoints.keep_latest(connection, ids)
+        else:
+            raise InvalidInputError(f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {strategy!r}")
+
+    # Memory
+
+    async def ahydrate(self, config: RunnableConfig, state: Any = None) -> dict[str, Any]:
+        """What a thread's state is to take from its memory's sections, as a node returns it.
+
+        That is what the sections hold where the state holds nothing, or nothing that the thread has changed itself. The
+        thread has seen these sections from then on, so that its next changes are no conflicts.
+
+        Args:
+            config: Of the run, with the thread and the tenant.
+            state: The state as a node gets it; None for that of a new thread.
+
+        Returns:
+            Values by channel; empty where there is no tenant or nothing new.
+
+        Raises:
+            InvalidInputError: A section's text is not that of a value of its channel.
+        """
+        thread = self._mapping.thread(config) if self._mapping.sections else None
+        if thread is None:
+            return {}
+        await self._tables.setup()
+        mapped = {m.id: m for m in self._mapping.sections.values() if m.hydrates}
+        held = {m.id: _value_of(state, m.channel) for m in mapped.values()}
+        texts = {id: None if value is None else mapped[id].text(value) for id, value in held.items()}
+        update = dict[str, Any]()
+
+        def read(id: str, content: str) -> str:
+            value = mapped[id].value(content)
+            update[mapped[id].channel] = mapped[id].update(value)
+            return mapped[id].text(value)
+
+        await threads.load(self.memory.resources, thread, texts, read)
+        return update
+
+    # Sync twins
+
+    setup = bridge.either(asetup)
+    close = bridge.either(aclose)
+    get_tuple = _twin(aget_tuple)
+    put = _twin(aput)
+    put_writes = _twin(aput_writes)
+    get_delta_channel_history = _twin(aget_delta_channel_history)
+    delete_thread = _twin(adelete_thread)
+    delete_for_runs = _twin(adelete_for_runs)
+    copy_thread = _twin(acopy_thread)
+    prune = _twin(aprune)
+    hydrate = blocking(ahydrate)
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """As `alist`, for sync code."""
+        yield from self._list_all(config, filter, before, limit)
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """The version of a channel after this one."""
+        return _VERSIONS.get_next_version(current, channel)
+
+    # How it is done
+
+    def _thread(
+        self, config: RunnableConfig, metadata: CheckpointMetadata, new_versions: ChannelVersions
+    ) -> ThreadMemory | None:
+        """The memory that a checkpoint is to be written into; None if it changes nothing there."""
+        if config.get("configurable", {}).get("checkpoint_ns") or metadata.get("source") == "fork":
+            return None
+        return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
+
+    async def _merged(self, merge: Merge, conflicts: Sequence[SectionConflict]) -> Merged:
+        merged = dict[tuple[str, int], str]()
+        for conflict in conflicts:
+            found = merge(conflict)
+            text = await found if inspect.isawaitable(found) else found
+            what, limit = f"the merged text of section {conflict.section_id!r}", self.memory.settings.max_content_chars
+            merged[conflict.section_id, conflict.revision] = validation.text(text, what, limit=limit)
+        return merged
+
+    async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
+        async with self._tables.transaction(self.serde) as (connection, upstream):
+            for thread_id in thread_ids:
+                await upstream.adelete_thread(thread_id)
+            await thread_storage.forget(connection, thread_ids)
+
+    async def _alist_all(
+        self,
+        config: RunnableConfig | None,
+        filter: dict[str, Any] | None,
+        before: RunnableConfig | None,
+        limit: int | None,
+    ) -> Sequence[CheckpointTuple]:
+        """All at once: whoever reads slowly, or uses the checkpointer in between, keeps no connection."""
+        async with self._tables.connection(self.serde) as upstream:
+            return [found async for found in upstream.alist(config, filter=filter, before=before, limit=limit)]
+
+    _list_all = blocking(_alist_all)
+
+
+def _ids(given: Sequence[str], what: str) -> Sequence[str]:
+    if isinstance(given, str):
+        raise InvalidInputError(f"{what} must be a list of ids, not the string {given!r}")
+    return [str(id) for id in given]
+
+
+def _value_of(state: Any, channel: str) -> Any:
+    if isinstance(state, Mapping):
+        return cast("Mapping[str, Any]", state).get(channel)
+    return getattr(state, channel, None)

@@ -1,0 +1,39 @@
+"""The node that lets a thread start with what the agent knows."""
+
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+
+from langgraph_agentmem import bridge
+from langgraph_agentmem.nodes.state import Node
+
+
+class Hydrates(Protocol):
+    """An `AgentMemorySaver`."""
+
+    def ahydrate(self, config: RunnableConfig, state: Any = None) -> Awaitable[dict[str, Any]]:
+        """What a thread's state is to take from memory."""
+        ...
+
+
+def hydrate_node(saver: Hydrates) -> Node:
+    """Loads the sections of the agent's memory into the channels that they are mapped to; place it after `START`.
+
+    A new thread gets all that earlier ones have left. A thread that goes on gets what others have changed since, except
+    in channels that it has changed itself.
+
+    Args:
+        saver: The `AgentMemorySaver` that the graph is compiled with.
+    """
+
+    async def hydrate(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        return await saver.ahydrate(config, state)
+
+    def run(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        async def call() -> dict[str, Any]:
+            return await saver.ahydrate(config, state)
+
+        return bridge.run(call)
+
+    return RunnableLambda(run, afunc=hydrate, name="hydrate")

@@ -1,0 +1,134 @@
+"""Maps the state of threads onto the sections of memories."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from langgraph_agentmem.errors import StateConflictError
+from langgraph_agentmem.models.thread import SectionConflict, SeenSection, ThreadMemory, ThreadSection
+from langgraph_agentmem.operations.updating import write_values
+from langgraph_agentmem.policies.thread_writes import text_hash, to_load, verdict
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import active, threads
+from langgraph_agentmem.storage.active import MemoryRow
+from langgraph_agentmem.storage.database import Connection
+
+Merged = Mapping[tuple[str, int], str]
+"""Texts that settle conflicts, by section and the revision that they were made from."""
+
+
+async def write(
+    connection: Connection,
+    resources: Resources,
+    thread: ThreadMemory,
+    texts: Mapping[str, str],
+    merged: Merged | None,
+) -> None:
+    """Write what a thread's state holds into its sections, as one batch of updates; what is unchanged does not count.
+
+    Chunks are embedded later.
+
+    Args:
+        connection: In a transaction.
+        resources: The open memory's.
+        thread: The thread; its memory is made if there is none, and so are the sections that it lacks.
+        texts: By section.
+        merged: Texts that settle conflicts; without them, the thread's own texts are written.
+
+    Raises:
+        StateConflictError: Others have written sections since the thread has seen them; no merged texts settle it.
+    """
+    row, present = await _lock_or_make(connection, thread, texts)
+    verdicts = {id: verdict(text, present[id].section, present[id].seen) for id, text in texts.items()}
+    conflicts = [_conflict(thread, texts[id], present[id]) for id, found in verdicts.items() if found == "conflict"]
+    if merged is not None and any((c.section_id, c.revision) not in merged for c in conflicts):
+        raise StateConflictError(conflicts)
+    wanted = {id: texts[id] for id, found in verdicts.items() if found == "write"}
+    wanted |= {c.section_id: c.mine if merged is None else merged[c.section_id, c.revision] for c in conflicts}
+    written = {id: text for id, text in wanted.items() if text != present[id].section.content}
+    if written:
+        known = {id: present[id].section for id in written}
+        values = {id: {**known[id].value, "content": text} for id, text in written.items()}
+        await write_values(connection, resources, row, known, values, f"thread {thread.thread_id}", {})
+    changed = {id: text for id, text in texts.items() if verdicts[id] != "unchanged"}
+    seen = {id: _seen(text, present[id], written.get(id)) for id, text in changed.items()}
+    await threads.note(connection, thread, row.id, {id: s for id, s in seen.items() if s != present[id].seen})
+
+
+async def load(
+    resources: Resources,
+    thread: ThreadMemory,
+    texts: Mapping[str, str | None],
+    read: Callable[[str, str], str],
+) -> set[str]:
+    """What of its sections a thread's state is to take, noted as seen by it.
+
+    Args:
+        resources: The open memory's.
+        thread: The thread.
+        texts: What its state holds, by section; None for nothing.
+        read: Takes a section and its content into the state, and returns the text that the state then holds.
+
+    Returns:
+        The sections that were read.
+    """
+    async with resources.database.transaction() as connection:
+        row, present = await threads.lock(connection, thread, list(texts))
+        if row is None:
+            return set()
+        seen = {
+            id: SeenSection(revision=known.section.revision, text_hash=text_hash(read(id, known.section.content)))
+            for id, known in present.items()
+            if to_load(texts[id], known.section, known.seen)
+        }
+        await threads.note(connection, thread, row.id, {id: s for id, s in seen.items() if s != present[id].seen})
+        return set(seen)
+
+
+async def _lock_or_make(
+    connection: Connection, thread: ThreadMemory, section_ids: Iterable[str]
+) -> tuple[MemoryRow, dict[str, ThreadSection]]:
+    wanted = list(section_ids)
+    row, present = await threads.lock(connection, thread, wanted)
+    while row is None or len(present) < len(wanted):
+        await _make(connection, thread, row)
+        row, present = await threads.lock(connection, thread, wanted)
+    return row, present
+
+
+async def _make(connection: Connection, thread: ThreadMemory, row: MemoryRow | None) -> None:
+    """Make a thread's memory, unless another thread is just doing so, or the sections that it lacks."""
+    tenant, template = thread.external_id, thread.template
+    empty = dict.fromkeys((section.id for section in template.sections), "")
+    if row is None:
+        row = await active.insert(connection, tenant, thread.namespace, thread.title, template, {})
+        if row is not None:
+            await active.insert_sections(connection, tenant, row.id, template, empty)
+        return
+    new = await active.insert_sections(connection, tenant, row.id, template, empty)
+    known = {section.id for section in row.template.sections}
+    sections = (*row.template.sections, *(section for section in template.sections if section.id not in known))
+    await active.adopt_template(
+        connection, tenant, row.id, row.template.model_copy(update={"sections": sections}), len(new)
+    )
+
+
+def _seen(mine: str, known: ThreadSection, written: str | None) -> SeenSection:
+    """What a thread has of a section from now on; a merged text it has yet to see."""
+    if written == mine:
+        revision = known.section.revision + 1
+    elif mine == known.section.content:
+        revision = known.section.revision
+    else:
+        revision = known.seen.revision if known.seen else 0
+    return SeenSection(revision=revision, text_hash=text_hash(mine))
+
+
+def _conflict(thread: ThreadMemory, text: str, known: ThreadSection) -> SectionConflict:
+    return SectionConflict(
+        section_id=known.section.section_id,
+        mine=text,
+        theirs=known.section.content,
+        revision=known.section.revision,
+        seen_revision=known.seen.revision if known.seen else 0,
+        thread_id=thread.thread_id,
+        external_id=thread.external_id,
+    )

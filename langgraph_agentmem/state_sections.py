@@ -1,0 +1,244 @@
+"""Which channels of a graph's state are sections of a memory, and how their values become texts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import Parameter, signature
+from typing import Any, NotRequired, Required, cast, get_args, get_origin, get_type_hints
+
+import yaml
+from langchain_core.messages import BaseMessage
+from langgraph.channels.base import BaseChannel
+from langgraph.channels.binop import BinaryOperatorAggregate
+from langgraph.channels.delta import DeltaChannel
+from langgraph.graph import StateGraph
+from langgraph.types import Overwrite
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
+
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
+from langgraph_agentmem.models.active import MemoryTemplate, TemplateSection
+from langgraph_agentmem.policies import validation
+
+_EXAMPLE = 'progress: Annotated[str, MemorySection("What is done")]'
+
+
+@dataclass(frozen=True)
+class MemorySection:
+    """Marks a channel of a graph's state as a section of the agent's memory: `Annotated[str, MemorySection(...)]`.
+
+    With a reducer, it stands before it: `Annotated[list[str], MemorySection(...), operator.add]`.
+
+    Attributes:
+        description: What belongs into it.
+        id: The section's; the channel's name by default.
+        title: What people read; the id by default.
+        render: The text of a value. By default a string is its own text, messages become lines of who said what, and
+            anything else its YAML.
+        parse: The value of a text, for threads that start from memory. By default the inverse of the default `render`;
+            messages have none.
+        hydrate: Whether threads start with what the section holds; by default, if its text can be parsed.
+    """
+
+    description: str = ""
+    id: str | None = None
+    title: str = ""
+    render: Callable[[Any], str] | None = None
+    parse: Callable[[str], Any] | None = None
+    hydrate: bool | None = None
+
+
+@dataclass(frozen=True)
+class StateSection:
+    """A channel that is mapped to a section.
+
+    Attributes:
+        channel: Its name.
+        section: As it was marked.
+        type: Of the channel's values; `str` where no schema tells.
+        spec: LangGraph's channel; None where no schema tells.
+    """
+
+    channel: str
+    section: MemorySection
+    type: Any = str
+    spec: BaseChannel[Any, Any, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """The section's id."""
+        return self.channel if self.section.id is None else self.section.id
+
+    @property
+    def hydrates(self) -> bool:
+        """Whether threads start with what the section holds."""
+        if self.section.hydrate is not None:
+            return self.section.hydrate
+        return self.section.parse is not None or (self.section.render is None and not _of_messages(self.type))
+
+    def text(self, value: Any) -> str:
+        """The text of a value; none is empty.
+
+        Raises:
+            InvalidInputError: The value has no text, or one that cannot be stored.
+        """
+        if value is None:
+            return ""
+        try:
+            rendered = (self.section.render or _render)(value)
+        except AgentMemoryError:
+            raise
+        except Exception as error:
+            raise InvalidInputError(
+                f"the value of channel {self.channel!r} ({type(value).__name__}) cannot be made a text: {error}; give "
+                "its MemorySection a render function"
+            ) from error
+        return validation.text(rendered, f"the text of channel {self.channel!r}")
+
+    def value(self, text: str) -> Any:
+        """The value of a section's text.
+
+        Raises:
+            InvalidInputError: It is not the text of such a value.
+        """
+        try:
+            if self.section.parse is not None:
+                return self.section.parse(text)
+            return text if self.type is str else TypeAdapter[Any](self.type).validate_python(_load(text))
+        except Exception as error:
+            raise InvalidInputError(
+                f"section {self.id!r} cannot be read as a value of channel {self.channel!r}: {error}; mend its "
+                "content, or give its MemorySection a parse function"
+            ) from error
+
+    def update(self, value: Any) -> Any:
+        """What a node returns to set the channel to a value, past its reducer."""
+        return Overwrite(value) if isinstance(self.spec, BinaryOperatorAggregate | DeltaChannel) else value
+
+
+def state_sections(schema: type | None, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:
+    """The channels that are mapped to sections.
+
+    Args:
+        schema: The graph's state: a TypedDict, a dataclass or a pydantic model.
+        sections: Sections by channel; by default, those that the schema marks.
+
+    Raises:
+        ConfigurationError: The schema marks none, a section's id comes twice or cannot be one, a channel is unknown, or
+            a reducer stands where LangGraph does not see it.
+    """
+    if schema is None:
+        found = {name: StateSection(name, _marked(given)) for name, given in (sections or {}).items()}
+    else:
+        found = _of_schema(schema, sections)
+    for mapped in found.values():
+        _check_name(mapped)
+    ids = [mapped.id for mapped in found.values()]
+    if repeated := {id for id in ids if ids.count(id) > 1}:
+        raise ConfigurationError(f"several channels are mapped to the section {min(repeated)!r}; give each its own id")
+    return found
+
+
+def template(title: str, mapped: Mapping[str, StateSection]) -> MemoryTemplate:
+    """The template of a memory for these sections."""
+    sections = tuple(
+        TemplateSection(id=m.id, title=m.section.title, description=m.section.description) for m in mapped.values()
+    )
+    return MemoryTemplate(name=title, sections=sections)
+
+
+def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:
+    try:
+        channels = cast("dict[str, BaseChannel[Any, Any, Any]]", cast("Any", StateGraph(schema)).channels)
+        hints, types = get_type_hints(schema, include_extras=True), get_type_hints(schema)
+    except Exception as error:
+        raise ConfigurationError(f"state_schema {schema!r} is no state of a graph: {error}") from error
+    marks = {name: mark for name, hint in hints.items() if (mark := _mark(schema, name, hint))}
+    if sections is not None:
+        marks = {name: _marked(given) for name, given in sections.items()}
+    elif not marks:
+        raise ConfigurationError(
+            f"{schema.__name__} marks no channel as a section; write for example {_EXAMPLE}, or give sections"
+        )
+    if unknown := [name for name in marks if name not in channels]:
+        raise ConfigurationError(f"{schema.__name__} has no channel {unknown[0]!r}; it has {', '.join(channels)}")
+    return {name: StateSection(name, mark, types.get(name, Any), channels[name]) for name, mark in marks.items()}
+
+
+def _mark(schema: type, name: str, hint: Any) -> MemorySection | None:
+    while get_origin(hint) in (Required, NotRequired):
+        hint = get_args(hint)[0]
+    metadata = list[object](getattr(hint, "__metadata__", ()))
+    marks = [item for item in metadata if isinstance(item, MemorySection)]
+    if marks and marks[-1] is metadata[-1] and any(map(_is_reducer, metadata)):
+        raise ConfigurationError(
+            f"channel {name!r} of {schema.__name__}: LangGraph sees a reducer only where it comes last; write "
+            "Annotated[..., MemorySection(...), reducer]"
+        )
+    return marks[-1] if marks else None
+
+
+def _is_reducer(item: object) -> bool:
+    if not callable(item) or isinstance(item, type):
+        return False
+    places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(parameter.kind in places for parameter in signature(item).parameters.values()) == 2
+
+
+def _marked(given: str | MemorySection) -> MemorySection:
+    return given if isinstance(given, MemorySection) else MemorySection(id=given)
+
+
+def _check_name(mapped: StateSection) -> None:
+    try:
+        validation.name(mapped.id, f"the section of channel {mapped.channel!r}")
+    except InvalidInputError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _of_messages(kind: Any) -> bool:
+    """Whether a type is that of messages."""
+    parts = [kind, *get_args(kind)]
+    parts += [part for argument in get_args(kind) for part in get_args(argument)]
+    return any(isinstance(part, type) and issubclass(part, BaseMessage) for part in parts)
+
+
+def _render(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, BaseMessage):
+        return _line(value)
+    if isinstance(value, list | tuple) and value and all(isinstance(v, BaseMessage) for v in cast("list[Any]", value)):
+        return "\n".join(_line(message) for message in cast("list[BaseMessage]", value))
+    if isinstance(value, list | tuple | dict | set | frozenset) and not value:
+        return ""
+    plain = to_jsonable_python(value)
+    text = yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
+    return text.removesuffix("\n...\n").removesuffix("\n")
+
+
+def _line(message: BaseMessage) -> str:
+    return f"{message.type}: {message.text}"
+
+
+def _load(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as such."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as texts, as JSON would."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)

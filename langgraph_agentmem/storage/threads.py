@@ -1,0 +1,66 @@
+"""What a checkpointer's threads have of the sections that their state is mapped to."""
+
+from collections.abc import Mapping, Sequence
+
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.active import Section
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.thread import SeenSection, ThreadMemory, ThreadSection
+from langgraph_agentmem.storage.active import MemoryRow, memory_row
+from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import all_rows, columns
+from langgraph_agentmem.storage.statements import statements
+
+_SQL = statements("threads")
+_TENANTS = 100
+
+
+async def lock(
+    connection: Connection, thread: ThreadMemory, section_ids: Sequence[str]
+) -> tuple[MemoryRow | None, dict[str, ThreadSection]]:
+    """The memory of a thread, locked, with those of the sections that it has, in one round trip.
+
+    The statements are sent together, and the server runs them one after the other.
+    """
+    params: Json = {"external_id": thread.external_id, "namespace": list(thread.namespace)}
+    params |= {"section_ids": list(section_ids), "thread_id": thread.thread_id}
+    locked = await connection.execute(_SQL["lock_memory_of_thread"], params)
+    rows = await all_rows(connection, _SQL["sections_of_thread"], params)
+    return memory_row(await locked.fetchone()), {row["section_id"]: _section(row) for row in rows}
+
+
+async def note(connection: Connection, thread: ThreadMemory, memory_id: int, seen: Mapping[str, SeenSection]) -> None:
+    """Note what a thread has of sections."""
+    if not seen:
+        return
+    rows = [(section_id, known.revision, known.text_hash) for section_id, known in sorted(seen.items())]
+    params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
+    await connection.execute(_SQL["note_thread_sections"], params | columns(rows, "section_ids", "revisions", "hashes"))
+
+
+async def forget(connection: Connection, thread_ids: Sequence[str]) -> None:
+    """Forget what threads have of any tenant's sections."""
+    while tenants := await _tenants(connection, thread_ids):
+        for tenant in tenants:
+            params = {"external_id": tenant, "thread_ids": list(thread_ids)}
+            await connection.execute(_SQL["forget_threads"], params)
+
+
+async def copy(connection: Connection, source: str, target: str) -> None:
+    """Note that a thread has of sections what another one has."""
+    for tenant in await _tenants(connection, [source]):
+        params = {"external_id": tenant, "source": source, "target": target}
+        await connection.execute(_SQL["copy_thread"], params)
+
+
+async def _tenants(connection: Connection, thread_ids: Sequence[str]) -> list[str]:
+    params = {"thread_ids": list(thread_ids), "limit": _TENANTS}
+    return [row["external_id"] for row in await all_rows(connection, _SQL["tenants_of_threads"], params)]
+
+
+def _section(row: DictRow) -> ThreadSection:
+    seen = None
+    if row["seen_revision"] is not None:
+        seen = SeenSection(revision=row["seen_revision"], text_hash=row["text_hash"])
+    return ThreadSection(section=Section.model_validate(row), seen=seen)
