@@ -19,6 +19,8 @@ from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, Inva
 from langgraph_agentmem.models.active import MemoryTemplate, TemplateSection
 from langgraph_agentmem.policies import validation
 
+_OTHER_BREAKS = frozenset("\r\x85\u2028\u2029")
+"""What YAML takes for ends of lines, and reads as such unless it is escaped."""
 _EXAMPLE = 'progress: Annotated[str, MemorySection("What is done")]'
 
 
@@ -238,7 +240,8 @@ class _Loader(yaml.SafeLoader):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text else None
+    return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _represent_text)

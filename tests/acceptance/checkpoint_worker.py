@@ -1,0 +1,75 @@
+"""Runs a graph with a checkpointer, and kills its own process right before or after a commit."""
+
+import os
+import signal
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+
+import psycopg
+from langgraph.channels.delta import DeltaChannel
+from langgraph.graph import START, StateGraph
+
+from langgraph_agentmem import AgentMemorySaver, MemorySection, hydrate_node
+
+
+def appended(state: list[str], writes: Sequence[list[str]]) -> list[str]:
+    return [*state, *(item for write in writes for item in write)]
+
+
+class State(TypedDict, total=False):
+    progress: Annotated[str, MemorySection("What is done")]
+    log: Annotated[list[str], MemorySection("What was done"), DeltaChannel(appended)]
+    other: dict[str, Any]
+
+
+def graph(saver: AgentMemorySaver) -> Any:
+    """Loads memory, then takes three steps."""
+    steps = StateGraph(State)
+    steps.add_node("hydrate", hydrate_node(saver))
+    steps.add_sequence(
+        [
+            (f"step {n}", lambda state, n=n: {"progress": f"step {n}", "log": [f"step {n}"], "other": {"n": n}})
+            for n in range(3)
+        ]
+    )
+    steps.add_edge(START, "hydrate")
+    steps.add_edge("hydrate", "step 0")
+    return steps.compile(checkpointer=saver)
+
+
+def kill_at_commit(number: int, when: str) -> None:
+    """Make psycopg kill the process right before it sends, or right after the server has carried out, a commit.
+
+    All that belongs to the transaction has reached the server before, as its last answer was waited for.
+    """
+    execute, exit_pipeline = psycopg.AsyncConnection.execute, psycopg.AsyncPipeline.__aexit__
+    commits = 0
+
+    async def counting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal commits
+        if query == b"COMMIT":
+            commits += 1
+            if commits == number and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return await execute(self, query, *args, **kwargs)
+
+    async def killing(self: Any, *args: Any) -> None:
+        await exit_pipeline(self, *args)
+        if commits == number and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    psycopg.AsyncConnection.execute = counting  # type: ignore[method-assign]
+    psycopg.AsyncPipeline.__aexit__ = killing  # type: ignore[method-assign]
+
+
+def go_on(saver: AgentMemorySaver) -> None:
+    """Begin the thread, or go on with it where it was left, to its end."""
+    config = {"configurable": {"thread_id": "1", "user_id": "alice"}}
+    agent = graph(saver)
+    agent.invoke(None if saver.get_tuple(config) else {"other": {}}, config, durability="sync")
+
+
+if __name__ == "__main__":
+    kill_at_commit(int(os.environ["KILL_AT"]), os.environ["KILL_WHEN"])
+    with AgentMemorySaver.from_conn_string(os.environ["AGENTMEM_DSN"], state_schema=State) as saver:
+        go_on(saver)
