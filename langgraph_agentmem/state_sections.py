@@ -240,7 +240,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text else None
+    style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text and text == text.strip() else None
     return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
