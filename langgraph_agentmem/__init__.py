@@ -15,6 +15,7 @@ from langgraph_agentmem.nodes.recall import recall_node
 from langgraph_agentmem.nodes.remember import remember_node
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.store import AgentMemoryStore
+from langgraph_agentmem.worker import MemoryWorker
 
 __all__ = [
     "ActiveMemory",
@@ -29,6 +30,7 @@ __all__ = [
     "Extractor",
     "MemorySection",
     "MemoryTemplate",
+    "MemoryWorker",
     "PendingReview",
     "PromotionReport",
     "ProposedChange",

@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, cast
@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_agentmem import bridge, chat
+from langgraph_agentmem.background import BackgroundWorker
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.consolidation import Consolidation
 from langgraph_agentmem.embedding import Embedder, Index
@@ -49,6 +50,7 @@ from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.worker import MemoryWorker
 
 _logger = logging.getLogger(__name__)
 
@@ -67,8 +69,11 @@ class AgentMemory:
     unknown ids.
     """
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, *, background: bool = False) -> None:
         self._resources = resources
+        self._worker = BackgroundWorker(partial(MemoryWorker, self))
+        if background:
+            resources.database.on_use = self._worker.ensure
 
     @classmethod
     def open(
@@ -83,6 +88,7 @@ class AgentMemory:
         reembed: bool = False,
         graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
         review: ReviewPolicy | None = None,
+        background: bool | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
 
@@ -101,6 +107,8 @@ class AgentMemory:
             review: Which conflicts runs leave to a person: `never`, `manual` (those that the rules are not sure about),
                 `always`, or a function that takes a `ProposedChange` and says whether somebody is to be asked. By
                 default as `AGENTMEM_REVIEW` says.
+            background: Run a `MemoryWorker` as long as the memory is open, on the event loop that uses it first (sync
+                callers have one in the background). By default as `AGENTMEM_BACKGROUND` says, else not.
 
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
@@ -121,7 +129,8 @@ class AgentMemory:
             chosen if isinstance(chosen, Neo4jDatabase) else Neo4jDatabase.of(settings) if chosen == "neo4j" else None
         )
         policy = _policy(settings.review if review is None else review)
-        return cls(Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j, review=policy))
+        resources = Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j, review=policy)
+        return cls(resources, background=settings.background if background is None else background)
 
     @property
     def resources(self) -> Resources:
@@ -164,7 +173,11 @@ class AgentMemory:
         await self._resources.embedding_model()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop and of sync callers; the memory can be used again afterwards."""
+        """Close the connections of this event loop and of sync callers; the memory can be used again afterwards.
+
+        A worker in the background stops taking memories, and is waited for, up to `worker_grace_seconds`.
+        """
+        await self._worker.stop()
         await self._resources.database.close()
         await bridge.also(self._resources.database.close)
         if self._resources.neo4j is not None:

@@ -127,6 +127,7 @@ class AgentMemoryStore(BaseStore):
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
         reembed: bool = False,
+        background: bool | None = None,
     ) -> "AgentMemoryStore":
         """A store on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
 
@@ -145,6 +146,7 @@ class AgentMemoryStore(BaseStore):
             extractor: See `AgentMemory.open`.
             settings: See `AgentMemory.open`.
             reembed: See `AgentMemory.open`.
+            background: See `AgentMemory.open`.
 
         Raises:
             ConfigurationError: An argument does not fit.
@@ -162,6 +164,7 @@ class AgentMemoryStore(BaseStore):
             extractor=extractor,
             settings=settings,
             reembed=reembed,
+            background=background,
         )
         store = cls(memory, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)
         store._owns_memory = True

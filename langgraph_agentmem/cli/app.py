@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from langgraph_agentmem.cli import graph, reviews
+from langgraph_agentmem.cli import graph, queue, reviews
 from langgraph_agentmem.cli.terminal import out
+from langgraph_agentmem.cli.worker import worker
 
 app = typer.Typer(
     name="agentmem",
@@ -14,6 +15,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(worker)
+app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")
 

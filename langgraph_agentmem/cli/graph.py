@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.terminal import err, in_one_line, out, plainly, progress_bar
+from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, plainly, progress_bar
 from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -132,8 +132,4 @@ def _line(found: Difference) -> str:
 
 
 def _ago(then: datetime) -> str:
-    seconds = max(0, round((datetime.now(UTC) - then).total_seconds()))
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return ago((datetime.now(UTC) - then).total_seconds())

@@ -41,6 +41,15 @@ def in_one_line(text: str) -> str:
     return escape(" ".join(text.split()))
 
 
+def ago(seconds: float) -> str:
+    """A time that has passed, in its largest unit."""
+    whole = max(0, round(seconds))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
 @contextmanager
 def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
     """A bar on standard error, told (done, total); silent where that is no terminal."""

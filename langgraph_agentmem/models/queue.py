@@ -27,6 +27,20 @@ class DeadMemory(Value):
     error: str | None
 
 
+class WorkReport(Value):
+    """What a worker did until nothing was due any more.
+
+    Attributes:
+        applied: Runs that consolidated a memory.
+        failed: Runs that failed; their memories are tried again later.
+        dead: Memories that were set aside.
+    """
+
+    applied: int = 0
+    failed: int = 0
+    dead: int = 0
+
+
 class QueueStatus(Value):
     """How many memories wait for what.
 

@@ -80,10 +80,15 @@ async def write_chunks(
     )
 
 
-async def embed_pending(resources: Resources, external_id: str | None = None) -> int:
+async def embed_pending(resources: Resources, external_id: str | None = None, *, others: bool = True) -> int:
     """Embed chunks that have no vector of the embedder in use yet, and return how many those were.
 
     Two callers at once do some of the work twice, to the same result.
+
+    Args:
+        resources: The open memory's.
+        external_id: Only this tenant's; all tenants' by default.
+        others: Also those that another embedder has embedded, for which all chunks are looked at.
 
     Raises:
         EmbeddingError: The embedder fails; what was embedded before stays.
@@ -94,7 +99,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None) ->
     done = 0
     while True:
         async with resources.database.transaction() as connection:
-            found = await storage.unembedded(connection, external_id, model.id, limit=_BATCH)
+            found = await storage.unembedded(connection, external_id, model.id if others else None, limit=_BATCH)
         if not found:
             return done
         vectors = await resources.embedder.embed([pending.content for pending in found])

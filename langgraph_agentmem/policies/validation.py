@@ -125,6 +125,13 @@ def positive(value: object, what: str) -> int:
     return _integer(value, what, 1)
 
 
+def seconds(value: object, what: str, *, least: float = 0.0) -> float:
+    """A number of seconds, fractions too, at least so many."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value < float("inf"):
+        raise InvalidInputError(f"{what} must be a number of seconds from {least:g} on, not {_shown(value)}")
+    return float(value)
+
+
 def length(characters: int, what: str, *, limit: int) -> None:
     """Refuse what is over a limit."""
     if characters > limit:

@@ -276,11 +276,12 @@ async def promote(connection: Connection, external_id: str, memory_id: int) -> i
 
 
 async def unembedded(
-    connection: Connection, external_id: str | None, embedding_model: int, *, limit: int
+    connection: Connection, external_id: str | None, embedding_model: int | None, *, limit: int
 ) -> list[PendingChunk]:
-    """Chunks without a vector of a model."""
+    """Chunks without a vector of a model; without any, which an index finds, if none is named."""
     params = {"external_id": external_id, "embedding_model": embedding_model, "limit": limit}
-    return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL["unembedded_chunks"], params)]
+    name = "waiting_chunks" if embedding_model is None else "unembedded_chunks"
+    return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL[name], params)]
 
 
 async def embed(

@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 import threading
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -62,6 +62,8 @@ class Database:
         self.text_search_config = text_search_config
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
+        self.on_use: Callable[[], None] | None = None
+        """Called on the event loop of every use, before it."""
         self._ready = False
         self._starting: SharedCall[None] = SharedCall()
         self._lock = threading.Lock()
@@ -92,6 +94,8 @@ class Database:
         """
         if not self._ready:
             await self._starting(self._start)
+        if self.on_use is not None:
+            self.on_use()
 
     async def _start(self) -> None:
         if self._ready:

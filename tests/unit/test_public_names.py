@@ -24,6 +24,7 @@ PUBLIC = [
     "Extractor",
     "MemorySection",
     "MemoryTemplate",
+    "MemoryWorker",
     "PendingReview",
     "PromotionReport",
     "ProposedChange",

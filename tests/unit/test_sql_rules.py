@@ -22,6 +22,7 @@ MIGRATIONS = {path.name: path.read_text() for path in sorted((STORAGE / "sql" / 
 BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.M | re.S)
 READS_OVER_ALL_TENANTS = {
     "chunks:unembedded_chunks",
+    "chunks:waiting_chunks",
     "items:expired",
     "items:namespaces",
     "items:tenants",

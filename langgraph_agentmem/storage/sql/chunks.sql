@@ -208,6 +208,13 @@ WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
 ORDER BY external_id, id
 LIMIT %(limit)s
 
+-- name: waiting_chunks
+-- Chunks without any vector, oldest first.
+SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
+WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s) AND embedding_model IS NULL
+ORDER BY external_id, id
+LIMIT %(limit)s
+
 -- name: lock_chunks
 -- Those of these chunks that nobody else is changing, locked: whoever embeds waits for nobody while holding locks.
 SELECT id FROM agentmem.memory_chunk

@@ -1,0 +1,54 @@
+"""`agentmem queue ...`: the memories that wait for a consolidation."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from langgraph_agentmem.cli.terminal import ago, in_one_line, out, plainly
+from langgraph_agentmem.memory import AgentMemory
+
+app = typer.Typer(help="The memories that wait for a consolidation.", no_args_is_help=True)
+
+Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
+_SHOWN = 100
+
+
+@app.command()
+@plainly
+def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
+    """How many memories wait for what, and which were set aside; exit code 1 where there are such."""
+    with AgentMemory.open(dsn, background=False) as memory:
+        found = memory.queue_status(tenant)
+        letters = memory.dead_letters(tenant, limit=_SHOWN)
+    table = Table("due", "running", "waiting to be tried again", "scheduled", "set aside", "oldest")
+    waits = f"due {ago(found.lag_seconds)} ago" if found.oldest_due_at else ""
+    numbers = (found.due, found.running, found.waiting, found.scheduled, found.dead)
+    table.add_row(*(f"{number:,}" for number in numbers), waits)
+    out.print(table)
+    for letter in letters:
+        out.print(
+            f"{in_one_line(letter.external_id)}: memory {letter.memory_id} ({in_one_line(letter.title)}) was set aside "
+            f"after {letter.attempts} attempts: {in_one_line(letter.error or '')}"
+        )
+    if (more := found.dead - len(letters)) > 0:
+        out.print(f"... and {more:,} more")
+    if found.dead:
+        raise typer.Exit(1)
+
+
+@app.command()
+@plainly
+def retry(
+    dsn: Dsn = None,
+    tenant: Tenant = None,
+    memory_id: Annotated[
+        int | None, typer.Option("--memory", help="Only this memory, of the tenant.", show_default=False)
+    ] = None,
+) -> None:
+    """Put memories that were set aside back into the queue."""
+    with AgentMemory.open(dsn, background=False) as memory:
+        count = memory.retry_dead_letters(tenant, memory_id)
+    out.print(f"{count:,} memories are back in the queue" + (f" of {escape(repr(tenant))}" if tenant else ""))
