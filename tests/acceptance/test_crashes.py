@@ -1,7 +1,8 @@
 """A consolidation that is killed anywhere is completed by the next one, to the same final state.
 
-The worker is a real process that kills itself with SIGKILL: between two nodes, and right before or right after every
-commit that it makes. Nothing in the product knows about it.
+The process is a real one that kills itself with SIGKILL: between two nodes of the graph, and right before or right after
+the commit of an update. Nothing in the product knows about it. What workers do at each of their commits is tried in
+test_worker_crashes.
 """
 
 import os
@@ -14,33 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crashing import STATE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 WORKER = Path(__file__).with_name("crash_worker.py")
-
-STATE = """
-SELECT 'chunk', c.content, c.tier, c.current, c.origin, c.end_date IS NULL, s.content, NULL::float8, c.extraction_pending
-FROM agentmem.memory_chunk c LEFT JOIN agentmem.memory_chunk s ON s.external_id = c.external_id AND s.id = c.superseded_by
-UNION ALL
-SELECT 'entity', name, tier, true, description, true, types::text, confidence, revision = promoted_revision FROM agentmem.entity
-UNION ALL
-SELECT 'relationship', s.name || t.name, r.tier, true, r.types::text, r.end_date IS NULL, r.revision::text, r.strength, true
-FROM agentmem.relationship r JOIN agentmem.entity s ON s.id = r.source_id JOIN agentmem.entity t ON t.id = r.target_id
-UNION ALL
-SELECT 'mention', c.content, c.tier, true, e.name, true, e.tier, NULL, true
-FROM agentmem.mention m JOIN agentmem.memory_chunk c ON c.id = m.chunk_id LEFT JOIN agentmem.entity e ON e.id = m.entity_id
-UNION ALL
-SELECT 'section', section_id, value::text, true, revision::text, true, update_count::text, NULL, true FROM agentmem.section
-UNION ALL
-SELECT 'memory', title, NULL, lease_owner IS NULL, pending_updates::text, due_at IS NULL, NULL, NULL, true FROM agentmem.active_memory
-UNION ALL
-SELECT 'shortterm', NULL, jsonb_array_length(metadata -> 'promotion_history')::text, true, NULL, true, NULL, update_count, true
-FROM agentmem.shortterm_memory
-UNION ALL
-SELECT 'history', e.name, e.tier, true, h.change ->> 'source', true, h.change ->> 'action', NULL, true
-FROM agentmem.state_history h LEFT JOIN agentmem.entity e ON e.id = h.entity_id
-ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-"""
 
 
 def work(dsn: str, **environment: Any) -> int:
@@ -84,25 +62,6 @@ def test_killed_between_two_nodes(
 ) -> None:
     assert work(dsn, PREPARE=1, KILL_AFTER_NODE=node) == -signal.SIGKILL
     assert final_state(dsn, rows) == expected(new_database, template, undisturbed)
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("commit", [1, 2, 3, 4])
-def test_killed_at_a_commit(
-    dsn: str,
-    rows: Rows,
-    new_database: Callable[[str], str],
-    template: str,
-    undisturbed: dict[str, Any],
-    when: str,
-    commit: int,
-) -> None:
-    assert work(dsn, PREPARE=1, KILL_AT_COMMIT=commit, KILL_WHEN=when) == -signal.SIGKILL
-    assert final_state(dsn, rows) == expected(new_database, template, undisturbed)
-
-
-def test_the_four_commits_above_are_all_there_are(dsn: str) -> None:
-    assert work(dsn, PREPARE=1, KILL_AT_COMMIT=5, KILL_WHEN="before") == 0
 
 
 def test_killed_while_updating_a_section_leaves_all_or_nothing(dsn: str, rows: Rows) -> None:

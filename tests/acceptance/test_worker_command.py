@@ -1,0 +1,180 @@
+"""`agentmem worker` and `agentmem queue`, as people use them."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+AGENTMEM = Path(sys.executable).with_name("agentmem")
+APPLIED = "SELECT count(*) FROM agentmem.consolidation_run WHERE status = 'applied'"
+HELD = "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL"
+
+
+def environment(dsn: str, **variables: str) -> dict[str, str]:
+    return os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "160"} | variables
+
+
+def run(dsn: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [AGENTMEM, *arguments]
+    return subprocess.run(
+        command, env=environment(dsn, **variables), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+async def started(dsn: str, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        AGENTMEM,
+        "worker",
+        *arguments,
+        env=environment(dsn, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+async def write(dsn: str, count: int = 1) -> None:
+    """Memories that are due, with one more update each."""
+    async with AgentMemory.open(dsn, settings=AgentMemorySettings(avg_section_update_count=0.1)) as memory:
+        for i in range(count):
+            created = await memory.acreate_active_memory("alice", f"Memory {i}", {"sections": ["a"]}, exist_ok=True)
+            await memory.aupdate_active_memory_section("alice", created.id, "a", "- A secret.", action="insert")
+
+
+async def until(rows: Rows, sql: str, count: int) -> None:
+    while rows(sql) != [(count,)]:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_consolidates_what_comes_until_it_is_told_to_stop(
+    dsn: str, rows: Rows, told: signal.Signals
+) -> None:
+    worker = await started(dsn, "--poll-seconds", "60")
+    await until(
+        rows,
+        "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN agentmem_due' AND datname = current_database()",
+        1,
+    )
+    for number in (1, 2):
+        await write(dsn)
+        await until(rows, APPLIED, number)
+    worker.send_signal(told)
+    out, said = await worker.communicate()
+    assert (worker.returncode, out) == (0, b"")
+    assert re.search(r" INFO memory 1 of 'alice': applied, 1 updates in 0\.\d\d s\n", said.decode())
+    assert b"secret" not in said
+
+
+HANGS = """
+import anyio
+from langchain_core.language_models import FakeListChatModel
+
+class Hanging(FakeListChatModel):
+    def bind_tools(self, tools, **kwargs):
+        return self
+
+    async def _agenerate(self, *args, **kwargs):
+        await anyio.sleep_forever()
+
+from langgraph_agentmem import chat
+chat.chat_model = lambda given: Hanging(responses=[])
+from langgraph_agentmem.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("grace", "signals", "code"), [("0.2", 1, 0), ("600", 2, 130)])
+async def test_what_does_not_end_in_time_or_is_told_twice_is_given_back(
+    dsn: str, rows: Rows, grace: str, signals: int, code: int
+) -> None:
+    await write(dsn)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HANGS, "worker", "--grace-seconds", grace,
+        env=environment(dsn, AGENTMEM_MODEL="any:model"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    await until(rows, HELD, 1)
+    for _ in range(signals):
+        worker.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.2)
+    _, said = await worker.communicate()
+    assert worker.returncode == code, said
+    assert rows("SELECT lease_owner, attempts, due_at <= now() FROM agentmem.active_memory") == [(None, 0, True)]
+
+
+async def test_once_does_what_is_due_and_ends(dsn: str, rows: Rows) -> None:
+    await write(dsn, 3)
+    done = await asyncio.to_thread(run, dsn, "worker", "--once", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "3 memories consolidated, 0 failed, 0 set aside\n"
+    assert rows(APPLIED) == [(3,)]
+    done = await asyncio.to_thread(run, dsn, "worker", "--once", "--tenant", "bob")
+    assert (done.returncode, done.stdout) == (0, "0 memories consolidated, 0 failed, 0 set aside\n")
+
+
+async def test_a_worker_that_was_killed_is_replaced_when_its_lease_has_run_out(dsn: str, rows: Rows) -> None:
+    await write(dsn)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HANGS, "worker", env=environment(dsn, AGENTMEM_MODEL="any:model", AGENTMEM_LEASE_SECONDS="2"),
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    await until(rows, HELD, 1)
+    worker.kill()
+    await worker.communicate()
+    other = await started(dsn, "--poll-seconds", "0.1")
+    await until(rows, APPLIED, 1)
+    other.terminate()
+    await other.communicate()
+    assert rows("SELECT count(DISTINCT worker), count(*) FROM agentmem.consolidation_run") == [(2, 2)]
+
+
+async def test_the_queue_is_shown_and_what_was_set_aside_is_retried(dsn: str, rows: Rows) -> None:
+    await write(dsn, 2)
+    rows(
+        "UPDATE agentmem.active_memory SET dead_at = now(), attempts = 12, last_error = E'Error: [red]no\\nluck[/red]' WHERE id = 1"
+    )
+    done = await asyncio.to_thread(run, dsn, "queue", "status")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.search(r"1 .* 0 .* 0 .* 0 .* 1 .* due \d+ s ago", done.stdout)
+    assert "alice: memory 1 (Memory 0) was set aside after 12 attempts: Error: [red]no luck[/red]\n" in done.stdout
+    done = await asyncio.to_thread(run, dsn, "queue", "retry", "--tenant", "bob")
+    assert done.stdout == "0 memories are back in the queue of 'bob'\n"
+    done = await asyncio.to_thread(run, dsn, "queue", "retry", "--tenant", "alice", "--memory", "1")
+    assert done.stdout == "1 memories are back in the queue of 'alice'\n"
+    done = await asyncio.to_thread(run, dsn, "queue", "status", "--tenant", "alice")
+    assert (done.returncode, "set aside after" in done.stdout) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said"),
+    [
+        (["worker", "--dsn", "postgresql://127.0.0.1:1/x", "--once"], {}, "error: PostgreSQL cannot be reached"),
+        (["worker"], {"AGENTMEM_LEASE_SECONDS": "never"}, "error: invalid settings: lease_seconds"),
+        (["worker"], {"AGENTMEM_MODEL": "nonsense"}, "error: "),
+        (["worker", "--tenant", ""], {}, "error: external_id"),
+        (["queue", "retry", "--memory", "1"], {}, "error: memory_id 1 belongs to a tenant"),
+        (["queue", "retry", "--memory", "1", "--tenant", "bob"], {}, "error: tenant 'bob' has no active memory 1"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    dsn: str, arguments: list[str], variables: dict[str, str], said: str
+) -> None:
+    done = run(dsn, *arguments, **variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_needs_no_server() -> None:
+    for arguments in (["worker", "--help"], ["queue", "--help"], ["queue", "status", "--help"]):
+        done = run("nowhere", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")

