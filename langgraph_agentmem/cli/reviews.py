@@ -28,7 +28,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="The most runs.")] = 50,
 ) -> None:
     """A line for each dispute that waits for a person, the longest waiting first."""
-    with AgentMemory.open(dsn) as memory:
+    with AgentMemory.open(dsn, background=False) as memory:
         found = memory.pending_reviews(tenant, limit=limit)
     if not found:
         out.print("Nothing waits for a review.")
@@ -49,7 +49,7 @@ def list_(
 @plainly
 def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
     """The disputes of a run, with both values as they were and as they are."""
-    with AgentMemory.open(dsn) as memory:
+    with AgentMemory.open(dsn, background=False) as memory:
         disputes = memory.disputes(tenant, run)
     if not disputes:
         out.print("This run has left nothing to a person.")
@@ -69,7 +69,7 @@ def decide(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
 ) -> None:
     """Decide disputes of a run, all or nothing."""
-    with AgentMemory.open(dsn) as memory:
+    with AgentMemory.open(dsn, background=False) as memory:
         waiting = [dispute.id for dispute in memory.disputes(tenant, run) if dispute.status == "pending"]
         given = [made for decision in decisions for made in _decisions(decision, waiting, text, reason)]
         done = memory.review(tenant, run, given, reviewer=reviewer)
