@@ -20,9 +20,8 @@ from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, Inva
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.base import Tier
-from langgraph_agentmem.models.item import ItemSearch, Namespace, NamespaceListing, Place, StoredItem
+from langgraph_agentmem.models.item import ItemSearch, ItemWrite, Namespace, NamespaceListing, Place, StoredItem
 from langgraph_agentmem.operations import item_search, items
-from langgraph_agentmem.operations.items import Prepared
 from langgraph_agentmem.operations.sweeping import sweep_forever
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -264,7 +263,7 @@ class AgentMemoryStore(BaseStore):
         wanted = checked(
             self.memory.resources, self._options, PutOp(namespace, key, dict(value), cast("Any", index), ttl=minutes)
         )
-        [ready] = await items.embedded(self.memory.resources, self._options.ownership, [cast("Prepared", wanted)])
+        [ready] = await items.embedded(self.memory.resources, self._options.ownership, [cast("ItemWrite", wanted)])
         write = partial(items.put_if, self.memory.resources, self._options.ownership, ready, revision)
         return as_item(await _persistently(partial(write, omit_expired=self._options.omit_expired)))
 
@@ -303,11 +302,11 @@ class AgentMemoryStore(BaseStore):
         """Operations that are checked, and embedded concurrently."""
         resources, found = self.memory.resources, dict[int, Request]()
         requests = [checked(resources, self._options, op) for op in ops]
-        puts = [place for place, request in enumerate(requests) if isinstance(request, Prepared)]
+        puts = [place for place, request in enumerate(requests) if isinstance(request, ItemWrite)]
         searches = {place: request for place, request in enumerate(requests) if isinstance(request, ItemSearch)}
 
         async def embed_puts() -> None:
-            given = [cast("Prepared", requests[place]) for place in puts]
+            given = [cast("ItemWrite", requests[place]) for place in puts]
             found.update(zip(puts, await items.embedded(resources, self._options.ownership, given), strict=True))
 
         async def embed_search(place: int, search: ItemSearch) -> None:
@@ -358,9 +357,9 @@ class AgentMemoryStore(BaseStore):
 
     async def _write(self, connection: Connection, requests: Sequence[Write]) -> Later[bool]:
         last = {place(request): request for request in requests}
-        puts = [request for request in last.values() if isinstance(request, Prepared)]
-        deletes = [request for request in last.values() if not isinstance(request, Prepared)]
-        mortal = self._options.ttl is not None or any(put.item.ttl_minutes is not None for put in puts)
+        puts = [request for request in last.values() if isinstance(request, ItemWrite)]
+        deletes = [request for request in last.values() if not isinstance(request, ItemWrite)]
+        mortal = self._options.ttl is not None or any(put.ttl_minutes is not None for put in puts)
         return await items.write(
             connection, self.memory.resources, self._options.ownership, puts, deletes, mortal=mortal
         )

@@ -20,10 +20,17 @@ from langgraph.store.base import (
 
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.base import Tier
-from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, NamespaceListing, Place, StoredItem
+from langgraph_agentmem.models.item import (
+    FoundItem,
+    ItemSearch,
+    ItemWrite,
+    Namespace,
+    NamespaceListing,
+    Place,
+    StoredItem,
+)
 from langgraph_agentmem.operations import items, texts
 from langgraph_agentmem.operations.item_search import PreparedSearch
-from langgraph_agentmem.operations.items import Prepared
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
@@ -75,7 +82,7 @@ class Search:
 
 
 Read = Get | Search | NamespaceListing
-Write = Prepared | Place
+Write = ItemWrite | Place
 Request = Read | Write
 
 
@@ -156,7 +163,7 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
             return _delete(op) if op.value is None else put(resources, options, op)
 
 
-def put(resources: Resources, options: Options, op: PutOp) -> Prepared:
+def put(resources: Resources, options: Options, op: PutOp) -> ItemWrite:
     """A put, not embedded yet; see `checked`."""
     _refuse_reserved(op.namespace)
     index = cast("object", op.index)
@@ -171,7 +178,7 @@ def put(resources: Resources, options: Options, op: PutOp) -> Prepared:
 
 def place(write: Write) -> Place:
     """What a write is about."""
-    return (write.item.namespace, write.item.key) if isinstance(write, Prepared) else write
+    return write.place if isinstance(write, ItemWrite) else write
 
 
 def refreshing(op: Op) -> bool:

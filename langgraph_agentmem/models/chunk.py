@@ -18,3 +18,30 @@ class TextChunk(Value):
 
     text: str
     overlap: str = ""
+
+
+class PlacedChunk(Value):
+    """A chunk with its place among a section's chunks and its neighbours' text.
+
+    Attributes:
+        equal_before: How many equal chunks of the section come before it.
+    """
+
+    order: int
+    text: str
+    overlap: str
+    neighbours: str
+    content_hash: bytes
+    equal_before: int
+
+
+class WrittenSection(Value):
+    """A section whose value was just written, or is to be, with its chunks."""
+
+    namespace: tuple[str, ...]
+    section_id: str
+    chunks: list[PlacedChunk]
+
+
+Vectors = dict[bytes, list[float]]
+"""Vectors by the hash of the chunk's content."""

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from langgraph_agentmem.models.base import Json, Tier, Value
+from langgraph_agentmem.models.chunk import Vectors, WrittenSection
 
 Namespace = tuple[str, ...]
 Place = tuple[Namespace, str]
@@ -38,20 +39,26 @@ class FoundItem(StoredItem):
     document: int | None = None
 
 
-class ItemWrite(Value):
-    """An item to be written.
+class ItemWrite(WrittenSection):
+    """An item that is ready to be written: checked, cut into chunks, and embedded.
 
     Attributes:
+        section_id: Its key.
         json_text: The value as JSON.
         fields: Paths of the value's texts that are searched and consolidated; all texts if None, none if empty.
         ttl_minutes: Until it expires; None for ever.
+        vectors: Of its chunks, maybe among others; those without one are embedded later.
     """
 
-    namespace: Namespace
-    key: str
     json_text: str
-    fields: tuple[str, ...] | None = None
-    ttl_minutes: float | None = None
+    fields: tuple[str, ...] | None
+    ttl_minutes: float | None
+    vectors: Vectors
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self.namespace, self.section_id
 
     @property
     def updates(self) -> int:

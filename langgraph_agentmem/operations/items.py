@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError, StorageError
-from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.chunk import Vectors
 from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
 from langgraph_agentmem.operations import writing
-from langgraph_agentmem.operations.writing import Vectors, WrittenSection
+from langgraph_agentmem.operations.texts import pieces
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
@@ -22,14 +23,6 @@ _SWEPT_AT_ONCE = 500
 _logger = logging.getLogger(__name__)
 
 
-class Prepared(Value):
-    """An item that is ready to be written: checked, cut into chunks, and embedded."""
-
-    item: ItemWrite
-    section: WrittenSection
-    vectors: Vectors
-
-
 def checked(
     resources: Resources,
     ownership: Ownership,
@@ -37,7 +30,7 @@ def checked(
     value: object,
     fields: Sequence[str] | None,
     ttl_minutes: float | None,
-) -> Prepared:
+) -> ItemWrite:
     """An item that can be written, not embedded yet.
 
     Raises:
@@ -46,18 +39,20 @@ def checked(
     namespace = validation.namespace(place[0])
     key = validation.key(place[1], validation.tenant(ownership.tenant(namespace)))
     json: Json = validation.json_object(value, "value")
-    section = writing.written(resources.settings, namespace, key, json, fields)
-    validation.length(
-        sum(len(chunk.text) for chunk in section.chunks), "value", limit=resources.settings.max_content_chars
+    chunks = pieces(json, fields, resources.settings)
+    validation.length(sum(len(chunk.text) for chunk in chunks), "value", limit=resources.settings.max_content_chars)
+    return ItemWrite(
+        namespace=namespace,
+        section_id=key,
+        chunks=chunks,
+        json_text=as_json(json),
+        fields=None if fields is None else tuple(fields),
+        ttl_minutes=validation.minutes(ttl_minutes),
+        vectors={},
     )
-    given = None if fields is None else tuple(fields)
-    item = ItemWrite(
-        namespace=namespace, key=key, json_text=as_json(json), fields=given, ttl_minutes=validation.minutes(ttl_minutes)
-    )
-    return Prepared(item=item, section=section, vectors={})
 
 
-async def embedded(resources: Resources, ownership: Ownership, items: Sequence[Prepared]) -> list[Prepared]:
+async def embedded(resources: Resources, ownership: Ownership, items: Sequence[ItemWrite]) -> list[ItemWrite]:
     """Items with the vectors of their chunks, in one call of the embedder.
 
     Raises:
@@ -65,16 +60,16 @@ async def embedded(resources: Resources, ownership: Ownership, items: Sequence[P
     """
     if resources.embedder is None or resources.settings.embed == "background":
         return list(items)
-    known = await _known(resources, ownership, [item for item in items if len(item.section.chunks) > 1])
-    vectors = await writing.vectors_for(resources, [item.section.chunks for item in items], known)
+    known = await _known(resources, ownership, [item for item in items if len(item.chunks) > 1])
+    vectors = await writing.vectors_for(resources, [item.chunks for item in items], known)
     return [item.model_copy(update={"vectors": vectors}) for item in items]
 
 
-async def _known(resources: Resources, ownership: Ownership, items: Sequence[Prepared]) -> set[bytes]:
+async def _known(resources: Resources, ownership: Ownership, items: Sequence[ItemWrite]) -> set[bytes]:
     """Chunks of long items that have a vector already; short items are not worth the question."""
     known: set[bytes] = set()
     model = await resources.embedding_model() if items else None
-    for tenant, places in by_tenant(ownership, [(item.item.namespace, item.item.key) for item in items]).items():
+    for tenant, places in by_tenant(ownership, [item.place for item in items]).items():
         async with resources.database.connection() as connection:
             known |= await storage.embedded_hashes(connection, tenant, places, model.id if model else 0)
     return known
@@ -92,7 +87,7 @@ async def write(
     connection: Connection,
     resources: Resources,
     ownership: Ownership,
-    puts: Collection[Prepared],
+    puts: Collection[ItemWrite],
     deletes: Collection[Place] = (),
     *,
     mortal: bool = False,
@@ -111,7 +106,7 @@ async def write(
         What tells whether memories have become due; whoever commits then calls `wake_workers`.
     """
     due: list[Later[bool]] = []
-    given = {(put.item.namespace, put.item.key): put for put in puts}
+    given = {put.place: put for put in puts}
     gone = by_tenant(ownership, deletes)
     written = by_tenant(ownership, given)
     for tenant in sorted({*gone, *written}):
@@ -140,49 +135,53 @@ async def wake_workers(resources: Resources) -> None:
 
 
 async def _put(
-    connection: Connection, resources: Resources, ownership: Ownership, tenant: str, puts: Sequence[Prepared]
+    connection: Connection, resources: Resources, ownership: Ownership, tenant: str, puts: Sequence[ItemWrite]
 ) -> list[Later[bool]]:
     updates: dict[Namespace, int] = {}
     for put in puts:
-        updates[put.item.namespace] = updates.get(put.item.namespace, 0) + put.item.updates
+        updates[put.namespace] = updates.get(put.namespace, 0) + put.updates
     minutes = resources.settings.max_pending_minutes
     await storage.lock_or_make(connection, tenant, updates, ownership, minutes=minutes)
     return await _put_locked(connection, resources, tenant, puts)
 
 
 async def _put_locked(
-    connection: Connection, resources: Resources, tenant: str, puts: Sequence[Prepared]
+    connection: Connection, resources: Resources, tenant: str, puts: Sequence[ItemWrite]
 ) -> list[Later[bool]]:
     settings = resources.settings
-    await storage.put(connection, tenant, [put.item for put in puts], _SOURCE)
     vectors: Vectors = {}
     for found in {id(put.vectors): put.vectors for put in puts}.values():  # those of one call share theirs
         vectors |= found
-    await writing.write_chunks(connection, resources, tenant, [put.section for put in puts], vectors)
-    counting = {put.item.namespace for put in puts if put.item.updates}
-    if not counting:
-        return []
-    average, most = settings.avg_section_update_count, settings.max_pending_updates
-    return [await storage.mark_full_due(connection, tenant, sorted(counting), average=average, most=most)]
+    return await storage.put(
+        connection,
+        tenant,
+        puts,
+        vectors,
+        source=_SOURCE,
+        config=settings.text_search_config,
+        model=await resources.embedding_model() if vectors else None,
+        average=settings.avg_section_update_count,
+        most=settings.max_pending_updates,
+    )
 
 
 async def put_if(
-    resources: Resources, ownership: Ownership, put: Prepared, revision: int, *, omit_expired: bool
+    resources: Resources, ownership: Ownership, put: ItemWrite, revision: int, *, omit_expired: bool
 ) -> StoredItem:
     """Put an item if it is at a revision; 0 where there is to be none.
 
     Raises:
         RevisionConflictError: It is at another revision; nothing was written.
     """
-    tenant, place = ownership.tenant(put.item.namespace), (put.item.namespace, put.item.key)
+    tenant, place = ownership.tenant(put.namespace), put.place
     async with resources.database.transaction() as connection:
-        updates, minutes = {put.item.namespace: put.item.updates}, resources.settings.max_pending_minutes
+        updates, minutes = {put.namespace: put.updates}, resources.settings.max_pending_minutes
         await storage.lock_or_make(connection, tenant, updates, ownership, minutes=minutes)
         if omit_expired:
-            await _expire(connection, tenant, [place], await storage.lock(connection, tenant, [put.item.namespace]))
+            await _expire(connection, tenant, [place], await storage.lock(connection, tenant, [put.namespace]))
         known = (await storage.revisions(connection, tenant, [place])).get(place, 0)
         if known != revision:
-            raise RevisionConflictError(put.item.key, revision, known, "")
+            raise RevisionConflictError(put.section_id, revision, known, "")
         due = await _put_locked(connection, resources, tenant, [put])
         written = await storage.send_get(connection, tenant, [place], omit_expired=False)
     if await _any(due):

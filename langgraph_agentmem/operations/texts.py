@@ -7,9 +7,9 @@ from langgraph.store.base import get_text_at_path, tokenize_path
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.models.chunk import TextChunk
+from langgraph_agentmem.models.chunk import PlacedChunk, TextChunk
 from langgraph_agentmem.policies.chunking import chunk
-from langgraph_agentmem.policies.placing import PlacedChunk, placed
+from langgraph_agentmem.policies.placing import placed
 from langgraph_agentmem.settings import AgentMemorySettings
 
 _WHOLE = ("$", "")

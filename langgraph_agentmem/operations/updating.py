@@ -6,12 +6,12 @@ from typing import Any
 from langgraph_agentmem.errors import ContentMismatchError, RevisionConflictError, SectionNotFoundError
 from langgraph_agentmem.models.active import ActiveMemory, Section, SectionUpdate, content_of
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.chunk import PlacedChunk, Vectors
 from langgraph_agentmem.operations import writing
 from langgraph_agentmem.operations.active import assembled, found, info
 from langgraph_agentmem.operations.texts import pieces
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.editing import edited, read_updates
-from langgraph_agentmem.policies.placing import PlacedChunk
 from langgraph_agentmem.policies.templates import unknown_section
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active as storage
@@ -39,9 +39,7 @@ async def update(
     return memory
 
 
-async def _vectors(
-    resources: Resources, external_id: str, memory_id: int, updates: Sequence[SectionUpdate]
-) -> writing.Vectors:
+async def _vectors(resources: Resources, external_id: str, memory_id: int, updates: Sequence[SectionUpdate]) -> Vectors:
     """Vectors of the chunks that the edits will bring, as far as can be told without a lock."""
     model = None if resources.settings.embed == "background" else await resources.embedding_model()
     if model is None:
@@ -73,7 +71,7 @@ async def _write(
     memory_id: int,
     updates: Sequence[SectionUpdate],
     source: str | None,
-    vectors: writing.Vectors,
+    vectors: Vectors,
 ) -> tuple[ActiveMemory, bool]:
     ids = [update.section_id for update in updates]
     async with resources.database.transaction() as connection:

@@ -4,28 +4,16 @@ import logging
 from collections.abc import Container, Iterable, Sequence
 
 from langgraph_agentmem.errors import EmbeddingError
-from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.chunk import PlacedChunk, Vectors, WrittenSection
 from langgraph_agentmem.operations.texts import pieces
-from langgraph_agentmem.policies.placing import PlacedChunk, content_hash
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import chunks as storage
-from langgraph_agentmem.storage.chunks import NewChunk
 from langgraph_agentmem.storage.database import Connection
-
-Vectors = dict[bytes, list[float]]
-"""Vectors by the hash of the chunk's content."""
 
 _BATCH = 128
 _logger = logging.getLogger(__name__)
-
-
-class WrittenSection(Value):
-    """A section whose value was just written, with its chunks."""
-
-    namespace: tuple[str, ...]
-    section_id: str
-    chunks: list[PlacedChunk]
 
 
 def written(
@@ -50,7 +38,7 @@ async def vectors_for(
     if resources.embedder is None or resources.settings.embed == "background":
         return {}
     await resources.embedding_model()
-    texts = {content_hash(piece.text): piece.overlap + piece.text for pieces in sections for piece in pieces}
+    texts = {piece.content_hash: piece.overlap + piece.text for pieces in sections for piece in pieces}
     wanted = {hash: text for hash, text in texts.items() if hash not in known}
     return dict(zip(wanted, await resources.embedder.embed(list(wanted.values())), strict=True))
 
@@ -73,8 +61,8 @@ async def write_chunks(
     return await storage.write(
         connection,
         external_id,
-        [(section.namespace, section.section_id) for section in sections],
-        [_new_chunk(section, piece, vectors) for section in sections for piece in section.chunks],
+        sections,
+        vectors,
         config=resources.settings.text_search_config,
         model=await resources.embedding_model() if vectors else None,
     )
@@ -121,15 +109,3 @@ async def embed_what_is_left(resources: Resources, external_id: str) -> None:
         await embed_pending(resources, external_id)
     except EmbeddingError as error:
         _logger.warning("chunks of tenant %r stay without vectors for now: %s", external_id, error)
-
-
-def _new_chunk(section: WrittenSection, piece: PlacedChunk, vectors: Vectors) -> NewChunk:
-    return NewChunk(
-        namespace=section.namespace,
-        section_id=section.section_id,
-        order=piece.order,
-        content=piece.text,
-        overlap=piece.overlap,
-        neighbours=piece.neighbours,
-        embedding=vectors.get(content_hash(piece.text)),
-    )

@@ -1,24 +1,15 @@
 """Places the chunks of a section's value, to be compared with those that are stored."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
-from langgraph_agentmem.models.base import Value
-from langgraph_agentmem.models.chunk import TextChunk
+from langgraph_agentmem.models.chunk import PlacedChunk, TextChunk
 
 
 def content_hash(text: str) -> bytes:
     """Identifies a chunk's content; white space around it does not count."""
     return hashlib.sha256(text.strip().encode()).digest()
-
-
-class PlacedChunk(Value):
-    """A chunk with its place among a section's chunks and its neighbours' text."""
-
-    order: int
-    text: str
-    overlap: str
-    neighbours: str
 
 
 def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
@@ -32,10 +23,22 @@ def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
         for present in ([chunk for chunk in chunks if chunk.text.strip()] for chunks in texts)
         for index, chunk in enumerate(present)
     ]
-    return [
-        PlacedChunk(order=order, text=chunk.text, overlap=chunk.overlap, neighbours=neighbours)
-        for order, (chunk, neighbours) in enumerate(chunks)
-    ]
+    placed: list[PlacedChunk] = []
+    seen: Counter[bytes] = Counter()
+    for order, (chunk, neighbours) in enumerate(chunks):
+        hash = content_hash(chunk.text)
+        placed.append(
+            PlacedChunk(
+                order=order,
+                text=chunk.text,
+                overlap=chunk.overlap,
+                neighbours=neighbours,
+                content_hash=hash,
+                equal_before=seen[hash],
+            )
+        )
+        seen[hash] += 1
+    return placed
 
 
 def _beside(chunks: Sequence[TextChunk], index: int) -> str:

@@ -4,35 +4,28 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncCursor
+from psycopg import AsyncRawCursor
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Tier, Value
-from langgraph_agentmem.models.chunk import Origin
+from langgraph_agentmem.models.chunk import Origin, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, as_array, as_vector, columns, first_row
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.rows import RawStatement, all_rows, as_array, as_vector, columns, first_row
+from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _SQL = statements("chunks")
-_CHUNK_COLUMNS = "chunk_places chunk_section_ids chunk_orders contents content_hashes overlaps neighbours embeddings"
+_WRITE = RawStatement(template("chunks", "write_chunks").format(chunks=template("chunks", "chunks_of_written")))
+_CHUNK_COLUMNS = (
+    "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
+    "neighbours", "embeddings",
+)  # fmt: skip
+_NO_LIMIT = 2**31 - 1
 _MOST_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
-
-
-class NewChunk(Value):
-    """A chunk of a section's present value."""
-
-    namespace: tuple[str, ...]
-    section_id: str
-    order: int
-    content: str
-    overlap: str = ""
-    neighbours: str = ""
-    embedding: list[float] | None = None
 
 
 class RunChunk(Value):
@@ -48,13 +41,14 @@ class RunChunk(Value):
 class Unembedded:
     """How many chunks of a write lack their vector; the result is fetched when it is asked for."""
 
-    def __init__(self, cursor: AsyncCursor[DictRow] | None) -> None:
+    def __init__(self, cursor: AsyncRawCursor[DictRow]) -> None:
         self._cursor = cursor
 
     async def count(self) -> int:
         """The number of chunks."""
-        row = await self._cursor.fetchone() if self._cursor else None
-        return row["unembedded"] if row else 0
+        row = await self._cursor.fetchone()
+        assert row is not None
+        return row["unembedded"]
 
 
 class PendingChunk(Value):
@@ -89,8 +83,8 @@ class TakenChunk(SectionChunk):
 async def write(
     connection: Connection,
     external_id: str,
-    sections: Sequence[tuple[tuple[str, ...], str]],
-    chunks: Sequence[NewChunk],
+    sections: Sequence[WrittenSection],
+    vectors: Vectors,
     *,
     config: str,
     model: EmbeddingModel | None,
@@ -100,29 +94,34 @@ async def write(
     Args:
         connection: In a transaction that holds the memories' locks.
         external_id: The tenant.
-        sections: (namespace, section id) of what was written, also where nothing is to be chunked.
-        chunks: All of their chunks.
+        sections: What was written, also where nothing is to be chunked.
+        vectors: By the hash of the chunk's content.
         config: Text search configuration.
         model: The vectors'.
     """
-    places = {namespace: place for place, namespace in enumerate(dict.fromkeys(n for n, _ in sections), 1)}
-    params: dict[str, Any] = {
+    places = {namespace: place for place, namespace in enumerate(dict.fromkeys(s.namespace for s in sections), 1)}
+    params = {
         "external_id": external_id,
-        "namespaces": [as_array(namespace) for namespace in places],
-        "places": [places[namespace] for namespace, _ in sections],
-        "section_ids": [section_id for _, section_id in sections],
-        "config": config,
-        **_model(model),
-        **columns([_row(places, chunk) for chunk in chunks], *_CHUNK_COLUMNS.split()),
+        "namespaces": as_array(map(as_array, places)),
+        **columns([(places[s.namespace], s.section_id) for s in sections], "places", "section_ids"),
+        **chunk_params(sections, vectors, config, model),
     }
-    return Unembedded(await connection.execute(_SQL["write_chunks"], params))
+    return Unembedded(await _WRITE.execute(connection, params))
 
 
-def _row(places: dict[tuple[str, ...], int], chunk: NewChunk) -> tuple[Any, ...]:
-    return (
-        places[chunk.namespace], chunk.section_id, chunk.order, chunk.content, content_hash(chunk.content),
-        chunk.overlap, chunk.neighbours, as_vector(chunk.embedding),
-    )  # fmt: skip
+def chunk_params(
+    sections: Sequence[WrittenSection], vectors: Vectors, config: str, model: EmbeddingModel | None
+) -> dict[str, Any]:
+    """Parameters of `chunks_of_written`, in which sections are numbered as they are given."""
+    rows = [
+        (
+            number, section.section_id, chunk.order, chunk.text, chunk.content_hash, chunk.equal_before, chunk.overlap,
+            chunk.neighbours, as_vector(vectors.get(chunk.content_hash)),
+        )
+        for number, section in enumerate(sections, 1)
+        for chunk in section.chunks
+    ]  # fmt: skip
+    return {"config": config, "few": _NO_LIMIT, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
 
 
 def _model(model: EmbeddingModel | None) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Database:
                 "_Pool",
                 AsyncConnectionPool(
                     cast("str", self.dsn),
-                    kwargs={"autocommit": True, "row_factory": dict_row},
+                    kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 1},
                     min_size=0,
                     max_size=self._pool_size,
                     timeout=self._connect_timeout,

@@ -104,8 +104,7 @@ def _statement(form: VectorForm | None, omit_expired: bool, documents: bool, con
     weights = (0.0, 1.0) if form is None else (1 - _LEXICAL_SHARE, _LEXICAL_SHARE)
     filled = selected | parts(form) | {"pool": sql.Literal(_POOL), "worth": sql.Literal(_WORTH)}
     filled |= {"vector_weight": sql.Literal(weights[0]), "lexical_weight": sql.Literal(weights[1])}
-    text = template("item_search", "search_items").format(**filled)
-    return RawStatement(text.as_string(None))
+    return RawStatement(template("item_search", "search_items").format(**filled))
 
 
 def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -> dict[str, sql.Composable]:

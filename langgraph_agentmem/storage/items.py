@@ -1,12 +1,13 @@
 """Sections as items of a store: by namespace and key."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import sql
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.chunk import Vectors
 from langgraph_agentmem.models.item import (
     FoundItem,
     ItemSearch,
@@ -19,12 +20,16 @@ from langgraph_agentmem.models.item import (
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.storage import outbox, reviews
+from langgraph_agentmem.storage.chunks import chunk_params
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import Later, all_rows, as_array, as_json, columns, send
+from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_json, columns, send
 from langgraph_agentmem.storage.statements import statements, template
+from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _SQL = statements("items")
+_PUT_MEMORIES = RawStatement(template("items", "put_memories"))
+_PUT_ITEMS = RawStatement(template("items", "put_items").format(chunks=template("chunks", "chunks_of_written")))
 
 
 def _places(external_id: str, places: Sequence[Place]) -> dict[str, Any]:
@@ -70,32 +75,58 @@ async def lock_or_make(
     """
     rows = [(as_array(namespace), ownership.title(namespace), count) for namespace, count in updates.items()]
     params = columns(rows, "namespaces", "titles", "updates")
-    await connection.execute(_SQL["put_memories"], {"external_id": external_id, "minutes": minutes, **params})
+    await _PUT_MEMORIES.execute(connection, {"external_id": external_id, "minutes": minutes, **params})
 
 
-async def put(connection: Connection, external_id: str, items: Sequence[ItemWrite], source: str | None) -> None:
-    """Write items, at most one a place, into memories that are locked."""
+
+async def put(
+    connection: Connection,
+    external_id: str,
+    items: Sequence[ItemWrite],
+    vectors: Vectors,
+    *,
+    source: str,
+    config: str,
+    model: EmbeddingModel | None,
+    average: float,
+    most: int,
+) -> list[Later[bool]]:
+    """Write items, at most one a place, into memories that are locked, with their chunks.
+
+    Args:
+        connection: In a transaction.
+        external_id: The tenant.
+        items: To be written.
+        vectors: Of their chunks, by the hash of the chunk's content.
+        source: Who writes.
+        config: Text search configuration.
+        model: The vectors'.
+        average: Updates a section; see `policies.thresholds`.
+        most: Updates a memory.
+
+    Returns:
+        What tells whether memories have become due.
+    """
+    due: list[Later[bool]] = []
+    always = {"external_id": external_id, "source": source, "average": average, "most": most}
     for ttl in dict.fromkeys(item.ttl_minutes for item in items):
         alike = [item for item in items if item.ttl_minutes == ttl]
         places = {n: place for place, n in enumerate(dict.fromkeys(item.namespace for item in alike), 1)}
-        rows = [
-            (places[i.namespace], i.key, i.json_text, None if i.fields is None else as_array(i.fields), i.updates)
-            for i in alike
-        ]
-        params: dict[str, Any] = {"external_id": external_id, "namespaces": list(map(as_array, places))}
-        params |= columns(rows, "places", "keys", "values", "fields", "counted") | {"source": source, "ttl": ttl}
-        await connection.execute(_SQL["put_items"], params)
+        rows = [(places[i.namespace], i.section_id, i.json_text, _fields(i), i.updates) for i in alike]
+        params = always | {"ttl": ttl, "namespaces": as_array(map(as_array, places))}
+        params |= columns(rows, "places", "section_ids", "values", "fields", "counted")
+        params |= chunk_params(alike, vectors, config, model)
+        due.append(await _PUT_ITEMS.send(connection, params, _due))
+    return due
 
 
-async def mark_full_due(
-    connection: Connection, external_id: str, namespaces: Iterable[Namespace], *, average: float, most: int
-) -> Later[bool]:
-    """Put memories into the queue that have reached their threshold, and tell whether there were any.
+def _due(rows: list[DictRow]) -> bool:
+    """Whether one of these memories, as they were just updated, has become due by that."""
+    return any(row["due_at"] == row["updated_at"] for row in rows)
 
-    See `policies.thresholds`.
-    """
-    params = {"external_id": external_id, "namespaces": list(map(as_array, namespaces))}
-    return await send(connection, _SQL["mark_full_memories_due"], params | {"average": average, "most": most}, bool)
+
+def _fields(item: ItemWrite) -> str | None:
+    return None if item.fields is None else as_array(item.fields)
 
 
 async def revisions(connection: Connection, external_id: str, places: Sequence[Place]) -> dict[Place, int]:

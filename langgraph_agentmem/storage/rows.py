@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import orjson
 from psycopg import AsyncRawCursor
 from psycopg.rows import DictRow, dict_row
-from psycopg.sql import Composed
+from psycopg.sql import Composable, Composed
 
 from langgraph_agentmem.storage.database import Connection
 
@@ -37,20 +37,26 @@ class RawStatement:
     """A statement whose parameters are found once, not at every use: the driver forgets how to read long ones.
 
     Args:
-        text: With `%(name)s` for parameters.
+        statement: With `%(name)s` for parameters.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, statement: Composable) -> None:
+        text = statement.as_string(None)
         self._names = list(dict.fromkeys(_PARAMETER.findall(text)))
         places = {name: place for place, name in enumerate(self._names, 1)}
         self._text = _PARAMETER.sub(lambda found: f"${places[found[1]]}", text).encode()
+
+    async def execute(self, connection: Connection, params: Mapping[str, Any]) -> AsyncRawCursor[DictRow]:
+        """Send it; its rows are fetched from the cursor, if at all."""
+        cursor = AsyncRawCursor(connection, row_factory=dict_row)
+        await cursor.execute(self._text, [params[name] for name in self._names])
+        return cursor
 
     async def send(
         self, connection: Connection, params: Mapping[str, Any], read: Callable[[list[DictRow]], T]
     ) -> Later[T]:
         """Send it, as `send` does."""
-        cursor = AsyncRawCursor(connection, row_factory=dict_row)
-        await cursor.execute(self._text, [params[name] for name in self._names])
+        cursor = await self.execute(connection, params)
 
         async def received() -> T:
             return read(await cursor.fetchall())

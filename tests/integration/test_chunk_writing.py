@@ -12,10 +12,9 @@ from consistency import assert_consistent
 from psycopg.rows import namedtuple_row
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.models.chunk import TextChunk
+from langgraph_agentmem.models.chunk import TextChunk, WrittenSection
 from langgraph_agentmem.policies.placing import content_hash, placed
 from langgraph_agentmem.storage import chunks
-from langgraph_agentmem.storage.chunks import NewChunk
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Section = tuple[str, str]
@@ -158,17 +157,15 @@ def oracle(table: Table, stored: Sequence[Any], value: Value) -> Expected:
 
 async def write(memory: AgentMemory, tenant: str, values: dict[Section, Value]) -> int:
     """Write values' chunks, and return how many of them lack their vector."""
-    sections = [((tenant, namespace), section_id) for namespace, section_id in values]
-    given = [
-        NewChunk(
-            namespace=place[0], section_id=place[1], order=piece.order, content=piece.text, overlap=piece.overlap,
-            neighbours=piece.neighbours,
+    sections = [
+        WrittenSection(
+            namespace=(tenant, namespace), section_id=section_id,
+            chunks=placed([[TextChunk(text=text, overlap="so far") for text in group] for group in value]),
         )
-        for place, value in zip(sections, values.values(), strict=True)
-        for piece in placed([[TextChunk(text=text, overlap="so far") for text in group] for group in value])
+        for (namespace, section_id), value in values.items()
     ]  # fmt: skip
     async with memory.resources.database.transaction() as connection:
-        unembedded = await chunks.write(connection, tenant, sections, given, config="english", model=None)
+        unembedded = await chunks.write(connection, tenant, sections, {}, config="english", model=None)
     return await unembedded.count()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,8 @@ from langgraph.store.base import GetOp, PutOp
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import RevisionConflictError
-from langgraph_agentmem.operations import claiming
+from langgraph_agentmem.operations import claiming, items
+from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.store import AgentMemoryStore
 
@@ -209,9 +211,15 @@ async def test_a_memory_is_due_from_the_threshold_on_and_stays_so(
 
 
 async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, rows: Rows) -> None:
-    from langgraph_agentmem.storage import items
-
     await AgentMemoryStore(memory).aput(NS, "k", {"content": "x"})
+
+    async def put(key: str, average: float, most: int) -> None:
+        limits = {"avg_section_update_count": average, "max_pending_updates": most}
+        settings = memory.settings.model_copy(update=limits)
+        [item] = [items.checked(memory.resources, Ownership(), (NS, key), {"content": "x"}, None, None)]
+        changed = replace(memory.resources, settings=settings)
+        await items.write(connection, changed, Ownership(), [item])
+
     drawn: list[tuple[int, int, float, int]] = []
 
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -223,6 +231,7 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
     drawn += [
         (15, 3, 5.0, 100),
         (14, 3, 5.0, 100),
+        (13, 3, 5.0, 100),
         (3, 0, 5.0, 100),
         (5, 0, 5.0, 100),
         (7, 3, 2.5, 100),
@@ -235,12 +244,17 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
                 "UPDATE agentmem.active_memory SET due_at = NULL, pending_updates = %s, section_count = %s",
                 [pending, sections],
             )
-            await items.mark_full_due(connection, "alice", [NS], average=average, most=most)
-            row = await (await connection.execute("SELECT due_at FROM agentmem.active_memory")).fetchone()
-            wanted = is_due(pending, consolidation_threshold(average, sections, most))
-            assert (row["due_at"] is not None) is wanted, (pending, sections, average, most)
+            new = pending % 2
+            await put(f"{pending} {sections} {average} {most}" if new else "k", average, most)
+            row = await (await connection.execute("SELECT * FROM agentmem.active_memory")).fetchone()
+            assert (row["pending_updates"], row["section_count"]) == (pending + 1, sections + new)
+            wanted = is_due(pending + 1, consolidation_threshold(average, sections + new, most))
+            assert (row["due_at"] == row["updated_at"]) is wanted, (pending, sections, average, most)
+            await connection.execute("DELETE FROM agentmem.memory_chunk WHERE section_id <> 'k'")
+            await connection.execute("DELETE FROM agentmem.section WHERE section_id <> 'k'")
         await connection.execute(
-            "UPDATE agentmem.active_memory SET pending_updates = 1, section_count = 1, due_at = NULL"
+            "UPDATE agentmem.active_memory SET section_count = 1, due_at = NULL, "
+            "pending_updates = (SELECT update_count FROM agentmem.section)"
         )
 
 

@@ -1,96 +1,117 @@
 -- name: write_chunks
 -- Makes the stored chunks of sections those of their present values, and counts the new ones that wait for a vector.
+WITH memory AS MATERIALIZED (
+    SELECT array_agg(a.id ORDER BY n.place) AS ids
+    FROM (
+        SELECT * FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place) LIMIT %(few)s) n
+    LEFT JOIN LATERAL (
+        SELECT m.id FROM agentmem.active_memory m
+        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace::text[] AND m.closed_at IS NULL
+        OFFSET 0) a ON true
+),
+written AS MATERIALIZED (
+    SELECT u.number, m.ids[u.place] AS memory_id, u.section_id, false AS new, s.revision, s.source
+    FROM memory m
+    CROSS JOIN (
+        SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[]) WITH ORDINALITY AS u (place, section_id, number)
+        LIMIT %(few)s) u
+    LEFT JOIN LATERAL (
+        SELECT p.revision, p.source FROM agentmem.section p
+        WHERE p.external_id = %(external_id)s AND p.memory_id = m.ids[u.place] AND p.section_id = u.section_id
+        OFFSET 0) s ON true
+),
+{chunks}
+SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
+
+-- name: chunks_of_written
+-- What brings the chunks of sections up to date: `written` numbers these, and says of each which memory and revision it is
+-- of, who wrote it, and whether it is new.
+--
 -- The n-th of several equal chunks matches the n-th stored one; present ones are preferred to earlier ones that are still
 -- valid and come back. Chunks that the section no longer holds go, or, where a run has seen them, are no longer current.
 -- A consolidated one that comes back is news to the next run, so it belongs to none. A chunk's search vector holds its own
 -- words with weight A and its neighbours' with weight D.
-WITH memory AS MATERIALIZED (
-    SELECT n.place, a.id
-    FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place)
-    JOIN agentmem.active_memory a
-      ON a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
-),
-written AS MATERIALIZED (
-    SELECT s.memory_id, s.section_id, s.revision, s.source
-    FROM unnest(%(places)s::int[], %(section_ids)s::text[]) AS u (place, section_id)
-    JOIN memory m ON m.place = u.place
-    JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = m.id AND s.section_id = u.section_id
+--
+-- What is looked up is looked up row by row, and only where there may be something: a plan that was made when the tables
+-- were small would read all of a tenant's rows for a join. `few` is no limit, but without one the planner takes every array
+-- for ten rows, and plans the statement anew each time, which takes as long as running it.
+numbered AS MATERIALIZED (
+    SELECT array_agg(w.memory_id ORDER BY w.number) AS memory_ids, array_agg(w.revision ORDER BY w.number) AS revisions,
+           array_agg(w.source ORDER BY w.number) AS sources, array_agg(w.new ORDER BY w.number) AS new
+    FROM written w
 ),
 given AS MATERIALIZED (
-    SELECT m.id AS memory_id, u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap, u.neighbours, u.embedding,
-           row_number() OVER (PARTITION BY m.id, u.section_id, u.content_hash ORDER BY u.chunk_order) AS nth,
+    SELECT n.memory_ids[u.number] AS memory_id, n.revisions[u.number] AS revision, n.sources[u.number] AS source,
+           u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap,
+           CASE WHEN k.embedding_model IS DISTINCT FROM %(embedding_model)s THEN u.embedding END AS embedding,
            setweight(to_tsvector(%(config)s::regconfig, u.content), 'A') AS own_words,
-           setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D') AS other_words
-    FROM unnest(%(chunk_places)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
-                %(content_hashes)s::bytea[], %(overlaps)s::text[], %(neighbours)s::text[], %(embeddings)s::text[])
-         AS u (place, section_id, chunk_order, content, content_hash, overlap, neighbours, embedding)
-    JOIN memory m ON m.place = u.place
-),
-stored AS MATERIALIZED (
-    SELECT c.id, c.memory_id, c.section_id, c.content_hash, c.current, c.run_id IS NOT NULL OR c.tier <> 'active' AS claimed,
-           row_number() OVER (PARTITION BY c.memory_id, c.section_id, c.content_hash
-                              ORDER BY NOT c.current, c.chunk_order, c.id) AS nth
-    FROM written w
-    JOIN agentmem.memory_chunk c
-      ON c.external_id = %(external_id)s AND c.memory_id = w.memory_id AND c.section_id = w.section_id
-    WHERE c.origin = 'section' AND (c.current OR c.end_date IS NULL)
-),
-kept AS MATERIALIZED (
-    SELECT s.id, g.chunk_order, g.content, g.own_words || g.other_words AS text_search, g.embedding
-    FROM stored s
-    JOIN given g ON g.memory_id = s.memory_id AND g.section_id = s.section_id AND g.content_hash = s.content_hash
-                AND g.nth = s.nth
+           setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D') AS other_words, k.id AS kept
+    FROM numbered n
+    CROSS JOIN (
+        SELECT * FROM unnest(
+            %(chunk_numbers)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
+            %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(neighbours)s::text[],
+            %(embeddings)s::text[])
+            AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, neighbours, embedding)
+        LIMIT %(few)s) u
+    LEFT JOIN LATERAL (
+        SELECT c.id, c.embedding_model FROM agentmem.memory_chunk c
+        WHERE NOT n.new[u.number] AND c.external_id = %(external_id)s AND c.memory_id = n.memory_ids[u.number] AND c.section_id = u.section_id
+          AND c.content_hash = u.content_hash AND c.origin = 'section' AND (c.current OR c.end_date IS NULL)
+        ORDER BY NOT c.current, c.chunk_order, c.id
+        LIMIT 1 OFFSET u.equal_before) k ON true
+    WHERE n.revisions[u.number] IS NOT NULL
 ),
 gone AS MATERIALIZED (
-    SELECT s.id, s.claimed FROM stored s WHERE s.current AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = s.id)
+    SELECT s.id, s.claimed
+    FROM written w
+    CROSS JOIN LATERAL (
+        SELECT c.id, c.run_id IS NOT NULL OR c.tier <> 'active' AS claimed FROM agentmem.memory_chunk c
+        WHERE c.external_id = %(external_id)s AND c.memory_id = w.memory_id AND c.section_id = w.section_id
+          AND c.origin = 'section' AND c.current
+        OFFSET 0) s
+    WHERE NOT w.new AND s.id NOT IN (SELECT g.kept FROM given g WHERE g.kept IS NOT NULL)
 ),
 deleted AS (
     DELETE FROM agentmem.memory_chunk
-    WHERE external_id = %(external_id)s AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE NOT g.claimed))
+    WHERE external_id = %(external_id)s AND EXISTS (SELECT 1 FROM gone g WHERE NOT g.claimed)
+      AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE NOT g.claimed))
 ),
 retired AS (
     UPDATE agentmem.memory_chunk SET current = false
-    WHERE external_id = %(external_id)s AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE g.claimed))
+    WHERE external_id = %(external_id)s AND EXISTS (SELECT 1 FROM gone g WHERE g.claimed)
+      AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE g.claimed))
 ),
 refreshed AS (
     UPDATE agentmem.memory_chunk c
-    SET chunk_order = k.chunk_order, content = k.content, text_search = k.text_search, current = true,
-        run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END
-    FROM kept k
-    WHERE c.external_id = %(external_id)s AND c.id = k.id
-      AND (NOT c.current OR c.chunk_order <> k.chunk_order OR c.content <> k.content OR c.text_search <> k.text_search)
-      AND (k.embedding IS NULL OR c.embedding_model = %(embedding_model)s)
-),
-embedded AS (
-    UPDATE agentmem.memory_chunk c
-    SET chunk_order = k.chunk_order, content = k.content, text_search = k.text_search, current = true,
+    SET chunk_order = g.chunk_order, content = g.content, text_search = g.own_words || g.other_words, current = true,
         run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END,
-        embedding = CASE WHEN NOT %(full_vectors)s THEN k.embedding::halfvec END,
-        full_embedding = CASE WHEN %(full_vectors)s THEN k.embedding::vector END,
-        embedding_model = %(embedding_model)s
-    FROM kept k
-    WHERE c.external_id = %(external_id)s AND c.id = k.id AND k.embedding IS NOT NULL
-      AND (c.embedding_model IS NULL OR c.embedding_model <> %(embedding_model)s)
+        embedding = CASE WHEN g.embedding IS NULL THEN c.embedding
+                         WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
+        full_embedding = CASE WHEN g.embedding IS NULL THEN c.full_embedding
+                              WHEN %(full_vectors)s THEN g.embedding::vector END,
+        embedding_model = CASE WHEN g.embedding IS NULL THEN c.embedding_model ELSE %(embedding_model)s END
+    FROM given g
+    WHERE c.external_id = %(external_id)s AND EXISTS (SELECT 1 FROM given k WHERE k.kept IS NOT NULL)
+      AND c.id = ANY (ARRAY(SELECT k.kept FROM given k)) AND c.id = g.kept
+      AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content
+           OR c.text_search <> g.own_words || g.other_words OR g.embedding IS NOT NULL)
 ),
 inserted AS (
     INSERT INTO agentmem.memory_chunk (
         external_id, memory_id, section_id, section_revision, chunk_order, content, content_hash, overlap, source,
         embedding, full_embedding, embedding_model, text_search, word_count)
-    SELECT %(external_id)s, w.memory_id, w.section_id, w.revision, g.chunk_order, g.content, g.content_hash, g.overlap,
-           w.source,
+    SELECT %(external_id)s, g.memory_id, g.section_id, g.revision, g.chunk_order, g.content, g.content_hash, g.overlap,
+           g.source,
            CASE WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
            CASE WHEN %(full_vectors)s THEN g.embedding::vector END,
            CASE WHEN g.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
            g.own_words || g.other_words,
            (SELECT coalesce(sum(cardinality(o.positions)), 0) FROM unnest(g.own_words) o)
     FROM given g
-    JOIN written w ON w.memory_id = g.memory_id AND w.section_id = g.section_id
-    WHERE NOT EXISTS (SELECT 1 FROM stored s
-                      WHERE s.memory_id = g.memory_id AND s.section_id = g.section_id
-                        AND s.content_hash = g.content_hash AND s.nth = g.nth)
+    WHERE g.kept IS NULL
     RETURNING embedding_model
 )
-SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
 
 -- name: insert_chunks
 -- Short-term chunks that a run has written.

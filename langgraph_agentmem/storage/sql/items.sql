@@ -48,41 +48,62 @@ DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending
               due_at = LEAST(active_memory.due_at, excluded.due_at)
 
 -- name: put_items
--- Writes items that live for the same time into memories that are locked, and counts the new ones.
+-- Writes items that live for the same time into memories that are locked, with their chunks, counts the new ones, and puts
+-- memories into the queue whose pending updates reach the threshold of `policies.thresholds`.
 WITH memory AS MATERIALIZED (
-    SELECT n.place, a.id, a.deleted_revision
-    FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place)
-    JOIN agentmem.active_memory a
-      ON a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
+    SELECT array_agg(a.id ORDER BY n.place) AS ids, array_agg(a.deleted_revision ORDER BY n.place) AS deleted_revisions,
+           array_agg(a.section_count ORDER BY n.place) AS section_counts,
+           array_agg(a.pending_updates ORDER BY n.place) AS pending_updates
+    FROM (
+        SELECT * FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place) LIMIT %(few)s) n
+    LEFT JOIN LATERAL (
+        SELECT m.id, m.deleted_revision, m.section_count, m.pending_updates FROM agentmem.active_memory m
+        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace::text[] AND m.closed_at IS NULL
+        OFFSET 0) a ON true
+),
+written AS MATERIALIZED (
+    SELECT u.number, u.place, m.ids[u.place] AS memory_id, u.section_id, u.value, u.fields, u.counted, s.revision IS NULL AS new,
+           coalesce(s.revision, m.deleted_revisions[u.place]) + 1 AS revision, %(source)s::text AS source
+    FROM memory m
+    CROSS JOIN (
+        SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[], %(values)s::text[], %(fields)s::text[],
+                             %(counted)s::int[])
+                      WITH ORDINALITY AS u (place, section_id, value, fields, counted, number)
+        LIMIT %(few)s) u
+    LEFT JOIN LATERAL (
+        SELECT p.revision FROM agentmem.section p
+        WHERE p.external_id = %(external_id)s AND p.memory_id = m.ids[u.place] AND p.section_id = u.section_id
+        OFFSET 0) s ON true
 ),
 put AS (
     INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, text_fields, revision, update_count,
                                   total_updates, source, expires_at, ttl_minutes)
-    SELECT %(external_id)s, m.id, u.key, 1000000, u.value::jsonb, u.fields::text[], m.deleted_revision + 1, u.counted, 1,
-           %(source)s,
-           now() + %(ttl)s::float8 * interval '1 minute', %(ttl)s::float8
-    FROM unnest(%(places)s::int[], %(keys)s::text[], %(values)s::text[], %(fields)s::text[], %(counted)s::int[])
-         AS u (place, key, value, fields, counted)
-    JOIN memory m ON m.place = u.place
+    SELECT %(external_id)s, w.memory_id, w.section_id, 1000000, w.value::jsonb, w.fields::text[], w.revision, w.counted, 1,
+           w.source, now() + %(ttl)s::float8 * interval '1 minute', %(ttl)s::float8
+    FROM written w
     ON CONFLICT (external_id, memory_id, section_id) DO UPDATE
-    SET value = excluded.value, text_fields = excluded.text_fields, revision = section.revision + 1,
+    SET value = excluded.value, text_fields = excluded.text_fields, revision = excluded.revision,
         update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
         updated_at = excluded.updated_at
-    RETURNING memory_id, xmax
+),
+{chunks},
+counted AS (
+    SELECT m.ids[w.place] AS memory_id, w.items,
+           w.updates > 0 AND m.pending_updates[w.place] >= LEAST(
+               %(average)s::float8 * GREATEST(m.section_counts[w.place] + w.items, 1), %(most)s::float8) AS due
+    FROM (
+        SELECT i.place, count(*) FILTER (WHERE i.new) AS items, sum(i.counted) AS updates FROM written i GROUP BY i.place
+    ) w
+    CROSS JOIN memory m
 )
-UPDATE agentmem.active_memory a SET section_count = a.section_count + n.items
-FROM (SELECT p.memory_id, count(*) AS items FROM put p WHERE p.xmax::text = '0' GROUP BY p.memory_id) n
-WHERE a.external_id = %(external_id)s AND a.id = n.memory_id
-
--- name: mark_full_memories_due
--- Puts memories into the queue whose pending updates reach the threshold of `policies.thresholds`.
-UPDATE agentmem.active_memory a SET due_at = now()
-FROM unnest(%(namespaces)s::text[]) AS n (namespace)
-WHERE a.external_id = %(external_id)s AND a.namespace = n.namespace::text[] AND a.closed_at IS NULL
-  AND (a.due_at IS NULL OR a.due_at > now()) AND a.pending_updates > 0
-  AND a.pending_updates >= LEAST(%(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8)
-RETURNING a.id
+UPDATE agentmem.active_memory a
+SET section_count = a.section_count + c.items,
+    due_at = CASE WHEN c.due THEN LEAST(a.due_at, a.updated_at) ELSE a.due_at END
+FROM counted c
+WHERE a.external_id = %(external_id)s AND a.id = ANY ((SELECT m.ids FROM memory m)::bigint[]) AND a.id = c.memory_id
+  AND (c.items > 0 OR c.due AND (a.due_at IS NULL OR a.due_at > a.updated_at))
+RETURNING a.due_at, a.updated_at
 
 -- name: item_revisions
 -- Revisions of items, as those see them who hold their memories' locks.
@@ -199,7 +220,7 @@ SELECT s.memory_id, a.namespace, s.section_id AS key, s.value, s.created_at, s.u
 FROM agentmem.active_memory a
 CROSS JOIN LATERAL (
     SELECT s.* FROM agentmem.section s
-    WHERE s.external_id = %(external_id)s AND s.memory_id = a.id
+    WHERE s.external_id = %(external_id)s AND s.memory_id = a.id AND s.updated_at > '-infinity'
       AND (NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now())
       AND {filter}
     ORDER BY s.updated_at DESC, s.section_id
