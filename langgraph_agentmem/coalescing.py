@@ -9,11 +9,37 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class _Asked(Generic[T, R]):
+    """A request, with who waits for its answer and, once it is being answered, the call that does so."""
+
+    __slots__ = ("answer", "call", "request")
+
+    def __init__(self, request: T, answer: "asyncio.Future[R]") -> None:
+        self.request = request
+        self.answer = answer
+        self.call: _Call[T, R] | None = None
+
+
+class _Call(Generic[T, R]):
+    """Requests that are answered together."""
+
+    def __init__(self, asked: list[_Asked[T, R]], task: "asyncio.Task[None]") -> None:
+        self.asked = asked
+        self.task = task
+        for one in asked:
+            one.call = self
+
+    def abandon(self) -> None:
+        """Cancel it if nobody waits for it any more."""
+        if all(one.answer.cancelled() for one in self.asked):
+            self.task.cancel()
+
+
 class _Lane(Generic[T, R]):
     """Requests that wait for their turn."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self.waiting: list[_Asked[T, R]] = []
         self.busy = False
 
 
@@ -50,9 +76,14 @@ class Coalescer(Generic[T, R]):
         lane = lanes.setdefault(key, _Lane())
         if not lane.waiting and not lane.busy:
             loop.call_soon(self._start, loop, key)  # behind everything that is ready to run in this tick
-        answer: asyncio.Future[R] = loop.create_future()
-        lane.waiting.append((request, answer))
-        return await answer
+        asked: _Asked[T, R] = _Asked(request, loop.create_future())
+        lane.waiting.append(asked)
+        try:
+            return await asked.answer
+        except asyncio.CancelledError:
+            if asked.call is not None:
+                asked.call.abandon()
+            raise
 
     def _start(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> None:
         lanes = self._lanes[loop]
@@ -69,32 +100,27 @@ class Coalescer(Generic[T, R]):
             return
         self._call(loop, batch).add_done_callback(lambda _: self._start(loop, key))
 
-    def _call(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[T, asyncio.Future[R]]]) -> asyncio.Task[None]:
-        asked = [(request, answer) for request, answer in batch if not answer.done()]
+    def _call(self, loop: asyncio.AbstractEventLoop, batch: list[_Asked[T, R]]) -> asyncio.Task[None]:
+        asked = [one for one in batch if not one.answer.done()]
         task = loop.create_task(self._run(asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-        def abandon(_: object) -> None:
-            if all(answer.cancelled() for _, answer in asked):
-                task.cancel()
-
-        for _, answer in asked:
-            answer.add_done_callback(abandon)
+        _Call(asked, task)
         return task
 
-    async def _run(self, asked: list[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _run(self, asked: list[_Asked[T, R]]) -> None:
         results: Sequence[R | BaseException] = []
         try:
-            results = await self._answer([request for request, _ in asked]) if asked else []
+            results = await self._answer([one.request for one in asked]) if asked else []
         except BaseException as error:
             results = [error] * len(asked)
             if not isinstance(error, Exception):
                 raise
         finally:
-            for (_, answer), result in zip(asked, results, strict=False):
-                if not answer.done():
-                    _settle(answer, result)
+            for one, result in zip(asked, results, strict=False):
+                one.call = None
+                if not one.answer.done():
+                    _settle(one.answer, result)
 
 
 def _settle(answer: "asyncio.Future[R]", result: R | BaseException) -> None:

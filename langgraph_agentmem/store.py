@@ -300,8 +300,14 @@ class AgentMemoryStore(BaseStore):
 
     async def _prepared(self, ops: Sequence[Op]) -> list[Request]:
         """Operations that are checked, and embedded concurrently."""
-        resources, found = self.memory.resources, dict[int, Request]()
+        resources = self.memory.resources
         requests = [checked(resources, self._options, op) for op in ops]
+        if any(isinstance(request, ItemWrite | ItemSearch) for request in requests):
+            return await self._embedded(ops, requests)
+        return cast("list[Request]", requests)
+
+    async def _embedded(self, ops: Sequence[Op], requests: Sequence[Request | ItemSearch]) -> list[Request]:
+        resources, found = self.memory.resources, dict[int, Request]()
         puts = [place for place, request in enumerate(requests) if isinstance(request, ItemWrite)]
         searches = {place: request for place, request in enumerate(requests) if isinstance(request, ItemSearch)}
 
@@ -385,12 +391,13 @@ class AgentMemoryStore(BaseStore):
     async def _received(self, requests: Sequence[Read], sent: Sequence[Later[Any]]) -> list[Result]:
         """What was asked for, as LangGraph's items; items that expire live on, if so asked."""
         answers = [await answer() for answer in sent]
-        read: list[StoredItem] = []
+        mortal: list[StoredItem] = []
         for request, answer in zip(requests, answers, strict=True):
-            if isinstance(request, Get | Search) and request.refresh and answer is not None:
-                read += answer if isinstance(request, Search) else [answer]
-        if any(item.ttl_minutes is not None for item in read):
-            await items.refresh(self.memory.resources, self._options.ownership, read)
+            if answer and isinstance(request, Get | Search) and request.refresh:
+                read: list[StoredItem] = answer if isinstance(request, Search) else [answer]
+                mortal += [item for item in read if item.ttl_minutes is not None]
+        if mortal:
+            await items.refresh(self.memory.resources, self._options.ownership, mortal)
         return [result(answer) for answer in answers]
 
     def _start_sweeping(self, minutes: float | None) -> None:

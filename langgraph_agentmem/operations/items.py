@@ -271,8 +271,8 @@ async def send_get(
 
 
 async def refresh(resources: Resources, ownership: Ownership, items: Iterable[StoredItem]) -> None:
-    """Let those of these items that expire live on from now."""
-    mortal = {(item.namespace, item.key): item for item in items if item.ttl_minutes is not None}
+    """Let items that expire live on from now."""
+    mortal = {(item.namespace, item.key): item for item in items}
     for tenant, places in by_tenant(ownership, mortal).items():
         async with resources.database.transaction() as connection:  # waits for nobody: what is locked is skipped
             await storage.refresh(connection, tenant, [mortal[place] for place in places])

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: a pool per event loop, transactions, error translation."""
 
 import asyncio
-import selectors
+import select
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -169,7 +169,7 @@ class Database:
                 "_Pool",
                 AsyncConnectionPool(
                     cast("str", self.dsn),
-                    kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 1},
+                    kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
                     min_size=0,
                     max_size=self._pool_size,
                     timeout=self._connect_timeout,
@@ -262,15 +262,21 @@ async def _alive(connection: AsyncConnection[Any]) -> bool:
     """Whether a pooled connection can be used; a round trip only where its idle socket has news."""
     if connection.closed:
         return False
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection.fileno(), selectors.EVENT_READ)
-        if not selector.select(0):
-            return True
+    if not _has_news(connection.fileno()):
+        return True
     try:
         await AsyncConnectionPool.check_connection(connection)
     except psycopg.Error:
         return False
     return True
+
+
+def _has_news(fileno: int) -> bool:
+    if hasattr(select, "poll"):  # one system call, where a selector takes four
+        poll = select.poll()
+        poll.register(fileno, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([fileno], [], [], 0)[0])
 
 
 @contextmanager

@@ -1,15 +1,14 @@
 """Turns filters into SQL: fixed fragments, in which every key and operand is a parameter."""
 
 from datetime import datetime
-from typing import Any, LiteralString
-
-from psycopg import sql
+from functools import cache
+from typing import Any
 
 from langgraph_agentmem.policies.filters import AllOf, AnyOf, Comparison, Condition, Not, Path, Test
 from langgraph_agentmem.storage.rows import as_array, as_json
-from langgraph_agentmem.storage.statements import template
+from langgraph_agentmem.storage.statements import statements
 
-_ORDERS: dict[str, LiteralString] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "equal": "="}
+_ORDERS: dict[str, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "equal": "="}
 _FRAGMENTS: dict[Test, str] = {
     "equal": "equal",
     "among": "among",
@@ -20,15 +19,20 @@ _FRAGMENTS: dict[Test, str] = {
     "element": "element",
     "substring": "substring",
 }
-_VALUE = sql.SQL("s.value")
-_BOUND = sql.SQL("b.bound_value")
+_VALUE = "s.value"
+_BOUND = "b.bound_value"
 _SHORT_PATH = 4
 """Steps that may be repeated where a condition says its target several times."""
 
 Params = dict[str, Any]
 
 
-def compiled(condition: Condition) -> tuple[sql.Composable, Params]:
+@cache
+def _fragment(name: str) -> str:
+    return statements("filters")[name].decode()
+
+
+def compiled(condition: Condition) -> tuple[str, Params]:
     """SQL that is true or false of `s.value`, and its parameters."""
     compiler = _Compiler()
     return compiler.text(condition), compiler.params
@@ -39,32 +43,32 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.params: Params = {}
-        self._keys: dict[str | int, sql.Composable] = {}
-        self._paths: dict[str, sql.Composable] = {}
+        self._keys: dict[str | int, str] = {}
+        self._paths: dict[str, str] = {}
 
-    def text(self, condition: Condition) -> sql.Composable:
+    def text(self, condition: Condition) -> str:
         match condition:
             case Comparison():
                 return self._comparison(condition)
             case Not():
-                return sql.SQL("NOT ({})").format(self.text(condition.condition))
+                return f"NOT ({self.text(condition.condition)})"
             case AllOf():
                 return self._joined(" AND ", "TRUE", condition.conditions)
             case AnyOf():
                 return self._joined(" OR ", "FALSE", condition.conditions)
 
-    def _joined(self, word: LiteralString, empty: LiteralString, conditions: tuple[Condition, ...]) -> sql.Composable:
+    def _joined(self, word: str, empty: str, conditions: tuple[Condition, ...]) -> str:
         if not conditions:
-            return sql.SQL(empty)
-        return sql.SQL("({})").format(sql.SQL(word).join([self.text(condition) for condition in conditions]))
+            return empty
+        return f"({word.join([self.text(condition) for condition in conditions])})"
 
-    def _comparison(self, comparison: Comparison) -> sql.Composable:
+    def _comparison(self, comparison: Comparison) -> str:
         target = self._target(comparison.path)
         if not _long(comparison.path):
             return self._compared(comparison, target)
-        return template("filters", "bound").format(target=target, condition=self._compared(comparison, _BOUND))
+        return _fragment("bound").format(target=target, condition=self._compared(comparison, _BOUND))
 
-    def _compared(self, comparison: Comparison, target: sql.Composable) -> sql.Composable:
+    def _compared(self, comparison: Comparison, target: str) -> str:
         operand = comparison.operand
         fragment = _FRAGMENTS.get(comparison.test) or ("text" if isinstance(operand, str) else "number")
         if isinstance(operand, datetime):
@@ -73,38 +77,38 @@ class _Compiler:
             operand = as_array(map(as_json, operand))
         elif fragment in ("equal", "element", "number"):
             operand = as_json(operand)
-        order = sql.SQL(_ORDERS.get(comparison.test, ""))
-        compared = sql.SQL("NULL") if operand is None else self._new(operand)
-        return template("filters", fragment).format(target=target, order=order, operand=compared)
+        order = _ORDERS.get(comparison.test, "")
+        compared = "NULL" if operand is None else self._new(operand)
+        return _fragment(fragment).format(target=target, order=order, operand=compared)
 
-    def _target(self, path: Path) -> sql.Composable:
+    def _target(self, path: Path) -> str:
         """What stands at a path; only the first dotted step repeats what it looks into, or this would double."""
-        target: sql.Composable = _VALUE
+        target: str = _VALUE
         name = "dotted_step" if len(path) <= _SHORT_PATH else "dotted_step_inside"
         for step in path:
             if isinstance(step, int):
-                target = template("filters", "position").format(target=target, key=self._key(step))
+                target = _fragment("position").format(target=target, key=self._key(step))
             elif "." in step:
-                target = template("filters", name).format(target=target, key=self._key(step), path=self._split(step))
+                target = _fragment(name).format(target=target, key=self._key(step), path=self._split(step))
                 name = "dotted_step_inside"
             else:
-                target = template("filters", "step").format(target=target, key=self._key(step))
+                target = _fragment("step").format(target=target, key=self._key(step))
         return target
 
-    def _key(self, step: str | int) -> sql.Composable:
+    def _key(self, step: str | int) -> str:
         if step not in self._keys:
             self._keys[step] = self._new(step)
         return self._keys[step]
 
-    def _split(self, step: str) -> sql.Composable:
+    def _split(self, step: str) -> str:
         if step not in self._paths:
             self._paths[step] = self._new(step.split("."))
         return self._paths[step]
 
-    def _new(self, value: Any) -> sql.Composable:
+    def _new(self, value: Any) -> str:
         name = f"filter_{len(self.params)}"
         self.params[name] = value
-        return sql.Placeholder(name)
+        return f"%({name})s"
 
 
 def _long(path: Path) -> bool:

@@ -62,7 +62,7 @@ async def send_search(
         form,
         search.omit_expired,
         any(tier != "active" for tier in search.tiers),
-        text and text.as_string(None),
+        text,
     )
     params |= search.model_dump(include={"limit", "offset", "omit_expired"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": list(search.prefix), "query": search.query or ""}

@@ -1,7 +1,8 @@
 """Sections as items of a store: by namespace and key."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, LiteralString, cast
 
 from psycopg import sql
 from psycopg.rows import DictRow
@@ -28,6 +29,7 @@ from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _SQL = statements("items")
+_GET_ITEMS = RawStatement(template("items", "get_items"))
 _PUT_MEMORIES = RawStatement(template("items", "put_memories"))
 _PUT_ITEMS = RawStatement(template("items", "put_items").format(chunks=template("chunks", "chunks_of_written")))
 
@@ -45,7 +47,7 @@ async def send_get(
         return {place: _item(row, *place) for row in rows if (place := places[int(row.pop("place")) - 1])}
 
     params = _places(external_id, places) | {"omit_expired": omit_expired}
-    return await send(connection, _SQL["get_items"], params, read)
+    return await _GET_ITEMS.send(connection, params, read)
 
 
 async def refresh(connection: Connection, external_id: str, items: Sequence[StoredItem]) -> None:
@@ -219,11 +221,16 @@ async def send_list(
     connection: Connection, ownership: Ownership, external_id: str, search: ItemSearch, condition: Condition | None
 ) -> Later[list[FoundItem]]:
     """Ask for a tenant's items under a prefix that pass a filter, the newest first."""
-    text, params = compiled(condition) if condition else (sql.SQL("TRUE"), {})
+    text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": list(search.prefix)}
-    statement = template("items", "list_items").format(filter=text)
-    return await send(connection, statement, params, lambda rows: [_found(row) for row in rows])
+    return await _list_statement(text).send(connection, params, lambda rows: [_found(row) for row in rows])
+
+
+@lru_cache(maxsize=500)
+def _list_statement(condition: str) -> RawStatement:
+    """The statement for a shape of filter."""
+    return RawStatement(template("items", "list_items").format(filter=sql.SQL(cast("LiteralString", condition))))
 
 
 def _found(row: DictRow) -> FoundItem:

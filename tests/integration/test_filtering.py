@@ -32,7 +32,7 @@ def passes(connection: psycopg.Connection[Any]) -> Passes:
 
     def answer(filter: dict[str, Any], value: Any) -> bool:
         text, params = compiled(read_filter(filter))
-        query = sql.SQL("SELECT {} FROM (SELECT %(value)s::jsonb AS value OFFSET 0) AS s").format(text)
+        query = sql.SQL("SELECT {} FROM (SELECT %(value)s::jsonb AS value OFFSET 0) AS s").format(sql.SQL(text))
         row = connection.execute(query, params | {"value": as_json(value)}).fetchone()
         assert row is not None
         return row[0]
