@@ -29,7 +29,14 @@ def texts(value: Json, fields: Sequence[str] | None) -> list[str]:
 
 
 def pieces(value: Json, fields: Sequence[str] | None, settings: AgentMemorySettings) -> list[PlacedChunk]:
-    """The chunks of a value."""
+    """The chunks of a value.
+
+    Several strings of a line each are one chunk, as long as they fit into one: alone, hardly any of them would mean much.
+    """
+    if fields is None:
+        strings = list(_strings(value))
+        if len(strings) > 1 and _fits(strings, settings.chunk_size_chars):
+            return placed([[TextChunk(text="\n".join(strings))]])
     return placed([_chunked(text, settings) for text in texts(value, fields)])
 
 
@@ -57,6 +64,11 @@ def _at(value: Json, field: str) -> list[str]:
 
 def _chunked(text: str, settings: AgentMemorySettings) -> list[TextChunk]:
     return chunk(text, settings.chunk_size_chars, settings.chunk_overlap_chars)
+
+
+def _fits(strings: Sequence[str], size: int) -> bool:
+    """Whether strings are a line each, and together fit into a chunk."""
+    return sum(map(len, strings)) + len(strings) <= size and all(len(text.splitlines()) <= 1 for text in strings)
 
 
 def _stored_order(key: str) -> tuple[int, bytes]:

@@ -43,6 +43,25 @@ def test_a_value_without_strings_has_no_chunks():
     assert pieces({"n": 1, "blank": "  "}, None, AgentMemorySettings()) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "cut"),
+    [
+        (VALUE, [WHOLE]),
+        ({"b": "second", "a": "first"}, ["first\nsecond"]),
+        ({"a": "- one", "b": "# two", "c": "three: 3"}, ["- one\n# two\nthree: 3"]),
+        ({"content": "- one\n- two"}, ["- one\n", "- two"]),
+        ({"a": "first", "b": "- one\n- two"}, ["first\n", "- one\n", "- two"]),
+        ({"a": "x" * 600, "b": "y" * 600}, ["x" * 600 + "\n", "y" * 600]),
+        ({"a": "x" * 499, "b": "y" * 499}, ["x" * 499 + "\n" + "y" * 499]),
+        ({"a": " ", "b": ""}, []),
+    ],
+)
+def test_several_lines_are_one_chunk_if_they_fit(value, cut):
+    settings = AgentMemorySettings(chunk_size_chars=1000, chunk_overlap_chars=0)
+
+    assert [piece.text for piece in pieces(value, None, settings)] == cut
+
+
 def test_keys_are_no_texts():
     assert texts({"secret": {"inner": 1}}, None) == [""]
 
