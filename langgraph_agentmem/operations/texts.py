@@ -31,7 +31,7 @@ def texts(value: Json, fields: Sequence[str] | None) -> list[str]:
 def pieces(value: Json, fields: Sequence[str] | None, settings: AgentMemorySettings) -> list[PlacedChunk]:
     """The chunks of a value.
 
-    Several strings of a line each are one chunk, as long as they fit into one: alone, hardly any of them would mean much.
+    Several strings of a line each are one chunk, as long as they fit into it: alone, hardly any would mean much.
     """
     if fields is None:
         strings = list(_strings(value))

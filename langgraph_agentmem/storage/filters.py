@@ -1,13 +1,13 @@
 """Turns filters into SQL: fixed fragments, in which every key and operand is a parameter."""
 
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from langgraph_agentmem.policies.filters import AllOf, AnyOf, Comparison, Condition, Not, Path, Test
 from langgraph_agentmem.storage.rows import as_array, as_json
 from langgraph_agentmem.storage.statements import statements
 
+_SQL = {name: body.decode() for name, body in statements("filters").items()}
 _ORDERS: dict[str, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "equal": "="}
 _FRAGMENTS: dict[Test, str] = {
     "equal": "equal",
@@ -25,11 +25,6 @@ _SHORT_PATH = 4
 """Steps that may be repeated where a condition says its target several times."""
 
 Params = dict[str, Any]
-
-
-@cache
-def _fragment(name: str) -> str:
-    return statements("filters")[name].decode()
 
 
 def compiled(condition: Condition) -> tuple[str, Params]:
@@ -66,7 +61,7 @@ class _Compiler:
         target = self._target(comparison.path)
         if not _long(comparison.path):
             return self._compared(comparison, target)
-        return _fragment("bound").format(target=target, condition=self._compared(comparison, _BOUND))
+        return _SQL["bound"].format(target=target, condition=self._compared(comparison, _BOUND))
 
     def _compared(self, comparison: Comparison, target: str) -> str:
         operand = comparison.operand
@@ -79,7 +74,7 @@ class _Compiler:
             operand = as_json(operand)
         order = _ORDERS.get(comparison.test, "")
         compared = "NULL" if operand is None else self._new(operand)
-        return _fragment(fragment).format(target=target, order=order, operand=compared)
+        return _SQL[fragment].format(target=target, order=order, operand=compared)
 
     def _target(self, path: Path) -> str:
         """What stands at a path; only the first dotted step repeats what it looks into, or this would double."""
@@ -87,12 +82,12 @@ class _Compiler:
         name = "dotted_step" if len(path) <= _SHORT_PATH else "dotted_step_inside"
         for step in path:
             if isinstance(step, int):
-                target = _fragment("position").format(target=target, key=self._key(step))
+                target = _SQL["position"].format(target=target, key=self._key(step))
             elif "." in step:
-                target = _fragment(name).format(target=target, key=self._key(step), path=self._split(step))
+                target = _SQL[name].format(target=target, key=self._key(step), path=self._split(step))
                 name = "dotted_step_inside"
             else:
-                target = _fragment("step").format(target=target, key=self._key(step))
+                target = _SQL["step"].format(target=target, key=self._key(step))
         return target
 
     def _key(self, step: str | int) -> str:

@@ -80,7 +80,6 @@ async def lock_or_make(
     await _PUT_MEMORIES.execute(connection, {"external_id": external_id, "minutes": minutes, **params})
 
 
-
 async def put(
     connection: Connection,
     external_id: str,
