@@ -140,17 +140,6 @@ FILL = {
     INSERT INTO agentmem.tombstone (external_id, memory_id, dispute_id, kind, key)
     VALUES ('alice', 1, (SELECT id FROM agentmem.dispute), 'statement', 'x');
     """,
-    6: ONE_MEMORY
-    + """
-    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
-    VALUES ('alice', 'chunk', 1, 'upsert', 0);
-    INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot)
-    VALUES ('alice', '4be0643f-1d98-573b-97cd-ca98a65347dd', 1, 'applied', '[]');
-    INSERT INTO agentmem.dispute (external_id, run_id, memory_id, kind, existing_ids, verdict, because, status)
-    VALUES ('alice', '4be0643f-1d98-573b-97cd-ca98a65347dd', 1, 'chunk', '{1}', '{"action": "keep"}', 'policy', 'decided');
-    INSERT INTO agentmem.tombstone (external_id, memory_id, dispute_id, kind, key)
-    VALUES ('alice', 1, (SELECT id FROM agentmem.dispute), 'statement', 'x');
-    """,
 }
 FILL[6] = (
     FILL[5]
@@ -159,6 +148,7 @@ FILL[6] = (
     VALUES ('alice', 1, 'notes', 'thread 1', 1, '');
     """
 )
+FILL[7] = FILL[6]
 
 
 @pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])
