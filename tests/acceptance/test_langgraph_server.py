@@ -1,4 +1,4 @@
-"""`langgraph dev` with `make_store` as its store: over HTTP, from a graph, and in the database."""
+"""`langgraph dev` with `make_store` and `make_checkpointer`: over HTTP, from a graph, and in the database."""
 
 import json
 import os
@@ -77,10 +77,55 @@ class OllamaEmbeddings(Embeddings):
 QUIET = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "1", "LANGSMITH_TRACING": "false"}
 
 
+AGENT = {
+    "langgraph.json": json.dumps(
+        {
+            "dependencies": ["."],
+            "graphs": {"agent": "./agent.py:agent"},
+            "checkpointer": {"path": "langgraph_agentmem.server.make_checkpointer"},
+        }
+    ),
+    "agent.py": """
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
+
+from agent_state import State
+
+
+def work(state: State) -> State:
+    return {"progress": f"{state.get('progress', '')}{state['say']}"}
+
+
+def ask(state: State) -> State:
+    return {"facts": [interrupt("What do you know?")]}
+
+
+graph = StateGraph(State)
+graph.add_node(work)
+graph.add_node(ask)
+graph.add_edge(START, "work")
+graph.add_edge("work", "ask")
+agent = graph.compile()
+""",
+    "agent_state.py": """
+import operator
+from typing import Annotated, TypedDict
+
+from langgraph_agentmem import MemorySection
+
+
+class State(TypedDict, total=False):
+    say: str
+    progress: Annotated[str, MemorySection("What is done")]
+    facts: Annotated[list[str], MemorySection("What is known"), operator.add]
+""",
+}
+
+
 @contextmanager
-def served(folder: Path, port: int, **environment: str) -> Iterator[str]:
+def served(folder: Path, port: int, project: dict[str, str] = PROJECT, **environment: str) -> Iterator[str]:
     """The URL of a server on a project, which ends with the block."""
-    for name, text in PROJECT.items():
+    for name, text in project.items():
         (folder / name).write_text(text, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH_", "LANGCHAIN_"))}
     command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--port", str(port)]
@@ -172,4 +217,55 @@ async def test_a_server_whose_settings_do_not_fit_says_so(dsn: str, tmp_path: Pa
         pytest.raises(AssertionError, match=r"invalid settings: store_owner: .* 'first'"),
         served(tmp_path, port, AGENTMEM_DSN=dsn, AGENTMEM_STORE_OWNER="first"),
     ):
+        pass
+
+
+@pytest.mark.slow
+async def test_a_server_keeps_its_threads_and_their_state_in_memory(
+    dsn: str, tmp_path: Path, port: int, memory: AgentMemory, rows: Rows
+) -> None:
+    environment = {"AGENTMEM_DSN": dsn, "AGENTMEM_CHECKPOINT_STATE_SCHEMA": "agent_state:State"}
+    config = {"configurable": {"user_id": "alice"}}
+    with served(tmp_path, port, AGENT, **environment) as url:
+        client = get_client(url=url)
+        thread = (await client.threads.create())["thread_id"]
+
+        await client.runs.wait(thread, "agent", input={"say": "begun"}, config=config)
+        [asked] = (await client.threads.get_state(thread))["tasks"]
+        assert asked["interrupts"][0]["value"] == "What do you know?"
+        await client.runs.wait(thread, "agent", command={"resume": "tea"}, config=config)
+        assert (await client.threads.get_state(thread))["values"]["facts"] == ["tea"]
+
+        copied = (await client.threads.copy(thread))["thread_id"]
+        assert (await client.threads.get_state(copied))["values"]["progress"] == "begun"
+        history = await client.threads.get_history(copied, limit=50)
+        assert len(history) == len(await client.threads.get_history(thread, limit=50))
+        await client.runs.wait(copied, "agent", input={"say": " again"}, config=config)
+        await client.threads.delete(copied)
+        assert rows("SELECT DISTINCT thread_id FROM checkpoints") == [(thread,)]
+        await client.aclose()
+    [found] = await memory.aget_active_memories("alice")
+    assert {id: section.content for id, section in found.sections.items()} == {
+        "progress": "begun again",
+        "facts": "- tea",
+    }
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "AgentMemorySaver" in log
+    assert "BlockingError" not in log
+    assert "missing a" not in log, "the server finds everything that it asks a checkpointer for"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ("nowhere:State", "names 'nowhere:State', which cannot be imported"),
+        ("agent_state:__name__", "which is no class"),
+    ],
+)
+async def test_a_server_whose_state_cannot_be_found_says_so(
+    dsn: str, tmp_path: Path, port: int, schema: str, message: str
+) -> None:
+    environment = {"AGENTMEM_DSN": dsn, "AGENTMEM_CHECKPOINT_STATE_SCHEMA": schema}
+    with pytest.raises(AssertionError, match=message), served(tmp_path, port, AGENT, **environment):
         pass
