@@ -84,6 +84,31 @@ def test_an_agents_store_says_in_one_line_what_is_wrong() -> None:
     assert "cannot be reached" in result.stderr
 
 
+def test_an_agents_state_tells_its_story(data_dir: Path) -> None:
+    for _ in range(2):
+        result = example("state_agent.py", "--data-dir", str(data_dir))
+        assert (result.returncode, result.stderr) == (0, "")
+    told = [
+        "hydrate –",
+        "findings - The night train leaves at 21:40. (revision 2)",
+        "hydrate findings = ['The night train leaves at 21:40.'], progress = 'Looked at the trains.'",
+        "Everything is looked up; the journey can be booked. (revision 4)",
+        "takes 5 of them",
+        "says: The night train leaves at 21:40.",
+    ]
+    said = " ".join(result.stdout.split())
+    places = [said.find(text) for text in told]
+    assert -1 not in places, told[places.index(-1)] + result.stdout
+    assert places == sorted(places)
+
+
+def test_an_agents_state_says_in_one_line_what_is_wrong() -> None:
+    result = example("state_agent.py", "--dsn", "postgresql://127.0.0.1:1/nowhere")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "cannot be reached" in result.stderr
+
+
 def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DATA_DIR", str(data_dir))
     notebook = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)

@@ -90,6 +90,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
 from agent_state import State
+from langgraph_agentmem import AgentMemorySaver, hydrate_node
 
 
 def work(state: State) -> State:
@@ -103,7 +104,9 @@ def ask(state: State) -> State:
 graph = StateGraph(State)
 graph.add_node(work)
 graph.add_node(ask)
-graph.add_edge(START, "work")
+graph.add_node("hydrate", hydrate_node(AgentMemorySaver.from_conn_string(state_schema=State)))
+graph.add_edge(START, "hydrate")
+graph.add_edge("hydrate", "work")
 graph.add_edge("work", "ask")
 agent = graph.compile()
 """,
@@ -243,10 +246,14 @@ async def test_a_server_keeps_its_threads_and_their_state_in_memory(
         await client.runs.wait(copied, "agent", input={"say": " again"}, config=config)
         await client.threads.delete(copied)
         assert rows("SELECT DISTINCT thread_id FROM checkpoints") == [(thread,)]
+        new = (await client.threads.create())["thread_id"]
+        await client.runs.wait(new, "agent", input={"say": "."}, config=config)
+        state = (await client.threads.get_state(new))["values"]
+        assert (state["progress"], state["facts"]) == ("begun again.", ["tea"])
         await client.aclose()
     [found] = await memory.aget_active_memories("alice")
     assert {id: section.content for id, section in found.sections.items()} == {
-        "progress": "begun again",
+        "progress": "begun again.",
         "facts": "- tea",
     }
     log = (tmp_path / "log").read_text(encoding="utf-8")
