@@ -13,7 +13,7 @@ from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_vector, send
+from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_vector, send
 from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel, VectorForm, parts, search_thoroughly
 
@@ -65,10 +65,15 @@ async def send_search(
         text,
     )
     params |= search.model_dump(include={"limit", "offset", "omit_expired"}) | ownership.model_dump()
-    params |= {"external_id": external_id, "prefix": list(search.prefix), "query": search.query or ""}
+    params |= {"external_id": external_id, "prefix": as_array(search.prefix), "query": search.query or ""}
     params |= {"vector": as_vector(vector), "with_vector": vector is not None}
-    params |= {"tiers": list(search.tiers), "active": "active" in search.tiers}
-    params |= {"config": config, "frequent": list(frequent), "frequencies": list(frequent.values()), "rare": rare}
+    params |= {"tiers": as_array(search.tiers), "active": "active" in search.tiers}
+    params |= {
+        "config": config,
+        "frequent": as_array(frequent),
+        "frequencies": as_array(frequent.values()),
+        "rare": rare,
+    }
     params["most_matches"] = _MOST_MATCHES[vector is not None]
     await connection.execute(_SQL["plan_cheaply"])
     if form:
@@ -145,4 +150,4 @@ def _found(row: DictRow, *, scored: bool) -> FoundItem:
     fields["key"] = fields.pop("section_id") if row["document"] is None else str(row["document"])
     if not scored:
         fields["score"] = None
-    return FoundItem.model_construct(**fields)
+    return FoundItem(**fields)

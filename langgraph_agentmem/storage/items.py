@@ -222,7 +222,7 @@ async def send_list(
     """Ask for a tenant's items under a prefix that pass a filter, the newest first."""
     text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
-    params |= {"external_id": external_id, "prefix": list(search.prefix)}
+    params |= {"external_id": external_id, "prefix": as_array(search.prefix)}
     return await _list_statement(text).send(connection, params, lambda rows: [_found(row) for row in rows])
 
 
@@ -233,9 +233,9 @@ def _list_statement(condition: str) -> RawStatement:
 
 
 def _found(row: DictRow) -> FoundItem:
-    fields: dict[str, Any] = {**row, "namespace": tuple(row["namespace"])}
-    return FoundItem.model_construct(**fields)
+    row["namespace"] = tuple(row["namespace"])
+    return FoundItem(**row)
 
 
 def _item(row: DictRow, namespace: Namespace, key: str) -> StoredItem:
-    return StoredItem.model_construct(namespace=namespace, key=key, **row)
+    return StoredItem(namespace=namespace, key=key, **row)
