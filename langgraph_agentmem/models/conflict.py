@@ -137,11 +137,16 @@ class ChunkDecision(Value):
 
 
 class MergedText(Value):
-    """A text that takes the place of several chunks of a section, keeping what they say."""
+    """A text that takes the place of several chunks of a section, keeping what they say.
+
+    Attributes:
+        leftover: Filled in by the code, never by a model: statements of the chunks of which the text lacks a word.
+    """
 
     text: str
     chunk_ids: list[int]
     reason: str = ""
+    leftover: str = ""
 
 
 class SectionResolution(Value):

@@ -23,10 +23,11 @@ def conflicts_node(memory: HasResources) -> Node:
         extraction = Extraction.model_validate(state.get("extraction", {}))
         found = await conflicts.detect(memory.resources, claim, extraction)
         decided = planning.rules_plan(found)
+        decisions = [*decided.decisions, *conflicts.refused(claim, extraction)]
         return {
             "conflicts": found.model_dump(mode="json"),
             "plan": decided.plan.model_dump(mode="json"),
-            "decisions": [decision.model_dump(mode="json") for decision in decided.decisions],
+            "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
 
     return node(detect, "conflicts")

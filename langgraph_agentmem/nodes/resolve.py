@@ -62,7 +62,10 @@ def resolve_node(memory: HasResources) -> Node:
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
         )
-        decided = proposals.validated(conflicts, by_rules, proposed, resources.settings.merge_survival_share)
+        settings = resources.settings
+        decided = proposals.validated(
+            conflicts, by_rules, proposed, settings.merge_survival_share, settings.entity_similarity_threshold
+        )
         return {
             "plan": decided.plan.model_dump(mode="json"),
             "decisions": [decision.model_dump(mode="json") for decision in decided.decisions],

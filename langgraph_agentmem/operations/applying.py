@@ -146,6 +146,12 @@ def _texts(plan: ConsolidationPlan) -> list[_Text]:
         for section in plan.sections
         for merge in section.merged
     ]
+    merged += [
+        _Text(section_id=section.section_id, text=merge.leftover, origin="leftover", sources=merge.chunk_ids)
+        for section in plan.sections
+        for merge in section.merged
+        if merge.leftover
+    ]
     leftover = [
         _Text(section_id=section.section_id, text=decision.leftover, origin="leftover", sources=[decision.chunk_id])
         for section in plan.sections

@@ -11,6 +11,7 @@ from langgraph_agentmem.models.conflict import (
     ConflictRelationship,
     ConflictSection,
     ConsolidationConflicts,
+    Decision,
     StoredEntity,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Extraction
@@ -25,6 +26,25 @@ _CANDIDATES = 5
 _LONGEST_NAME = 250
 _LEAST_SIMILARITY = 0.6
 """Entities whose names are less similar are no candidates."""
+
+
+def refused(claim: Claim, extraction: Extraction) -> list[Decision]:
+    """What an extractor said that is not taken, for the run's report."""
+    known = {chunk.id for chunk in claim.chunks if chunk.to_extract}
+    things = [(repr(e.name), e.chunk_ids, not e.name.strip()) for e in extraction.entities]
+    things += [
+        (f"{r.source!r} → {r.target!r}", r.chunk_ids, not (r.source.strip() and r.target.strip()))
+        for r in extraction.relationships
+    ]
+    found: list[Decision] = []
+    for number, (name, chunk_ids, nameless) in enumerate(things):
+        said = ["without a name"] if nameless else []
+        if strangers := sorted(set(chunk_ids) - known):
+            said.append(f"chunks {', '.join(map(str, strangers))} are not among those that it was shown")
+        if said:
+            part, why = f"extracted {name} #{number}", "; ".join(said)
+            found.append(Decision(part=part, action="ignore", decided_by="rules", reason=why, refused=why))
+    return found
 
 
 async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> ConsolidationConflicts:

@@ -123,7 +123,8 @@ def _merged_entity(
     """The merge of a new entity into a stored one, which the same run may have merged another one into already."""
     before = earlier.traits if earlier else row.traits
     after = merging.merged(before, _entity_traits(entity), resolution.description)
-    _note_merged(work, before, after, entity_id=row.id)
+    name = None if entity.name.casefold() == row.name_key else entity.name
+    _note_merged(work, before, after, entity_id=row.id, name=name)
     undo.append({"id": row.id, "before": row.traits.model_dump(), "active": entity.model_dump()})
     return Merge(id=row.id, traits=after, revision=row.revision + 1)
 
@@ -193,9 +194,16 @@ def _note_created(
 
 
 def _note_merged(
-    work: Work, before: Traits, after: Traits, *, entity_id: int | None = None, relationship_id: int | None = None
+    work: Work,
+    before: Traits,
+    after: Traits,
+    *,
+    entity_id: int | None = None,
+    relationship_id: int | None = None,
+    name: str | None = None,
 ) -> None:
-    origin = {"run_id": work.run.run_id}
+    """Note a merge; `name` is that of what was merged, where it is another one."""
+    origin = {"run_id": work.run.run_id} | ({"name": name} if name else {})
     change = merging.merged_change(work.now, SOURCE, origin, before, after, strength=relationship_id is not None)
     work.history.append(
         HistoryEntry(

@@ -148,7 +148,12 @@ def _merge_outcome(dispute: Dispute, decision: ReviewDecision) -> Outcome:
         left = [chunk for v in valid for chunk in _leftovers(v, matching.lost_by(v.content, text))]
         return Outcome(texts=[_replacing(valid, text), *left])
     if decision.action == "accept" and len(valid) == len(dispute.existing_now):
-        return Outcome(texts=[_replacing(valid, dispute.verdict.text)])
+        written = [_replacing(valid, dispute.verdict.text)]
+        if dispute.verdict.leftover:
+            ids = [_id(value) for value in valid]
+            section = dispute.section_id or ""
+            written += [NewText(section_id=section, text=dispute.verdict.leftover, origin="leftover", sources=ids)]
+        return Outcome(texts=written)
     if decision.action in {"override", "accept"}:
         return Outcome(stale="its sources are not valid any more, so the text would bring back what was replaced")
     return Outcome()

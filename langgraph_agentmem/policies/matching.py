@@ -77,6 +77,12 @@ def lost_by(old: str, new: str) -> str:
     return "\n".join(kept)
 
 
+def unsaid_by(old: str, new: str) -> str:
+    """The statements of an old text of which a new one lacks a word, one a line; articles do not count."""
+    said = words(new)
+    return "\n".join(statement for statement in statements(old) if set(words_in_order(statement)) - said)
+
+
 def name_similarity(a: str, b: str) -> float:
     """Similarity of two names or statements without an embedder, 0 to 1: rapidfuzz's indel ratio, case-folded."""
     return fuzz.ratio(a.casefold(), b.casefold()) / 100

@@ -38,7 +38,11 @@ _CONTRADICTION = "the proposal decides this more than once"
 
 
 def validated(
-    conflicts: ConsolidationConflicts, by_rules: DecidedPlan, proposed: ConsolidationPlan, survival_share: float
+    conflicts: ConsolidationConflicts,
+    by_rules: DecidedPlan,
+    proposed: ConsolidationPlan,
+    survival_share: float,
+    least_similarity: float = 0.0,
 ) -> DecidedPlan:
     """The rules' plan with those parts of a model's proposal that hold.
 
@@ -47,6 +51,7 @@ def validated(
         by_rules: The plan of the rules.
         proposed: The model's answer to `unclear(conflicts)`; its positions count within those.
         survival_share: Share of the sources' distinct words and numbers that a merged text must keep.
+        least_similarity: Of the names of entities that it may merge.
     """
     decisions = {decision.part: decision for decision in by_rules.decisions}
     plan = by_rules.plan
@@ -57,7 +62,7 @@ def validated(
             rule = sections[section.section_id]
             sections[section.section_id] = _checked_section(section, rule, answers, survival_share, decisions)
     _note_strangers(conflicts, proposed, decisions)
-    entities = _checked_entities(conflicts, plan.entities, proposed, decisions)
+    entities = _checked_entities(conflicts, plan.entities, proposed, least_similarity, decisions)
     relationships = _checked_relationships(conflicts, plan.relationships, proposed, decisions)
     checked = ConsolidationPlan(sections=list(sections.values()), entities=entities, relationships=relationships)
     return DecidedPlan(plan=checked, decisions=list(decisions.values()))
@@ -76,7 +81,11 @@ def _checked_section(
         [d.chunk_id for d, refused in choices if not refused]
         + [id for m, refused in merges if not refused for id in set(m.chunk_ids)]
     )
-    merged = [m for m, refused in merges if _accept_merge(section, m, refused, twice, decisions)]
+    merged = [
+        m.model_copy(update={"leftover": _unsaid(section, m)})
+        for m, refused in merges
+        if _accept_merge(section, m, refused, twice, decisions)
+    ]
     chosen = {decision.chunk_id: decision for decision in rule.decisions}
     for decision, invalid in choices:
         part = chunk_part(section.section_id, decision.chunk_id)
@@ -84,7 +93,7 @@ def _checked_section(
             _refuse(decisions, part, f"{decision.action} by {decision.replaced_by}: {refused}")
             continue
         chosen[decision.chunk_id] = decision.model_copy(update={"leftover": _leftover(section, decision)})
-        decisions[part] = Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason)
+        _accept(decisions, Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason))
     taken = {id for m in merged for id in m.chunk_ids}
     kept = [decision for id, decision in chosen.items() if id not in taken]
     return SectionResolution(section_id=section.section_id, decisions=kept, merged=merged)
@@ -96,6 +105,13 @@ def _leftover(section: ConflictSection, decision: ChunkDecision) -> str:
         return ""
     contents = _contents(section)
     return matching.lost_by(contents[decision.chunk_id], contents[decision.replaced_by])
+
+
+def _unsaid(section: ConflictSection, merge: MergedText) -> str:
+    """What a merged text does not say of its sources, however little; else it would wear away, merge by merge."""
+    contents = _contents(section)
+    left = (matching.unsaid_by(contents[id], merge.text) for id in dict.fromkeys(merge.chunk_ids))
+    return "\n".join(text for text in left if text)
 
 
 def _contents(section: ConflictSection) -> dict[int, str]:
@@ -125,11 +141,11 @@ def _accept_merge(
 ) -> bool:
     part = merge_part(section.section_id, merge.chunk_ids)
     if refused := invalid or (_CONTRADICTION if twice & set(merge.chunk_ids) else None):
-        said = f"merge into {merge.text[:200]!r}: {refused}"
-        decisions[part] = Decision(part=part, action="refuse", decided_by="rules", reason=refused, refused=said)
+        decisions.setdefault(part, Decision(part=part, action="refuse", decided_by="rules", reason=refused))
+        _refuse(decisions, part, f"merge into {merge.text[:200]!r}: {refused}")
         return False
     for line in (part, *(chunk_part(section.section_id, id) for id in merge.chunk_ids)):
-        decisions[line] = Decision(part=line, action="merge", decided_by="model", reason=merge.reason)
+        _accept(decisions, Decision(part=line, action="merge", decided_by="model", reason=merge.reason))
     return True
 
 
@@ -156,6 +172,7 @@ def _checked_entities(
     conflicts: ConsolidationConflicts,
     rules: list[EntityResolution],
     proposed: ConsolidationPlan,
+    least_similarity: float,
     decisions: dict[str, Decision],
 ) -> list[EntityResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
@@ -166,12 +183,15 @@ def _checked_entities(
         if (
             refused := _CONTRADICTION
             if answer.conflict in twice
-            else _refuse_entity(conflicts.entities[position], answer)
+            else _refuse_entity(conflicts.entities[position], answer, least_similarity)
         ):
             _refuse(decisions, decision.part, f"{answer.action} with entity {answer.entity_id}: {refused}")
             continue
         chosen[position] = resolution
-        decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
+        _accept(decisions, decision.model_copy(update={"decided_by": "model"}))
+        if resolution.description is not None and not resolution.description.strip():
+            chosen[position] = resolution.model_copy(update={"description": None})
+            _refuse(decisions, decision.part, "an empty description")
     return list(chosen.values())
 
 
@@ -191,14 +211,14 @@ def _checked_relationships(
             _refuse(decisions, decision.part, f"{answer.action} with relationship {answer.relationship_id}: {refused}")
             continue
         chosen[position] = resolution
-        decisions[decision.part] = decision.model_copy(update={"decided_by": "model"})
+        _accept(decisions, decision.model_copy(update={"decided_by": "model"}))
     merged = {r.relationship_id for r in chosen.values() if r.action == "merge"}
     for rule in rules:
         ended = chosen[rule.conflict]
         if ended.action == "supersede" and ended.relationship_id in merged:
             chosen[rule.conflict] = rule
             decision = relationship_decision(conflicts, rule)
-            decisions[decision.part] = decision
+            _accept(decisions, decision)
             _refuse(decisions, decision.part, f"supersede relationship {ended.relationship_id}: this run confirms it")
     return list(chosen.values())
 
@@ -208,11 +228,15 @@ def _placed(answers: Sequence[_Answer], positions: list[int]) -> Iterator[tuple[
     return ((answer, positions[answer.conflict]) for answer in answers if 0 <= answer.conflict < len(positions))
 
 
-def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution) -> str | None:
+def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution, least_similarity: float) -> str | None:
     if answer.action == "create":
         return None if answer.entity_id is None else "a new entity has no id yet"
     candidates = {stored.id for stored in conflict.shortterm_entities}
-    return None if answer.entity_id in candidates else "not among the conflict's candidates"
+    if answer.entity_id is None or answer.entity_id not in candidates:
+        return "not among the conflict's candidates"
+    if (similarity := conflict.similarity_scores.get(answer.entity_id, 1.0)) < least_similarity:
+        return f"the names are not similar enough ({similarity:.2f}, {least_similarity:.2f} are needed)"
+    return None
 
 
 def _refuse_relationship(conflict: ConflictRelationship, answer: RelationshipResolution) -> str | None:
@@ -240,8 +264,16 @@ def _note_strangers(
         _refuse(decisions, part, "not among the conflicts")
 
 
+def _accept(decisions: dict[str, Decision], decision: Decision) -> None:
+    """Put a decision on record, along with what was refused about the same part."""
+    known = decisions.get(decision.part)
+    decisions[decision.part] = decision.model_copy(update={"refused": known and known.refused})
+
+
 def _refuse(decisions: dict[str, Decision], part: str, refused: str) -> None:
+    """Put on record what was refused, along with what was refused before about the same part."""
     known = decisions.get(part) or Decision(
         part=part, action="ignore", decided_by="rules", reason="not among the conflicts"
     )
-    decisions[part] = known.model_copy(update={"refused": refused})
+    said = f"{known.refused}; {refused}" if known.refused else refused
+    decisions[part] = known.model_copy(update={"refused": said})

@@ -158,7 +158,12 @@ def _merges(
         ids = list(dict.fromkeys(merge.chunk_ids))
         part = merge_part(section.section_id, merge.chunk_ids)
         verdict = Verdict(
-            action="merge", decided_by=_by(lines.get(part)), reason=merge.reason, clear=False, text=merge.text
+            action="merge",
+            decided_by=_by(lines.get(part)),
+            reason=merge.reason,
+            clear=False,
+            text=merge.text,
+            leftover=merge.leftover,
         )
         yield ProposedChange(
             kind="merge",

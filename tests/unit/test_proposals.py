@@ -25,7 +25,7 @@ from langgraph_agentmem.models.conflict import (
     StoredRelationship,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
-from langgraph_agentmem.policies.matching import lost_by, survival
+from langgraph_agentmem.policies.matching import lost_by, survival, unsaid_by
 from langgraph_agentmem.policies.planning import (
     DecidedPlan,
     open_entities,
@@ -187,6 +187,48 @@ def test_a_merged_text_that_keeps_everything_takes_its_sources_places():
     assert sorted(chunk_decisions(decided)) == [2, 3, 4]
     accepted = line(decided, "merged text")
     assert (accepted.action, accepted.decided_by, accepted.refused) == ("merge", "model", None)
+
+
+LONG = "Alice, Bob, Carol, Dave, Erin, Frank, Grace, Heidi, Ivan and Judy met"
+
+
+def test_a_statement_of_which_a_merged_text_lacks_a_word_is_left_over_whatever_the_model_wrote():
+    conflicts = CONFLICTS.model_copy(
+        update={"sections": [CONFLICTS.sections[0].model_copy(update={"existing_chunks": [ConflictChunk(id=1, content=LONG)], "section_id": "plan", "new_chunks": as_chunks(NEW), "replacements": [replacement(1, 10)]})]}
+    )  # fmt: skip
+    text = f"{LONG.replace(' Ivan', '')}. {NEW[10]}"
+    proposed = ConsolidationPlan(
+        sections=[on_plan(merged=[MergedText(text=text, chunk_ids=[1, 10], leftover="nothing")])]
+    )
+
+    [merged] = of_plan(validated(conflicts, rules_plan(conflicts), proposed, SHARE).plan).merged
+
+    assert (merged.text, merged.leftover) == (text, LONG)
+
+
+def test_all_that_was_refused_about_a_part_is_on_record():
+    decided = check(on_plan(supersede(1, 98), supersede(1, 99), keep(1)))
+
+    found = line(decided, "chunk 1 of")
+    assert (found.action, found.decided_by) == ("keep", "model")
+    assert all(f"supersede by {id}" in str(found.refused) for id in (98, 99))
+
+
+def test_an_empty_description_is_refused_and_the_merge_is_not():
+    decided = check(entities=[EntityResolution(conflict=0, action="merge", entity_id=5, description=" ")])
+
+    resolution = decided.plan.entities[1]
+    assert (resolution.action, resolution.entity_id, resolution.description) == ("merge", 5, None)
+    assert line(decided, "'Mercury'").refused == "an empty description"
+
+
+def test_an_entity_of_too_different_a_name_is_refused():
+    proposed = ConsolidationPlan(entities=[EntityResolution(conflict=0, action="merge", entity_id=5)])
+
+    decided = validated(CONFLICTS, RULES, proposed, SHARE, least_similarity=0.95)
+
+    assert decided.plan == RULES.plan
+    assert "not similar enough (0.90, 0.95 are needed)" in str(line(decided, "'Mercury'").refused)
 
 
 def test_a_source_that_is_named_twice_is_merged_once():
@@ -558,6 +600,8 @@ def test_no_statement_is_lost_when_a_chunk_is_superseded_or_merged(case):
         for merged in resolution.merged:
             assert merged.text.strip()
             assert survival([contents[id] for id in merged.chunk_ids], merged.text) >= SHARE
+            unsaid = "\n".join(filter(None, (unsaid_by(contents[id], merged.text) for id in merged.chunk_ids)))
+            assert set(unsaid.splitlines()) <= set(merged.leftover.splitlines())
 
 
 @whatever_a_model_answers
