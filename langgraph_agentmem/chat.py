@@ -60,7 +60,8 @@ async def ask(model: BaseChatModel, schema: type[T], instructions: str, data: An
         HumanMessage(f"<memory_data>\n{block}\n</memory_data>"),
     ]
     try:
-        answer = cast("dict[str, Any]", await _structured(model, schema).ainvoke(messages))
+        named: Any = {"run_name": f"agentmem {schema.__name__}"}
+        answer = cast("dict[str, Any]", await _structured(model, schema).ainvoke(messages, named))
     except Exception as error:
         raise ModelError(f"the chat model failed: {error}") from error
     parsed = answer["parsed"]
@@ -79,4 +80,11 @@ def _structured(model: BaseChatModel, schema: type[BaseModel]) -> Any:
 def _usage(message: AIMessage) -> ModelUsage:
     usage = message.usage_metadata
     tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-    return ModelUsage(calls=1, input_tokens=tokens[0], output_tokens=tokens[1])
+    return ModelUsage(calls=1, input_tokens=tokens[0], output_tokens=tokens[1], cost=_cost(message))
+
+
+def _cost(message: AIMessage) -> float | None:
+    """What a call cost, where the provider says so."""
+    said = cast("dict[str, Any]", message.response_metadata.get("token_usage") or {})
+    cost = said.get("cost")
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import StorageError
 from langgraph_agentmem.graphs import create_consolidation_graph
 from langgraph_agentmem.models.run import ConsolidationReport
@@ -52,10 +53,19 @@ class Consolidation:
             if_due: Only if the queue offers the memory; the run then counts as one of its attempts.
         """
         run_id = claiming.new_run_id()
-        given = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
+        given: dict[str, Any] = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
+        with telemetry.span("consolidation", external_id=external_id, memory_id=memory_id, run_id=run_id) as span:
+            report = await self._run(given, everything=everything, if_due=if_due)
+            span.set(status=report.status, updates=report.updates_consumed, parked=len(report.parked))
+        return report
+
+    async def _run(self, given: dict[str, Any], *, everything: bool, if_due: bool) -> ConsolidationReport:
+        external_id, memory_id, run_id = given.values()
+        traced: dict[str, Any] = {"run_name": "agentmem consolidation", "tags": ["agentmem"]}
+        traced["metadata"] = {f"agentmem_{name}": value for name, value in given.items()}
         try:
             async with self._lease_renewed(external_id, memory_id, run_id):
-                state: Any = await self._graph.ainvoke({**given, "everything": everything, "if_due": if_due})
+                state: Any = await self._graph.ainvoke({**given, "everything": everything, "if_due": if_due}, traced)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
@@ -79,4 +89,6 @@ class Consolidation:
             try:
                 await claiming.renew(self._resources, external_id, memory_id, run_id)
             except StorageError as error:
-                _logger.warning("the lease of run %s could not be renewed for now: %s", run_id, error)
+                _logger.warning(
+                    "the lease of run %s could not be renewed for now: %s", run_id, telemetry.described(error)
+                )

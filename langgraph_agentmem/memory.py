@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 
-from langgraph_agentmem import bridge, chat
+from langgraph_agentmem import bridge, chat, telemetry
 from langgraph_agentmem.background import BackgroundWorker
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.consolidation import Consolidation
@@ -583,7 +583,7 @@ class AgentMemory:
         try:
             report = await self.projector.arun_once(external_id)
         except AgentMemoryError as error:
-            _logger.warning("the graph is not projected into Neo4j for now: %s", error)
+            _logger.warning("the graph is not projected into Neo4j for now: %s", telemetry.described(error))
         else:
             for problem in report.problems.values():
                 _logger.warning("a graph is not projected into Neo4j: %s", problem)

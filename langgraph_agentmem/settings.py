@@ -126,6 +126,12 @@ class AgentMemorySettings(BaseSettings):
         30.0, ge=0, allow_inf_nan=False, description="How long a worker that is stopped goes on with what it has begun."
     )
     model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
+    input_token_price: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Price of a million input tokens, for the cost of runs."
+    )
+    output_token_price: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Price of a million output tokens."
+    )
     extraction_token_budget: int = Field(
         8_000, ge=100, description="Estimated tokens of chunks in one extraction call; more are split."
     )

@@ -21,17 +21,74 @@ class SectionSnapshot(Value):
 
 
 class ModelUsage(Value):
-    """What the chat model was asked and what it cost in tokens."""
+    """What the chat model was asked and what it cost.
+
+    Attributes:
+        cost: As the provider says, or by the prices of the settings, in their currency; None where nobody knows.
+    """
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cost: float | None = None
 
     def __add__(self, other: "ModelUsage") -> "ModelUsage":
         return ModelUsage(
             calls=self.calls + other.calls,
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            cost=_sum_of_known(self, other),
+        )
+
+    def priced(self, input_price: float | None, output_price: float | None) -> "ModelUsage":
+        """With a cost by prices for a million tokens, unless it is known or there is no price."""
+        if self.cost is not None or not self.calls or input_price is None or output_price is None:
+            return self
+        cost = (self.input_tokens * input_price + self.output_tokens * output_price) / 1_000_000
+        return self.model_copy(update={"cost": cost})
+
+
+def _sum_of_known(*usages: ModelUsage) -> float | None:
+    """The sum of costs, where all calls have one."""
+    costs = [usage.cost for usage in usages if usage.calls]
+    return sum(cost for cost in costs if cost is not None) if costs and None not in costs else None
+
+
+class RunChanges(Value):
+    """What a run has changed, by ids.
+
+    Attributes:
+        superseded: (chunk, the chunk that took its place).
+        written: Chunks that it wrote: merged texts, leftovers, a person's texts.
+        entities_merged: Entities into which others were merged.
+        relationships_merged: Relationships into which others were merged.
+        relationships_created: New relationships.
+        relationships_ended: Relationships whose validity it has ended.
+    """
+
+    superseded: list[tuple[int, int | None]] = Field(default_factory=list[tuple[int, int | None]])
+    written: list[int] = Field(default_factory=list[int])
+    entities_merged: list[int] = Field(default_factory=list[int])
+    relationships_merged: list[int] = Field(default_factory=list[int])
+    relationships_created: list[int] = Field(default_factory=list[int])
+    relationships_ended: list[int] = Field(default_factory=list[int])
+
+    @classmethod
+    def of(cls, changes: Json | None) -> "RunChanges | None":
+        """From what a run keeps to be undone."""
+        if changes is None:
+            return None
+
+        def ids(name: str) -> list[int]:
+            return list(dict.fromkeys(item["id"] for item in changes.get(name, [])))
+
+        return cls(
+            superseded=changes.get("superseded", []),
+            written=changes.get("written", []),
+            entities_merged=ids("entities"),
+            relationships_merged=ids("relationships"),
+            relationships_created=ids("created"),
+            relationships_ended=ids("ended"),
         )
 
 
@@ -64,6 +121,8 @@ class ConsolidationReport(Value):
         decisions: What was decided, by whom, and why.
         failures: What failed and was made up for by the rules.
         parked: The disputes that were left to a person.
+        timings: Seconds that each node took, by its name; `apply` up to its commit.
+        lag_seconds: From due to applied, by the database's clock; None where the memory was not due.
         review_of: For what a person has decided: the run that had parked it.
     """
 
@@ -85,6 +144,8 @@ class ConsolidationReport(Value):
     failures: list[str] = Field(default_factory=list)
     usage: ModelUsage = ModelUsage()
     parked: list[int] = Field(default_factory=list[int])
+    timings: dict[str, float] = Field(default_factory=dict[str, float])
+    lag_seconds: float | None = None
     review_of: str | None = None
     promotion: PromotionReport | None = None
 
@@ -94,6 +155,7 @@ class ConsolidationRun(Value):
 
     Attributes:
         resolver: `rules`, `rules+model` where a model decided something, or `review` where a person did.
+        changed: What it has changed; None where it changed nothing, or where something of it was deleted since.
         due_at: Since when the memory was due; None, or later than `started_at`, where it was consolidated before.
     """
 
@@ -106,6 +168,7 @@ class ConsolidationRun(Value):
     conflicts: Json | None = None
     plan: Json | None = None
     report: ConsolidationReport | None = None
+    changed: RunChanges | None = None
     usage: ModelUsage = ModelUsage()
     error: str | None = None
     worker: str | None = None

@@ -31,9 +31,10 @@ def apply_node(memory: HasResources) -> Node:
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
             failures=state.get("failures", []),
             usage=ModelUsage.model_validate(state.get("usage", {})),
+            timings=state.get("timings", {}),
             extracted=None if failed else [chunk.id for chunk in claim.chunks if chunk.to_extract and not chunk.new],
         )
         report = await applying.apply(memory.resources, resolved)
         return {"report": report.model_dump(mode="json")}
 
-    return node(apply, "apply")
+    return node(apply, "apply", timed=True)

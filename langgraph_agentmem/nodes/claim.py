@@ -32,12 +32,13 @@ def claim_node(memory: HasResources) -> Node:
             "usage": {},
             "extraction_failed": False,
             "review": {},
+            "timings": {},
         }
         if isinstance(taken, ConsolidationReport):
             return {**fresh, "claim": None, "report": taken.model_dump(mode="json")}
         return {**fresh, "claim": taken.model_dump(mode="json")}
 
-    return node(claim, "claim")
+    return node(claim, "claim", timed=True)
 
 
 def after_claim(state: ConsolidationState) -> Literal["claimed", "nothing", "busy"]:

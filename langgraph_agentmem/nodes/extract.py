@@ -32,7 +32,7 @@ def extract_node(memory: HasResources) -> Node:
             "extraction_failed": False,
         }
 
-    return node(extract, "extract")
+    return node(extract, "extract", timed=True)
 
 
 async def _extracted(extractor: Extractor, chunks: list[ConflictChunk]) -> tuple[Extraction, ModelUsage]:

@@ -1,11 +1,13 @@
 """The state that the nodes share, and how a node is made."""
 
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from langchain_core.runnables import RunnableLambda
+from langgraph.errors import GraphBubbleUp
 
-from langgraph_agentmem import bridge
+from langgraph_agentmem import bridge, telemetry
 from langgraph_agentmem.models.base import Json
 
 
@@ -29,6 +31,7 @@ class ConsolidationState(TypedDict):
         usage: A `ModelUsage`.
         extraction_failed: Whether the extraction is to be made up for by a later run.
         report: A `ConsolidationReport`, the output.
+        timings: Seconds that each node took.
         review: A `ReviewReport`, where a person has decided something.
     """
 
@@ -46,6 +49,7 @@ class ConsolidationState(TypedDict):
     usage: Json
     extraction_failed: bool
     report: Json
+    timings: dict[str, float]
     review: Json
 
 
@@ -69,13 +73,38 @@ Node = RunnableLambda[Any, Any]
 """A node, which runs in sync and in async graphs."""
 
 
-def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str) -> Node:
-    """A node from an async function of the state; in a sync graph it runs on the background loop."""
+def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str, *, timed: bool = False) -> Node:
+    """A node from an async function of the state; in a sync graph it runs on the background loop.
+
+    Args:
+        function: What it does.
+        name: How traces name it.
+        timed: Whether it adds how long it took to the channel `timings`.
+    """
+
+    async def traced(state: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        with telemetry.span(name, quiet=(GraphBubbleUp,), **_ids(state)):
+            update = await function(state)
+        if not timed:
+            return update
+        known: dict[str, float] = update.get("timings", state.get("timings")) or {}
+        return {**update, "timings": {**known, name: round(time.perf_counter() - started, 6)}}
 
     def run(state: Any) -> dict[str, Any]:
         async def call() -> dict[str, Any]:
-            return await function(state)
+            return await traced(state)
 
         return bridge.run(call)
 
-    return RunnableLambda(run, afunc=function, name=name)
+    return RunnableLambda(run, afunc=traced, name=name)
+
+
+def _ids(state: Any) -> dict[str, Any]:
+    """What a span says of a state: ids only, never content."""
+    if not isinstance(state, dict):
+        return {}
+    found = cast("dict[str, Any]", state)
+    claim: Json = found.get("claim") or {}
+    run_id = found.get("run_id") or claim.get("run_id")
+    return {"external_id": found.get("external_id"), "memory_id": found.get("memory_id"), "run_id": run_id}

@@ -1,12 +1,14 @@
 """Applies a run's plan in one transaction, fenced by the lease and idempotent by the run's id."""
 
-from collections.abc import Sequence
+import time
+from datetime import datetime
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import LeaseLostError, RunNotFoundError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.conflict import ConsolidationPlan
-from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
+from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations import linking, parking
 from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
@@ -34,6 +36,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         LeaseLostError: The memory's lease went to another run; nothing is applied.
         EmbeddingError: New texts or names cannot be embedded; nothing is applied.
     """
+    started = time.perf_counter()
     reserved = parking.reserved(resources, run)
     texts = [text.text for text in _texts(run.plan)]
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
@@ -62,7 +65,10 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         await support.inherit_mentions(connection, run.external_id, inherited)
         await graph.add_history(connection, run.external_id, work.history)
         await _settle(work, row, consolidations)
-        return await _reported(work, row.snapshot, deleted=bool(gone))
+        work.seconds = time.perf_counter() - started
+        report = await _reported(work, row, deleted=bool(gone))
+    _measure(work, row, report)
+    return report
 
 
 async def _without_deleted(connection: Connection, run: Resolved) -> tuple[Resolved, set[int]]:
@@ -110,8 +116,30 @@ async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
         await queue.schedule(*place, row.started_at, settings.max_pending_minutes)
 
 
-async def _reported(work: Work, snapshot: Sequence[SectionSnapshot], *, deleted: bool) -> ConsolidationReport:
-    run = work.run
+def _measure(work: Work, row: RunRow, report: ConsolidationReport) -> None:
+    telemetry.applied(
+        seconds=(work.now - row.started_at).total_seconds(),
+        lag=report.lag_seconds,
+        resolver=_resolver(work.run),
+        tokens=(report.usage.input_tokens, report.usage.output_tokens),
+        parked=len(report.parked),
+    )
+
+
+def _resolver(run: Resolved) -> str:
+    by_model = any(decision.decided_by == "model" for decision in run.decisions)
+    return "rules+model" if by_model else "rules"
+
+
+def _lag(row: RunRow, now: datetime) -> float | None:
+    """Seconds since the memory was due; None where it was consolidated before it was."""
+    if row.due_at is None or row.due_at > row.started_at:
+        return None
+    return (now - row.due_at).total_seconds()
+
+
+async def _reported(work: Work, row: RunRow, *, deleted: bool) -> ConsolidationReport:
+    run, snapshot, settings = work.run, row.snapshot, work.resources.settings
     report = ConsolidationReport(
         status="applied",
         run_id=run.run_id,
@@ -122,16 +150,17 @@ async def _reported(work: Work, snapshot: Sequence[SectionSnapshot], *, deleted:
         **work.counts,
         decisions=run.decisions,
         failures=run.failures,
-        usage=run.usage,
+        usage=run.usage.priced(settings.input_token_price, settings.output_token_price),
         parked=work.parked,
+        timings={**run.timings, "apply": round(work.seconds, 6)},
+        lag_seconds=_lag(row, work.now),
     )
-    by_model = any(decision.decided_by == "model" for decision in run.decisions)
     await runs.finish(
         work.connection,
         run.external_id,
         run.run_id,
         report=report,
-        resolver="rules+model" if by_model else "rules",
+        resolver=_resolver(run),
         conflicts=None if deleted else run.conflicts.model_dump(mode="json"),
         plan=None if deleted else run.plan.model_dump(mode="json"),
         changes=work.changes,

@@ -5,6 +5,7 @@ import random
 import socket
 from uuid import uuid4
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import AgentMemoryError, LeaseLostError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConflictChunk
@@ -136,6 +137,8 @@ async def release(
             row = await active.lock_any(connection, tenant, id)
             said = f"{type(error).__name__}: {error}"
             await runs.fail(connection, tenant, run_id, said)
+            if isinstance(error, Exception):
+                telemetry.failed(error)
             if not isinstance(error, Exception):  # it was stopped, for which nothing can be blamed
                 await queue.give_back(connection, tenant, id, run_id, if_due=if_due)
                 await queue.notify(connection)
@@ -152,8 +155,8 @@ async def _failed(
     attempts = row.attempts + int(if_due and row.lease_owner is None)  # its claim was not counted, or settled since
     wait = retry_wait(attempts, random.random())
     await queue.fail(*place, run_id, error, attempts=attempts, wait_seconds=wait)
-    if if_due and attempts >= resources.settings.max_attempts:
-        await queue.give_up(*place, error)
+    if if_due and attempts >= resources.settings.max_attempts and await queue.give_up(*place, error):
+        telemetry.set_aside()
 
 
 async def _given_up(connection: Connection, resources: Resources, row: MemoryRow) -> bool:
@@ -161,7 +164,10 @@ async def _given_up(connection: Connection, resources: Resources, row: MemoryRow
     if row.attempts < resources.settings.max_attempts:
         return False
     said = f"attempt {row.attempts} ended without a word: its process died, or could not reach the database any more"
-    return await queue.give_up(connection, row.external_id, row.id, said)
+    given_up = await queue.give_up(connection, row.external_id, row.id, said)
+    if given_up:
+        telemetry.set_aside()
+    return given_up
 
 
 async def _taken(

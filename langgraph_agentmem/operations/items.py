@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError, StorageError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import Vectors
@@ -131,7 +132,7 @@ async def wake_workers(resources: Resources) -> None:
         async with resources.database.connection() as connection:
             await queue.notify(connection)
     except StorageError as error:
-        _logger.debug("workers were not told that memories are due: %s", error)
+        _logger.debug("workers were not told that memories are due: %s", telemetry.described(error))
 
 
 async def _put(
@@ -229,7 +230,9 @@ async def _swept(resources: Resources, tenant: str, places: Sequence[Place]) -> 
     except OutageError:
         raise
     except AgentMemoryError as error:
-        _logger.warning("expired items of tenant %r could not be removed for now: %s", tenant, error)
+        _logger.warning(
+            "expired items of tenant %r could not be removed for now: %s", tenant, telemetry.described(error)
+        )
         return 0
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import (
     ConsolidationConflicts,
@@ -31,6 +33,7 @@ class Resolved(Value):
 
     Attributes:
         taken: Ids of the chunks that the run has claimed.
+        timings: Seconds that the nodes before took.
         extracted: Ids of the earlier chunks whose extraction was made up for; None where this run's extraction failed.
     """
 
@@ -44,6 +47,7 @@ class Resolved(Value):
     failures: list[str]
     usage: ModelUsage
     extracted: list[int] | None
+    timings: dict[str, float] = Field(default_factory=dict[str, float])
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Work:
     history: list[HistoryEntry] = field(default_factory=list[HistoryEntry])
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     parked: list[int] = field(default_factory=list[int])
+    seconds: float = 0.0
 
     @property
     def external_id(self) -> str:

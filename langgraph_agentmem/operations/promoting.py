@@ -1,5 +1,6 @@
 """Promotes a short-term memory to long-term memory, in one transaction."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,7 @@ async def promote(
         run_id: The consolidation run at whose end this happens; its report gets the promotion's.
     """
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
-    threshold = resources.settings.shortterm_update_threshold
+    threshold, started = resources.settings.shortterm_update_threshold, time.perf_counter()
     async with resources.database.transaction() as connection:
         memory = found(await active.lock_any(connection, tenant, id), tenant, id)
         if not memory.pending_updates:
@@ -65,7 +66,7 @@ async def promote(
         await longterm.lock_tenant(connection, tenant)
         report = await _promote(connection, resources, tenant, row, threshold)
         if run_id is not None:
-            await _add_to_run(connection, tenant, run_id, report)
+            await _add_to_run(connection, tenant, run_id, report, time.perf_counter() - started)
         return report
 
 
@@ -94,12 +95,14 @@ async def _promote(
     return report
 
 
-async def _add_to_run(connection: Connection, external_id: str, run_id: str, report: PromotionReport) -> None:
+async def _add_to_run(
+    connection: Connection, external_id: str, run_id: str, report: PromotionReport, seconds: float
+) -> None:
     run = await runs.get(connection, external_id, run_id, lock=True)
     if run and run.report:
-        await runs.report_promotion(
-            connection, external_id, run_id, run.report.model_copy(update={"promotion": report})
-        )
+        timings = {**run.report.timings, "promote": round(seconds, 6)}
+        changed = run.report.model_copy(update={"promotion": report, "timings": timings})
+        await runs.report_promotion(connection, external_id, run_id, changed)
 
 
 @dataclass

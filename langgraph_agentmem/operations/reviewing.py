@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import InvalidInputError, ReviewConflictError, RunNotFoundError
 from langgraph_agentmem.models.conflict import Decision
 from langgraph_agentmem.models.review import Dispute, ReviewDecision, ReviewReport
@@ -51,6 +52,8 @@ async def review(
         decided = _open(_decided(await _disputes(connection, tenant, id), given, id), id)
         report = await _carry_out(connection, prepared, run, decided) if decided else None
         left = await _disputes(connection, tenant, id)
+    for _, decision in decided:
+        telemetry.decided(decision.action)
     pending = [dispute.id for dispute in left if dispute.status == "pending"]
     return ReviewReport(run_id=id, disputes=left, pending=pending, report=report)
 

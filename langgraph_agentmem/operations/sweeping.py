@@ -5,6 +5,7 @@ import weakref
 
 import anyio
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import AgentMemoryError
 from langgraph_agentmem.operations import items
 from langgraph_agentmem.resources import HasResources
@@ -22,5 +23,5 @@ async def sweep_forever(memory: "weakref.ref[HasResources]", seconds: float) -> 
         try:
             await items.sweep(this.resources)
         except AgentMemoryError as error:  # the next time may find the server up again
-            _logger.warning("items that have expired could not be removed: %s", error)
+            _logger.warning("items that have expired could not be removed: %s", telemetry.described(error))
         del this

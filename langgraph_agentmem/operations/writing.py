@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Container, Iterable, Sequence
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import EmbeddingError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import PlacedChunk, Vectors, WrittenSection
@@ -108,4 +109,4 @@ async def embed_what_is_left(resources: Resources, external_id: str) -> None:
     try:
         await embed_pending(resources, external_id)
     except EmbeddingError as error:
-        _logger.warning("chunks of tenant %r stay without vectors for now: %s", external_id, error)
+        _logger.warning("chunks of tenant %r stay without vectors for now: %s", external_id, telemetry.described(error))

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import anyio
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.errors import AgentMemoryError, StaleGraphError, StorageError
 from langgraph_agentmem.models.graph import ProjectionReport, ProjectionStatus, VerifyReport
@@ -134,7 +135,7 @@ class GraphProjector:
                 wait, problems = poll_seconds, report.problems
             except StorageError as error:
                 wait = min(max(wait, 0.5) * 2, 60.0)
-                _logger.warning("the projection waits for %.1f seconds: %s", wait, error)
+                _logger.warning("the projection waits for %.1f seconds: %s", wait, telemetry.described(error))
             await anyio.sleep(wait)
 
     async def astatus(self, external_id: str | None = None) -> list[ProjectionStatus]:

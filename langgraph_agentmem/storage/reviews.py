@@ -122,6 +122,11 @@ async def pending_runs(
     return found
 
 
+async def count_pending(connection: Connection) -> int:
+    """How many disputes wait for a person, of all tenants."""
+    return (await first_row(connection, _SQL["count_pending"], {}))["disputes"]
+
+
 async def of_runs(connection: Connection, external_id: str, run_ids: list[str]) -> list[DisputeRow]:
     """The disputes of runs, decided ones too, in the order in which they were parked."""
     params = {"external_id": external_id, "run_ids": run_ids}

@@ -7,7 +7,13 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, ModelUsage, SectionSnapshot
+from langgraph_agentmem.models.run import (
+    ConsolidationReport,
+    ConsolidationRun,
+    ModelUsage,
+    RunChanges,
+    SectionSnapshot,
+)
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows, as_json, one_row
 from langgraph_agentmem.storage.statements import statements
@@ -122,4 +128,5 @@ async def delete_memory(connection: Connection, external_id: str, memory_id: int
 
 
 def _run(row: DictRow) -> RunRow:
-    return RunRow.model_validate({**row, "usage": row["usage"] or ModelUsage()})
+    changed = RunChanges.of(row["changes"])
+    return RunRow.model_validate({**row, "changed": changed, "usage": row["usage"] or ModelUsage()})

@@ -27,6 +27,7 @@ READS_OVER_ALL_TENANTS = {
     "items:namespaces",
     "items:tenants",
     "reviews:pending_runs",
+    "reviews:count_pending",
     "projection:waiting_tenants",
     "projection:known_tenants",
     "queue:dead_letters",

@@ -26,6 +26,10 @@ GROUP BY external_id, run_id
 ORDER BY waiting_since, external_id, run_id
 LIMIT %(limit)s
 
+-- name: count_pending
+-- How many disputes wait for a person, of all tenants.
+SELECT count(*) AS disputes FROM agentmem.dispute WHERE status = 'pending'
+
 -- name: disputes_of_runs
 -- The disputes of some runs.
 SELECT external_id, id, run_id::text AS run_id, memory_id, kind, section_id, existing_ids, new_id, verdict, traits, because,
