@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import anyio
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.worker import MemoryWorker
 
 _logger = logging.getLogger(__name__)
@@ -59,5 +60,6 @@ class BackgroundWorker:
 async def _work(worker: MemoryWorker) -> None:
     try:
         await worker.arun()
-    except Exception:
-        _logger.exception("the worker within the application has ended; the next use of the memory starts it again")
+    except Exception as error:
+        said = "the worker within the application has ended; the next use of the memory starts it again: %s"
+        _logger.error(said, telemetry.described(error))

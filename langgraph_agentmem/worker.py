@@ -11,12 +11,13 @@ from typing import Any, cast
 import anyio
 from anyio.abc import TaskGroup
 
+from langgraph_agentmem import telemetry
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.consolidation import Consolidation
 from langgraph_agentmem.errors import AgentMemoryError, MemoryNotFoundError, StorageError
 from langgraph_agentmem.models.queue import WorkReport
 from langgraph_agentmem.models.run import ConsolidationReport
-from langgraph_agentmem.operations import queueing, writing
+from langgraph_agentmem.operations import measuring, queueing, writing
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import HasResources, Resources
@@ -24,6 +25,8 @@ from langgraph_agentmem.storage.listening import due_notices
 
 _LOOKED_AT = 100
 _LONGEST_REST = 60.0
+_MEASURED_EVERY = 30.0
+"""Seconds."""
 _logger = logging.getLogger(__name__)
 
 Memory = tuple[str, int]
@@ -94,6 +97,7 @@ class MemoryWorker:
                 helpers.start_soon(self._listen)
                 helpers.start_soon(self._embed)
                 helpers.start_soon(self._project)
+                helpers.start_soon(self._measure)
                 await self._work(until_idle=False)
                 helpers.cancel_scope.cancel()
 
@@ -110,6 +114,7 @@ class MemoryWorker:
             if (projector := self._projector()) is not None:
                 await projector.arun_once(self._tenant)
             await writing.embed_pending(self._resources, self._tenant)
+            await measuring.measure(self._resources)
         return self._report
 
     @property
@@ -158,7 +163,7 @@ class MemoryWorker:
         except StorageError as error:
             if not patiently:
                 raise
-            _logger.warning("the worker waits for the database: %s", error)
+            _logger.warning("the worker waits for the database: %s", telemetry.described(error))
             return []
         due = [memory for memory in due if memory not in self._running]
         random.shuffle(due)
@@ -193,7 +198,9 @@ class MemoryWorker:
                     async for _ in notices:
                         self._wake()
             except StorageError as error:
-                _logger.info("the worker does not hear of memories that are due for now: %s", error)
+                _logger.info(
+                    "the worker does not hear of memories that are due for now: %s", telemetry.described(error)
+                )
             await anyio.sleep(self._poll)
 
     async def _embed(self) -> None:
@@ -207,7 +214,7 @@ class MemoryWorker:
                 others, rest = False, self._poll
             except AgentMemoryError as error:
                 rest = min(rest * 2, _LONGEST_REST)
-                _logger.warning("chunks stay without vectors for now: %s", type(error).__name__)
+                _logger.warning("chunks stay without vectors for now: %s", telemetry.described(error))
             await anyio.sleep(rest)
 
     async def _project(self) -> None:
@@ -215,8 +222,18 @@ class MemoryWorker:
             try:
                 await projector.arun(self._tenant, poll_seconds=self._poll)
             except AgentMemoryError as error:  # a wrong password, for instance, is no reason not to consolidate
-                _logger.warning("the graph is not projected into Neo4j for now: %s", error)
+                _logger.warning("the graph is not projected into Neo4j for now: %s", telemetry.described(error))
             await anyio.sleep(_LONGEST_REST)
+
+    async def _measure(self) -> None:
+        """Count what waits, for OpenTelemetry's gauges."""
+        while telemetry.installed():
+            try:
+                with anyio.CancelScope(shield=True):  # a connection that is cancelled while it is made stays open
+                    await measuring.measure(self._resources)
+            except StorageError as error:
+                _logger.info("the queue is not counted for now: %s", telemetry.described(error))
+            await anyio.sleep(_MEASURED_EVERY)
 
     def _projector(self) -> GraphProjector | None:
         neo4j = self._resources.neo4j

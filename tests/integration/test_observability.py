@@ -1,5 +1,6 @@
 """What can be seen from outside: the log of runs, spans, metrics, traces, logs; and that none of it quotes memory."""
 
+import asyncio
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from langgraph_agentmem import AgentMemory, telemetry
+from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
 from langgraph_agentmem.errors import EmbeddingError, RunsFailedError
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.operations import measuring
@@ -174,6 +175,20 @@ async def test_metrics_count_runs_lags_failures_tokens_and_disputes(opened: Open
     }  # fmt: skip
 
 
+async def test_workers_count_the_queue_for_the_gauges(opened: Open, otel: SimpleNamespace) -> None:
+    memory = opened(settings={"avg_section_update_count": 1})
+    telemetry.counted({})
+    worker = MemoryWorker(memory, poll_seconds=0.05)
+    task = asyncio.ensure_future(worker.arun())
+    while "agentmem.memories.due" not in points(otel):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    worker.stop()
+    await task
+    telemetry.counted({})
+    await MemoryWorker(memory).arun_until_idle()
+    assert points(otel)["agentmem.memories.due"][0].value == 0
+
+
 async def test_gauges_that_nobody_counts_any_more_are_not_reported(
     memory: AgentMemory, otel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +225,7 @@ class Absent:
         if name.split(".")[0] == "opentelemetry":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
-from langgraph_agentmem import AgentMemory, telemetry
+from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
 with AgentMemory.open(review="always") as memory:
     for content in ("Deadline: May 1", "Deadline: June 1"):
         created = memory.create_active_memory("alice", "P", {"sections": ["notes"]}, exist_ok=True)
