@@ -46,8 +46,8 @@ class _Metrics:
         self.tokens = meter.create_counter("agentmem.model.tokens", "{token}", "Tokens of model calls.")
         self.parked = meter.create_counter("agentmem.dispute.parked", "{dispute}", "Conflicts left to a person.")
         self.reviewed = meter.create_counter("agentmem.dispute.decided", "{dispute}", "Conflicts that one has decided.")
-        self.counted: Mapping[str, float] = {}
-        self.counted_at = 0.0
+        self.counted: dict[str, tuple[float, Mapping[str, float]]] = {}
+        """By database: when it was counted, and what."""
         for name, unit, what in _GAUGES:
             meter.create_observable_gauge(f"agentmem.{name}", [self._observer(name)], unit, what)
 
@@ -55,8 +55,9 @@ class _Metrics:
         from opentelemetry.metrics import Observation  # noqa: PLC0415
 
         def observe(_options: Any) -> Iterable[Any]:
-            fresh = time.monotonic() - self.counted_at < _OLD
-            return [Observation(self.counted[name])] if fresh and name in self.counted else []
+            oldest = time.monotonic() - _OLD
+            fresh = [(database, values) for database, (at, values) in list(self.counted.items()) if at > oldest]
+            return [Observation(values[name], {"db.namespace": database}) for database, values in fresh]
 
         return observe
 
@@ -148,10 +149,10 @@ def decided(action: str) -> None:
         metrics.reviewed.add(1, {"agentmem.action": action})
 
 
-def counted(values: Mapping[str, float]) -> None:
-    """Take what was counted in the database, by the names of the gauges; it is reported for two minutes."""
+def counted(database: str, values: Mapping[str, float]) -> None:
+    """Take what was counted in a database, by the names of all gauges; it is reported for two minutes."""
     if metrics := _metrics():
-        metrics.counted, metrics.counted_at = values, time.monotonic()
+        metrics.counted[database] = (time.monotonic(), values)
 
 
 def described(error: BaseException) -> str:

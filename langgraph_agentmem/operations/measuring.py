@@ -13,6 +13,7 @@ async def measure(resources: Resources) -> None:
         status = await queue.status(connection, None)
         disputes = await reviews.count_pending(connection)
     telemetry.counted(
+        resources.database.name,
         {
             "memories.due": status.due,
             "memories.running": status.running,
@@ -20,5 +21,5 @@ async def measure(resources: Resources) -> None:
             "memories.dead": status.dead,
             "memories.oldest_due": status.lag_seconds,
             "disputes.pending": disputes,
-        }
+        },
     )

@@ -85,6 +85,11 @@ class Database:
             text_search_config=settings.text_search_config,
         )
 
+    @property
+    def name(self) -> str:
+        """The database's name on its server; empty before an embedded server is started."""
+        return str(conninfo_to_dict(self.dsn).get("dbname") or "") if self.dsn else ""
+
     async def start(self) -> None:
         """Start the embedded server if there is no DSN, and bring the schema up to date.
 

@@ -101,7 +101,6 @@ def reported() -> SimpleNamespace:
     provider.add_span_processor(SimpleSpanProcessor(spans))
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider([reader]))
-    telemetry._metrics.cache_clear()
     return SimpleNamespace(spans=spans, reader=reader)
 
 
@@ -124,6 +123,17 @@ def points(otel: SimpleNamespace) -> dict[str, list[Any]]:
 def total(otel: SimpleNamespace, name: str) -> float:
     """The sum, or the number of observations, of a metric over its attributes."""
     return sum(getattr(point, "count", None) or getattr(point, "value", 0) for point in points(otel).get(name, []))
+
+
+def gauges(otel: SimpleNamespace, memory: AgentMemory) -> dict[str, float]:
+    """The gauges of a memory's database."""
+    name = memory.resources.database.name
+    return {
+        metric: point.value
+        for metric, found in points(otel).items()
+        for point in found
+        if point.attributes.get("db.namespace") == name
+    }
 
 
 async def test_spans_name_the_nodes_and_the_run(opened: Open, otel: SimpleNamespace) -> None:
@@ -156,8 +166,7 @@ async def test_metrics_count_runs_lags_failures_tokens_and_disputes(opened: Open
     _, run = await story(memory)
     [dispute] = [d for review in await memory.apending_reviews() for d in review.disputes]
     await measuring.measure(memory.resources)
-    gauges = {name: found[0].value for name, found in points(otel).items() if name in {"agentmem.disputes.pending"}}
-    assert gauges == {"agentmem.disputes.pending": 1}
+    assert gauges(otel, memory)["agentmem.disputes.pending"] == 1
     await memory.areview("alice", run, [{"dispute": dispute.id, "action": "accept"}])
     await memory.aupdate_active_memory_section("alice", 1, "notes", f"The {CANARY} venue fails us.")
     with pytest.raises(RunsFailedError):
@@ -167,36 +176,38 @@ async def test_metrics_count_runs_lags_failures_tokens_and_disputes(opened: Open
     await measuring.measure(memory.resources)
     after = {name: total(otel, name) - before[name] for name in names}
     assert after == dict(zip(names, [2, 2, 1, 440 - 110, 1, 1, 1], strict=True))
-    values = {name: found[0].value for name, found in points(otel).items() if name.startswith("agentmem.memories")}
-    oldest = values.pop("agentmem.memories.oldest_due")
-    assert oldest > 0
+    values = gauges(otel, memory)
+    assert values.pop("agentmem.memories.oldest_due") > 0
     assert values == {
+        "agentmem.disputes.pending": 0,
         "agentmem.memories.due": 1, "agentmem.memories.running": 0, "agentmem.memories.waiting": 0, "agentmem.memories.dead": 1,
     }  # fmt: skip
 
 
 async def test_workers_count_the_queue_for_the_gauges(opened: Open, otel: SimpleNamespace) -> None:
     memory = opened(settings={"avg_section_update_count": 1})
-    telemetry.counted({})
     worker = MemoryWorker(memory, poll_seconds=0.05)
     task = asyncio.ensure_future(worker.arun())
-    while "agentmem.memories.due" not in points(otel):  # noqa: ASYNC110
+    while not gauges(otel, memory):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     worker.stop()
     await task
-    telemetry.counted({})
+    await memory.acreate_active_memory("alice", "Project", {"sections": ["notes"]})
+    await memory.aupdate_active_memory_section("alice", 1, "notes", "x")
+    await measuring.measure(memory.resources)
+    assert gauges(otel, memory)["agentmem.memories.due"] == 1
     await MemoryWorker(memory).arun_until_idle()
-    assert points(otel)["agentmem.memories.due"][0].value == 0
+    assert gauges(otel, memory)["agentmem.memories.due"] == 0
 
 
 async def test_gauges_that_nobody_counts_any_more_are_not_reported(
     memory: AgentMemory, otel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await measuring.measure(memory.resources)
-    assert "agentmem.memories.due" in points(otel)
+    assert "agentmem.memories.due" in gauges(otel, memory)
     now = time.monotonic()
     monkeypatch.setattr(telemetry.time, "monotonic", lambda: now + 1000)
-    assert "agentmem.memories.due" not in points(otel)
+    assert gauges(otel, memory) == {}
 
 
 async def test_an_interrupt_for_a_review_is_no_error(opened: Open, otel: SimpleNamespace) -> None:

@@ -27,7 +27,6 @@ READS_OVER_ALL_TENANTS = {
     "items:namespaces",
     "items:tenants",
     "reviews:pending_runs",
-    "reviews:count_pending",
     "projection:waiting_tenants",
     "projection:known_tenants",
     "queue:dead_letters",
@@ -35,7 +34,7 @@ READS_OVER_ALL_TENANTS = {
     "queue:tenants_with_dead_letters",
     "threads:tenants_of_threads",
 }
-COUNTS_OVER_ALL_TENANTS = {"queue:queue_status"}
+COUNTS_OVER_ALL_TENANTS = {"queue:queue_status", "reviews:count_pending"}
 NO_ALIASES = re.compile(
     r"where|set|on|using|order|limit|join|left|cross|union|group|for|values|returning|and|or|as|with", re.I
 )
