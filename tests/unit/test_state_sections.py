@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.channels.delta import DeltaChannel
@@ -113,6 +113,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(JSON, min_size=1) | st.dictionaries(TEXTS, JSON, min_size=1))
 def test_whatever_json_holds_comes_back_from_its_text(value):
     mapped = StateSection("x", MemorySection(), Any)
