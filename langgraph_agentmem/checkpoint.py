@@ -15,7 +15,9 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
+    get_checkpoint_id,
 )
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.postgres.base import BasePostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
@@ -24,7 +26,7 @@ from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Index
 from langgraph_agentmem.errors import CheckpointInUseError, ConfigurationError, InvalidInputError, StateConflictError
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.thread import SectionConflict, ThreadMemory
+from langgraph_agentmem.models.thread import PutCheckpoint, SectionConflict, ThreadMemory
 from langgraph_agentmem.operations import threads
 from langgraph_agentmem.operations.threads import Merged
 from langgraph_agentmem.policies import validation
@@ -41,6 +43,8 @@ __all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
 
 Merge = Callable[[SectionConflict], str | Awaitable[str]]
 OnConflict = Literal["last_write", "refuse"] | Merge
+Texts = Mapping[str, str]
+"""By section."""
 
 _VERSIONS = BasePostgresSaver()
 _twin = cast("Any", blocking)
@@ -92,7 +96,7 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
                 f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
                 "AgentMemorySaver.from_conn_string"
             )
-        if not callable(on_conflict) and on_conflict not in {"last_write", "refuse"}:
+        if not callable(on_conflict) and on_conflict not in ("last_write", "refuse"):
             raise ConfigurationError(
                 f"on_conflict must be 'last_write', 'refuse' or a function that merges, not {on_conflict!r}"
             )
@@ -248,20 +252,29 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
                 `refuse`; nothing was stored.
             InvalidInputError: A value cannot be made a section's text.
         """
-        thread = self._thread(config, metadata, new_versions)
+        config = await self._with_tenant(config)
+        thread = self._thread(config, new_versions)
         if thread is None:
             async with self._tables.connection(self.serde) as upstream:
                 return await upstream.aput(config, checkpoint, metadata, new_versions)
-        texts, unread = self._mapping.changed(checkpoint, metadata, new_versions)
+        parent, of_step = get_checkpoint_id(config) or "", metadata.get("source") == "loop"
+        put = PutCheckpoint(id=checkpoint["id"], parent_id=parent, of_step=of_step)
+        changed = self._mapping.changed(checkpoint, metadata, new_versions)
         merged: Merged | None = None if self._on_conflict == "last_write" else {}
         while True:
             try:
                 async with self._tables.transaction(self.serde) as (connection, upstream):
                     stored = await upstream.aput(config, checkpoint, metadata, new_versions)
-                    if unread:
-                        histories = await upstream.aget_delta_channel_history(config=stored, channels=unread)
-                        texts |= self._mapping.replayed(histories)
-                    await threads.write(connection, self.memory.resources, thread, texts, merged)
+                    texts = await self._complete(upstream, stored, *changed)
+                    if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
+                        before = await self._texts_at(upstream, config, snapshots)
+                        texts = {id: text for id, text in texts.items() if before.get(id) != text}
+
+                    async def rest(upstream: AsyncPostgresSaver = upstream, at: RunnableConfig = stored) -> Texts:
+                        unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
+                        return await self._complete(upstream, at, *unchanged)
+
+                    await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
                 return stored
             except StateConflictError as error:  # it is merged outside the transaction, which may take a while
                 if not callable(self._on_conflict):
@@ -353,15 +366,19 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
             Values by channel; empty where there is no tenant or nothing new.
 
         Raises:
-            InvalidInputError: A section's text is not that of a value of its channel.
+            InvalidInputError: A section's text is not that of a value of its channel, or the config names no thread.
+            ConfigurationError: There are sections, but none that can be read back.
         """
         thread = self._mapping.thread(config) if self._mapping.sections else None
         if thread is None:
             return {}
-        await self._tables.setup()
         mapped = {m.id: m for m in self._mapping.sections.values() if m.hydrates}
-        held = {m.id: _value_of(state, m.channel) for m in mapped.values()}
-        texts = {id: None if value is None else mapped[id].text(value) for id, value in held.items()}
+        if not mapped:
+            raise ConfigurationError(
+                "no section can be read back as a value of its channel; give state_schema, or functions to parse them"
+            )
+        await self._tables.setup()
+        texts = {m.id: m.text(_value_of(state, m.channel)) for m in mapped.values()}
         update = dict[str, Any]()
 
         def read(id: str, content: str) -> str:
@@ -369,7 +386,9 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
             update[mapped[id].channel] = mapped[id].update(value)
             return mapped[id].text(value)
 
-        await threads.load(self.memory.resources, thread, texts, read)
+        given = config.get("configurable", {})
+        at = given.get("checkpoint_map", {}).get("") or get_checkpoint_id(config) or ""
+        await threads.load(self.memory.resources, thread, at, texts, read)
         return update
 
     # Sync twins
@@ -403,13 +422,38 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
 
     # How it is done
 
-    def _thread(
-        self, config: RunnableConfig, metadata: CheckpointMetadata, new_versions: ChannelVersions
-    ) -> ThreadMemory | None:
+    async def _with_tenant(self, config: RunnableConfig) -> RunnableConfig:
+        """The config, with the tenant of the checkpoint that it goes on from where it names none itself."""
+        given = config.get("configurable", {})
+        parent = given.get("checkpoint_id")
+        of_graph_itself = self._mapping.sections and not given.get("checkpoint_ns")
+        if not of_graph_itself or not parent or self._mapping.names_tenant(config):
+            return config
+        async with self._tables.transaction(self.serde) as (connection, _):
+            return self._mapping.inherited(config, await checkpoints.metadata(connection, given["thread_id"], parent))
+
+    def _thread(self, config: RunnableConfig, new_versions: ChannelVersions) -> ThreadMemory | None:
         """The memory that a checkpoint is to be written into; None if it changes nothing there."""
-        if config.get("configurable", {}).get("checkpoint_ns") or metadata.get("source") == "fork":
+        if config.get("configurable", {}).get("checkpoint_ns"):
             return None
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
+
+    async def _complete(
+        self, upstream: AsyncPostgresSaver, stored: RunnableConfig, texts: Texts, unread: Sequence[str]
+    ) -> Texts:
+        """Texts with those of the delta channels that are still to be read from a stored checkpoint's history."""
+        if not unread:
+            return texts
+        histories = await upstream.aget_delta_channel_history(config=stored, channels=unread)
+        return {**texts, **self._mapping.replayed(histories)}
+
+    async def _texts_at(self, upstream: AsyncPostgresSaver, config: RunnableConfig, channels: Sequence[str]) -> Texts:
+        """The texts of delta channels at a checkpoint."""
+        found = await upstream.aget_tuple(config)
+        if found is None:
+            return {}
+        unread = [channel for channel in channels if channel not in found.checkpoint["channel_values"]]
+        return await self._complete(upstream, config, self._mapping.stored(found.checkpoint, channels), unread)
 
     async def _merged(self, merge: Merge, conflicts: Sequence[SectionConflict]) -> Merged:
         merged = dict[tuple[str, int], str]()

@@ -1,18 +1,23 @@
 """Which channels of a graph's state are sections of a memory, and how their values become texts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
 from inspect import Parameter, signature
-from typing import Any, NotRequired, Required, cast, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
 from langchain_core.messages import BaseMessage
 from langgraph.channels.base import BaseChannel
 from langgraph.channels.binop import BinaryOperatorAggregate
 from langgraph.channels.delta import DeltaChannel
+from langgraph.channels.untracked_value import UntrackedValue
+from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
+from langgraph.errors import EmptyChannelError
 from langgraph.graph import StateGraph
 from langgraph.types import Overwrite
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
@@ -72,10 +77,22 @@ class StateSection:
 
     @property
     def hydrates(self) -> bool:
-        """Whether threads start with what the section holds."""
+        """Whether threads start with what the section holds; without a type, nothing tells how to read it."""
         if self.section.hydrate is not None:
             return self.section.hydrate
-        return self.section.parse is not None or (self.section.render is None and not _of_messages(self.type))
+        readable = self.section.render is None and self.spec is not None and not _of_messages(self.type)
+        return self.section.parse is not None or readable
+
+    def stored_text(self, stored: Any) -> str:
+        """The text of what a checkpoint holds of the channel; None stands for nothing."""
+        if isinstance(stored, _DeltaSnapshot):
+            return self.text(stored.value)
+        if stored is None or self.spec is None:
+            return self.text(stored)
+        try:
+            return self.text(self.spec.from_checkpoint(stored).get())
+        except EmptyChannelError:
+            return ""
 
     def text(self, value: Any) -> str:
         """The text of a value; none is empty.
@@ -86,7 +103,7 @@ class StateSection:
         if value is None:
             return ""
         try:
-            rendered = (self.section.render or _render)(value)
+            rendered = self.section.render(value) if self.section.render else _render(value, _is_text(self.type))
         except AgentMemoryError:
             raise
         except Exception as error:
@@ -105,7 +122,14 @@ class StateSection:
         try:
             if self.section.parse is not None:
                 return self.section.parse(text)
-            return text if self.type is str else TypeAdapter[Any](self.type).validate_python(_load(text))
+            if self.type is str:
+                return text
+            adapter = TypeAdapter[Any](self.type)
+            return (
+                _first_valid(adapter)
+                if not text
+                else adapter.validate_python(text if _is_text(self.type) else _load(text))
+            )
         except Exception as error:
             raise InvalidInputError(
                 f"section {self.id!r} cannot be read as a value of channel {self.channel!r}: {error}; mend its "
@@ -161,6 +185,8 @@ def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None)
         raise ConfigurationError(
             f"{schema.__name__} marks no channel as a section; write for example {_EXAMPLE}, or give sections"
         )
+    if untracked := [name for name in marks if isinstance(channels.get(name), UntrackedValue)]:
+        raise ConfigurationError(f"channel {untracked[0]!r} of {schema.__name__} is untracked: no checkpoint holds it")
     if unknown := [name for name in marks if name not in channels]:
         raise ConfigurationError(f"{schema.__name__} has no channel {unknown[0]!r}; it has {', '.join(channels)}")
     return {name: StateSection(name, mark, types.get(name, Any), channels[name]) for name, mark in marks.items()}
@@ -169,6 +195,11 @@ def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None)
 def _mark(schema: type, name: str, hint: Any) -> MemorySection | None:
     while get_origin(hint) in (Required, NotRequired):
         hint = get_args(hint)[0]
+    if not hasattr(hint, "__metadata__") and _holds_mark(hint):
+        raise ConfigurationError(
+            f"channel {name!r} of {schema.__name__}: MemorySection marks a whole channel; write "
+            "Annotated[str | None, MemorySection(...)]"
+        )
     metadata = list[object](getattr(hint, "__metadata__", ()))
     marks = [item for item in metadata if isinstance(item, MemorySection)]
     if marks and marks[-1] is metadata[-1] and any(map(_is_reducer, metadata)):
@@ -177,6 +208,11 @@ def _mark(schema: type, name: str, hint: Any) -> MemorySection | None:
             "Annotated[..., MemorySection(...), reducer]"
         )
     return marks[-1] if marks else None
+
+
+def _holds_mark(hint: Any) -> bool:
+    marked = any(isinstance(item, MemorySection) for item in getattr(hint, "__metadata__", ()))
+    return marked or any(map(_holds_mark, get_args(hint)))
 
 
 def _is_reducer(item: object) -> bool:
@@ -204,18 +240,54 @@ def _of_messages(kind: Any) -> bool:
     return any(isinstance(part, type) and issubclass(part, BaseMessage) for part in parts)
 
 
-def _render(value: Any) -> str:
-    if isinstance(value, str):
-        return value
+def _is_text(kind: Any) -> bool:
+    """Whether all values of a type are texts, or None: they need no quotes."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return all(part is NoneType or _is_text(part) for part in get_args(kind))
+    if origin is Literal:
+        return all(isinstance(part, str | None) for part in get_args(kind))
+    return isinstance(kind, type) and issubclass(kind, str)
+
+
+def _first_valid(adapter: TypeAdapter[Any]) -> Any:
+    """What an empty text stands for: the first of these that is a value of the type."""
+    for value in ("null", '""', "[]", "{}"):
+        try:
+            return adapter.validate_json(value)
+        except ValidationError:
+            continue
+    raise ValueError("the text is empty")
+
+
+def _render(value: Any, plain: bool) -> str:
+    """The text of a value; a string of a channel that holds other values as well is quoted where need be."""
+    if isinstance(value, str) and plain:
+        return str(value.value) if isinstance(value, Enum) else value
     if isinstance(value, BaseMessage):
         return _line(value)
     if isinstance(value, list | tuple) and value and all(isinstance(v, BaseMessage) for v in cast("list[Any]", value)):
         return "\n".join(_line(message) for message in cast("list[BaseMessage]", value))
     if isinstance(value, list | tuple | dict | set | frozenset) and not value:
         return ""
-    plain = to_jsonable_python(value)
-    text = yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
+    text = yaml.dump(_ordered(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
     return text.removesuffix("\n...\n").removesuffix("\n")
+
+
+def _ordered(value: Any) -> Any:
+    """A value as JSON holds it, sets in an order that is always the same."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(_ordered, cast("set[Any]", value)), key=repr)
+    if isinstance(value, list | tuple):
+        return [_ordered(item) for item in cast("list[Any]", value)]
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = {item.name: getattr(value, item.name) for item in fields(value)}
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return {to_jsonable_python(key): _ordered(item) for key, item in items}
+    return to_jsonable_python(value)
 
 
 def _line(message: BaseMessage) -> str:

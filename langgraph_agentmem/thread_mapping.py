@@ -3,7 +3,7 @@
 import logging
 import string
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,7 +13,6 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
 
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
-from langgraph_agentmem.models.active import MemoryTemplate
 from langgraph_agentmem.models.thread import ThreadMemory
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
@@ -58,29 +57,37 @@ class ThreadMapping:
         if not self.title.strip():
             raise ConfigurationError("title must not be empty")
 
+    def names_tenant(self, config: RunnableConfig) -> bool:
+        """Whether a config names a tenant."""
+        return self._tenant(config.get("configurable", {})) is not None
+
+    def inherited(self, config: RunnableConfig, metadata: Mapping[str, Any]) -> RunnableConfig:
+        """A config with the tenant of the checkpoint that it goes on from, as LangGraph has noted it there."""
+        names = [key for key in (*self.tenant_keys, *self._names()) if metadata.get(key) is not None]
+        known = {key: metadata[key] for key in names}
+        return {**config, "configurable": {**known, **config.get("configurable", {})}}
+
     def thread(self, config: RunnableConfig) -> ThreadMemory | None:
         """The memory of a config's thread; None where it names no tenant, of which the first time warns.
 
         Raises:
-            InvalidInputError: The tenant cannot be one, or the title names what is not there.
+            InvalidInputError: The tenant cannot be one, the title names what is not there, or there is no thread.
         """
         given = config.get("configurable", {})
-        tenant = next((given[key] for key in self.tenant_keys if given.get(key) is not None), None)
+        tenant = self._tenant(given)
         if tenant is None:
             self._warn()
             return None
+        if given.get("thread_id") is None:
+            raise InvalidInputError('the config names no thread; it looks like {"configurable": {"thread_id": "1"}}')
         external_id, title = validation.tenant(tenant), validation.name(self._title(given), "title")
         return ThreadMemory(
             external_id=external_id,
             namespace=validation.namespace(self.ownership.default(external_id, title)),
             title=title,
-            template=self.template(title),
+            template=template(title, self.sections),
             thread_id=str(given["thread_id"]),
         )
-
-    def template(self, title: str) -> MemoryTemplate:
-        """The template of a memory."""
-        return template(title, self.sections)
 
     def changed(
         self, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
@@ -92,15 +99,32 @@ class ThreadMapping:
         Raises:
             InvalidInputError: A value has no text, or one that cannot be stored.
         """
+        return self._texts(checkpoint, metadata, self.sections.keys() & new_versions.keys())
+
+    def unchanged(
+        self, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+    ) -> tuple[dict[str, str], list[str]]:
+        """As `changed`, for the channels that have a value and that the checkpoint does not change."""
+        return self._texts(
+            checkpoint, metadata, (self.sections.keys() & checkpoint["channel_versions"].keys()) - new_versions.keys()
+        )
+
+    def snapshots(self, checkpoint: Checkpoint, new_versions: ChannelVersions) -> list[str]:
+        """Delta channels whose new version may be a snapshot only, and no change.
+
+        LangGraph snapshots channels that nobody has written, as where a thread forks.
+        """
+        written = checkpoint.get("updated_channels") or ()
+        return [
+            channel
+            for channel in self.sections.keys() & new_versions.keys()
+            if isinstance(checkpoint["channel_values"].get(channel), _DeltaSnapshot) and channel not in written
+        ]
+
+    def stored(self, checkpoint: Checkpoint, channels: Sequence[str]) -> dict[str, str]:
+        """The texts of sections by the values that a checkpoint has of their channels."""
         values = checkpoint["channel_values"]
-        delta = metadata.get("counters_since_delta_snapshot") or {}
-        texts, unread = dict[str, str](), list[str]()
-        for channel in self.sections.keys() & new_versions.keys():
-            if channel not in values and (channel in delta or self._is_delta(channel)):
-                unread.append(channel)
-            else:
-                texts[self.sections[channel].id] = self.text(channel, values.get(channel))
-        return texts, unread
+        return {self.sections[c].id: self.text(c, values[c]) for c in channels if c in values}
 
     def replayed(self, histories: Mapping[str, DeltaChannelHistory]) -> dict[str, str]:
         """The texts of the sections whose delta channels' values come of these histories.
@@ -108,12 +132,28 @@ class ThreadMapping:
         Raises:
             ConfigurationError: No schema tells how their values are made from their writes.
         """
-        return {
-            self.sections[channel].id: self.text(channel, self._value(channel, history))
-            for channel, history in histories.items()
-        }
+        return {self.sections[c].id: self._replayed(c, history) for c, history in histories.items()}
 
-    def _value(self, channel: str, history: DeltaChannelHistory) -> Any:
+    def text(self, channel: str, value: Any) -> str:
+        """The text of what a checkpoint holds of a channel."""
+        text = self.sections[channel].stored_text(value)
+        validation.length(len(text), f"channel {channel!r}", limit=self.limit)
+        return text
+
+    def _texts(
+        self, checkpoint: Checkpoint, metadata: CheckpointMetadata, channels: Iterable[str]
+    ) -> tuple[dict[str, str], list[str]]:
+        values = checkpoint["channel_values"]
+        delta = metadata.get("counters_since_delta_snapshot") or {}
+        texts, unread = dict[str, str](), list[str]()
+        for channel in channels:
+            if channel not in values and (channel in delta or isinstance(self.sections[channel].spec, DeltaChannel)):
+                unread.append(channel)
+            else:
+                texts[self.sections[channel].id] = self.text(channel, values.get(channel))
+        return texts, unread
+
+    def _replayed(self, channel: str, history: DeltaChannelHistory) -> str:
         spec = self.sections[channel].spec
         if not isinstance(spec, DeltaChannel):
             raise ConfigurationError(
@@ -122,19 +162,16 @@ class ThreadMapping:
             )
         rebuilt = cast("DeltaChannel[Any]", spec.from_checkpoint(history.get("seed", spec.checkpoint())))
         rebuilt.replay_writes(history["writes"])
-        return rebuilt.get()
+        return self.text(channel, rebuilt.get())
 
-    def text(self, channel: str, value: Any) -> str:
-        """The text of a channel's value."""
-        text = self.sections[channel].text(value.value if isinstance(value, _DeltaSnapshot) else value)
-        validation.length(len(text), f"channel {channel!r}", limit=self.limit)
-        return text
+    def _tenant(self, given: Mapping[str, Any]) -> Any:
+        return next((given[key] for key in self.tenant_keys if given.get(key) is not None), None)
 
-    def _is_delta(self, channel: str) -> bool:
-        return isinstance(self.sections[channel].spec, DeltaChannel)
+    def _names(self) -> list[str]:
+        return [name for _, name, _, _ in string.Formatter().parse(self.title) if name]
 
     def _title(self, given: Mapping[str, Any]) -> str:
-        names = [name for _, name, _, _ in string.Formatter().parse(self.title) if name]
+        names = self._names()
         if missing := [name for name in names if given.get(name) is None]:
             raise InvalidInputError(
                 f"the memory's title {self.title!r} needs {missing[0]!r}, which the config's configurable does not "

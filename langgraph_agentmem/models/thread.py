@@ -34,11 +34,43 @@ class SeenSection(Value):
     text_hash: bytes
 
 
+class LoadedSection(Value):
+    """What was read of a section for a thread; its state may hold it, or never come to it.
+
+    Attributes:
+        section: What was read.
+        checkpoint_id: The thread's checkpoint from which on its state may hold it.
+    """
+
+    section: SeenSection
+    checkpoint_id: str
+
+
 class ThreadSection(Value):
-    """A section, with what a thread has of it."""
+    """A section, with what a thread has of it.
+
+    Attributes:
+        seen: As far as its checkpoints tell; None where it has never seen the section.
+        loaded: What was read for it since.
+    """
 
     section: Section
     seen: SeenSection | None
+    loaded: LoadedSection | None = None
+
+
+class PutCheckpoint(Value):
+    """A checkpoint of a thread that is being stored.
+
+    Attributes:
+        id: The checkpoint's; ids of later ones are greater.
+        parent_id: Of the last one that was stored before it on its branch; empty for the first.
+        of_step: Whether a step of the graph has made it, not an input or an update from outside.
+    """
+
+    id: str
+    parent_id: str
+    of_step: bool
 
 
 class SectionConflict(Value):

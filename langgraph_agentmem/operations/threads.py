@@ -1,11 +1,17 @@
 """Maps the state of threads onto the sections of memories."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from langgraph_agentmem.errors import StateConflictError
-from langgraph_agentmem.models.thread import SectionConflict, SeenSection, ThreadMemory, ThreadSection
+from langgraph_agentmem.models.thread import (
+    PutCheckpoint,
+    SectionConflict,
+    SeenSection,
+    ThreadMemory,
+    ThreadSection,
+)
 from langgraph_agentmem.operations.updating import write_values
-from langgraph_agentmem.policies.thread_writes import text_hash, to_load, verdict
+from langgraph_agentmem.policies.thread_writes import Verdict, seen_at, text_hash, to_load, verdict
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, threads
 from langgraph_agentmem.storage.active import MemoryRow
@@ -19,7 +25,9 @@ async def write(
     connection: Connection,
     resources: Resources,
     thread: ThreadMemory,
+    put: PutCheckpoint,
     texts: Mapping[str, str],
+    rest: Callable[[], Awaitable[Mapping[str, str]]],
     merged: Merged | None,
 ) -> None:
     """Write what a thread's state holds into its sections, as one batch of updates; what is unchanged does not count.
@@ -30,14 +38,25 @@ async def write(
         connection: In a transaction.
         resources: The open memory's.
         thread: The thread; its memory is made if there is none, and so are the sections that it lacks.
-        texts: By section.
+        put: The checkpoint that is stored in the same transaction.
+        texts: By section, of the channels that the checkpoint changes.
+        rest: Those of the other channels, which are written as well where memory has nothing of them and the thread is
+            new to it.
         merged: Texts that settle conflicts; without them, the thread's own texts are written.
 
     Raises:
         StateConflictError: Others have written sections since the thread has seen them; no merged texts settle it.
     """
-    row, present = await _lock_or_make(connection, thread, texts)
-    verdicts = {id: verdict(text, present[id].section, present[id].seen) for id, text in texts.items()}
+    row, present = await _lock_or_make(connection, thread, put, texts)
+    if any(known.seen is None for known in present.values()):
+        added = {id: text for id, text in (await rest()).items() if id not in texts and text.strip()}
+        row, others = await _lock_or_make(connection, thread, put, added) if added else (row, {})
+        empty = {id for id, known in others.items() if known.seen is None and not known.section.content.strip()}
+        texts = {**texts, **{id: text for id, text in added.items() if id in empty}}
+        present |= others
+    verdicts: dict[str, Verdict] = {
+        id: verdict(text, present[id].section, present[id].seen) for id, text in texts.items()
+    }
     conflicts = [_conflict(thread, texts[id], present[id]) for id, found in verdicts.items() if found == "conflict"]
     if merged is not None and any((c.section_id, c.revision) not in merged for c in conflicts):
         raise StateConflictError(conflicts)
@@ -48,50 +67,50 @@ async def write(
         known = {id: present[id].section for id in written}
         values = {id: {**known[id].value, "content": text} for id, text in written.items()}
         await write_values(connection, resources, row, known, values, f"thread {thread.thread_id}", {})
-    changed = {id: text for id, text in texts.items() if verdicts[id] != "unchanged"}
-    seen = {id: _seen(text, present[id], written.get(id)) for id, text in changed.items()}
-    await threads.note(connection, thread, row.id, {id: s for id, s in seen.items() if s != present[id].seen})
+    seen = {id: _seen(text, verdicts[id], present[id], written.get(id)) for id, text in texts.items()}
+    await threads.note_seen(connection, thread, row.id, {id: now for id, now in seen.items() if now is not None})
 
 
 async def load(
     resources: Resources,
     thread: ThreadMemory,
-    texts: Mapping[str, str | None],
+    checkpoint_id: str,
+    texts: Mapping[str, str],
     read: Callable[[str, str], str],
-) -> set[str]:
-    """What of its sections a thread's state is to take, noted as seen by it.
+) -> None:
+    """Read those sections that a thread's state is to take, and note that it may have them from now on.
 
     Args:
         resources: The open memory's.
         thread: The thread.
-        texts: What its state holds, by section; None for nothing.
+        checkpoint_id: Its last checkpoint; empty if it has none.
+        texts: What its state holds, by section.
         read: Takes a section and its content into the state, and returns the text that the state then holds.
-
-    Returns:
-        The sections that were read.
     """
     async with resources.database.transaction() as connection:
         row, present = await threads.lock(connection, thread, list(texts))
         if row is None:
-            return set()
-        seen = {
+            return
+        loaded = {
             id: SeenSection(revision=known.section.revision, text_hash=text_hash(read(id, known.section.content)))
             for id, known in present.items()
             if to_load(texts[id], known.section, known.seen)
         }
-        await threads.note(connection, thread, row.id, {id: s for id, s in seen.items() if s != present[id].seen})
-        return set(seen)
+        await threads.note_loaded(connection, thread, row.id, loaded, checkpoint_id)
 
 
 async def _lock_or_make(
-    connection: Connection, thread: ThreadMemory, section_ids: Iterable[str]
+    connection: Connection, thread: ThreadMemory, put: PutCheckpoint, texts: Mapping[str, str]
 ) -> tuple[MemoryRow, dict[str, ThreadSection]]:
-    wanted = list(section_ids)
-    row, present = await threads.lock(connection, thread, wanted)
-    while row is None or len(present) < len(wanted):
+    """The memory, locked, with the sections of these texts as the thread has seen them now."""
+    row, present = await threads.lock(connection, thread, list(texts))
+    while row is None or len(present) < len(texts):
         await _make(connection, thread, row)
-        row, present = await threads.lock(connection, thread, wanted)
-    return row, present
+        row, present = await threads.lock(connection, thread, list(texts))
+    return row, {
+        id: known.model_copy(update={"seen": seen_at(put, texts[id], known)}) if known.loaded else known
+        for id, known in present.items()
+    }
 
 
 async def _make(connection: Connection, thread: ThreadMemory, row: MemoryRow | None) -> None:
@@ -111,15 +130,18 @@ async def _make(connection: Connection, thread: ThreadMemory, row: MemoryRow | N
     )
 
 
-def _seen(mine: str, known: ThreadSection, written: str | None) -> SeenSection:
-    """What a thread has of a section from now on; a merged text it has yet to see."""
+def _seen(mine: str, found: Verdict, known: ThreadSection, written: str | None) -> SeenSection | None:
+    """What is to be noted of a section that a thread has from now on, or nothing; a merged text it has yet to see."""
+    if found == "unchanged":
+        return known.seen if known.loaded and known.seen == known.loaded.section else None
     if written == mine:
         revision = known.section.revision + 1
     elif mine == known.section.content:
         revision = known.section.revision
     else:
         revision = known.seen.revision if known.seen else 0
-    return SeenSection(revision=revision, text_hash=text_hash(mine))
+    now = SeenSection(revision=revision, text_hash=text_hash(mine))
+    return None if now == known.seen and not known.loaded else now
 
 
 def _conflict(thread: ThreadMemory, text: str, known: ThreadSection) -> SectionConflict:

@@ -10,8 +10,9 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from psycopg import AsyncPipeline
 
+from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.storage.database import Connection, Database
-from langgraph_agentmem.storage.rows import all_rows, first_row
+from langgraph_agentmem.storage.rows import all_rows, first_row, one_row
 from langgraph_agentmem.storage.shared_call import SharedCall
 from langgraph_agentmem.storage.statements import statements
 
@@ -83,6 +84,13 @@ async def _turn(connection: Connection) -> AsyncGenerator[None]:
         yield
     finally:
         await connection.execute(_SQL["unlock_setup"], key)
+
+
+async def metadata(connection: Connection, thread_id: str, checkpoint_id: str) -> Json:
+    """The metadata of a checkpoint of a graph itself; empty where there is none."""
+    params = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+    row = await one_row(connection, _SQL["checkpoint_metadata"], params)
+    return row["metadata"] if row else {}
 
 
 async def thread_exists(connection: Connection, thread_id: str) -> bool:

@@ -6,7 +6,7 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.active import Section
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.models.thread import SeenSection, ThreadMemory, ThreadSection
+from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadMemory, ThreadSection
 from langgraph_agentmem.storage.active import MemoryRow, memory_row
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import all_rows, columns
@@ -30,13 +30,29 @@ async def lock(
     return memory_row(await locked.fetchone()), {row["section_id"]: _section(row) for row in rows}
 
 
-async def note(connection: Connection, thread: ThreadMemory, memory_id: int, seen: Mapping[str, SeenSection]) -> None:
-    """Note what a thread has of sections."""
-    if not seen:
-        return
+async def note_seen(
+    connection: Connection, thread: ThreadMemory, memory_id: int, seen: Mapping[str, SeenSection]
+) -> None:
+    """Note what a thread's checkpoint has of sections."""
+    if seen:
+        await connection.execute(_SQL["note_seen"], _noted(thread, memory_id, seen))
+
+
+async def note_loaded(
+    connection: Connection, thread: ThreadMemory, memory_id: int, loaded: Mapping[str, SeenSection], checkpoint_id: str
+) -> None:
+    """Note what is loaded for a thread, at its last checkpoint; what was loaded before and not stored is forgotten."""
+    params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
+    await connection.execute(_SQL["forget_loaded"], params)
+    if loaded:
+        params = _noted(thread, memory_id, loaded) | {"checkpoint_id": checkpoint_id}
+        await connection.execute(_SQL["note_loaded"], params)
+
+
+def _noted(thread: ThreadMemory, memory_id: int, seen: Mapping[str, SeenSection]) -> Json:
     rows = [(section_id, known.revision, known.text_hash) for section_id, known in sorted(seen.items())]
     params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
-    await connection.execute(_SQL["note_thread_sections"], params | columns(rows, "section_ids", "revisions", "hashes"))
+    return params | columns(rows, "section_ids", "revisions", "hashes")
 
 
 async def forget(connection: Connection, thread_ids: Sequence[str]) -> None:
@@ -60,7 +76,10 @@ async def _tenants(connection: Connection, thread_ids: Sequence[str]) -> list[st
 
 
 def _section(row: DictRow) -> ThreadSection:
-    seen = None
+    seen = loaded = None
     if row["seen_revision"] is not None:
         seen = SeenSection(revision=row["seen_revision"], text_hash=row["text_hash"])
-    return ThreadSection(section=Section.model_validate(row), seen=seen)
+    if row["loaded_at"] is not None:
+        known = SeenSection(revision=row["loaded_revision"], text_hash=row["loaded_hash"])
+        loaded = LoadedSection(section=known, checkpoint_id=row["loaded_at"])
+    return ThreadSection(section=Section.model_validate(row), seen=seen, loaded=loaded)

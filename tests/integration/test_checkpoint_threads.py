@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import operator
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -201,6 +202,27 @@ async def test_delta_channels_survive_pruning(delta_saver: AgentMemorySaver, row
     assert (await graph.aget_state(of("1"))).values["log"] == [*(str(step) for step in range(steps)), "on"]
 
 
+class Plain(TypedDict, total=False):
+    log: Annotated[list[str], operator.add]
+    plain: dict[str, Any]
+
+
+async def test_a_channel_that_was_a_delta_channel_once_survives_as_well(
+    delta_saver: AgentMemorySaver, rows: Rows
+) -> None:
+    for run in ("first", "second"):
+        await agent(delta_saver, Delta).ainvoke({"log": [run]}, of("1") | {"metadata": {"run_id": run}})
+    graph = agent(delta_saver, Plain)
+    await graph.ainvoke({"plain": {}}, of("1") | {"metadata": {"run_id": "third"}})
+    assert (await graph.aget_state(of("1"))).values["log"] == ["first", "second"]
+
+    with pytest.raises(CheckpointInUseError):
+        await delta_saver.adelete_for_runs(["first"])
+    await delta_saver.aprune(["1"])
+
+    assert (await graph.aget_state(of("1"))).values["log"] == ["first", "second"]
+
+
 async def test_forks_of_delta_threads_are_pruned_to_the_latest(delta_saver: AgentMemorySaver, rows: Rows) -> None:
     graph = agent(delta_saver, Delta)
     await graph.ainvoke({"log": ["one"]}, of("1"))
@@ -397,7 +419,7 @@ async def test_after_the_server_has_ended_a_connection_the_next_call_works(saver
     await graph.ainvoke({"notes": ["tea"]}, of("1"))
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     await graph.ainvoke({"notes": ["cake"]}, of("1"))
     assert (await graph.aget_state(of("1"))).values["notes"] == ["cake"]

@@ -12,7 +12,7 @@ import pytest
 from langgraph.channels import EphemeralValue
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Overwrite, interrupt
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings, MemorySection, hydrate_node
 from langgraph_agentmem.checkpoint import SectionConflict
@@ -377,7 +377,145 @@ async def test_the_helper_tells_what_a_new_thread_starts_with(savers: Savers) ->
     assert await savers(state_schema=None, sections={}).ahydrate(of("2")) == {}
 
 
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("on_conflict", ["last_write", "refuse"])
+async def test_empty_values_to_begin_with_do_not_wipe_what_is_known(
+    savers: Savers, durability: Any, on_conflict: Any
+) -> None:
+    saver = savers(on_conflict=on_conflict)
+    graph = agent(saver, hydrate=True)
+    await graph.ainvoke({"say": {"progress": "known", "facts": ["tea"]}}, of("1"))
+
+    said = {"progress": "", "facts": [], "say": {"facts": ["cake"]}}
+    state = await graph.ainvoke(said, of("2"), durability=durability)
+
+    assert (state["progress"], state["facts"]) == ("known", ["tea", "cake"])
+    assert await sections(saver.memory) == {"progress": ("known", 1), "facts": ("- tea\n- cake", 2)}
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+async def test_what_was_read_by_a_run_that_failed_has_not_been_seen(savers: Savers, durability: Any) -> None:
+    saver = savers(on_conflict="refuse")
+    fails = [False]
+
+    def work(state: State) -> State:
+        if fails[0]:
+            raise RuntimeError("the network is down")
+        return {"progress": f"{state.get('progress', '')} and more"}
+
+    graph = StateGraph(State)
+    graph.add_node("hydrate", hydrate_node(saver))
+    graph.add_node("work", work)
+    graph.add_edge(START, "hydrate")
+    graph.add_edge("hydrate", "work")
+    compiled = graph.compile(checkpointer=saver)
+    await compiled.ainvoke({"progress": "begun"}, of("1"), durability=durability)
+    [memory] = await saver.memory.aget_active_memories("alice")
+    edit = [{"section_id": "progress", "new_content": "by a colleague"}]
+    await saver.memory.aupdate_active_memory_sections("alice", memory.id, edit)
+    fails[0] = True
+    with pytest.raises(RuntimeError):
+        await compiled.ainvoke({"say": {}}, of("1"), durability=durability)
+    fails[0] = False
+
+    await compiled.ainvoke({"say": {}}, of("1"), durability=durability)
+
+    assert (await sections(saver.memory))["progress"][0] == "by a colleague and more"
+
+
+async def test_what_was_read_and_never_used_has_not_been_seen(savers: Savers) -> None:
+    saver = savers(on_conflict="refuse")
+    await agent(saver).ainvoke({"say": {"progress": "by one"}}, of("1"))
+    assert await saver.ahydrate(of("2")) == await saver.ahydrate(of("2")) == {"progress": "by one"}
+
+    with pytest.raises(StateConflictError):
+        await agent(saver).ainvoke({"say": {"progress": "by two"}}, of("2"), durability="sync")
+    assert (await saver.ahydrate(of("3"))) == {"progress": "by one"}
+    await agent(saver).ainvoke({**await saver.ahydrate(of("3")), "say": {}}, of("3"))
+    await agent(saver).ainvoke({"say": {"progress": "by three"}}, of("3"))
+    assert (await sections(saver.memory))["progress"][0] == "by three"
+
+
+async def test_a_section_that_another_thread_emptied_is_empty(savers: Savers) -> None:
+    saver = savers()
+    graph = agent(saver, hydrate=True)
+    await graph.ainvoke({"say": {"progress": "begun", "facts": ["tea"]}}, of("1"))
+    await graph.ainvoke({"say": {}}, of("2"))
+    await agent(saver).ainvoke({"say": {"progress": "", "facts": Overwrite([])}}, of("1"))
+
+    state = await graph.ainvoke({"say": {}}, of("2"))
+
+    assert (state["progress"], state["facts"]) == ("", [])
+
+
+async def test_hydrating_says_what_it_needs(savers: Savers) -> None:
+    with pytest.raises(InvalidInputError, match="the config names no thread"):
+        await savers().ahydrate({"configurable": {"user_id": "alice"}})
+    with pytest.raises(ConfigurationError, match="no section can be read back"):
+        await savers(state_schema=None, sections={"facts": "facts"}).ahydrate(of("1"))
+
+
+# Threads without a tenant of their own
+
+
+async def test_a_person_who_mends_a_state_need_not_name_the_tenant(savers: Savers) -> None:
+    saver = savers(title="Notes of {project}")
+    graph = agent(saver)
+    await graph.ainvoke({"say": {"progress": "as the agent says"}}, of("1", project="Rome"))
+    for text in ("as a person says", "as another person says"):
+        snapshot = await graph.aget_state({"configurable": {"thread_id": "1"}})
+        await graph.aupdate_state(snapshot.config, {"progress": text})
+        assert (await sections(saver.memory))["progress"][0] == text
+    await graph.ainvoke({"say": {"progress": "as a person asks"}}, {"configurable": {"thread_id": "1"}})
+    assert (await sections(saver.memory))["progress"][0] == "as a person asks"
+    [memory] = await saver.memory.aget_active_memories("alice")
+    assert memory.title == "Notes of Rome"
+
+
+async def test_a_thread_brings_all_that_it_has_to_a_memory_that_knows_nothing_of_it(savers: Savers) -> None:
+    saver = savers(title="Notes of {thread_id}")
+    graph = agent(saver)
+    await graph.ainvoke({"say": {"progress": "begun", "facts": ["tea"]}}, of("1"))
+    await saver.acopy_thread("1", "2")
+    await graph.ainvoke({"say": {"progress": "copied"}}, of("2"))
+    contents = {
+        memory.title: {id: section.content for id, section in memory.sections.items()}
+        for memory in await saver.memory.aget_active_memories("alice")
+    }
+    assert contents["Notes of 2"] == {"progress": "copied", "facts": "- tea"}
+
+    for memory in await saver.memory.aget_active_memories("alice"):
+        await saver.memory.adelete_active_memory("alice", memory.id)
+    await graph.ainvoke({"say": {"progress": "goes on"}}, of("1"))
+    assert {id: content for id, (content, _) in (await sections(saver.memory)).items()} == {
+        "progress": "goes on",
+        "facts": "- tea",
+    }
+
+
+async def test_a_thread_that_was_begun_without_a_tenant_brings_its_state_along(savers: Savers) -> None:
+    saver = savers()
+    graph = agent(saver)
+    await graph.ainvoke({"say": {"progress": "begun", "facts": ["tea"]}}, of("1", None))
+    await graph.ainvoke({"say": {"progress": "goes on"}}, of("1"))
+
+    assert await sections(saver.memory) == {"progress": ("goes on", 1), "facts": ("- tea", 1)}
+
+
 # Conflicts
+
+
+async def test_contents_that_a_memory_was_made_with_are_not_overwritten_unseen(
+    savers: Savers, memory: AgentMemory
+) -> None:
+    sections_ = {"sections": ["progress", "facts"]}
+    await memory.acreate_active_memory("alice", "Agent state", sections_, {"progress": "from the start"})
+    saver = savers(on_conflict="refuse")
+
+    with pytest.raises(StateConflictError):
+        await agent(saver).ainvoke({"say": {"progress": "from a thread"}}, of("1"), durability="sync")
+    await agent(saver, hydrate=True).ainvoke({"say": {"progress": "from a thread"}}, of("2"), durability="sync")
+    assert (await sections(saver.memory))["progress"][0] == "from a thread"
 
 
 async def in_conflict(saver: AgentMemorySaver, text: str = "by two") -> Any:
@@ -534,6 +672,21 @@ async def test_a_copy_of_a_checkpoint_changes_no_section(savers: Savers) -> None
     assert (await sections(saver.memory))["progress"] == ("second", 2)
 
 
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+async def test_a_command_from_an_old_checkpoint_changes_sections(savers: Savers, durability: Any) -> None:
+    saver = savers()
+    graph = agent(saver)
+    await graph.ainvoke({"say": {"progress": "first"}}, of("1"))
+    states = [state async for state in graph.aget_state_history(of("1"))]
+    before = next(state for state in states if state.next == ("work",))
+    past = {"configurable": {**before.config["configurable"], "user_id": "alice"}}
+
+    await graph.ainvoke(Command(update={"facts": ["by command"]}, goto="work"), past, durability=durability)
+
+    assert (await graph.aget_state(of("1"))).values["facts"] == ["by command"]
+    assert (await sections(saver.memory))["facts"][0] == "- by command"
+
+
 async def test_what_a_subgraph_changes_is_written_when_it_comes_back(savers: Savers) -> None:
     saver = savers()
 
@@ -579,6 +732,27 @@ async def test_delta_channels_are_written_at_every_step(savers: Savers, durabili
         assert pending == step + 1
     stored = rows("SELECT checkpoint -> 'channel_values' ? 'log' FROM checkpoints ORDER BY checkpoint_id")
     assert {(True,), (False,)} <= set(stored)  # snapshots, and steps without one
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+async def test_time_travel_does_not_rewind_delta_channels(savers: Savers, durability: Any) -> None:
+    """LangGraph snapshots a delta channel where a thread forks, though nobody has written it."""
+    saver = savers(state_schema=Delta)
+    graph = agent(saver, Delta)
+    for step in range(3):
+        await graph.ainvoke({"say": {"log": [f"step {step}"]}}, of("1"), durability="sync")
+    states = [state async for state in graph.aget_state_history(of("1"))]
+    pasts = [state.config["configurable"] for state in states if state.next == ("work",)]
+    remembered = (await sections(saver.memory))["log"]
+
+    for past in pasts:
+        config = {"configurable": {**past, "user_id": "alice"}}
+        await graph.aupdate_state(config, {"say": {"x": 1}}, as_node="work")
+        assert (await sections(saver.memory))["log"] == remembered
+        await graph.ainvoke({"say": {"x": 1}}, config, durability=durability)
+        assert (await sections(saver.memory))["log"] == remembered
+    await graph.aupdate_state({"configurable": {**pasts[-1], "user_id": "alice"}}, {"log": ["forked"]}, as_node="work")
+    assert (await sections(saver.memory))["log"] == ("- forked", remembered[1] + 1)
 
 
 async def test_a_new_thread_starts_with_a_delta_channel_from_memory(savers: Savers) -> None:

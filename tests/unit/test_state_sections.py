@@ -3,12 +3,14 @@
 import operator
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, NotRequired, TypedDict
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.channels import UntrackedValue
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph.message import add_messages
 from langgraph.types import Overwrite
@@ -89,6 +91,15 @@ class Unmarked(TypedDict):
     a: str
 
 
+class Inside(TypedDict):
+    a: Annotated[str, MemorySection()]
+    b: Annotated[str, MemorySection()] | None
+
+
+class Untracked(TypedDict):
+    a: Annotated[str, MemorySection(), UntrackedValue]
+
+
 @pytest.mark.parametrize(
     ("schema", "sections", "message"),
     [
@@ -96,6 +107,8 @@ class Unmarked(TypedDict):
         (Twice, None, "several channels are mapped to the section 'notes'"),
         (Blank, None, "section of channel 'a' must not be empty"),
         (Unmarked, None, "Unmarked marks no channel as a section"),
+        (Inside, None, "channel 'b' of Inside: MemorySection marks a whole channel"),
+        (Untracked, None, "channel 'a' of Untracked is untracked: no checkpoint holds it"),
         (Unmarked, {"b": "b"}, "Unmarked has no channel 'b'; it has a"),
         (7, None, "state_schema 7 is no state of a graph"),
     ],
@@ -114,7 +127,7 @@ JSON = st.recursive(
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(JSON, min_size=1) | st.dictionaries(TEXTS, JSON, min_size=1))
+@given(JSON.filter(bool))
 def test_whatever_json_holds_comes_back_from_its_text(value):
     mapped = StateSection("x", MemorySection(), Any)
 
@@ -127,6 +140,56 @@ def test_a_text_is_its_own_text(text):
 
     assert mapped.text(text) == text
     assert mapped.value(text) == text
+
+
+class Mood(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+ODD = [
+    "hello # world",
+    "line one\nline two",
+    "'quoted'",
+    " padded ",
+    "Next: call Bob",
+    "yes",
+    "12",
+    "- tea",
+    "# Plan\n- a",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("kind", [str | None, Optional[str], Any, str | int, str | list[str]])  # noqa: UP045
+def test_texts_of_channels_that_may_hold_something_else_come_back_as_well(kind, text):
+    mapped = StateSection("x", MemorySection(), kind)
+
+    assert mapped.value(mapped.text(text)) == text
+
+
+def test_texts_of_channels_that_hold_nothing_else_are_not_quoted():
+    assert [StateSection("x", MemorySection(), kind).text("yes: no") for kind in (str, str | None)] == ["yes: no"] * 2
+    mood = StateSection("x", MemorySection(), Mood)
+    assert (mood.text(Mood.ON), mood.value("on")) == ("on", Mood.ON)
+    choice = StateSection("x", MemorySection(), Literal["on", "off"])
+    assert choice.value(choice.text("off")) == "off"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(list[str], []), (dict[str, int], {}), (set[int], set()), (str, ""), (int | None, None), (str | None, None)],
+)
+def test_an_empty_text_is_an_empty_value(kind, value):
+    assert StateSection("x", MemorySection(), kind).value("") == value
+
+
+def test_sets_have_one_text_whatever_their_order():
+    mapped = StateSection("x", MemorySection(), set[int])
+
+    assert mapped.text({8, 0, 16}) == mapped.text({16, 8, 0}) == "- 0\n- 16\n- 8"
+    assert mapped.value(mapped.text({8, 0, 16})) == {0, 8, 16}
+    assert StateSection("x", MemorySection()).text({"a": [{"d", "b", "c"}]}) == "a:\n- - b\n  - c\n  - d"
 
 
 def test_values_are_readable_texts():
@@ -161,6 +224,8 @@ def test_functions_of_ones_own_make_texts_and_values():
     assert mapped.text(["a", "b"]) == "a, b"
     assert mapped.value("a, b") == ["a", "b"]
     assert mapped.hydrates
+    assert not StateSection("x", MemorySection()).hydrates, "nothing tells the type"
+    assert state_sections(Typed, None)["facts"].hydrates
     assert not StateSection("x", MemorySection(render=", ".join)).hydrates
     assert not StateSection("x", MemorySection(hydrate=False)).hydrates
 

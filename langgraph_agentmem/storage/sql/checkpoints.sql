@@ -15,6 +15,11 @@ SELECT pg_try_advisory_lock(%(key)s) AS locked
 -- Lets others have their turn.
 SELECT pg_advisory_unlock(%(key)s)
 
+-- name: checkpoint_metadata
+-- The metadata of a checkpoint of a graph itself.
+SELECT metadata FROM checkpoints
+WHERE thread_id = %(thread_id)s AND checkpoint_ns = '' AND checkpoint_id = %(checkpoint_id)s
+
 -- name: thread_exists
 -- Whether a thread has anything.
 SELECT EXISTS (SELECT 1 FROM checkpoints WHERE thread_id = %(thread_id)s)
@@ -45,7 +50,8 @@ JOIN checkpoints c
   ON c.thread_id = g.thread_id AND c.checkpoint_ns = g.checkpoint_ns AND c.parent_checkpoint_id = g.checkpoint_id
 WHERE g.metadata ->> 'run_id' = ANY (%(run_ids)s)
   AND (c.metadata ->> 'run_id' = ANY (%(run_ids)s)) IS NOT TRUE
-  AND (c.metadata ? 'counters_since_delta_snapshot' OR c.metadata ? 'delta_writes_versioned')
+  AND EXISTS (SELECT 1 FROM checkpoints d WHERE d.thread_id = c.thread_id AND d.checkpoint_ns = c.checkpoint_ns
+              AND (d.metadata ? 'counters_since_delta_snapshot' OR d.metadata ? 'delta_writes_versioned'))
 ORDER BY c.thread_id
 
 -- name: delete_runs
@@ -85,13 +91,24 @@ WITH RECURSIVE latest AS (
     FROM checkpoints WHERE thread_id = ANY (%(thread_ids)s)
     ORDER BY thread_id, checkpoint_ns, checkpoint_id DESC
 ),
--- Channels whose value does not stand in the latest checkpoint but comes of its ancestors' writes. LangGraph.js does not
--- say which, so that all channels without a value count.
+-- Channels that were delta channels at any time: what was written then stays to be rebuilt. LangGraph.js does not say
+-- which, so that all channels count.
+delta AS (
+    SELECT DISTINCT c.thread_id, c.checkpoint_ns, k.key
+    FROM checkpoints c, jsonb_object_keys(c.metadata -> 'counters_since_delta_snapshot') AS k (key)
+    WHERE c.thread_id = ANY (%(thread_ids)s)
+    UNION
+    SELECT c.thread_id, c.checkpoint_ns, v.key
+    FROM checkpoints c, jsonb_object_keys(c.checkpoint -> 'channel_versions') AS v (key)
+    WHERE c.thread_id = ANY (%(thread_ids)s) AND c.metadata ? 'delta_writes_versioned'
+),
+-- Those of them whose value does not stand in the latest checkpoint but comes of its ancestors' writes.
 head AS (
     SELECT l.*, ARRAY(
-        SELECT v.key FROM jsonb_each_text(l.checkpoint -> 'channel_versions') v
-        WHERE (l.metadata -> 'counters_since_delta_snapshot' ? v.key OR l.metadata ? 'delta_writes_versioned')
-          AND (l.checkpoint -> 'channel_values' -> v.key) IS NULL
+        SELECT v.key
+        FROM jsonb_each_text(l.checkpoint -> 'channel_versions') v
+        JOIN delta d ON d.thread_id = l.thread_id AND d.checkpoint_ns = l.checkpoint_ns AND d.key = v.key
+        WHERE (l.checkpoint -> 'channel_values' -> v.key) IS NULL
           AND NOT EXISTS (SELECT 1 FROM checkpoint_blobs b
                           WHERE b.thread_id = l.thread_id AND b.checkpoint_ns = l.checkpoint_ns AND b.channel = v.key
                             AND b.version = v.value AND b.type <> 'empty')

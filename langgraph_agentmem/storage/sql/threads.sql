@@ -6,7 +6,7 @@ FOR UPDATE
 
 -- name: sections_of_thread
 -- The sections that a thread's state is mapped to, with what the thread has of them.
-SELECT s.*, t.revision AS seen_revision, t.text_hash
+SELECT s.*, t.revision AS seen_revision, t.text_hash, t.loaded_revision, t.loaded_hash, t.loaded_at
 FROM agentmem.active_memory m
 JOIN agentmem.section s
   ON s.external_id = %(external_id)s AND s.memory_id = m.id AND s.section_id = ANY (%(section_ids)s)
@@ -14,13 +14,27 @@ LEFT JOIN agentmem.thread_section t
   ON t.external_id = %(external_id)s AND t.memory_id = m.id AND t.section_id = s.section_id AND t.thread_id = %(thread_id)s
 WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.closed_at IS NULL
 
--- name: note_thread_sections
--- Notes what a thread has of sections.
+-- name: note_seen
+-- Notes what a thread has of sections; what was loaded for it before is settled by that.
 INSERT INTO agentmem.thread_section (external_id, memory_id, section_id, thread_id, revision, text_hash)
 SELECT %(external_id)s, %(memory_id)s, u.section_id, %(thread_id)s, u.revision, u.text_hash
 FROM unnest(%(section_ids)s::text[], %(revisions)s::bigint[], %(hashes)s::bytea[]) AS u (section_id, revision, text_hash)
 ON CONFLICT (external_id, memory_id, section_id, thread_id)
-DO UPDATE SET revision = excluded.revision, text_hash = excluded.text_hash
+DO UPDATE SET revision = excluded.revision, text_hash = excluded.text_hash,
+              loaded_revision = NULL, loaded_hash = NULL, loaded_at = NULL
+
+-- name: note_loaded
+-- Notes what is loaded for a thread, at its last checkpoint.
+INSERT INTO agentmem.thread_section (external_id, memory_id, section_id, thread_id, loaded_revision, loaded_hash, loaded_at)
+SELECT %(external_id)s, %(memory_id)s, u.section_id, %(thread_id)s, u.revision, u.text_hash, %(checkpoint_id)s
+FROM unnest(%(section_ids)s::text[], %(revisions)s::bigint[], %(hashes)s::bytea[]) AS u (section_id, revision, text_hash)
+ON CONFLICT (external_id, memory_id, section_id, thread_id)
+DO UPDATE SET loaded_revision = excluded.loaded_revision, loaded_hash = excluded.loaded_hash, loaded_at = excluded.loaded_at
+
+-- name: forget_loaded
+-- Forgets what was loaded for a thread and never came into a checkpoint.
+UPDATE agentmem.thread_section SET loaded_revision = NULL, loaded_hash = NULL, loaded_at = NULL
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND thread_id = %(thread_id)s AND loaded_at IS NOT NULL
 
 -- name: tenants_of_threads
 -- Tenants to whose sections threads are mapped.
