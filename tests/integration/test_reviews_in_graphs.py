@@ -13,7 +13,7 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
-from langgraph_agentmem import AgentMemory, create_consolidation_graph
+from langgraph_agentmem import AgentMemory, AgentMemorySaver, create_consolidation_graph
 
 Open = Callable[..., AgentMemory]
 OLD, NEW = "- Deadline: May 1\n- Budget: 5000", "- Deadline: June 1\n- Budget: 6000"
@@ -23,6 +23,10 @@ OLD, NEW = "- Deadline: May 1\n- Budget: 5000", "- Deadline: June 1\n- Budget: 6
 async def saver_of(kind: str, dsn: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
     if kind == "memory":
         yield InMemorySaver()
+        return
+    if kind == "ours":
+        async with AgentMemorySaver.from_conn_string(dsn) as saver:
+            yield saver
         return
     async with AsyncPostgresSaver.from_conn_string(dsn) as saver:
         await saver.setup()
@@ -58,7 +62,7 @@ async def valid(memory: AgentMemory) -> set[str]:
     return {hit.content.strip() for hit in await memory.asearch("alice", "deadline budget", limit=50)}
 
 
-@pytest.mark.parametrize("kind", ["memory", "postgres"])
+@pytest.mark.parametrize("kind", ["memory", "postgres", "ours"])
 async def test_a_graph_stops_with_the_disputes_and_another_process_resumes_it(
     opened: Open, dsn: str, kind: str
 ) -> None:
