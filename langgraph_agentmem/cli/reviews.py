@@ -27,22 +27,22 @@ def list_(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant; all by default.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most runs.")] = 50,
 ) -> None:
-    """A line for each dispute that waits for a person, the longest waiting first."""
+    """The runs that wait for a person, the longest waiting first, with a line for each dispute."""
     with AgentMemory.open(dsn, background=False) as memory:
         found = memory.pending_reviews(tenant, limit=limit)
     if not found:
         out.print("Nothing waits for a review.")
         return
-    table = Table("tenant", "run", "dispute", "memory", "kind", "existing", "new", "verdict", "changed")
     for review in found:
+        tenant_and_run = f"{in_one_line(review.external_id)} {review.run_id}"
+        out.print(f"[bold]{tenant_and_run}[/bold], memory {in_one_line(review.memory_title)}", soft_wrap=True)
+        table = Table("dispute", "kind", "existing", "new", "verdict", "changed")
         for dispute in review.disputes:
             existing = " | ".join(value.content for value in dispute.existing)
-            table.add_row(
-                in_one_line(review.external_id), review.run_id, str(dispute.id), in_one_line(review.memory_title),
-                dispute.kind, _short(existing), _short(dispute.new.content), dispute.verdict.action,
-                "yes" if dispute.changed else "",
-            )  # fmt: skip
-    out.print(table)
+            changed = "yes" if dispute.changed else ""
+            short = (_short(existing), _short(dispute.new.content))
+            table.add_row(str(dispute.id), dispute.kind, *short, dispute.verdict.action, changed)
+        out.print(table)
 
 
 @app.command()
