@@ -607,7 +607,12 @@ async def test_without_neo4j_nothing_fails_and_the_outbox_drains_later(
         assert [report.status for report in await memory.arun_due(tenant)] == ["applied"]
         await memory.aupdate_active_memory_section(tenant, project, "facts", "Ada/person likes Tea/drink")
         assert [report.status for report in await memory.aflush(tenant)] == ["applied"]
-    assert caplog.text.count("not projected into Neo4j for now: OutageError: Neo4j at bolt://127.0.0.1:1 cannot be reached") == 2
+    assert (
+        caplog.text.count(
+            "not projected into Neo4j for now: OutageError: Neo4j at bolt://127.0.0.1:1 cannot be reached"
+        )
+        == 2
+    )
     await memory.apromote(tenant, project, force=True)
     [status] = await memory.projector.astatus(tenant)
     assert status.pending > 4
