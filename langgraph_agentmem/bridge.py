@@ -5,9 +5,11 @@ import atexit
 import functools
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -59,6 +61,43 @@ def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Calla
     call.__name__ = name
     call.__qualname__ = method.__qualname__.replace(method.__name__, name)
     return call
+
+
+class Opened(ABC):
+    """What a `with` block, or an `async with` block, sets up and closes; closed as well where setting up fails."""
+
+    @abstractmethod
+    async def asetup(self) -> None:
+        """Get ready."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of what is held."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.asetup()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        if _on_running_loop():
+            raise SyncCallError("a `with` block would block the running event loop; use `async with`")
+        return run(self.__aenter__)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if _on_running_loop():
+            raise SyncCallError("a `with` block would block the running event loop; use `async with`")
+        run(self.aclose)
 
 
 def start(function: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -51,7 +50,7 @@ _twin = cast("Any", blocking)
 """Sync twins are typed as in the base class."""
 
 
-class AgentMemorySaver(BaseCheckpointSaver[str]):
+class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     """A LangGraph checkpointer whose threads' state is mapped to the sections of their tenant's memory.
 
     Channels of the state that are marked with `MemorySection` are written into active memory in the same transaction as
@@ -182,30 +181,6 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
         """Close the memory if the checkpointer has opened it; it may be used again."""
         if self._owns_memory:
             await self.memory.aclose()
-
-    async def __aenter__(self) -> "AgentMemorySaver":
-        try:
-            await self.asetup()
-        except BaseException:
-            await self.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    _enter = blocking(__aenter__)
-    _close = blocking(aclose)
-
-    def __enter__(self) -> "AgentMemorySaver":
-        return self._enter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
 
     # Checkpoints
 
@@ -429,7 +404,8 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
         of_graph_itself = self._mapping.sections and not given.get("checkpoint_ns")
         if not of_graph_itself or not parent or self._mapping.names_tenant(config):
             return config
-        async with self._tables.transaction(self.serde) as (connection, _):
+        await self._tables.setup()
+        async with self.memory.resources.database.connection() as connection:
             return self._mapping.inherited(config, await checkpoints.metadata(connection, given["thread_id"], parent))
 
     def _thread(self, config: RunnableConfig, new_versions: ChannelVersions) -> ThreadMemory | None:
@@ -466,8 +442,7 @@ class AgentMemorySaver(BaseCheckpointSaver[str]):
 
     async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
         async with self._tables.transaction(self.serde) as (connection, upstream):
-            for thread_id in thread_ids:
-                await upstream.adelete_thread(thread_id)
+            await upstream.aprune(thread_ids, strategy="delete")
             await thread_storage.forget(connection, thread_ids)
 
     async def _alist_all(

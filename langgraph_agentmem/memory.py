@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -58,7 +57,7 @@ Tenant = str
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
 
-class AgentMemory:
+class AgentMemory(bridge.Opened):
     """Three-tier memory on one PostgreSQL database, for any number of tenants, threads and event loops.
 
     Every method comes twice: `await memory.asearch(...)` for async code, `memory.search(...)` for sync code. Use it as
@@ -184,32 +183,6 @@ class AgentMemory:
             await self._resources.neo4j.close()
         if "projector" in vars(self):
             await self.projector.neo4j.close()
-
-    async def __aenter__(self) -> "AgentMemory":
-        try:
-            await self.asetup()
-        except BaseException:
-            await self.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __enter__(self) -> "AgentMemory":
-        try:
-            self.setup()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Active memory
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -53,7 +52,7 @@ _GETS, _SEARCHES, _WRITES = 200, 8, 200
 _WAIT_TO_STOP = 10.0
 
 
-class AgentMemoryStore(BaseStore):
+class AgentMemoryStore(bridge.Opened, BaseStore):
     """A LangGraph store in which every item is a section of an active memory.
 
     What an agent puts into it counts towards consolidation, and is promoted and found like any other memory. It takes
@@ -186,30 +185,6 @@ class AgentMemoryStore(BaseStore):
         self._sweeps = True
         if self._owns_memory:
             await self.memory.aclose()
-
-    async def __aenter__(self) -> "AgentMemoryStore":
-        try:
-            await self.asetup()
-        except BaseException:
-            await self.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    _enter = bridge.blocking(__aenter__)
-    _close = bridge.blocking(aclose)
-
-    def __enter__(self) -> "AgentMemoryStore":
-        return self._enter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
 
     # Operations
 

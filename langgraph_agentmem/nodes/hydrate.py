@@ -1,6 +1,7 @@
 """The node that lets a thread start with what the agent knows."""
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda
@@ -31,9 +32,6 @@ def hydrate_node(saver: Hydrates) -> Node:
         return await saver.ahydrate(config, state)
 
     def run(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        async def call() -> dict[str, Any]:
-            return await saver.ahydrate(config, state)
-
-        return bridge.run(call)
+        return bridge.run(partial(hydrate, state, config))
 
     return RunnableLambda(run, afunc=hydrate, name="hydrate")

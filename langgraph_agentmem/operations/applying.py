@@ -11,7 +11,7 @@ from langgraph_agentmem.models.conflict import ConsolidationPlan
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations import linking, parking
 from langgraph_agentmem.operations.active import info
-from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
+from langgraph_agentmem.operations.linking import Resolved, Work
 from langgraph_agentmem.policies import forgetting
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, chunks, graph, longterm, queue, runs, support
@@ -216,17 +216,7 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
         RunChunk(id=id, section_id=text.section_id, content=text.text, origin=text.origin, embedding=vector)
         for id, text, vector in written
     ]
-    await chunks.insert(
-        work.connection,
-        work.external_id,
-        work.run.memory_id,
-        new,
-        run_id=work.run.run_id,
-        shortterm_memory_id=work.shortterm_memory_id,
-        source=SOURCE,
-        config=work.resources.settings.text_search_config,
-        model=work.embedding_model,
-    )
+    await linking.insert_chunks(work, new)
     merged = [text for _, text, _ in written if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
     work.changes |= {"superseded": superseded, "written": [chunk.id for chunk in new]}

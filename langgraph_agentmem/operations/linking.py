@@ -20,7 +20,8 @@ from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.policies import merging
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import graph, support
+from langgraph_agentmem.storage import chunks, graph, support
+from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import EntityRow, HistoryEntry, Merge, NewEntity, NewRelationship
 from langgraph_agentmem.storage.vectors import EmbeddingModel
@@ -70,6 +71,21 @@ class Work:
     def external_id(self) -> str:
         """The tenant."""
         return self.run.external_id
+
+
+async def insert_chunks(work: Work, new: Sequence[RunChunk]) -> None:
+    """Write chunks that the run has made, into short-term memory."""
+    await chunks.insert(
+        work.connection,
+        work.external_id,
+        work.run.memory_id,
+        new,
+        run_id=work.run.run_id,
+        shortterm_memory_id=work.shortterm_memory_id,
+        source=SOURCE,
+        config=work.resources.settings.text_search_config,
+        model=work.embedding_model,
+    )
 
 
 async def apply_entities(work: Work, vectors: Sequence[list[float] | None]) -> dict[str, int]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.review import ProposedChange
-from langgraph_agentmem.operations.linking import SOURCE, Resolved, Work
+from langgraph_agentmem.operations import linking
+from langgraph_agentmem.operations.linking import Resolved, Work
 from langgraph_agentmem.policies import rejecting, reviewing
 from langgraph_agentmem.policies.rejecting import RejectedChunk
 from langgraph_agentmem.policies.reviewing import Because, Key
@@ -135,14 +136,4 @@ async def bury(work: Work, rejected: Sequence[RejectedChunk]) -> None:
         work.external_id,
         [(chunk.chunk_id, successors.get(chunk.chunk_id), True) for chunk in rejected],
     )
-    await chunks.insert(
-        work.connection,
-        work.external_id,
-        work.run.memory_id,
-        leftovers,
-        run_id=work.run.run_id,
-        shortterm_memory_id=work.shortterm_memory_id,
-        source=SOURCE,
-        config=work.resources.settings.text_search_config,
-        model=work.embedding_model,
-    )
+    await linking.insert_chunks(work, leftovers)

@@ -1,8 +1,9 @@
-"""Reading the entity graph: one protocol, on PostgreSQL or on Neo4j."""
+"""Reading the entity graph, on PostgreSQL or on Neo4j."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, cast, get_args
+from typing import cast, get_args
 
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.errors import InvalidInputError
@@ -18,69 +19,6 @@ DEEPEST = 10
 
 LIMIT = 500
 """The most entities of a neighborhood, unless the caller says otherwise."""
-
-
-class Graph(Protocol):
-    """The entity graph of all tenants, as it is read.
-
-    Implementations give the same answers. Relationships are followed in both directions, while they are valid: now, or
-    at `as_of`. Entities that were first seen later than `as_of` are not there yet.
-    """
-
-    async def aneighborhood(
-        self,
-        external_id: str,
-        names: Sequence[str],
-        depth: int = 1,
-        as_of: datetime | None = None,
-        *,
-        tier: GraphTier | None = None,
-        limit: int = LIMIT,
-    ) -> Neighborhood:
-        """What surrounds entities of these names, whatever their case.
-
-        Args:
-            external_id: The tenant.
-            names: Names of entities; those that there are not are left out.
-            depth: Most relationships to go along, 1 to 10.
-            as_of: The time (with a time zone) whose graph is meant; now by default.
-            tier: Only short-term or long-term entities.
-            limit: The most entities, the nearest first.
-        """
-        ...
-
-    async def apaths(
-        self,
-        external_id: str,
-        a: str,
-        b: str,
-        depth: int = 5,
-        as_of: datetime | None = None,
-        *,
-        tier: GraphTier | None = None,
-        limit: int = 10,
-    ) -> list[GraphPath]:
-        """The shortest ways from entities named `a` to entities named `b`, for each pair of them, shortest first.
-
-        Args:
-            external_id: The tenant.
-            a: A name, whatever its case.
-            b: Another one.
-            depth: Most relationships of a path, 1 to 10.
-            as_of: The time (with a time zone) whose graph is meant; now by default.
-            tier: Only short-term or long-term entities.
-            limit: The most paths.
-        """
-        ...
-
-    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-        """Entities of whose name a query holds every word, and the chunks that mention them.
-
-        Args:
-            external_id: The tenant.
-            words: The query's, stemmed as PostgreSQL does it.
-        """
-        ...
 
 
 class Question(Value):
@@ -121,15 +59,12 @@ def question(external_id: object, names: object, depth: object, as_of: object, t
     )
 
 
-class PostgresGraph:
-    """The entity graph as PostgreSQL holds it, always up to date.
+class Graph(ABC):
+    """The entity graph of all tenants, as it is read.
 
-    Args:
-        database: The PostgreSQL database.
+    Implementations give the same answers. Relationships are followed in both directions, while they are valid: now, or
+    at `as_of`. Entities that were first seen later than `as_of` are not there yet.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def aneighborhood(
         self,
@@ -141,18 +76,20 @@ class PostgresGraph:
         tier: GraphTier | None = None,
         limit: int = LIMIT,
     ) -> Neighborhood:
-        """See `Graph.aneighborhood`."""
-        asked = question(external_id, names, depth, as_of, tier, limit)
-        async with self._database.transaction() as connection:
-            return await reading.neighborhood(
-                connection,
-                asked.external_id,
-                asked.keys,
-                depth=asked.depth,
-                as_of=asked.as_of,
-                tier=asked.tier,
-                limit=asked.limit,
-            )
+        """What surrounds entities of these names, whatever their case.
+
+        Args:
+            external_id: The tenant.
+            names: Names of entities; those that there are not are left out.
+            depth: Most relationships to go along, 1 to 10.
+            as_of: The time (with a time zone) whose graph is meant; now by default.
+            tier: Only short-term or long-term entities.
+            limit: The most entities, the nearest first.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+        """
+        return await self._neighborhood(question(external_id, names, depth, as_of, tier, limit))
 
     async def apaths(
         self,
@@ -165,25 +102,81 @@ class PostgresGraph:
         tier: GraphTier | None = None,
         limit: int = 10,
     ) -> list[GraphPath]:
-        """See `Graph.apaths`."""
+        """The shortest ways from entities named `a` to entities named `b`, for each pair of them, shortest first.
+
+        Args:
+            external_id: The tenant.
+            a: A name, whatever its case.
+            b: Another one.
+            depth: Most relationships of a path, 1 to 10.
+            as_of: The time (with a time zone) whose graph is meant; now by default.
+            tier: Only short-term or long-term entities.
+            limit: The most paths.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+        """
         asked = question(external_id, [a, b], depth, as_of, tier, limit)
+        return await self._paths(asked, a.casefold(), b.casefold())
+
+    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
+        """Entities of whose name a query holds every word, and the chunks that mention them.
+
+        Args:
+            external_id: The tenant.
+            words: The query's, stemmed as PostgreSQL does it.
+        """
+        return await self._named(validation.tenant(external_id), words)
+
+    @abstractmethod
+    async def _neighborhood(self, asked: Question) -> Neighborhood: ...
+
+    @abstractmethod
+    async def _paths(self, asked: Question, a: str, b: str) -> list[GraphPath]: ...
+
+    @abstractmethod
+    async def _named(self, external_id: str, words: Sequence[str]) -> list[NamedMention]: ...
+
+    neighborhood = blocking(aneighborhood)
+    paths = blocking(apaths)
+    named = blocking(anamed)
+
+
+class PostgresGraph(Graph):
+    """The entity graph as PostgreSQL holds it, always up to date.
+
+    Args:
+        database: The PostgreSQL database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def _neighborhood(self, asked: Question) -> Neighborhood:
         async with self._database.transaction() as connection:
-            return await reading.paths(
+            return await reading.neighborhood(
                 connection,
                 asked.external_id,
-                a.casefold(),
-                b.casefold(),
+                asked.keys,
                 depth=asked.depth,
                 as_of=asked.as_of,
                 tier=asked.tier,
                 limit=asked.limit,
             )
 
-    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-        """See `Graph.anamed`."""
+    async def _paths(self, asked: Question, a: str, b: str) -> list[GraphPath]:
         async with self._database.transaction() as connection:
-            return await reading.named(connection, validation.tenant(external_id), words)
+            return await reading.paths(
+                connection,
+                asked.external_id,
+                a,
+                b,
+                depth=asked.depth,
+                as_of=asked.as_of,
+                tier=asked.tier,
+                limit=asked.limit,
+            )
 
-    neighborhood = blocking(aneighborhood)
-    paths = blocking(apaths)
-    named = blocking(anamed)
+    async def _named(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
+        async with self._database.transaction() as connection:
+            return await reading.named(connection, external_id, words)

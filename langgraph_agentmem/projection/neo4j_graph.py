@@ -1,7 +1,6 @@
 """Reads the entity graph from Neo4j."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from langgraph_agentmem.models.graph import GraphEntity, GraphPath, GraphRelatio
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection import tenant_guard
 from langgraph_agentmem.projection.cypher_statements import TIERS, cypher, of_tier
-from langgraph_agentmem.projection.graph import LIMIT, Question, question
+from langgraph_agentmem.projection.graph import Graph, Question
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase, Neo4jTransaction, Rows
 
 _CYPHER = cypher("read")
@@ -21,7 +20,7 @@ _SECONDS = 60.0
 """After so long the server ends a query of the caller's own."""
 
 
-class Neo4jGraph:
+class Neo4jGraph(Graph):
     """The entity graph as it was last projected into Neo4j.
 
     An outage is an error, never an empty answer. What PostgreSQL learnt since the last projection is not there yet.
@@ -33,38 +32,14 @@ class Neo4jGraph:
     def __init__(self, neo4j: Neo4jDatabase) -> None:
         self.neo4j = neo4j
 
-    async def aneighborhood(
-        self,
-        external_id: str,
-        names: Sequence[str],
-        depth: int = 1,
-        as_of: datetime | None = None,
-        *,
-        tier: GraphTier | None = None,
-        limit: int = LIMIT,
-    ) -> Neighborhood:
-        """See `Graph.aneighborhood`."""
-        asked = question(external_id, names, depth, as_of, tier, limit)
+    async def _neighborhood(self, asked: Question) -> Neighborhood:
         return await self.neo4j.read(asked.external_id, partial(_neighborhood, asked=asked))
 
-    async def apaths(
-        self,
-        external_id: str,
-        a: str,
-        b: str,
-        depth: int = 5,
-        as_of: datetime | None = None,
-        *,
-        tier: GraphTier | None = None,
-        limit: int = 10,
-    ) -> list[GraphPath]:
-        """See `Graph.apaths`."""
-        asked = question(external_id, [a, b], depth, as_of, tier, limit)
-        ends = {"from_key": a.casefold(), "to_key": b.casefold()}
+    async def _paths(self, asked: Question, a: str, b: str) -> list[GraphPath]:
+        ends = {"from_key": a, "to_key": b}
         return await self.neo4j.read(asked.external_id, partial(_paths, asked=asked, ends=ends))
 
-    async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-        """See `Graph.anamed`."""
+    async def _named(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
         rows = await self.neo4j.read(
             external_id, lambda t: [row for tier in TIERS for row in t.run(_of("named", tier), words=list(words))]
         )
@@ -101,9 +76,6 @@ class Neo4jGraph:
         most = validation.positive(limit, "limit")
         return await self.neo4j.read(tenant, partial(_cypher, query=text, params=given, limit=most), seconds=_SECONDS)
 
-    neighborhood = blocking(aneighborhood)
-    paths = blocking(apaths)
-    named = blocking(anamed)
     cypher = blocking(acypher)
 
 

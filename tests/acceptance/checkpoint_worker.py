@@ -1,11 +1,13 @@
 """Runs a graph with a checkpointer, and kills its own process right before or after a commit."""
 
 import os
-import signal
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-import psycopg
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import crashing
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import START, StateGraph
 
@@ -37,31 +39,6 @@ def graph(saver: AgentMemorySaver) -> Any:
     return steps.compile(checkpointer=saver)
 
 
-def kill_at_commit(number: int, when: str) -> None:
-    """Make psycopg kill the process right before it sends, or right after the server has carried out, a commit.
-
-    All that belongs to the transaction has reached the server before, as its last answer was waited for.
-    """
-    execute, exit_pipeline = psycopg.AsyncConnection.execute, psycopg.AsyncPipeline.__aexit__
-    commits = 0
-
-    async def counting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal commits
-        if query == b"COMMIT":
-            commits += 1
-            if commits == number and when == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-        return await execute(self, query, *args, **kwargs)
-
-    async def killing(self: Any, *args: Any) -> None:
-        await exit_pipeline(self, *args)
-        if commits == number and when == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    psycopg.AsyncConnection.execute = counting  # type: ignore[method-assign]
-    psycopg.AsyncPipeline.__aexit__ = killing  # type: ignore[method-assign]
-
-
 def go_on(saver: AgentMemorySaver) -> None:
     """Begin the thread, or go on with it where it was left, to its end."""
     config = {"configurable": {"thread_id": "1", "user_id": "alice"}}
@@ -70,6 +47,6 @@ def go_on(saver: AgentMemorySaver) -> None:
 
 
 if __name__ == "__main__":
-    kill_at_commit(int(os.environ["KILL_AT"]), os.environ["KILL_WHEN"])
+    crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["KILL_WHEN"])
     with AgentMemorySaver.from_conn_string(os.environ["AGENTMEM_DSN"], state_schema=State) as saver:
         go_on(saver)

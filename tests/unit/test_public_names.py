@@ -164,7 +164,9 @@ def test_the_public_names_of_the_projection_are_these_and_described():
     assert [name for name in PROJECTION if not inspect.getdoc(getattr(projection, name))] == []
 
 
-@pytest.mark.parametrize("kind", [projection.GraphProjector, projection.Neo4jGraph, projection.PostgresGraph])
+@pytest.mark.parametrize(
+    "kind", [projection.GraphProjector, projection.Graph, projection.Neo4jGraph, projection.PostgresGraph]
+)
 def test_methods_of_the_projection_come_twice(kind):
     members = {name: value for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
     coroutines = {name for name, value in members.items() if inspect.iscoroutinefunction(value)}
