@@ -32,11 +32,12 @@ class _Unsynced:
 class CheckpointTables:
     """LangGraph's own checkpointer and its tables, on the connections of a database.
 
-    It is made anew for every call, on a connection of its own: its lock holds up nobody.
+    There is one for each connection, which one call has to itself: its lock holds up nobody.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._on: dict[Connection, AsyncPostgresSaver] = {}
         self._ready = False
         self._setting_up: SharedCall[None] = SharedCall()
 
@@ -57,7 +58,12 @@ class CheckpointTables:
         """LangGraph's checkpointer, outside any transaction."""
         await self.setup()
         async with self._database.connection() as connection:
-            yield AsyncPostgresSaver(connection, serde=serde)
+            upstream = self._on.get(connection)
+            if upstream is None:
+                upstream = AsyncPostgresSaver(connection)
+                self._on = {known: its for known, its in self._on.items() if not known.closed} | {connection: upstream}
+            upstream.serde = serde
+            yield upstream
 
     @asynccontextmanager
     async def transaction(self, serde: SerializerProtocol) -> AsyncGenerator[tuple[Connection, AsyncPostgresSaver]]:

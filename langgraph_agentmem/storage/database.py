@@ -123,33 +123,42 @@ class Database:
         Statements are pipelined: they wait until a result is fetched and then travel together, `BEGIN` with the first
         ones; `COMMIT` travels with those behind the last fetch.
         """
-        await self.start()
-        with translated():
-            pool = await self._pool()
-            async with _living(pool) as connection:
-                try:
-                    async with connection.pipeline() as pipeline:
-                        await connection.execute(b"BEGIN")
-                        try:
-                            yield connection
-                        except BaseException:
-                            with suppress(psycopg.Error):  # collect what is under way: only the first error counts
-                                await pipeline.sync()
-                            raise
-                        await connection.execute(b"COMMIT")
-                except BaseException:
-                    with suppress(psycopg.Error):  # a connection that is gone has rolled back by itself
-                        await connection.rollback()
-                    raise
+        async with self.connection() as connection:
+            try:
+                async with connection.pipeline() as pipeline:
+                    await connection.execute(b"BEGIN")
+                    try:
+                        yield connection
+                    except Exception:
+                        with suppress(psycopg.Error):  # collect what is under way: only the first error counts
+                            await pipeline.sync()
+                        raise
+                    await connection.execute(b"COMMIT")
+            except Exception:
+                with suppress(psycopg.Error):  # a connection that is gone has rolled back by itself
+                    await connection.rollback()
+                raise
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection outside any transaction: for a single read, or for what cannot run in one."""
+        """A connection outside any transaction: for a single read, or for what cannot run in one.
+
+        One whose use is cancelled is not used again: the driver may take statements for prepared that were not.
+        """
         await self.start()
-        with translated():
-            pool = await self._pool()
-            async with _living(pool) as connection:
+        try:
+            pool = self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
+            connection = await _living(pool)
+            try:
                 yield connection
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    await connection.close()
+                raise
+            finally:
+                await pool.putconn(connection)
+        except psycopg.Error as error:
+            raise _translate(error) from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:
@@ -165,27 +174,24 @@ class Database:
             await pool.close()
         self._forget_closed_loops()
 
-    async def _pool(self) -> _Pool:
-        loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            self._forget_closed_loops()
-            pool = cast(
-                "_Pool",
-                AsyncConnectionPool(
-                    cast("str", self.dsn),
-                    kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
-                    min_size=0,
-                    max_size=self._pool_size,
-                    timeout=self._connect_timeout,
-                    configure=self._remember,
-                    open=False,
-                    name="agentmem",
-                ),
-            )
-            with self._lock:
-                self._pools[loop] = pool
-            await pool.open()
+    async def _open_pool(self) -> _Pool:
+        self._forget_closed_loops()
+        pool = cast(
+            "_Pool",
+            AsyncConnectionPool(
+                cast("str", self.dsn),
+                kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
+                min_size=0,
+                max_size=self._pool_size,
+                timeout=self._connect_timeout,
+                configure=self._remember,
+                open=False,
+                name="agentmem",
+            ),
+        )
+        with self._lock:
+            self._pools[asyncio.get_running_loop()] = pool
+        await pool.open()
         return pool
 
     async def _remember(self, connection: AsyncConnection[Any]) -> None:
@@ -252,15 +258,18 @@ def _readable(dsn: str) -> str:
     return dsn
 
 
-@asynccontextmanager
-async def _living(pool: _Pool) -> AsyncGenerator[Connection]:
+async def _living(pool: _Pool) -> Connection:
     """A connection whose server is there; dead ones are thrown away at once, however many a restart has left."""
     while True:
-        async with pool.connection() as connection:
-            if await _alive(connection):
-                yield connection
-                return
-            await connection.close()
+        connection, alive = await pool.getconn(), False
+        try:
+            alive = await _alive(connection)
+            if alive:
+                return connection
+        finally:
+            if not alive:
+                await connection.close()
+                await pool.putconn(connection)
 
 
 async def _alive(connection: AsyncConnection[Any]) -> bool:
@@ -289,17 +298,13 @@ def translated() -> Generator[None]:
     """Translate the driver's errors into this package's, chained."""
     try:
         yield
-    except AgentMemoryError:
-        raise
-    except PoolTimeout as error:
-        raise OutageError(
-            f"PostgreSQL gave no connection in time ({error}); is it up, and the pool large enough?"
-        ) from error
     except psycopg.Error as error:
         raise _translate(error) from error
 
 
 def _translate(error: psycopg.Error) -> AgentMemoryError:
+    if isinstance(error, PoolTimeout):
+        return OutageError(f"PostgreSQL gave no connection in time ({error}); is it up, and the pool large enough?")
     state = error.sqlstate or ""
     text = str(error).strip()
     if state.startswith(_REFUSALS) or (not state and _refused_in_words(text)):
