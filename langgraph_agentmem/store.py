@@ -330,9 +330,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return await self._received(requests, sent)
 
     async def _answer_searches(self, requests: Sequence[Search | NamespaceListing]) -> Sequence[Result]:
-        database = self.memory.resources.database
-        ranked = any(isinstance(request, Search) and not request.prepared.plain for request in requests)
-        async with database.transaction() if ranked else database.reading() as connection:
+        async with self.memory.resources.database.reading() as connection:
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
 

@@ -162,7 +162,10 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:
-        """A connection outside any transaction, on which reads that are sent one after the other travel together."""
+        """A connection on which reads that are sent one after the other travel together.
+
+        To the server, what travels together is one transaction, so that settings may be made for it.
+        """
         async with self.connection() as connection, connection.pipeline():
             yield connection
 

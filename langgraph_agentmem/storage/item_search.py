@@ -45,7 +45,7 @@ async def send_search(
     """Ask for a page of a tenant's items, best first.
 
     Args:
-        connection: In a transaction.
+        connection: In a pipeline.
         ownership: Where namespaces name their tenant.
         external_id: The tenant.
         search: What is searched.

@@ -31,6 +31,7 @@ from langgraph_agentmem.storage.vectors import EmbeddingModel
 _SQL = statements("items")
 _GET_ITEMS = RawStatement(template("items", "get_items"))
 _PUT_MEMORIES = RawStatement(template("items", "put_memories"))
+_SHORTEST_PAGE, _LONGEST_PAGE = 15, 2**63 - 1
 _PUT_ITEMS = RawStatement(template("items", "put_items").format(chunks=template("chunks", "chunks_of_written")))
 
 
@@ -223,13 +224,16 @@ async def send_list(
     text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": as_array(search.prefix)}
-    return await _list_statement(text).send(connection, params, lambda rows: [_found(row) for row in rows])
+    most = min(1 << max(search.limit + search.offset, _SHORTEST_PAGE).bit_length(), _LONGEST_PAGE)
+    return await _list_statement(text, most).send(connection, params, lambda rows: [_found(row) for row in rows])
 
 
 @lru_cache(maxsize=500)
-def _list_statement(condition: str) -> RawStatement:
-    """The statement for a shape of filter."""
-    return RawStatement(template("items", "list_items").format(filter=sql.SQL(cast("LiteralString", condition))))
+def _list_statement(condition: str, most: int) -> RawStatement:
+    """The statement for a shape of filter, and pages that end before so many items."""
+    return RawStatement(
+        template("items", "list_items").format(filter=sql.SQL(cast("LiteralString", condition)), most=sql.Literal(most))
+    )
 
 
 def _found(row: DictRow) -> FoundItem:

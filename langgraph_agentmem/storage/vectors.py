@@ -80,7 +80,7 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
 
 
 async def search_thoroughly(connection: Connected, form: VectorForm) -> None:
-    """Let the index go on, in this transaction, until it has found enough of what else is asked for."""
+    """Let the index go on, for what travels together, until it has found enough of what else is asked for."""
     for name in _SETTINGS[form.index_kind]:
         await connection.execute(_SQL[name])
 

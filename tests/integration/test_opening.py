@@ -148,7 +148,7 @@ FILL[6] = (
     VALUES ('alice', 1, 'notes', 'thread 1', 1, '');
     """
 )
-FILL[7] = FILL[6]
+FILL[7] = FILL[8] = FILL[6]
 
 
 @pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])

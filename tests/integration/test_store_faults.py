@@ -24,6 +24,7 @@ from langgraph.store.base import GetOp, PutOp, SearchOp
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingError, OutageError
 from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.database import Database
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -386,6 +387,23 @@ async def test_batches_that_are_cancelled_at_any_moment_leave_the_pool_whole_and
     written = rows("SELECT section_id, count(*) FROM agentmem.section WHERE section_id <> 'first' GROUP BY 1")
     assert {count for _, count in written} == {3}
     assert {f"k{100 + i}" for i in range(6)} <= {key for key, _ in written}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver's, of what was cut short
+async def test_what_was_cancelled_before_it_was_sent_is_not_taken_for_prepared(dsn: str) -> None:
+    database = Database(dsn, pool_size=1)
+    async with database.reading() as connection:
+        process = connection.info.backend_pid
+    with anyio.CancelScope() as scope:
+        async with database.reading() as connection:
+            assert connection.info.backend_pid == process
+            scope.cancel()
+            time.sleep(0.1)  # noqa: ASYNC251 - after a while without a break, the driver makes one before it sends
+            await connection.execute("SELECT 1 AS one")
+    assert scope.cancelled_caught
+    async with database.connection() as connection:
+        assert await (await connection.execute("SELECT 1 AS one")).fetchall() == [{"one": 1}]
+    await database.close()
 
 
 # Embedders that fail

@@ -16,6 +16,7 @@ from langgraph.store.base import PutOp
 
 from langgraph_agentmem import AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingMismatchError
+from langgraph_agentmem.storage.vectors import search_thoroughly
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -264,6 +265,33 @@ async def test_an_index_that_gives_up_early_changes_nothing(opens: Opens, rows: 
         hits = await store.asearch(NS, query="asked", filter={"n": n}, limit=10)
         expected = sorted((score for key, score in whole.items() if int(key[1:]) % 20 == n), reverse=True)
         assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-6)
+
+
+async def test_a_search_is_planned_once_and_leaves_no_setting_behind(opens: Opens) -> None:
+    store = opens(index=index(), pool_config={"max_size": 1})
+    await store.aput(NS, "k", {"text": "falcon"})
+    for query in ("falcon", "owl", "asked"):
+        assert await store.asearch(NS, query=query)
+    async with store.memory.resources.database.connection() as connection:
+        planned = await connection.execute(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH scope AS%%'"
+        )
+        assert [tuple(row.values()) for row in await planned.fetchall()] == [(3, 0)]
+        left = await connection.execute(
+            "SELECT name FROM pg_settings WHERE source = 'session' AND name ~ '^(enable|plan|jit|max_par|hnsw)'"
+        )
+        assert await left.fetchall() == []
+
+
+async def test_an_index_is_searched_thoroughly(opens: Opens) -> None:
+    store = opens(index=index())
+    await store.aput(NS, "k", {"text": "falcon"})
+    model = await store.memory.resources.embedding_model()
+    assert model is not None
+    async with store.memory.resources.database.reading() as connection:
+        await search_thoroughly(connection, model.form)
+        shown = await connection.execute("SHOW hnsw.ef_search")
+    assert await shown.fetchall() == [{"hnsw.ef_search": "80"}]
 
 
 @pytest.mark.parametrize("consolidated", [False, True])

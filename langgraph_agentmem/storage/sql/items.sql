@@ -214,7 +214,8 @@ ORDER BY a.external_id
 
 -- name: list_items
 -- Items under a prefix that pass a filter, the newest first; each memory's newest are read in their order until there are
--- enough.
+-- enough. `most` is a number of at least limit + offset: of one that it does not know, the planner believes that it is a
+-- tenth of all items, and plans the statement anew each time.
 SELECT s.memory_id, a.namespace, s.section_id AS key, s.value, s.created_at, s.updated_at, s.revision,
        CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
 FROM agentmem.active_memory a
@@ -224,7 +225,7 @@ CROSS JOIN LATERAL (
       AND (NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now())
       AND {filter}
     ORDER BY s.updated_at DESC, s.section_id
-    LIMIT %(limit)s::bigint + %(offset)s::bigint
+    LIMIT {most}
 ) s
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
   AND a.namespace[1:cardinality(%(prefix)s::text[])] = %(prefix)s::text[]
