@@ -179,8 +179,7 @@ class RoundTrips:
 
     async def __aenter__(self) -> "RoundTrips":
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        pool = await self.memory.resources.database._pool()
-        async with pool.connection() as connection:
+        async with self.memory.resources.database.connection() as connection:
             connection.pgconn.trace(self._file.fileno())
             self._connection = connection
         return self
