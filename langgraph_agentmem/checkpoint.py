@@ -442,7 +442,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
     async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
         async with self._tables.transaction(self.serde) as (connection, upstream):
-            await upstream.aprune(thread_ids, strategy="delete")
+            for thread_id in thread_ids:
+                await upstream.adelete_thread(thread_id)
             await thread_storage.forget(connection, thread_ids)
 
     async def _alist_all(

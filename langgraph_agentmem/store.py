@@ -191,7 +191,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out operations in one transaction: reads see what was there before its puts, the last put wins.
 
-        A single operation shares a transaction with others of its kind that come in the same tick of the event loop.
+        A single operation travels with others of its kind that come in the same tick of the event loop.
         """
         requests = await self._prepared(list(ops))
         self._start_sweeping(self._options.sweep_minutes)

@@ -109,12 +109,11 @@ async def write_values(
         What tells how many new chunks lack their vector.
     """
     settings = resources.settings
-    minutes = settings.max_pending_minutes
+    due = info(settings, row.pending_updates + len(values), row.section_count).will_consolidate
+    minutes = 0 if due else settings.max_pending_minutes
     await storage.update_sections(connection, row.external_id, row.id, values, source, minutes=minutes)
-    if info(settings, row.pending_updates + len(values), row.section_count).will_consolidate:
-        await queue.mark_due(connection, row.external_id, row.id)
-        if not info(settings, row.pending_updates, row.section_count).will_consolidate:
-            await queue.notify(connection)
+    if due and not info(settings, row.pending_updates, row.section_count).will_consolidate:
+        await queue.notify(connection)
     written = [
         writing.written(settings, row.namespace, id, value, present[id].text_fields) for id, value in values.items()
     ]

@@ -187,11 +187,9 @@ async def update_sections(
     minutes: float | None,
 ) -> None:
     """Write new values, and count them as updates, which make the memory due after so many minutes at the latest."""
-    params = {"external_id": external_id, "memory_id": memory_id}
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "updates": len(values), "minutes": minutes}
     rows = [(id, as_json(value), source) for id, value in values.items()]
-    written = columns(rows, "section_ids", "values", "sources")
-    await connection.execute(_SQL["update_sections"], params | written)
-    await connection.execute(_SQL["add_pending"], params | {"updates": len(values), "minutes": minutes})
+    await connection.execute(_SQL["update_sections"], params | columns(rows, "section_ids", "values", "sources"))
 
 
 async def consume(

@@ -7,7 +7,7 @@ from typing import cast
 
 import anyio
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.base import SerializerProtocol, maybe_add_typed_methods
 from psycopg import AsyncPipeline
 
 from langgraph_agentmem.models.base import Json
@@ -27,6 +27,9 @@ class _Unsynced:
 
     async def sync(self) -> None:
         """Wait for nothing."""
+
+
+_UNSYNCED = cast("AsyncPipeline", _Unsynced())
 
 
 class CheckpointTables:
@@ -58,19 +61,26 @@ class CheckpointTables:
         """LangGraph's checkpointer, outside any transaction."""
         await self.setup()
         async with self._database.connection() as connection:
-            upstream = self._on.get(connection)
-            if upstream is None:
-                upstream = AsyncPostgresSaver(connection)
-                self._on = {known: its for known, its in self._on.items() if not known.closed} | {connection: upstream}
-            upstream.serde = serde
-            yield upstream
+            yield self._upstream(connection, serde, None)
 
     @asynccontextmanager
     async def transaction(self, serde: SerializerProtocol) -> AsyncGenerator[tuple[Connection, AsyncPostgresSaver]]:
         """A transaction, and LangGraph's checkpointer in it."""
         await self.setup()
         async with self._database.transaction() as connection:
-            yield connection, AsyncPostgresSaver(connection, cast("AsyncPipeline", _Unsynced()), serde)
+            yield connection, self._upstream(connection, serde, _UNSYNCED)
+
+    def _upstream(
+        self, connection: Connection, serde: SerializerProtocol, pipe: AsyncPipeline | None
+    ) -> AsyncPostgresSaver:
+        upstream = self._on.get(connection)
+        if upstream is None:
+            upstream = AsyncPostgresSaver(connection)
+            self._on = {known: its for known, its in self._on.items() if not known.closed} | {connection: upstream}
+        if upstream.serde is not serde:
+            upstream.serde = maybe_add_typed_methods(serde)
+        upstream.pipe = pipe
+        return upstream
 
 
 async def _version(connection: Connection) -> int:

@@ -12,6 +12,7 @@ import anyio.to_thread
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -33,6 +34,7 @@ _Pool: TypeAlias = AsyncConnectionPool[Connection]
 
 _OUTAGES = ("08", "57P", "XX000", "53300")
 _REFUSALS = ("28", "3D000")
+_CLEAN_SECONDS = 2.0
 _OWN_ARGUMENTS = {"autocommit", "prepare_threshold", "row_factory"}
 """Arguments of connections that are ours to set."""
 
@@ -123,37 +125,27 @@ class Database:
         Statements are pipelined: they wait until a result is fetched and then travel together, `BEGIN` with the first
         ones; `COMMIT` travels with those behind the last fetch.
         """
-        async with self.connection() as connection:
+        async with self.connection() as connection, connection.pipeline() as pipeline:
+            await connection.execute(b"BEGIN")
             try:
-                async with connection.pipeline() as pipeline:
-                    await connection.execute(b"BEGIN")
-                    try:
-                        yield connection
-                    except Exception:
-                        with suppress(psycopg.Error):  # collect what is under way: only the first error counts
-                            await pipeline.sync()
-                        raise
-                    await connection.execute(b"COMMIT")
+                yield connection
             except Exception:
-                with suppress(psycopg.Error):  # a connection that is gone has rolled back by itself
-                    await connection.rollback()
+                with suppress(psycopg.Error):  # collect what is under way: only the first error counts
+                    await pipeline.sync()
                 raise
+            await connection.execute(b"COMMIT")
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection outside any transaction: for a single read, or for what cannot run in one.
-
-        One whose use is cancelled is not used again: the driver may take statements for prepared that were not.
-        """
+        """A connection outside any transaction: for a single read, or for what cannot run in one."""
         await self.start()
         try:
             pool = self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
             connection = await _living(pool)
             try:
                 yield connection
-            except BaseException as error:
-                if not isinstance(error, Exception):
-                    await connection.close()
+            except BaseException:
+                await _clean(connection)
                 raise
             finally:
                 await pool.putconn(connection)
@@ -273,6 +265,25 @@ async def _living(pool: _Pool) -> Connection:
             if not alive:
                 await connection.close()
                 await pool.putconn(connection)
+
+
+async def _clean(connection: Connection) -> None:
+    """Make a connection fit for others after an error or a cancellation, or else close it.
+
+    What was open is rolled back. The driver forgets which statements are prepared, as it does after a rollback: one
+    that was never sent, or that failed, it may take for prepared, or not, against the truth.
+    """
+    clean = False
+    try:
+        with suppress(psycopg.Error), anyio.move_on_after(_CLEAN_SECONDS, shield=True):
+            if connection.info.transaction_status == TransactionStatus.IDLE:
+                await connection.execute(b"DEALLOCATE ALL")
+            else:
+                await connection.rollback()
+            clean = True
+    finally:
+        if not clean:
+            await connection.close()
 
 
 async def _alive(connection: AsyncConnection[Any]) -> bool:

@@ -77,7 +77,7 @@ async def send_search(
     params["most_matches"] = _MOST_MATCHES[vector is not None]
     await connection.execute(_SQL["plan_cheaply"])
     if form:
-        await search_thoroughly(connection, form)
+        await search_thoroughly(connection)
     params["listing"] = search.query is None
     return await statement.send(
         connection, params, lambda rows: [_found(row, scored=bool(search.query)) for row in rows]

@@ -61,5 +61,5 @@ async def candidates(
     params |= dict.fromkeys(arms) if named is None else columns(found, *arms)
     statement = template("search", "search").format(**parts(model.form if model else None))
     if model:
-        await search_thoroughly(connection, model.form)
+        await search_thoroughly(connection)
     return await (await connection.execute(statement, params)).fetchall()

@@ -25,8 +25,6 @@ _SIMILARITIES: dict[str, LiteralString] = {
 _MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
 """Dimensions that pgvector can index; beyond them the search is exact."""
 
-_SETTINGS = {"hnsw": ("iterate_graph", "look_around"), "ivfflat": ("iterate_lists", "probe_lists"), "flat": ()}
-
 Connected = AsyncConnection[DictRow]
 
 
@@ -79,10 +77,9 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
     }
 
 
-async def search_thoroughly(connection: Connected, form: VectorForm) -> None:
+async def search_thoroughly(connection: Connected) -> None:
     """Let the index go on, for what travels together, until it has found enough of what else is asked for."""
-    for name in _SETTINGS[form.index_kind]:
-        await connection.execute(_SQL[name])
+    await connection.execute(_SQL["search_thoroughly"])
 
 
 async def register_embedding_model(

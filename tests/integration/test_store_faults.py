@@ -20,9 +20,10 @@ import pytest
 from consistency import assert_consistent
 from fakes import WordEmbedder
 from langgraph.store.base import GetOp, PutOp, SearchOp
+from psycopg.pq import TransactionStatus
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
-from langgraph_agentmem.errors import EmbeddingError, OutageError
+from langgraph_agentmem.errors import EmbeddingError, OutageError, StorageError
 from langgraph_agentmem.storage import embedded
 from langgraph_agentmem.storage.database import Database
 from langgraph_agentmem.store import AgentMemoryStore
@@ -392,17 +393,40 @@ async def test_batches_that_are_cancelled_at_any_moment_leave_the_pool_whole_and
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver's, of what was cut short
 async def test_what_was_cancelled_before_it_was_sent_is_not_taken_for_prepared(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
-    async with database.reading() as connection:
-        process = connection.info.backend_pid
+    async with database.connection():
+        pass
     with anyio.CancelScope() as scope:
         async with database.reading() as connection:
-            assert connection.info.backend_pid == process
             scope.cancel()
             time.sleep(0.1)  # noqa: ASYNC251 - after a while without a break, the driver makes one before it sends
             await connection.execute("SELECT 1 AS one")
     assert scope.cancelled_caught
     async with database.connection() as connection:
         assert await (await connection.execute("SELECT 1 AS one")).fetchall() == [{"one": 1}]
+    await database.close()
+
+
+async def test_a_connection_is_used_again_after_an_error_or_a_timeout(dsn: str) -> None:
+    database = Database(dsn, pool_size=1)
+    async with database.reading() as connection:
+        process = connection.info.backend_pid
+    with pytest.raises(StorageError, match="division by zero"):
+        async with database.reading() as connection:
+            await connection.execute("SELECT 1 / %s", [0])
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), database.transaction() as connection:
+            await (await connection.execute("SELECT pg_sleep(5)")).fetchall()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), database.transaction() as connection:
+            await connection.execute("SELECT 'sent'")
+            await asyncio.sleep(5)
+    async with database.connection() as connection:
+        assert connection.info.backend_pid == process
+        assert connection.info.transaction_status == TransactionStatus.IDLE
+        prepared = await connection.execute("SELECT statement FROM pg_prepared_statements")
+        assert [row["statement"] for row in await prepared.fetchall()] == [
+            "SELECT statement FROM pg_prepared_statements"
+        ]
     await database.close()
 
 

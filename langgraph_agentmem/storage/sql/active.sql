@@ -82,19 +82,19 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = ANY (%(memory_ids)s)
 ORDER BY s.memory_id, s.position, s.section_id
 
 -- name: update_sections
--- Writes new values; each counts as one update.
+-- Writes new values. Each counts as one update, on the memory's own row too; the first one after a run, and
+-- the one that reaches the threshold, set when the memory will be due at the latest.
+WITH counted AS (
+    UPDATE agentmem.active_memory
+    SET pending_updates = pending_updates + %(updates)s, updated_at = now(),
+        due_at = LEAST(due_at, now() + %(minutes)s::float8 * interval '1 minute')
+    WHERE external_id = %(external_id)s AND id = %(memory_id)s
+)
 UPDATE agentmem.section s
 SET value = u.value::jsonb, revision = s.revision + 1, update_count = s.update_count + 1,
     total_updates = s.total_updates + 1, source = u.source, updated_at = now()
 FROM unnest(%(section_ids)s::text[], %(values)s::text[], %(sources)s::text[]) AS u (section_id, value, source)
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
-
--- name: add_pending
--- Counts updates on the memory's own row; the first one after a run sets when the memory will be due at the latest.
-UPDATE agentmem.active_memory
-SET pending_updates = pending_updates + %(updates)s, updated_at = now(),
-    due_at = LEAST(due_at, now() + %(minutes)s::float8 * interval '1 minute')
-WHERE external_id = %(external_id)s AND id = %(memory_id)s
 
 -- name: consume_updates
 -- Subtracts exactly what a run took from those sections that are still the same.

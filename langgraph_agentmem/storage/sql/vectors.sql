@@ -16,18 +16,8 @@ RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options
 CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
 
--- name: iterate_graph
--- Lets an HNSW index go on until there are enough rows.
-SET LOCAL hnsw.iterative_scan = strict_order
-
--- name: look_around
--- Candidates that an HNSW index looks at: twice the usual ones, as the best of them are to be right.
-SET LOCAL hnsw.ef_search = 80
-
--- name: iterate_lists
--- Lets an IVFFlat index go on until there are enough rows.
-SET LOCAL ivfflat.iterative_scan = relaxed_order
-
--- name: probe_lists
--- Lists of an IVFFlat index that are looked at first.
-SET LOCAL ivfflat.probes = 10
+-- name: search_thoroughly
+-- For what travels together: lets an index go on until there are enough rows. An HNSW index looks at twice the usual number
+-- of candidates, as the best of them are to be right, and an IVFFlat index at ten lists first.
+SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '80', true),
+       set_config('ivfflat.iterative_scan', 'relaxed_order', true), set_config('ivfflat.probes', '10', true)
