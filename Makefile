@@ -41,6 +41,7 @@ bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/consolidation.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/checkpointer.py
+	$(BIN)/python benchmarks/floors.py
 	$(BIN)/python benchmarks/graph.py
 
 clean:  ## Remove the virtual environment and caches

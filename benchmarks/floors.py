@@ -1,0 +1,209 @@
+"""Measures the least that a put and a checkpoint with sections demand: `make bench`, or with a number of rounds.
+
+What `AgentMemoryStore` and `AgentMemorySaver` do besides LangGraph's stores and checkpointers (count updates on the
+memory's row, write sections, index the words of their chunks) is done here by bare statements that check nothing, in
+one transaction and one round trip, on the tables of this package. No implementation on them can be faster.
+"""
+
+import asyncio
+import atexit
+import hashlib
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+from checkpointer import NEVER, Thread, database
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.store.postgres.aio import AsyncPostgresStore
+from psycopg import AsyncConnection, AsyncPipeline, AsyncRawCursor
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import DictRow, dict_row
+
+from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.rows import as_array, as_json
+
+PUTS_AT_ONCE = (1, 32)
+CHECKPOINTS_AT_ONCE = (1, 16)
+PER_ROUND = 96
+TEXT = "The agent has looked at the weather, found a train, and asked for a seat by the window. "
+
+COUNT = b"""
+UPDATE agentmem.active_memory SET pending_updates = pending_updates + $3, updated_at = now()
+WHERE external_id = $1 AND id = $2"""
+INSERT_SECTIONS = b"""
+INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, revision, update_count,
+                              total_updates)
+SELECT $1, $2, u.key, 1000000, u.value::jsonb, 1, 1, 1 FROM unnest($3::text[], $4::text[]) AS u (key, value)"""
+INSERT_CHUNKS = b"""
+INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
+                                   content_hash, text_search, word_count)
+SELECT $1, $2, u.key, 1, 0, u.content, u.hash, setweight(to_tsvector('english', u.content), 'A'), 20
+FROM unnest($3::text[], $4::text[], $5::bytea[]) AS u (key, content, hash)"""
+UPDATE_SECTIONS = b"""
+UPDATE agentmem.section s
+SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now()
+FROM unnest($3::text[], $4::text[]) AS u (key, value)
+WHERE s.external_id = $1 AND s.memory_id = $2 AND s.section_id = u.key"""
+UPDATE_CHUNKS = b"""
+UPDATE agentmem.memory_chunk c
+SET content = u.content, text_search = setweight(to_tsvector('english', u.content), 'A')
+FROM unnest($3::text[], $4::text[]) AS u (key, content)
+WHERE c.external_id = $1 AND c.memory_id = $2 AND c.section_id = u.key"""
+
+Call = Callable[[int], Awaitable[Any]]
+"""What one of several that work at once does, by its number."""
+
+
+class Unsynced:
+    """Stands for a pipeline that ends with its transaction."""
+
+    async def sync(self) -> None:
+        """Wait for nothing."""
+
+
+async def connect(dsn: str) -> AsyncConnection[DictRow]:
+    return await AsyncConnection[DictRow].connect(dsn, autocommit=True, row_factory=dict_row, prepare_threshold=0)
+
+
+async def send(connection: AsyncConnection[DictRow], statement: bytes, *params: object) -> None:
+    await AsyncRawCursor(connection).execute(statement, params)
+
+
+class BarePuts:
+    """Items that are put together, into one memory."""
+
+    def __init__(self, connection: AsyncConnection[DictRow], memory: int) -> None:
+        self.connection, self.memory, self.number = connection, memory, 0
+
+    async def put(self, items: int) -> None:
+        keys = [f"key {self.number + i}" for i in range(items)]
+        self.number += items
+        texts = [f"{TEXT}{key}" for key in keys]
+        own = ("alice", self.memory)
+        async with self.connection.pipeline():
+            await send(self.connection, b"BEGIN")
+            await send(self.connection, COUNT, *own, items)
+            values = as_array(as_json({"text": text}) for text in texts)
+            await send(self.connection, INSERT_SECTIONS, *own, as_array(keys), values)
+            hashes = as_array(hashlib.sha256(text.encode()).digest() for text in texts)
+            await send(self.connection, INSERT_CHUNKS, *own, as_array(keys), as_array(texts), hashes)
+            await send(self.connection, b"COMMIT")
+
+
+class BareCheckpoints:
+    """An agent's checkpoints, of which each changes two sections of its memory."""
+
+    def __init__(self, connection: AsyncConnection[DictRow], tenant: str, memory: int, thread: Thread) -> None:
+        self.connection, self.own, self.thread = connection, (tenant, memory), thread
+
+    async def put(self) -> None:
+        checkpoint: Any = self.thread.next()
+        texts = self.thread.texts()
+        async with self.connection.pipeline():
+            await send(self.connection, b"BEGIN")
+            upstream = AsyncPostgresSaver(self.connection, cast("AsyncPipeline", Unsynced()))
+            stored = await upstream.aput(self.thread.config, *checkpoint)
+            await send(self.connection, COUNT, *self.own, len(texts))
+            values = as_array(as_json({"content": text}) for text in texts.values())
+            await send(self.connection, UPDATE_SECTIONS, *self.own, as_array(texts), values)
+            await send(self.connection, UPDATE_CHUNKS, *self.own, as_array(texts), as_array(texts.values()))
+            await send(self.connection, b"COMMIT")
+        follow(self.thread, stored)
+
+
+def follow(thread: Thread, stored: Any) -> None:
+    """Go on from a stored checkpoint."""
+    thread.config = {"configurable": {**thread.config["configurable"], **stored["configurable"]}}
+
+
+async def compare(what: str, calls: Sequence[tuple[Call, int]], at_once: int, rounds: int) -> None:
+    """Print how long bare statements and LangGraph's take for what is done at once; they take turns in every round.
+
+    Args:
+        what: Is measured.
+        calls: Of both, with how many work at once.
+        at_once: What this stands for.
+        rounds: Those that count, behind one that does not.
+    """
+    taken: list[list[float]] = [[] for _ in calls]
+    for turn in range(rounds + 1):
+        for (call, workers), milliseconds in zip(calls, taken, strict=True):
+            for _ in range(PER_ROUND // at_once):
+                began = time.perf_counter()
+                await asyncio.gather(*(call(worker) for worker in range(workers)))
+                if turn:
+                    milliseconds.append((time.perf_counter() - began) * 1e3)
+    bare, theirs = map(statistics.median, taken)
+    print(f"| {what} | {at_once} | {bare:.2f} | {theirs:.2f} | {theirs / bare:.2f} |", flush=True)
+
+
+async def puts(server: str, at_once: int, rounds: int) -> None:
+    """Items without vectors; bare ones that are put at once are put together."""
+    async with AsyncExitStack() as stack:
+        dsn = database(server)
+        memory = await stack.enter_async_context(AgentMemory.open(dsn, settings=NEVER))
+        made = await memory.acreate_active_memory("alice", "items", {"sections": ["notes"]})
+        bare = BarePuts(await stack.enter_async_context(await connect(dsn)), made.id)
+        theirs = await stack.enter_async_context(AsyncPostgresStore.from_conn_string(database(server)))
+        await theirs.setup()
+        numbers = iter(range(10**9))
+
+        async def put_theirs(_: int) -> None:
+            key = f"key {next(numbers)}"
+            await theirs.aput(("alice", "items"), key, {"text": f"{TEXT}{key}"})
+
+        await compare("put", [(lambda _: bare.put(at_once), 1), (put_theirs, at_once)], at_once, rounds)
+
+
+async def checkpoints(server: str, at_once: int, rounds: int) -> None:
+    """Checkpoints of several agents, each of which has a memory and a connection."""
+    async with AsyncExitStack() as stack:
+        dsn = database(server)
+        memory = await stack.enter_async_context(AgentMemory.open(dsn, settings=NEVER))
+        theirs = await stack.enter_async_context(AsyncPostgresSaver.from_conn_string(database(server)))
+        await theirs.setup()
+        async with AsyncPostgresSaver.from_conn_string(dsn) as saver:
+            await saver.setup()
+        agents: list[BareCheckpoints] = []
+        threads = [Thread(agent, 2, 1) for agent in range(at_once)]
+        for agent in range(at_once):
+            tenant, thread = f"user {agent}", Thread(agent, 2, 1)
+            contents = dict.fromkeys(thread.texts(), "as yet unknown")
+            made = await memory.acreate_active_memory(tenant, "state", {"sections": list(contents)}, contents)
+            connection = await stack.enter_async_context(await connect(dsn))
+            agents.append(BareCheckpoints(connection, tenant, made.id, thread))
+
+        async def put_theirs(agent: int) -> None:
+            checkpoint: Any = threads[agent].next()
+            follow(threads[agent], await theirs.aput(threads[agent].config, *checkpoint))
+
+        await compare(
+            "checkpoint", [(lambda agent: agents[agent].put(), at_once), (put_theirs, at_once)], at_once, rounds
+        )
+
+
+async def main() -> None:
+    """Everything, on one embedded server."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}; {rounds} rounds\n")
+    print("| call | at once | bare statements, ms for all | LangGraph's | ratio |\n|---|---|---|---|---|")
+    for at_once in PUTS_AT_ONCE:
+        await puts(server, at_once, rounds)
+    for at_once in CHECKPOINTS_AT_ONCE:
+        await checkpoints(server, at_once, rounds)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
