@@ -7,27 +7,19 @@ with `AsyncPostgresSaver`, then updates the sections with `AgentMemory`.
 """
 
 import asyncio
-import atexit
-import os
-import platform
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import psycopg
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from psycopg.conninfo import make_conninfo
+from server import database, started
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
-from langgraph_agentmem.storage import embedded
 
 CONCURRENCY = (1, 16)
 SECTIONS = ("progress", "facts")
@@ -74,6 +66,10 @@ class Thread:
         self.checkpoint = {**self.checkpoint, **stored}
         return self.checkpoint, {"source": "loop", "step": self.step, "parents": {}}, new
 
+    def follow(self, stored: Any) -> None:
+        """Go on from a stored checkpoint, by its config."""
+        self.config = {"configurable": {**self.config["configurable"], **stored["configurable"]}}
+
 
 class Contestant:
     """A checkpointer with its agents, and the memory in which it updates sections by a second call, if it does."""
@@ -88,7 +84,7 @@ class Contestant:
     async def put(self, agent: int, _: int) -> None:
         thread = self.threads[agent]
         stored = await self.saver.aput(thread.config, *thread.next())
-        thread.config = {"configurable": {**thread.config["configurable"], **stored["configurable"]}}
+        thread.follow(stored)
         if self.memory is not None and (texts := thread.texts()):
             edits = [{"section_id": name, "new_content": text} for name, text in texts.items()]
             memory = self.memories.get(agent) or await self._made(agent)
@@ -162,21 +158,10 @@ async def opened(
         yield contestants
 
 
-def database(server: str) -> str:
-    """The DSN of a new database."""
-    name = f"bench_{uuid6().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-    return make_conninfo(server, dbname=name)
-
-
 async def main() -> None:
     """Everything, on one embedded server."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}; {rounds} rounds\n")
+    server = started()
     for title, (changes, every) in CHANGES.items():
         print(f"## Mapped sections: {title}\n")
         print("| call | at once | ours p50 / p95 ms | AsyncPostgresSaver | it and an update", end="")

@@ -6,29 +6,23 @@ one transaction and one round trip, on the tables of this package. No implementa
 """
 
 import asyncio
-import atexit
 import hashlib
-import os
-import platform
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from checkpointer import NEVER, Thread, database
+from checkpointer import NEVER, Thread
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.store.postgres.aio import AsyncPostgresStore
-from psycopg import AsyncConnection, AsyncPipeline, AsyncRawCursor
-from psycopg.conninfo import make_conninfo
+from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import DictRow, dict_row
+from server import database, started
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.checkpoints import UNSYNCED
 from langgraph_agentmem.storage.rows import as_array, as_json
 
 PUTS_AT_ONCE = (1, 32)
@@ -61,13 +55,6 @@ WHERE c.external_id = $1 AND c.memory_id = $2 AND c.section_id = u.key"""
 
 Call = Callable[[int], Awaitable[Any]]
 """What one of several that work at once does, by its number."""
-
-
-class Unsynced:
-    """Stands for a pipeline that ends with its transaction."""
-
-    async def sync(self) -> None:
-        """Wait for nothing."""
 
 
 async def connect(dsn: str) -> AsyncConnection[DictRow]:
@@ -110,19 +97,14 @@ class BareCheckpoints:
         texts = self.thread.texts()
         async with self.connection.pipeline():
             await send(self.connection, b"BEGIN")
-            upstream = AsyncPostgresSaver(self.connection, cast("AsyncPipeline", Unsynced()))
+            upstream = AsyncPostgresSaver(self.connection, UNSYNCED)
             stored = await upstream.aput(self.thread.config, *checkpoint)
             await send(self.connection, COUNT, *self.own, len(texts))
             values = as_array(as_json({"content": text}) for text in texts.values())
             await send(self.connection, UPDATE_SECTIONS, *self.own, as_array(texts), values)
             await send(self.connection, UPDATE_CHUNKS, *self.own, as_array(texts), as_array(texts.values()))
             await send(self.connection, b"COMMIT")
-        follow(self.thread, stored)
-
-
-def follow(thread: Thread, stored: Any) -> None:
-    """Go on from a stored checkpoint."""
-    thread.config = {"configurable": {**thread.config["configurable"], **stored["configurable"]}}
+        self.thread.follow(stored)
 
 
 async def compare(what: str, calls: Sequence[tuple[Call, int]], at_once: int, rounds: int) -> None:
@@ -184,7 +166,7 @@ async def checkpoints(server: str, at_once: int, rounds: int) -> None:
 
         async def put_theirs(agent: int) -> None:
             checkpoint: Any = threads[agent].next()
-            follow(threads[agent], await theirs.aput(threads[agent].config, *checkpoint))
+            threads[agent].follow(await theirs.aput(threads[agent].config, *checkpoint))
 
         await compare(
             "checkpoint", [(lambda agent: agents[agent].put(), at_once), (put_theirs, at_once)], at_once, rounds
@@ -194,10 +176,7 @@ async def checkpoints(server: str, at_once: int, rounds: int) -> None:
 async def main() -> None:
     """Everything, on one embedded server."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}; {rounds} rounds\n")
+    server = started()
     print("| call | at once | bare statements, ms for all | LangGraph's | ratio |\n|---|---|---|---|---|")
     for at_once in PUTS_AT_ONCE:
         await puts(server, at_once, rounds)

@@ -6,29 +6,21 @@ a topic has words of its own besides common ones, and its vectors scatter around
 """
 
 import asyncio
-import atexit
-import os
-import platform
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import psycopg
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.postgres.aio import AsyncPostgresStore
-from psycopg.conninfo import make_conninfo
+from server import database, started
 
 from langgraph_agentmem import AgentMemoryStore
-from langgraph_agentmem.storage import embedded
 
 SIZES = (2_000, 100_000)
 NAMESPACES = {
@@ -205,19 +197,11 @@ async def recall_by_score(store: BaseStore, corpus: Corpus) -> float:
     return hits / (LIMIT * COMPARED_QUERIES)
 
 
-def database(server: str, name: str) -> str:
-    """The DSN of a new database."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-    return make_conninfo(server, dbname=name)
-
-
 @asynccontextmanager
 async def contestants(server: str, corpus: Corpus) -> AsyncGenerator[tuple[BaseStore, BaseStore, BaseStore, BaseStore]]:
     """Both stores, filled, and both without an index on databases of their own."""
     index: Any = {"dims": DIMENSIONS, "embed": KnownVectors(corpus), "fields": ["text"]}
-    name = uuid4().hex
-    dsns = {kind: database(server, f"{kind}_{name}") for kind in ("ours", "theirs", "ours_plain", "theirs_plain")}
+    dsns = {kind: database(server) for kind in ("ours", "theirs", "ours_plain", "theirs_plain")}
     async with (
         AgentMemoryStore.from_conn_string(dsns["ours"], index=index) as ours,
         AsyncPostgresStore.from_conn_string(dsns["theirs"], index=index) as theirs,
@@ -252,10 +236,7 @@ async def measure(server: str, size: int, layout: str) -> None:
 async def main() -> None:
     """Everything, on one embedded server."""
     sizes = [int(argument) for argument in sys.argv[1:]] or list(SIZES)
-    folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
+    server = started()
     for size in sizes:
         for layout in NAMESPACES:
             await measure(server, size, layout)

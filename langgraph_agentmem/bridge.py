@@ -36,8 +36,7 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Cal
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        if _on_running_loop():
-            raise SyncCallError(f"{name}() would block the running event loop; use `await {method.__name__}(...)`")
+        _refuse_on_running_loop(f"{name}()", f"await {method.__name__}(...)")
         return run(functools.partial(method, self, *args, **kwargs))
 
     call.__name__ = name
@@ -88,15 +87,13 @@ class Opened(ABC):
         await self.aclose()
 
     def __enter__(self) -> Self:
-        if _on_running_loop():
-            raise SyncCallError("a `with` block would block the running event loop; use `async with`")
+        _refuse_on_running_loop("a `with` block", "async with")
         return run(self.__aenter__)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if _on_running_loop():
-            raise SyncCallError("a `with` block would block the running event loop; use `async with`")
+        _refuse_on_running_loop("a `with` block", "async with")
         run(self.aclose)
 
 
@@ -127,6 +124,11 @@ def _on_running_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _refuse_on_running_loop(call: str, instead: str) -> None:
+    if _on_running_loop():
+        raise SyncCallError(f"{call} would block the running event loop; use `{instead}`")
 
 
 def _portal() -> BlockingPortal:

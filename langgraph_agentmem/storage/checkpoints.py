@@ -29,7 +29,7 @@ class _Unsynced:
         """Wait for nothing."""
 
 
-_UNSYNCED = cast("AsyncPipeline", _Unsynced())
+UNSYNCED = cast("AsyncPipeline", _Unsynced())
 
 
 class CheckpointTables:
@@ -68,7 +68,7 @@ class CheckpointTables:
         """A transaction, and LangGraph's checkpointer in it."""
         await self.setup()
         async with self._database.transaction() as connection:
-            yield connection, self._upstream(connection, serde, _UNSYNCED)
+            yield connection, self._upstream(connection, serde, UNSYNCED)
 
     def _upstream(
         self, connection: Connection, serde: SerializerProtocol, pipe: AsyncPipeline | None

@@ -139,7 +139,7 @@ class Database:
     async def connection(self) -> AsyncGenerator[Connection]:
         """A connection outside any transaction: for a single read, or for what cannot run in one."""
         await self.start()
-        try:
+        with translated():
             pool = self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
             connection = await _living(pool)
             try:
@@ -149,8 +149,6 @@ class Database:
                 raise
             finally:
                 await pool.putconn(connection)
-        except psycopg.Error as error:
-            raise _translate(error) from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

@@ -31,7 +31,7 @@ from langgraph_agentmem.storage.vectors import EmbeddingModel
 _SQL = statements("items")
 _GET_ITEMS = RawStatement(template("items", "get_items"))
 _PUT_MEMORIES = RawStatement(template("items", "put_memories"))
-_SHORTEST_PAGE, _LONGEST_PAGE = 15, 2**63 - 1
+_SHORTEST_PAGE = 15
 _PUT_ITEMS = RawStatement(template("items", "put_items").format(chunks=template("chunks", "chunks_of_written")))
 
 
@@ -224,7 +224,7 @@ async def send_list(
     text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": as_array(search.prefix)}
-    most = min(1 << max(search.limit + search.offset, _SHORTEST_PAGE).bit_length(), _LONGEST_PAGE)
+    most = 1 << max(search.limit + search.offset, _SHORTEST_PAGE).bit_length()
     return await _list_statement(text, most).send(connection, params, lambda rows: [_found(row) for row in rows])
 
 

@@ -1,0 +1,31 @@
+"""The server that stores and checkpointers are measured on."""
+
+import atexit
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from langgraph_agentmem.storage import embedded
+
+
+def started() -> str:
+    """The DSN of an embedded server in a temporary folder, which goes with the process; prints what it runs on."""
+    folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
+    return server
+
+
+def database(server: str) -> str:
+    """The DSN of a new database."""
+    name = f"bench_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    return make_conninfo(server, dbname=name)
