@@ -91,9 +91,9 @@ async def limit_filled_in_small_namespace(case: Case) -> None:
 @search.expected("limit-filled-in-shared-store")
 async def limit_filled_in_shared_store(case: Case) -> None:
     """Where one user has a quarter of all items, an index over all may still find only the others', and lose them."""
-    far = "apple violin harbour desert comet"
-    await case.fill_in_batches({f"near{n}": {"text": f"apple n{n}"} for n in range(1500)}, "others")
-    await case.fill_in_batches({f"mine{n}": {"text": f"{far} n{n}"} for n in range(500)}, "mine")
+    near, far = "apple apple apple", "apple violin"
+    await case.fill_in_batches({f"near{n}": {"text": f"{near} n{n} m{n}"} for n in range(1500)}, "others")
+    await case.fill_in_batches({f"mine{n}": {"text": f"{far} n{n} m{n}"} for n in range(500)}, "mine")
     await case.settle()
     found = [hit.key.rstrip("0123456789") for hit in await case.search("mine", query="apple", limit=5)]
     same(found, ["mine"] * 5, "5 of 500 own items beside 1,500 nearer ones of others")
