@@ -39,12 +39,16 @@ def config(agent: int) -> dict[str, Any]:
 
 
 class Thread:
-    """An agent's thread, step by step: messages that grow to twenty, two texts, and a few small values."""
+    """An agent's thread, step by step: messages that grow to twenty, two texts, and a few small values.
+
+    Each checkpoint gets the writes of one task.
+    """
 
     def __init__(self, agent: int, changes: int, every: int) -> None:
         self.agent, self.changes, self.every = agent, changes, every
         self.step = 0
         self.config: Any = config(agent)
+        self.unwritten: list[Any] = []
         self.checkpoint = empty_checkpoint()
 
     def texts(self) -> dict[str, str]:
@@ -69,6 +73,7 @@ class Thread:
     def follow(self, stored: Any) -> None:
         """Go on from a stored checkpoint, by its config."""
         self.config = {"configurable": {**self.config["configurable"], **stored["configurable"]}}
+        self.unwritten.append(self.config)
 
 
 class Contestant:
@@ -100,7 +105,8 @@ class Contestant:
 
     async def put_writes(self, agent: int, number: int) -> None:
         writes = [("messages", [{"role": "ai", "content": SENTENCE}]), ("step", number)]
-        await self.saver.aput_writes(self.threads[agent].config, writes, f"00000000-0000-4000-8000-{number:012}")
+        of = self.threads[agent].unwritten.pop()
+        await self.saver.aput_writes(of, writes, f"00000000-0000-4000-8000-{number:012}")
 
     async def burst(self, operation: Operation, start: int, *, counts: bool) -> None:
         """One round: every agent makes its calls one after the other, all agents at once."""

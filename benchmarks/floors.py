@@ -2,7 +2,8 @@
 
 What `AgentMemoryStore` and `AgentMemorySaver` do besides LangGraph's stores and checkpointers (count updates on the
 memory's row, write sections, index the words of their chunks) is done here by bare statements that check nothing, in
-one transaction and one round trip, on the tables of this package. No implementation on them can be faster.
+one round trip that is one transaction to the server, on the tables of this package. No implementation on them can be
+faster.
 """
 
 import asyncio
@@ -16,13 +17,15 @@ from typing import Any
 
 from checkpointer import NEVER, Thread
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.store.postgres.aio import AsyncPostgresStore
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import DictRow, dict_row
 from server import database, started
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage.checkpoints import UNSYNCED
+from langgraph_agentmem.storage import checkpoints as storage
+from langgraph_agentmem.storage import upstream
 from langgraph_agentmem.storage.rows import as_array, as_json
 
 PUTS_AT_ONCE = (1, 32)
@@ -77,13 +80,11 @@ class BarePuts:
         texts = [f"{TEXT}{key}" for key in keys]
         own = ("alice", self.memory)
         async with self.connection.pipeline():
-            await send(self.connection, b"BEGIN")
             await send(self.connection, COUNT, *own, items)
             values = as_array(as_json({"text": text}) for text in texts)
             await send(self.connection, INSERT_SECTIONS, *own, as_array(keys), values)
             hashes = as_array(hashlib.sha256(text.encode()).digest() for text in texts)
             await send(self.connection, INSERT_CHUNKS, *own, as_array(keys), as_array(texts), hashes)
-            await send(self.connection, b"COMMIT")
 
 
 class BareCheckpoints:
@@ -91,19 +92,20 @@ class BareCheckpoints:
 
     def __init__(self, connection: AsyncConnection[DictRow], tenant: str, memory: int, thread: Thread) -> None:
         self.connection, self.own, self.thread = connection, (tenant, memory), thread
+        self.serde = JsonPlusSerializer()
 
     async def put(self) -> None:
         checkpoint: Any = self.thread.next()
         texts = self.thread.texts()
+        stored, put = await upstream.statements(
+            self.serde, lambda saver: saver.put(self.thread.config, *checkpoint), large=False
+        )
         async with self.connection.pipeline():
-            await send(self.connection, b"BEGIN")
-            upstream = AsyncPostgresSaver(self.connection, UNSYNCED)
-            stored = await upstream.aput(self.thread.config, *checkpoint)
+            await storage.send(self.connection, put)
             await send(self.connection, COUNT, *self.own, len(texts))
             values = as_array(as_json({"content": text}) for text in texts.values())
             await send(self.connection, UPDATE_SECTIONS, *self.own, as_array(texts), values)
             await send(self.connection, UPDATE_CHUNKS, *self.own, as_array(texts), as_array(texts.values()))
-            await send(self.connection, b"COMMIT")
         self.thread.follow(stored)
 
 

@@ -1,7 +1,7 @@
 """LangGraph's checkpointer on active memory: channels of the state are sections."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,7 +16,6 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
     get_checkpoint_id,
 )
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.postgres.base import BasePostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
@@ -32,10 +31,10 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.state_sections import MemorySection, state_sections
-from langgraph_agentmem.storage import checkpoints
+from langgraph_agentmem.storage import checkpoints, upstream
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.checkpoints import CheckpointTables
-from langgraph_agentmem.storage.database import pooled
+from langgraph_agentmem.storage.database import Connection, pooled
 from langgraph_agentmem.thread_mapping import ThreadMapping
 
 __all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
@@ -46,6 +45,7 @@ Texts = Mapping[str, str]
 """By section."""
 
 _VERSIONS = BasePostgresSaver()
+_FEW = 256
 _twin = cast("Any", blocking)
 """Sync twins are typed as in the base class."""
 
@@ -186,8 +186,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that a config names, or else the latest of its thread and namespace; None if there is none."""
-        async with self._tables.connection(self.serde) as upstream:
-            return await upstream.aget_tuple(config)
+        return await self._tables.read(self.serde, lambda saver: saver.get_tuple(config))
 
     async def alist(
         self,
@@ -229,25 +228,30 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         """
         config = await self._with_tenant(config)
         thread = self._thread(config, new_versions)
+        stored, statements = await upstream.statements(
+            self.serde,
+            lambda saver: saver.put(config, checkpoint, metadata, new_versions),
+            large=_large(map(checkpoint["channel_values"].get, new_versions)),
+        )
         if thread is None:
-            async with self._tables.connection(self.serde) as upstream:
-                return await upstream.aput(config, checkpoint, metadata, new_versions)
+            await self._tables.write(statements)
+            return stored
         parent, of_step = get_checkpoint_id(config) or "", metadata.get("source") == "loop"
         put = PutCheckpoint(id=checkpoint["id"], parent_id=parent, of_step=of_step)
         changed = self._mapping.changed(checkpoint, metadata, new_versions)
         merged: Merged | None = None if self._on_conflict == "last_write" else {}
         while True:
             try:
-                async with self._tables.transaction(self.serde) as (connection, upstream):
-                    stored = await upstream.aput(config, checkpoint, metadata, new_versions)
-                    texts = await self._complete(upstream, stored, *changed)
+                async with self._tables.transaction() as connection:
+                    await checkpoints.send(connection, statements)
+                    texts = await self._complete(connection, stored, *changed)
                     if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
-                        before = await self._texts_at(upstream, config, snapshots)
+                        before = await self._texts_at(connection, config, snapshots)
                         texts = {id: text for id, text in texts.items() if before.get(id) != text}
 
-                    async def rest(upstream: AsyncPostgresSaver = upstream, at: RunnableConfig = stored) -> Texts:
+                    async def rest(connection: Connection = connection) -> Texts:
                         unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
-                        return await self._complete(upstream, at, *unchanged)
+                        return await self._complete(connection, stored, *unchanged)
 
                     await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
                 return stored
@@ -260,15 +264,20 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Store what a task has written after a checkpoint."""
-        async with self._tables.connection(self.serde) as upstream:
-            await upstream.aput_writes(config, writes, task_id, task_path)
+        _, statements = await upstream.statements(
+            self.serde,
+            lambda saver: saver.put_writes(config, writes, task_id, task_path),
+            large=_large(value for _, value in writes),
+        )
+        await self._tables.write(statements)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """The writes that delta channels are rebuilt from, up to a checkpoint."""
-        async with self._tables.connection(self.serde) as upstream:
-            return await upstream.aget_delta_channel_history(config=config, channels=channels)
+        return await self._tables.read(
+            self.serde, lambda saver: saver.get_delta_channel_history(config=config, channels=channels)
+        )
 
     # Threads
 
@@ -285,7 +294,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             CheckpointInUseError: A later checkpoint's delta channels are rebuilt from these; nothing was deleted.
         """
         runs = _ids(run_ids, "run_ids")
-        async with self._tables.transaction(self.serde) as (connection, _):
+        async with self._tables.transaction() as connection:
             if needed := await checkpoints.needing_runs(connection, runs):
                 raise CheckpointInUseError(needed)
             await checkpoints.delete_runs(connection, runs)
@@ -297,7 +306,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             InvalidInputError: There is a thread of that id already.
         """
         source, target = str(source_thread_id), str(target_thread_id)
-        async with self._tables.transaction(self.serde) as (connection, _):
+        async with self._tables.transaction() as connection:
             if await checkpoints.thread_exists(connection, target):
                 raise InvalidInputError(
                     f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
@@ -320,7 +329,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if strategy in {"delete", "delete_all"}:
             await self._delete_threads(ids)
         elif strategy == "keep_latest":
-            async with self._tables.transaction(self.serde) as (connection, _):
+            async with self._tables.transaction() as connection:
                 await checkpoints.keep_latest(connection, ids)
         else:
             raise InvalidInputError(f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {strategy!r}")
@@ -415,21 +424,23 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
 
     async def _complete(
-        self, upstream: AsyncPostgresSaver, stored: RunnableConfig, texts: Texts, unread: Sequence[str]
+        self, connection: Connection, stored: RunnableConfig, texts: Texts, unread: Sequence[str]
     ) -> Texts:
         """Texts with those of the delta channels that are still to be read from a stored checkpoint's history."""
         if not unread:
             return texts
-        histories = await upstream.aget_delta_channel_history(config=stored, channels=unread)
+        histories = await checkpoints.read(
+            connection, self.serde, lambda saver: saver.get_delta_channel_history(config=stored, channels=unread)
+        )
         return {**texts, **self._mapping.replayed(histories)}
 
-    async def _texts_at(self, upstream: AsyncPostgresSaver, config: RunnableConfig, channels: Sequence[str]) -> Texts:
+    async def _texts_at(self, connection: Connection, config: RunnableConfig, channels: Sequence[str]) -> Texts:
         """The texts of delta channels at a checkpoint."""
-        found = await upstream.aget_tuple(config)
+        found = await checkpoints.read(connection, self.serde, lambda saver: saver.get_tuple(config))
         if found is None:
             return {}
         unread = [channel for channel in channels if channel not in found.checkpoint["channel_values"]]
-        return await self._complete(upstream, config, self._mapping.stored(found.checkpoint, channels), unread)
+        return await self._complete(connection, config, self._mapping.stored(found.checkpoint, channels), unread)
 
     async def _merged(self, merge: Merge, conflicts: Sequence[SectionConflict]) -> Merged:
         merged = dict[tuple[str, int], str]()
@@ -441,9 +452,11 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         return merged
 
     async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
-        async with self._tables.transaction(self.serde) as (connection, upstream):
-            for thread_id in thread_ids:
-                await upstream.adelete_thread(thread_id)
+        _, statements = await upstream.statements(
+            self.serde, lambda saver: [saver.delete_thread(id) for id in thread_ids], large=False
+        )
+        async with self._tables.transaction() as connection:
+            await checkpoints.send(connection, statements)
             await thread_storage.forget(connection, thread_ids)
 
     async def _alist_all(
@@ -454,8 +467,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         limit: int | None,
     ) -> Sequence[CheckpointTuple]:
         """All at once: whoever reads slowly, or uses the checkpointer in between, keeps no connection."""
-        async with self._tables.connection(self.serde) as upstream:
-            return [found async for found in upstream.alist(config, filter=filter, before=before, limit=limit)]
+        return await self._tables.read(
+            self.serde, lambda saver: [*saver.list(config, filter=filter, before=before, limit=limit)]
+        )
 
     _list_all = blocking(_alist_all)
 
@@ -464,6 +478,11 @@ def _ids(given: Sequence[str], what: str) -> Sequence[str]:
     if isinstance(given, str):
         raise InvalidInputError(f"{what} must be a list of ids, not the string {given!r}")
     return [str(id) for id in given]
+
+
+def _large(values: Iterable[Any]) -> bool:
+    """Whether values, by the number of their parts, may take so long to serialize that others should not wait."""
+    return sum(len(value) for value in values if isinstance(value, Sized) and not isinstance(value, str | bytes)) > _FEW
 
 
 def _value_of(state: Any, channel: str) -> Any:

@@ -1,46 +1,36 @@
 """The tables of LangGraph's PostgreSQL checkpointers, as far as these do not look after them themselves."""
 
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, LiteralString, TypeVar, cast
 
 import anyio
+from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.serde.base import SerializerProtocol, maybe_add_typed_methods
-from psycopg import AsyncPipeline
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.storage import upstream
 from langgraph_agentmem.storage.database import Connection, Database
 from langgraph_agentmem.storage.rows import all_rows, first_row, one_row
 from langgraph_agentmem.storage.shared_call import SharedCall
 from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.upstream import Statement
 
+T = TypeVar("T")
 _SQL = statements("checkpoints")
 _SETUP_LOCK = zlib.crc32(b"agentmem.checkpoints")
 _TURN_SECONDS = 0.05
 _NEWEST = len(AsyncPostgresSaver.MIGRATIONS) - 1
 
 
-class _Unsynced:
-    """Stands for a pipeline that ends with its transaction: what is sent in between need not be waited for."""
-
-    async def sync(self) -> None:
-        """Wait for nothing."""
-
-
-UNSYNCED = cast("AsyncPipeline", _Unsynced())
-
-
 class CheckpointTables:
-    """LangGraph's own checkpointer and its tables, on the connections of a database.
-
-    There is one for each connection, which one call has to itself: its lock holds up nobody.
-    """
+    """The tables of LangGraph's checkpointers on the connections of a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._on: dict[Connection, AsyncPostgresSaver] = {}
         self._ready = False
         self._setting_up: SharedCall[None] = SharedCall()
 
@@ -56,31 +46,57 @@ class CheckpointTables:
                 async with _turn(connection):
                     await AsyncPostgresSaver(connection).setup()
 
-    @asynccontextmanager
-    async def connection(self, serde: SerializerProtocol) -> AsyncGenerator[AsyncPostgresSaver]:
-        """LangGraph's checkpointer, outside any transaction."""
+    async def read(self, serde: SerializerProtocol, call: Callable[[PostgresSaver], T]) -> T:
+        """What LangGraph's checkpointer reads; no connection is kept while it deserializes."""
         await self.setup()
-        async with self._database.connection() as connection:
-            yield self._upstream(connection, serde, None)
+
+        async def fetched(query: str, params: Sequence[Any]) -> list[DictRow]:
+            async with self._database.connection() as connection:
+                return await _rows(connection, query, params)
+
+        return await upstream.reading(serde, call, fetched)
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Run statements of LangGraph's checkpointer, in one round trip that is one transaction to the server."""
+        await self.setup()
+        if len(statements) == 1 and len(statements[0][1]) == 1:
+            async with self._database.connection() as connection:
+                await send(connection, statements)
+        else:
+            async with self._database.together() as connection:
+                await send(connection, statements)
 
     @asynccontextmanager
-    async def transaction(self, serde: SerializerProtocol) -> AsyncGenerator[tuple[Connection, AsyncPostgresSaver]]:
-        """A transaction, and LangGraph's checkpointer in it."""
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A transaction in which the tables are there."""
         await self.setup()
         async with self._database.transaction() as connection:
-            yield connection, self._upstream(connection, serde, UNSYNCED)
+            yield connection
 
-    def _upstream(
-        self, connection: Connection, serde: SerializerProtocol, pipe: AsyncPipeline | None
-    ) -> AsyncPostgresSaver:
-        upstream = self._on.get(connection)
-        if upstream is None:
-            upstream = AsyncPostgresSaver(connection)
-            self._on = {known: its for known, its in self._on.items() if not known.closed} | {connection: upstream}
-        if upstream.serde is not serde:
-            upstream.serde = maybe_add_typed_methods(serde)
-        upstream.pipe = pipe
-        return upstream
+
+async def send(connection: Connection, statements: Sequence[Statement]) -> None:
+    """Run statements of LangGraph's checkpointer that return nothing."""
+    async with connection.cursor() as cursor:
+        for query, rows in statements:
+            if len(rows) == 1:
+                await cursor.execute(cast("LiteralString", query), rows[0])
+            else:
+                await cursor.executemany(cast("LiteralString", query), rows)
+
+
+async def read(connection: Connection, serde: SerializerProtocol, call: Callable[[PostgresSaver], T]) -> T:
+    """What LangGraph's checkpointer reads on a connection, which may be in a transaction."""
+
+    async def fetched(query: str, params: Sequence[Any]) -> list[DictRow]:
+        return await _rows(connection, query, params)
+
+    return await upstream.reading(serde, call, fetched)
+
+
+async def _rows(connection: Connection, query: str, params: Sequence[Any]) -> list[DictRow]:
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(cast("LiteralString", query), params)
+        return await cursor.fetchall()
 
 
 async def _version(connection: Connection) -> int:

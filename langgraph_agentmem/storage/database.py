@@ -151,10 +151,11 @@ class Database:
                 await pool.putconn(connection)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[Connection]:
-        """A connection on which reads that are sent one after the other travel together.
+    async def together(self) -> AsyncGenerator[Connection]:
+        """A connection on which statements that are sent one after the other travel together.
 
-        To the server, what travels together is one transaction, so that settings may be made for it.
+        To the server they are one transaction, so that settings may be made for it, without the cost of `BEGIN` and
+        `COMMIT`. Unlike in `transaction`, an error on this side stops nothing that was sent before it.
         """
         async with self.connection() as connection, connection.pipeline():
             yield connection

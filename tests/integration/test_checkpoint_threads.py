@@ -6,18 +6,21 @@ import operator
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from threading import get_ident
 from typing import Annotated, Any, TypedDict
 
+import langgraph.checkpoint.postgres
 import psycopg
 import pytest
 from langgraph.channels.delta import DeltaChannel
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.serde.base import CipherProtocol
+from langgraph.checkpoint.serde.base import CipherProtocol, SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
+from langgraph.types import Send
 from pydantic import BaseModel
 
 from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings, MemorySection
@@ -38,6 +41,11 @@ class State(TypedDict, total=False):
 
 class Delta(TypedDict, total=False):
     log: Annotated[list[str], MemorySection(), DeltaChannel(appended, snapshot_frequency=4)]
+    plain: dict[str, Any]
+
+
+class LongDelta(TypedDict, total=False):
+    log: Annotated[list[str], DeltaChannel(appended, snapshot_frequency=100)]
     plain: dict[str, Any]
 
 
@@ -333,6 +341,41 @@ async def test_a_database_of_langgraphs_own_is_taken_over(empty_dsn: str) -> Non
     assert schema(empty_dsn) == before
 
 
+async def test_what_was_sent_before_format_4_is_read_from_the_parent(
+    saver: AgentMemorySaver, dsn: str, rows: Rows
+) -> None:
+    parent, child = empty_checkpoint(), empty_checkpoint()
+    child |= {"v": 3, "channel_versions": {"__pregel_tasks": "1"}}
+    first = await saver.aput(of("1", checkpoint_ns=""), parent, {"step": 0}, {})
+    await saver.aput_writes(
+        first, [("__pregel_tasks", Send("work", {"cup": 1}))], "00000000-0000-0000-0000-000000000001"
+    )
+    await saver.aput(first, child, {"step": 1}, {})
+
+    async with AsyncPostgresSaver.from_conn_string(dsn) as upstream:
+        theirs = [await upstream.aget_tuple(of("1")), *[found async for found in upstream.alist(of("1"))]]
+    ours = [await saver.aget_tuple(of("1")), *[found async for found in saver.alist(of("1"))]]
+
+    assert ours == theirs
+    assert ours[0].checkpoint["channel_values"]["__pregel_tasks"] == [Send("work", {"cup": 1})]
+
+
+async def test_long_histories_of_delta_channels_are_read_page_by_page(
+    delta_saver: AgentMemorySaver, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = agent(delta_saver, LongDelta)
+    for step in range(8):
+        await graph.ainvoke({"log": [str(step)]}, of("1"))
+    async with AsyncPostgresSaver.from_conn_string(dsn) as upstream:
+        theirs = await upstream.aget_delta_channel_history(config=of("1", checkpoint_ns=""), channels=["log"])
+
+    monkeypatch.setattr(langgraph.checkpoint.postgres, "_DELTA_PAGE_SIZE", 3)
+    ours = await delta_saver.aget_delta_channel_history(config=of("1", checkpoint_ns=""), channels=["log"])
+
+    assert ours == theirs
+    assert [value for _, _, value in ours["log"]["writes"]] == [[str(step)] for step in range(8)]
+
+
 def schema(dsn: str) -> list[tuple[object, ...]]:
     """The columns and indexes of LangGraph's tables."""
     with psycopg.connect(dsn) as connection:
@@ -382,6 +425,69 @@ async def test_checkpoints_are_encrypted_if_so_asked(dsn: str, rows: Rows) -> No
     blobs = b"".join(blob for (blob,) in rows("SELECT blob FROM checkpoint_blobs"))
     assert b"green tea" not in blobs
     assert b"green tea"[::-1] in blobs
+
+
+class Watched(SerializerProtocol):
+    """LangGraph's serializer, which notes the threads that it works in."""
+
+    def __init__(self) -> None:
+        self._serde = JsonPlusSerializer()
+        self.threads = set[int]()
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        self.threads.add(get_ident())
+        return self._serde.dumps_typed(obj)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        self.threads.add(get_ident())
+        return self._serde.loads_typed(data)
+
+
+async def test_a_serializer_of_ones_own_never_holds_up_the_event_loop(dsn: str) -> None:
+    serde = Watched()
+    async with AgentMemorySaver.from_conn_string(dsn, state_schema=State, serde=serde) as saver:
+        await agent(saver).ainvoke({"notes": ["tea"]}, of("1"))
+        assert (await agent(saver).aget_state(of("1"))).values["notes"] == ["tea"]
+        assert [state.values async for state in agent(saver).aget_state_history(of("1"))]
+    assert serde.threads
+    assert get_ident() not in serde.threads
+
+
+@pytest.mark.parametrize(("notes", "elsewhere"), [(["tea"], False), (["tea"] * 300, True)])
+async def test_only_much_is_serialized_in_a_thread(
+    saver: AgentMemorySaver, monkeypatch: pytest.MonkeyPatch, notes: list[str], elsewhere: bool
+) -> None:
+    threads = dict[str, int]()
+    for name in ("dumps_typed", "loads_typed"):
+        there = getattr(JsonPlusSerializer, name)
+
+        def noted(self: Any, value: Any, name: str = name, there: Any = there) -> Any:
+            threads[name] = get_ident()
+            return there(self, value)
+
+        monkeypatch.setattr(JsonPlusSerializer, name, noted)
+
+    values = {**empty_checkpoint(), "channel_values": {"notes": notes}, "channel_versions": {"notes": "1"}}
+    stored = await saver.aput(of("1", checkpoint_ns=""), values, {}, {"notes": "1"})
+    await saver.aput_writes(stored, [("notes", notes)], "00000000-0000-0000-0000-000000000001")
+    assert (threads["dumps_typed"] != get_ident()) == elsewhere
+
+    read = await saver.aget_tuple(of("1"))
+    assert read.checkpoint["channel_values"]["notes"] == read.pending_writes[0][2] == notes
+    assert threads["loads_typed"] == get_ident()
+
+    for number in range(2, 5 if elsewhere else 2):
+        writes = [("notes", "x" * 30_000)]
+        await saver.aput_writes(stored, writes, f"00000000-0000-0000-0000-{number:012}")
+    assert len((await saver.aget_tuple(of("1"))).pending_writes) == (4 if elsewhere else 1)
+    assert (threads["loads_typed"] != get_ident()) == elsewhere
+
+
+async def test_a_value_that_cannot_be_serialized_stores_nothing(saver: AgentMemorySaver, rows: Rows) -> None:
+    checkpoint = {**empty_checkpoint(), "channel_values": {"plain": {"seen": 1}, "odd": {"is": print}}}
+    with pytest.raises(TypeError):
+        await saver.aput(of("1", checkpoint_ns=""), checkpoint, {}, {"plain": "1", "odd": "1"})
+    assert size(rows, "1") == (0, 0, 0)
 
 
 class Thing(BaseModel):
