@@ -325,12 +325,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return sent
 
     async def _answer_gets(self, requests: Sequence[Get]) -> Sequence[Result]:
-        async with self.memory.resources.database.together() as connection:
+        async with self.memory.resources.database.transaction() as connection:
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
 
     async def _answer_searches(self, requests: Sequence[Search | NamespaceListing]) -> Sequence[Result]:
-        async with self.memory.resources.database.together() as connection:
+        async with self.memory.resources.database.transaction() as connection:
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
 

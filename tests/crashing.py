@@ -69,25 +69,19 @@ def kill() -> None:
 
 
 def kill_at_commit(number: int, when: str) -> None:
-    """Make psycopg kill the process right before it sends, or right after the server has carried out, a commit."""
-    execute, exit_pipeline = psycopg.AsyncConnection.execute, psycopg.AsyncPipeline.__aexit__
-    commits = 0
+    """Make psycopg kill the process right before it ends a pipeline, or right after the server has committed it."""
+    end, commits = psycopg.AsyncPipeline.__aexit__, 0
 
-    async def counting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+    async def ending(self: Any, error: type[BaseException] | None, *rest: Any) -> None:
         nonlocal commits
-        if query == b"COMMIT":
-            commits += 1
-            if commits == number and when == "before":
-                kill()
-        return await execute(self, query, *args, **kwargs)
-
-    async def killing(self: Any, *args: Any) -> None:
-        await exit_pipeline(self, *args)
-        if commits == number and when == "after":
+        commits += error is None
+        if error is None and commits == number and when == "before":
+            kill()
+        await end(self, error, *rest)
+        if error is None and commits == number and when == "after":
             kill()
 
-    psycopg.AsyncConnection.execute = counting  # type: ignore[method-assign]
-    psycopg.AsyncPipeline.__aexit__ = killing  # type: ignore[method-assign]
+    psycopg.AsyncPipeline.__aexit__ = ending  # type: ignore[method-assign]
 
 
 async def prepare(memory: AgentMemory) -> int:

@@ -9,7 +9,7 @@ async def measure(resources: Resources) -> None:
     """Count the queue and the disputes of all tenants in the database, where OpenTelemetry is installed."""
     if not telemetry.installed():
         return
-    async with resources.database.together() as connection:
+    async with resources.database.transaction() as connection:
         status = await queue.status(connection, None)
         disputes = await reviews.count_pending(connection)
     telemetry.counted(

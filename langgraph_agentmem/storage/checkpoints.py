@@ -63,7 +63,7 @@ class CheckpointTables:
             async with self._database.connection() as connection:
                 await send(connection, statements)
         else:
-            async with self._database.together() as connection:
+            async with self._database.transaction() as connection:
                 await send(connection, statements)
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import anyio.to_thread
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
@@ -122,18 +122,16 @@ class Database:
     async def transaction(self) -> AsyncGenerator[Connection]:
         """A transaction on a connection of this loop's pool, committed unless the block raises.
 
-        Statements are pipelined: they wait until a result is fetched and then travel together, `BEGIN` with the first
-        ones; `COMMIT` travels with those behind the last fetch.
+        Statements are pipelined: they wait until a result is fetched and then travel together. What a pipeline sends is
+        one transaction to the server, which its end commits; so there is no `BEGIN` and no `COMMIT`, and nothing may
+        synchronize the pipeline within the block, as the driver's own `transaction()` does.
         """
         async with self.connection() as connection, connection.pipeline() as pipeline:
-            await connection.execute(b"BEGIN")
             try:
                 yield connection
-            except Exception:
-                with suppress(psycopg.Error):  # collect what is under way: only the first error counts
-                    await pipeline.sync()
+            except BaseException:
+                await _undo(connection, pipeline)
                 raise
-            await connection.execute(b"COMMIT")
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
@@ -149,16 +147,6 @@ class Database:
                 raise
             finally:
                 await pool.putconn(connection)
-
-    @asynccontextmanager
-    async def together(self) -> AsyncGenerator[Connection]:
-        """A connection on which statements that are sent one after the other travel together.
-
-        To the server they are one transaction, so that settings may be made for it, without the cost of `BEGIN` and
-        `COMMIT`. Unlike in `transaction`, an error on this side stops nothing that was sent before it.
-        """
-        async with self.connection() as connection, connection.pipeline():
-            yield connection
 
     async def close(self) -> None:
         """Close this loop's pool, and what is left of the pools of closed loops."""
@@ -264,6 +252,26 @@ async def _living(pool: _Pool) -> Connection:
             if not alive:
                 await connection.close()
                 await pool.putconn(connection)
+
+
+async def _undo(connection: Connection, pipeline: AsyncPipeline) -> None:
+    """Undo what a pipeline has sent, which its end would commit.
+
+    `BEGIN` makes a transaction block of all that was sent before. Where a statement has failed, that fails as well, and
+    nothing is left to undo; only the first error counts, so that all others are collected here.
+    """
+    undone = False
+    try:
+        with anyio.move_on_after(_CLEAN_SECONDS, shield=True):
+            for statement in (b"BEGIN", b"ROLLBACK"):
+                with suppress(psycopg.Error):
+                    await connection.execute(statement)
+            with suppress(psycopg.Error):
+                await pipeline.sync()
+            undone = True
+    finally:
+        if not undone:
+            connection.pgconn.finish()
 
 
 async def _clean(connection: Connection) -> None:

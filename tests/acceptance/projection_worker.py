@@ -23,32 +23,23 @@ def maybe_kill(of: str, when: str) -> None:
 
 
 def watch() -> None:
-    """Count the commits of both drivers."""
-    commit, execute, leave = neo4j.Transaction.commit, psycopg.AsyncConnection.execute, psycopg.AsyncPipeline.__aexit__
-    committing = False
+    """Count the commits of both drivers; PostgreSQL's are the ends of pipelines."""
+    commit, end = neo4j.Transaction.commit, psycopg.AsyncPipeline.__aexit__
 
     def watched(self: Any) -> None:
         maybe_kill("neo4j", "before")
         commit(self)
         maybe_kill("neo4j", "after")
 
-    async def counting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal committing
-        if query == b"COMMIT":
-            committing = True
+    async def ending(self: Any, error: type[BaseException] | None, *rest: Any) -> None:
+        if error is None:
             maybe_kill("postgres", "before")
-        return await execute(self, query, *args, **kwargs)
-
-    async def leaving(self: Any, *args: Any) -> None:
-        nonlocal committing
-        await leave(self, *args)
-        if committing:
-            committing = False
+        await end(self, error, *rest)
+        if error is None:
             maybe_kill("postgres", "after")
 
     neo4j.Transaction.commit = watched  # type: ignore[method-assign]
-    psycopg.AsyncConnection.execute = counting  # type: ignore[method-assign]
-    psycopg.AsyncPipeline.__aexit__ = leaving  # type: ignore[method-assign]
+    psycopg.AsyncPipeline.__aexit__ = ending  # type: ignore[method-assign]
 
 
 async def main() -> None:

@@ -29,8 +29,8 @@ PROCESS = Path(__file__).with_name("worker_process.py")
 AGENTMEM = Path(sys.executable).with_name("agentmem")
 TIME_PASSES = "UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'"
 APPLIED = "SELECT external_id, memory_id FROM agentmem.consolidation_run WHERE status = 'applied'"
-COMMITS = 8
-"""Of a worker that takes the story's second run: claim, conflicts, apply, promote, and embedding what is new."""
+COMMITS = 9
+"""Of a worker that takes the story's second run: claim, conflicts, apply, promote, embedding what is new, and counting what waits."""
 
 
 def environment(dsn: str, **variables: Any) -> dict[str, str]:

@@ -396,7 +396,7 @@ async def test_what_was_cancelled_before_it_was_sent_is_not_taken_for_prepared(d
     async with database.connection():
         pass
     with anyio.CancelScope() as scope:
-        async with database.together() as connection:
+        async with database.transaction() as connection:
             scope.cancel()
             time.sleep(0.1)  # noqa: ASYNC251 - after a while without a break, the driver makes one before it sends
             await connection.execute("SELECT 1 AS one")
@@ -408,10 +408,10 @@ async def test_what_was_cancelled_before_it_was_sent_is_not_taken_for_prepared(d
 
 async def test_a_connection_is_used_again_after_an_error_or_a_timeout(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
-    async with database.together() as connection:
+    async with database.transaction() as connection:
         process = connection.info.backend_pid
     with pytest.raises(StorageError, match="division by zero"):
-        async with database.together() as connection:
+        async with database.transaction() as connection:
             await connection.execute("SELECT 1 / %s", [0])
 
     async def slow(statement: str, seconds: float = 0) -> None:

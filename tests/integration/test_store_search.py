@@ -286,7 +286,7 @@ async def test_a_search_is_planned_once_and_leaves_no_setting_behind(opens: Open
 async def test_an_index_is_searched_thoroughly(opens: Opens) -> None:
     store = opens(index=index())
     await store.aput(NS, "k", {"text": "falcon"})
-    async with store.memory.resources.database.together() as connection:
+    async with store.memory.resources.database.transaction() as connection:
         await search_thoroughly(connection)
         shown = await connection.execute("SHOW hnsw.ef_search")
     assert await shown.fetchall() == [{"hnsw.ef_search": "80"}]

@@ -582,3 +582,32 @@ def test_errors_are_told_apart_by_sqlstate_not_by_the_names_of_constraints():
     }
 
     assert attributes == set()
+
+
+SYNCHRONIZES = {"transaction", "pipeline", "sync", "commit", "rollback", "stream", "copy"}
+"""What the driver's connections, cursors and pipelines offer, and what would commit in the middle of a transaction."""
+ENDS_TRANSACTIONS = {
+    "storage/database.py",
+    "storage/migrate.py",  # on a connection of its own
+    "storage/vectors.py",  # on one that is in no pipeline
+}
+
+
+def synchronizing(source: str) -> list[str]:
+    return [
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in SYNCHRONIZES
+        and ast.unparse(node.func.value).split(".")[-1] in {"connection", "cursor", "pipeline"}
+    ]
+
+
+def test_nothing_ends_a_transaction_but_its_block():
+    found = {str(path.relative_to(PACKAGE)): synchronizing(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    assert {module for module, calls in found.items() if calls} == ENDS_TRANSACTIONS
+
+    assert synchronizing("async with connection.transaction(): pass") == ["connection.transaction"]
+    assert synchronizing("await pipeline.sync()") == ["pipeline.sync"]
+    assert synchronizing("async with resources.database.transaction() as connection: pass") == []
