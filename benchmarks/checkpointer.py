@@ -17,6 +17,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.pregel._checkpoint import LATEST_VERSION
 from server import database, started
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
@@ -49,7 +50,7 @@ class Thread:
         self.step = 0
         self.config: Any = config(agent)
         self.unwritten: list[Any] = []
-        self.checkpoint = empty_checkpoint()
+        self.checkpoint: Checkpoint = {**empty_checkpoint(), "v": LATEST_VERSION}
 
     def texts(self) -> dict[str, str]:
         """The sections that this step changes."""

@@ -3,8 +3,7 @@
 Its tables and the format of its rows stay its own, whatever the connections and transactions are.
 """
 
-import itertools
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -19,6 +18,7 @@ Statement: TypeAlias = tuple[str, Sequence[Sequence[Any]]]
 """A statement, and the parameters of each time that it is run."""
 
 _LARGE_BYTES = 1 << 16
+_MANY = 256
 
 
 class _Unanswered(BaseException):
@@ -111,15 +111,15 @@ async def _run(serde: SerializerProtocol, cursor: _Cursor, call: Callable[[Postg
     return call(saver)
 
 
-def _large(found: object) -> bool:
-    """Whether rows hold more than a few bytes; no more of them are looked at than it takes."""
-    return any(total > _LARGE_BYTES for total in itertools.accumulate(_sizes(found)))
+def _large(answers: Iterable[list[DictRow]]) -> bool:
+    return sum(_bytes(value) for rows in answers for row in rows for value in row.values()) >= _LARGE_BYTES
 
 
-def _sizes(found: object) -> Iterator[int]:
-    if isinstance(found, bytes):
-        yield len(found)
-    elif isinstance(found, dict | list):
-        parts = cast("dict[str, object]", found).values() if isinstance(found, dict) else cast("list[object]", found)
-        for part in parts:
-            yield from _sizes(part)
+def _bytes(value: object) -> int:
+    """The bytes of the blobs in a column's value, or just many if it is a long array of them."""
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, list):
+        parts = cast("list[object]", value)
+        return sum(map(_bytes, parts)) if len(parts) <= _MANY else _LARGE_BYTES
+    return 0
