@@ -3,6 +3,7 @@
 Nothing in the product knows about it: psycopg is watched from the outside.
 """
 
+import itertools
 import os
 import re
 import signal
@@ -70,15 +71,14 @@ def kill() -> None:
 
 def kill_at_commit(number: int, when: str) -> None:
     """Make psycopg kill the process right before it ends a pipeline, or right after the server has committed it."""
-    end, commits = psycopg.AsyncPipeline.__aexit__, 0
+    end, numbers = psycopg.AsyncPipeline.__aexit__, itertools.count(1)
 
     async def ending(self: Any, error: type[BaseException] | None, *rest: Any) -> None:
-        nonlocal commits
-        commits += error is None
-        if error is None and commits == number and when == "before":
+        due = error is None and next(numbers) == number
+        if due and when == "before":
             kill()
         await end(self, error, *rest)
-        if error is None and commits == number and when == "after":
+        if due:
             kill()
 
     psycopg.AsyncPipeline.__aexit__ = ending  # type: ignore[method-assign]

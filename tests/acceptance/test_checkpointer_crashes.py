@@ -16,7 +16,10 @@ from checkpoint_worker import State, go_on
 from langgraph_agentmem import AgentMemorySaver
 
 STEPS = (0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3)
-"""How many steps there are in the thread before the first commit, and after each: hydrating, checkpoints, their writes."""
+"""How many steps there are in the thread before the first commit, and after each: hydrating, checkpoints, their writes.
+
+The writes of a step may overtake a checkpoint, or the other way round.
+"""
 WORKER = Path(__file__).with_name("checkpoint_worker.py")
 Standing = tuple[dict[str, Any], dict[str, tuple[str, int, int]]]
 EXPECTED: Standing = (
@@ -64,7 +67,8 @@ def test_a_checkpoint_and_its_sections_are_both_there_or_neither(dsn: str, numbe
         contents = {id: content for id, (content, _, _) in sections.items()}
         log = "\n".join(f"- {entry}" for entry in state.get("log", ()))
         assert contents == ({"progress": state["progress"], "log": log} if log else {})
-        assert len(state.get("log", ())) == STEPS[number - (when == "before")]
+        committed = number - (when == "before")
+        assert len(state.get("log", ())) in STEPS[max(committed - 1, 0) : committed + 2]
         go_on(saver)
         assert standing(saver) == EXPECTED
 
