@@ -105,8 +105,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         self._sweeper: Future[None] | None = None
         self._sweeper_process = 0
         self._sweeps = True
-        self._gets = Coalescer(partial(_outcomes, self._answer_gets), _GETS)
-        self._searches = Coalescer(partial(_outcomes, self._answer_searches), _SEARCHES)
+        self._gets = Coalescer(partial(_outcomes, self._read), _GETS)
+        self._searches = Coalescer(partial(_outcomes, self._read), _SEARCHES)
         self._writes = Coalescer(partial(_outcomes, self._together), _WRITES, self._tenant)
 
     @classmethod
@@ -324,12 +324,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             await items.wake_workers(self.memory.resources)
         return sent
 
-    async def _answer_gets(self, requests: Sequence[Get]) -> Sequence[Result]:
-        async with self.memory.resources.database.transaction() as connection:
-            sent = await self._send(connection, requests)
-        return await self._received(requests, sent)
-
-    async def _answer_searches(self, requests: Sequence[Search | NamespaceListing]) -> Sequence[Result]:
+    async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
         async with self.memory.resources.database.transaction() as connection:
             sent = await self._send(connection, requests)
         return await self._received(requests, sent)
