@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import signal
+from collections import defaultdict
 from typing import Any
 
 import psycopg
@@ -69,18 +70,30 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill_at_commit(number: int, when: str) -> None:
-    """Make psycopg kill the process right before it ends a pipeline, or right after the server has committed it."""
-    end, numbers = psycopg.AsyncPipeline.__aexit__, itertools.count(1)
+def kill_at_commit(number: int, when: str, of: bytes = b"") -> None:
+    """Make psycopg kill the process right before it ends a pipeline, or right after the server has committed it.
+
+    Args:
+        number: Of the pipeline, from 1.
+        when: `before` or `after`.
+        of: Only pipelines count that have sent a statement with this in it.
+    """
+    end, execute, numbers = psycopg.AsyncPipeline.__aexit__, psycopg.AsyncConnection.execute, itertools.count(1)
+    sent = defaultdict[Any, bytes](bytes)
+
+    async def noting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        sent[self] += query if isinstance(query, bytes) else b""
+        return await execute(self, query, *args, **kwargs)
 
     async def ending(self: Any, error: type[BaseException] | None, *rest: Any) -> None:
-        due = error is None and next(numbers) == number
+        due = error is None and of in sent.pop(self._conn, b"") and next(numbers) == number
         if due and when == "before":
             kill()
         await end(self, error, *rest)
         if due:
             kill()
 
+    psycopg.AsyncConnection.execute = noting  # type: ignore[method-assign]
     psycopg.AsyncPipeline.__aexit__ = ending  # type: ignore[method-assign]
 
 

@@ -47,6 +47,6 @@ def go_on(saver: AgentMemorySaver) -> None:
 
 
 if __name__ == "__main__":
-    crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["KILL_WHEN"])
+    crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["KILL_WHEN"], os.environ["KILL_OF"].encode())
     with AgentMemorySaver.from_conn_string(os.environ["AGENTMEM_DSN"], state_schema=State) as saver:
         go_on(saver)

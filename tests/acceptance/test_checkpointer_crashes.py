@@ -20,6 +20,8 @@ STEPS = (0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3)
 
 The writes of a step may overtake a checkpoint, or the other way round.
 """
+SECTIONS = "agentmem."
+"""What the statements have in them that read or write sections."""
 WORKER = Path(__file__).with_name("checkpoint_worker.py")
 Standing = tuple[dict[str, Any], dict[str, tuple[str, int, int]]]
 EXPECTED: Standing = (
@@ -56,23 +58,46 @@ def test_an_undisturbed_run_leaves_this(dsn: str) -> None:
         assert standing(saver) == EXPECTED
 
 
+def assert_whole(saver: AgentMemorySaver) -> int:
+    """Sections are what the thread's latest checkpoint holds; returns its number of steps."""
+    state, sections = standing(saver)
+    steps = state.get("log", [])
+    contents = {id: content for id, (content, _, _) in sections.items()}
+    log = "\n".join(f"- {entry}" for entry in steps)
+    assert contents == ({"progress": state["progress"], "log": log} if log else {})
+    return len(steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 5))
+def test_a_checkpoint_and_its_sections_are_both_there_or_neither(dsn: str, number: int, when: str) -> None:
+    assert work(dsn, KILL_AT=number, KILL_WHEN=when, KILL_OF=SECTIONS) == -signal.SIGKILL
+
+    with AgentMemorySaver.from_conn_string(dsn, state_schema=State) as saver:
+        assert assert_whole(saver) == max(number - (when == "before") - 1, 0)  # the first is the node's that reads
+        go_on(saver)
+        assert standing(saver) == EXPECTED
+
+
+@pytest.mark.slow
+def test_the_last_commit_with_sections_is_the_fourth(dsn: str) -> None:
+    assert work(dsn, KILL_AT=5, KILL_WHEN="before", KILL_OF=SECTIONS) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, len(STEPS)))
-def test_a_checkpoint_and_its_sections_are_both_there_or_neither(dsn: str, number: int, when: str) -> None:
-    assert work(dsn, KILL_AT=number, KILL_WHEN=when) == -signal.SIGKILL
+def test_killed_at_any_commit(dsn: str, number: int, when: str) -> None:
+    assert work(dsn, KILL_AT=number, KILL_WHEN=when, KILL_OF="") == -signal.SIGKILL
 
     with AgentMemorySaver.from_conn_string(dsn, state_schema=State) as saver:
-        state, sections = standing(saver)
-        contents = {id: content for id, (content, _, _) in sections.items()}
-        log = "\n".join(f"- {entry}" for entry in state.get("log", ()))
-        assert contents == ({"progress": state["progress"], "log": log} if log else {})
         committed = number - (when == "before")
-        assert len(state.get("log", ())) in STEPS[max(committed - 1, 0) : committed + 2]
+        assert assert_whole(saver) in STEPS[max(committed - 1, 0) : committed + 2]
         go_on(saver)
         assert standing(saver) == EXPECTED
 
 
 @pytest.mark.slow
 def test_the_commits_above_are_all_there_are(dsn: str) -> None:
-    assert work(dsn, KILL_AT=len(STEPS), KILL_WHEN="before") == 0
+    assert work(dsn, KILL_AT=len(STEPS), KILL_WHEN="before", KILL_OF="") == 0
