@@ -22,10 +22,17 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import CheckpointInUseError, ConfigurationError, InvalidInputError, StateConflictError
+from langgraph_agentmem.errors import (
+    CheckpointInUseError,
+    ConfigurationError,
+    InvalidInputError,
+    OutageError,
+    StateConflictError,
+    StorageError,
+)
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.thread import PutCheckpoint, SectionConflict, ThreadMemory
-from langgraph_agentmem.operations import threads
+from langgraph_agentmem.operations import queueing, threads
 from langgraph_agentmem.operations.threads import Merged
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
@@ -35,6 +42,7 @@ from langgraph_agentmem.storage import checkpoints, upstream
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.checkpoints import CheckpointTables
 from langgraph_agentmem.storage.database import Connection, pooled
+from langgraph_agentmem.storage.upstream import Statement
 from langgraph_agentmem.thread_mapping import ThreadMapping
 
 __all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
@@ -46,6 +54,7 @@ Texts = Mapping[str, str]
 
 _VERSIONS = BasePostgresSaver()
 _FEW = 256
+_MOST_WRITERS = 10_000
 _twin = cast("Any", blocking)
 """Sync twins are typed as in the base class."""
 
@@ -112,6 +121,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         self._on_conflict = on_conflict
         self._owns_memory = False
         self._tables = CheckpointTables(memory.resources.database)
+        self._writers = _Writers()
 
     @classmethod
     def from_conn_string(
@@ -239,6 +249,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         parent, of_step = get_checkpoint_id(config) or "", metadata.get("source") == "loop"
         put = PutCheckpoint(id=checkpoint["id"], parent_id=parent, of_step=of_step)
         changed = self._mapping.changed(checkpoint, metadata, new_versions)
+        plain = not changed[1] and not self._mapping.snapshots(checkpoint, new_versions)
+        if plain and await self._put_as_seen(thread, changed[0], statements):
+            return stored
         merged: Merged | None = None if self._on_conflict == "last_write" else {}
         while True:
             try:
@@ -253,7 +266,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
                         unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
                         return await self._complete(connection, stored, *unchanged)
 
-                    await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
+                    memory_id = await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
+                self._writers.add(thread, memory_id)
                 return stored
             except StateConflictError as error:  # it is merged outside the transaction, which may take a while
                 if not callable(self._on_conflict):
@@ -423,6 +437,24 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             return None
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
 
+    async def _put_as_seen(self, thread: ThreadMemory, texts: Texts, statements: Sequence[Statement]) -> bool:
+        """Store a checkpoint in one round trip, if its thread has written its sections before, and alone since then."""
+        memory_id = self._writers.memory_of(thread)
+        if memory_id is None:
+            return False
+        try:
+            async with self._tables.transaction() as connection:
+                await checkpoints.send(connection, statements)
+                due = await threads.write_as_seen(connection, self.memory.resources, thread, memory_id, texts)
+        except OutageError:
+            raise
+        except StorageError:  # if there is another reason for it, that shows where everything is looked at
+            self._writers.discard(thread)
+            return False
+        if await due():
+            await queueing.wake_workers(self.memory.resources)
+        return True
+
     async def _complete(
         self, connection: Connection, stored: RunnableConfig, texts: Texts, unread: Sequence[str]
     ) -> Texts:
@@ -472,6 +504,24 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         )
 
     _list_all = blocking(_alist_all)
+
+
+class _Writers:
+    """Threads that have written their sections here, and probably alone; the latest of them."""
+
+    def __init__(self) -> None:
+        self._memories: dict[ThreadMemory, int] = {}
+
+    def memory_of(self, thread: ThreadMemory) -> int | None:
+        return self._memories.get(thread)
+
+    def add(self, thread: ThreadMemory, memory_id: int) -> None:
+        while len(self._memories) >= _MOST_WRITERS:
+            self._memories.pop(next(iter(self._memories)), None)
+        self._memories[thread] = memory_id
+
+    def discard(self, thread: ThreadMemory) -> None:
+        self._memories.pop(thread, None)
 
 
 def _ids(given: Sequence[str], what: str) -> Sequence[str]:

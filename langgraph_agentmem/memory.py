@@ -529,6 +529,8 @@ class AgentMemory(bridge.Opened):
     async def aembed_pending(self, external_id: Tenant | None = None) -> int:
         """Embed the chunks that have no vector of this embedder yet, and return how many those were.
 
+        What checkpoints have written is cut into chunks first, also where there is no embedder.
+
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
         """

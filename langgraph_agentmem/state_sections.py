@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
-from langgraph_agentmem.models.active import MemoryTemplate, TemplateSection
+from langgraph_agentmem.models.active import TemplateSection
 from langgraph_agentmem.policies import validation
 
 _OTHER_BREAKS = frozenset("\r\x85\u2028\u2029")
@@ -164,12 +164,11 @@ def state_sections(schema: type | None, sections: Mapping[str, str | MemorySecti
     return found
 
 
-def template(title: str, mapped: Mapping[str, StateSection]) -> MemoryTemplate:
-    """The template of a memory for these sections."""
-    sections = tuple(
+def of_template(mapped: Mapping[str, StateSection]) -> tuple[TemplateSection, ...]:
+    """These sections, as a memory's template has them."""
+    return tuple(
         TemplateSection(id=m.id, title=m.section.title, description=m.section.description) for m in mapped.values()
     )
-    return MemoryTemplate(name=title, sections=sections)
 
 
 def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:

@@ -20,10 +20,11 @@ from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.item import ItemSearch, ItemWrite, Namespace, NamespaceListing, Place, StoredItem
-from langgraph_agentmem.operations import item_search, items
+from langgraph_agentmem.operations import item_search, items, queueing, writing
 from langgraph_agentmem.operations.sweeping import sweep_forever
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection, pooled
 from langgraph_agentmem.storage.rows import Later
 from langgraph_agentmem.store_requests import (
@@ -317,17 +318,30 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return [next(results) if isinstance(request, Read) else None for request in requests]
 
     async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Later[Any]]:
+        if any(isinstance(request, Search) for request in reads):
+            async with self.memory.resources.database.transaction() as connection:
+                stale = await self._send_stale(connection, reads)
+            await writing.catch_up_all(self.memory.resources, await stale())
         async with self.memory.resources.database.transaction() as connection:
             sent = await self._send(connection, reads)
             due = await self._write(connection, [request for request in requests if not isinstance(request, Read)])
         if await due():
-            await items.wake_workers(self.memory.resources)
+            await queueing.wake_workers(self.memory.resources)
         return sent
 
     async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
         async with self.memory.resources.database.transaction() as connection:
+            stale = await self._send_stale(connection, requests)
             sent = await self._send(connection, requests)
+        if behind := await stale():
+            await writing.catch_up_all(self.memory.resources, behind)
+            async with self.memory.resources.database.transaction() as connection:
+                sent = await self._send(connection, requests)
         return await self._received(requests, sent)
+
+    async def _send_stale(self, connection: Connection, requests: Sequence[Read]) -> Later[list[StaleMemory]]:
+        searches = [request.prepared for request in requests if isinstance(request, Search)]
+        return await item_search.send_stale(connection, self._options.ownership, searches)
 
     async def _write(self, connection: Connection, requests: Sequence[Write]) -> Later[bool]:
         last = {place(request): request for request in requests}

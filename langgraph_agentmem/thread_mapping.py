@@ -5,6 +5,7 @@ import string
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -13,10 +14,11 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
 
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
+from langgraph_agentmem.models.active import TemplateSection
 from langgraph_agentmem.models.thread import ThreadMemory
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.state_sections import StateSection, template
+from langgraph_agentmem.state_sections import StateSection, of_template
 
 _logger = logging.getLogger(__name__)
 
@@ -57,13 +59,21 @@ class ThreadMapping:
         if not self.title.strip():
             raise ConfigurationError("title must not be empty")
 
+    @cached_property
+    def _of_template(self) -> tuple[TemplateSection, ...]:
+        return of_template(self.sections)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name for _, name, _, _ in string.Formatter().parse(self.title) if name]
+
     def names_tenant(self, config: RunnableConfig) -> bool:
         """Whether a config names a tenant."""
         return self._tenant(config.get("configurable", {})) is not None
 
     def inherited(self, config: RunnableConfig, metadata: Mapping[str, Any]) -> RunnableConfig:
         """A config with the tenant of the checkpoint that it goes on from, as LangGraph has noted it there."""
-        names = [key for key in (*self.tenant_keys, *self._names()) if metadata.get(key) is not None]
+        names = [key for key in (*self.tenant_keys, *self._names) if metadata.get(key) is not None]
         known = {key: metadata[key] for key in names}
         return {**config, "configurable": {**known, **config.get("configurable", {})}}
 
@@ -85,7 +95,7 @@ class ThreadMapping:
             external_id=external_id,
             namespace=validation.namespace(self.ownership.default(external_id, title)),
             title=title,
-            template=template(title, self.sections),
+            sections=self._of_template,
             thread_id=str(given["thread_id"]),
         )
 
@@ -167,17 +177,13 @@ class ThreadMapping:
     def _tenant(self, given: Mapping[str, Any]) -> Any:
         return next((given[key] for key in self.tenant_keys if given.get(key) is not None), None)
 
-    def _names(self) -> list[str]:
-        return [name for _, name, _, _ in string.Formatter().parse(self.title) if name]
-
     def _title(self, given: Mapping[str, Any]) -> str:
-        names = self._names()
-        if missing := [name for name in names if given.get(name) is None]:
+        if missing := [name for name in self._names if given.get(name) is None]:
             raise InvalidInputError(
                 f"the memory's title {self.title!r} needs {missing[0]!r}, which the config's configurable does not "
                 f"have; it has {', '.join(sorted(key for key in given if not key.startswith('__')))}"
             )
-        return self.title.format_map({name: str(given[name]) for name in names})
+        return self.title.format_map({name: str(given[name]) for name in self._names})
 
     def _warn(self) -> None:
         if not self._warned.is_set():

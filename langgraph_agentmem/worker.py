@@ -204,9 +204,7 @@ class MemoryWorker:
             await anyio.sleep(self._poll)
 
     async def _embed(self) -> None:
-        """Embed what waits for a vector: all that other embedders have left, then what comes."""
-        if self._resources.embedder is None:
-            return
+        """Cut what is stale into chunks, and embed what has no vector: all that others have left, then what comes."""
         others, rest = True, self._poll
         while True:
             try:

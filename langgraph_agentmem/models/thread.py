@@ -1,6 +1,6 @@
 """Threads whose state is mapped to the sections of a memory."""
 
-from langgraph_agentmem.models.active import MemoryTemplate, Section
+from langgraph_agentmem.models.active import Section, TemplateSection
 from langgraph_agentmem.models.base import Value
 
 
@@ -11,14 +11,14 @@ class ThreadMemory(Value):
         external_id: The tenant.
         namespace: Of the memory.
         title: Of the memory, if it is to be made.
-        template: The sections that the state is mapped to.
+        sections: Those that the state is mapped to.
         thread_id: The thread.
     """
 
     external_id: str
     namespace: tuple[str, ...]
     title: str
-    template: MemoryTemplate
+    sections: tuple[TemplateSection, ...]
     thread_id: str
 
 

@@ -12,6 +12,7 @@ from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations import linking, parking
 from langgraph_agentmem.operations.active import info
 from langgraph_agentmem.operations.linking import Resolved, Work
+from langgraph_agentmem.operations.writing import catch_up
 from langgraph_agentmem.policies import forgetting
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, chunks, graph, longterm, queue, runs, support
@@ -46,6 +47,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
         row = await _fenced(connection, run)
         if row.report:
             return row.report
+        await catch_up(connection, resources, run.external_id, run.memory_id)
         run, gone = await _without_deleted(connection, run)
         run, rejected = await parking.without_rejected(connection, run)
         run, parked = await parking.parked(connection, run, reserved)

@@ -12,6 +12,7 @@ from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
 from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.operations.texts import texts
+from langgraph_agentmem.operations.writing import catch_up
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.retrying import retry_wait
 from langgraph_agentmem.resources import Resources
@@ -89,6 +90,7 @@ async def claim(
             ClaimedSection(**section.model_dump(), content="\n\n".join(texts(section.value, section.text_fields)))
             for section in await active.changed_sections(connection, tenant, id, everything=everything)
         ]
+        await catch_up(connection, resources, tenant, id)
         changed = [section.section_id for section in sections]
         await chunks.claim(connection, tenant, id, run, changed, everything=everything)
         taken = await _taken(connection, resources, tenant, id, run)

@@ -5,17 +5,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from langgraph_agentmem import telemetry
-from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError, StorageError
+from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import Vectors
 from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
-from langgraph_agentmem.operations import writing
+from langgraph_agentmem.operations import queueing, writing
 from langgraph_agentmem.operations.texts import pieces
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import items as storage
-from langgraph_agentmem.storage import longterm, queue, support
+from langgraph_agentmem.storage import longterm, support
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import Later, as_json
 
@@ -104,7 +104,7 @@ async def write(
         mortal: Whether items may have expired that are put again: what was made of them then goes first.
 
     Returns:
-        What tells whether memories have become due; whoever commits then calls `wake_workers`.
+        What tells whether memories have become due; whoever commits then calls `queueing.wake_workers`.
     """
     due: list[Later[bool]] = []
     given = {put.place: put for put in puts}
@@ -124,15 +124,6 @@ async def write(
 
 async def _any(answers: Sequence[Later[bool]]) -> bool:
     return any([await answer() for answer in answers])
-
-
-async def wake_workers(resources: Resources) -> None:
-    """Tell workers that memories are due; one that does not hear of it finds them a little later."""
-    try:
-        async with resources.database.connection() as connection:
-            await queue.notify(connection)
-    except StorageError as error:
-        _logger.debug("workers were not told that memories are due: %s", telemetry.described(error))
 
 
 async def _put(
@@ -186,7 +177,7 @@ async def put_if(
         due = await _put_locked(connection, resources, tenant, [put])
         written = await storage.send_get(connection, tenant, [place], omit_expired=False)
     if await _any(due):
-        await wake_workers(resources)
+        await queueing.wake_workers(resources)
     return (await written())[place]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.run import PromotionReport
 from langgraph_agentmem.operations.active import found
+from langgraph_agentmem.operations.writing import catch_up
 from langgraph_agentmem.policies import merging, validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
@@ -53,6 +54,7 @@ async def promote(
     threshold, started = resources.settings.shortterm_update_threshold, time.perf_counter()
     async with resources.database.transaction() as connection:
         memory = found(await active.lock_any(connection, tenant, id), tenant, id)
+        await catch_up(connection, resources, tenant, id)
         if not memory.pending_updates:
             await queue.clear_due(connection, tenant, id)  # whatever else it waited for in the queue is done here
         row = await longterm.shortterm(connection, tenant, id, lock=True)

@@ -1,6 +1,9 @@
 """Looks at the queue of due memories, and puts memories into it."""
 
-from langgraph_agentmem.errors import InvalidInputError
+import logging
+
+from langgraph_agentmem import telemetry
+from langgraph_agentmem.errors import InvalidInputError, StorageError
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.operations.active import found
 from langgraph_agentmem.policies import validation
@@ -8,6 +11,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, queue
 
 _TENANTS = 500
+_logger = logging.getLogger(__name__)
 
 
 async def due(resources: Resources, external_id: str | None, limit: int) -> list[tuple[str, int]]:
@@ -24,6 +28,15 @@ async def mark_pending_due(resources: Resources, external_id: str, memory_id: in
             found(await active.get(connection, external_id, id), external_id, id)
         ids = await queue.mark_pending_due(connection, external_id, id)
     return [(external_id, id) for id in ids]
+
+
+async def wake_workers(resources: Resources) -> None:
+    """Tell workers that memories are due; one that does not hear of it finds them a little later."""
+    try:
+        async with resources.database.connection() as connection:
+            await queue.notify(connection)
+    except StorageError as error:
+        _logger.debug("workers were not told that memories are due: %s", telemetry.described(error))
 
 
 async def status(resources: Resources, external_id: object) -> QueueStatus:

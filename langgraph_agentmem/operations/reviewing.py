@@ -11,6 +11,7 @@ from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations import disputes, relinking
 from langgraph_agentmem.operations.claiming import new_run_id
 from langgraph_agentmem.operations.relinking import SOURCE, ReviewWork
+from langgraph_agentmem.operations.writing import catch_up
 from langgraph_agentmem.policies import deciding, validation
 from langgraph_agentmem.policies.deciding import NewText, Outcome
 from langgraph_agentmem.policies.planning import chunk_part
@@ -48,6 +49,7 @@ async def review(
     prepared = await _prepared(resources, found, given, who)
     async with resources.database.transaction() as connection:
         await active.lock_any(connection, tenant, run.memory_id)
+        await catch_up(connection, resources, tenant, run.memory_id)
         run = await _run(connection, tenant, id)
         decided = _open(_decided(await _disputes(connection, tenant, id), given, id), id)
         report = await _carry_out(connection, prepared, run, decided) if decided else None

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from langgraph_agentmem.errors import StateConflictError
+from langgraph_agentmem.models.active import MemoryTemplate
 from langgraph_agentmem.models.thread import (
     PutCheckpoint,
     SectionConflict,
@@ -16,6 +17,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, threads
 from langgraph_agentmem.storage.active import MemoryRow
 from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import Later
 
 Merged = Mapping[tuple[str, int], str]
 """Texts that settle conflicts, by section and the revision that they were made from."""
@@ -29,10 +31,10 @@ async def write(
     texts: Mapping[str, str],
     rest: Callable[[], Awaitable[Mapping[str, str]]],
     merged: Merged | None,
-) -> None:
+) -> int:
     """Write what a thread's state holds into its sections, as one batch of updates; what is unchanged does not count.
 
-    Chunks are embedded later.
+    Chunks are written later: sections are stale until then.
 
     Args:
         connection: In a transaction.
@@ -43,6 +45,9 @@ async def write(
         rest: Those of the other channels, which are written as well where memory has nothing of them and the thread is
             new to it.
         merged: Texts that settle conflicts; without them, the thread's own texts are written.
+
+    Returns:
+        The memory's id.
 
     Raises:
         StateConflictError: Others have written sections since the thread has seen them; no merged texts settle it.
@@ -64,11 +69,41 @@ async def write(
     wanted |= {c.section_id: c.mine if merged is None else merged[c.section_id, c.revision] for c in conflicts}
     written = {id: text for id, text in wanted.items() if text != present[id].section.content}
     if written:
-        known = {id: present[id].section for id in written}
-        values = {id: {**known[id].value, "content": text} for id, text in written.items()}
-        await write_values(connection, resources, row, known, values, f"thread {thread.thread_id}", {})
+        values = {id: {**present[id].section.value, "content": text} for id, text in written.items()}
+        await write_values(connection, resources, row, values, _source(thread), stale=True)
     seen = {id: _seen(text, verdicts[id], present[id], written.get(id)) for id, text in texts.items()}
     await threads.note_seen(connection, thread, row.id, {id: now for id, now in seen.items() if now is not None})
+    return row.id
+
+
+async def write_as_seen(
+    connection: Connection, resources: Resources, thread: ThreadMemory, memory_id: int, texts: Mapping[str, str]
+) -> Later[bool]:
+    """Write what a thread's state holds into sections that it has written before, and since the last time alone.
+
+    It does as `write` does, but nothing is waited for; where anything else holds, the transaction fails as a whole.
+
+    Args:
+        connection: In a transaction, whose end raises a `StorageError` if this does not apply.
+        resources: The open memory's.
+        thread: The thread.
+        memory_id: Of its memory, as `write` has returned it.
+        texts: By section, of the channels that the checkpoint changes.
+
+    Returns:
+        What tells whether the memory has become due; whoever commits then calls `queueing.wake_workers`.
+    """
+    settings = resources.settings
+    return await threads.send_write_as_seen(
+        connection,
+        thread,
+        memory_id,
+        {id: (text, text_hash(text)) for id, text in texts.items()},
+        source=_source(thread),
+        average=settings.avg_section_update_count,
+        most=settings.max_pending_updates,
+        minutes=settings.max_pending_minutes,
+    )
 
 
 async def load(
@@ -115,7 +150,7 @@ async def _lock_or_make(
 
 async def _make(connection: Connection, thread: ThreadMemory, row: MemoryRow | None) -> None:
     """Make a thread's memory, unless another thread is just doing so, or the sections that it lacks."""
-    tenant, template = thread.external_id, thread.template
+    tenant, template = thread.external_id, MemoryTemplate(name=thread.title, sections=thread.sections)
     empty = dict.fromkeys((section.id for section in template.sections), "")
     if row is None:
         row = await active.insert(connection, tenant, thread.namespace, thread.title, template, {})
@@ -142,6 +177,10 @@ def _seen(mine: str, found: Verdict, known: ThreadSection, written: str | None) 
         revision = known.seen.revision if known.seen else 0
     now = SeenSection(revision=revision, text_hash=text_hash(mine))
     return None if now == known.seen and not known.loaded else now
+
+
+def _source(thread: ThreadMemory) -> str:
+    return f"thread {thread.thread_id}"
 
 
 def _conflict(thread: ThreadMemory, text: str, known: ThreadSection) -> SectionConflict:

@@ -8,6 +8,7 @@ from langgraph_agentmem.errors import InvalidInputError, RunNotFoundError, UndoC
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.review import DisputeKind
 from langgraph_agentmem.models.run import ConsolidationRun
+from langgraph_agentmem.operations.writing import catch_up
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
@@ -27,6 +28,7 @@ async def undo(resources: Resources, external_id: object, run_id: object) -> Con
         if run is None:
             raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")
         await active.lock_any(connection, tenant, run.memory_id)
+        await catch_up(connection, resources, tenant, run.memory_id)
         run = await runs.get(connection, tenant, id, lock=True)
         if run is not None and run.status == "applied" and run.changes is None:
             raise InvalidInputError(

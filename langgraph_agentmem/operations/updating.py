@@ -6,7 +6,7 @@ from typing import Any
 from langgraph_agentmem.errors import ContentMismatchError, RevisionConflictError, SectionNotFoundError
 from langgraph_agentmem.models.active import ActiveMemory, Section, SectionUpdate, content_of
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.models.chunk import PlacedChunk, Vectors
+from langgraph_agentmem.models.chunk import PlacedChunk, Vectors, WrittenSection
 from langgraph_agentmem.operations import writing
 from langgraph_agentmem.operations.active import assembled, found, info
 from langgraph_agentmem.operations.texts import pieces
@@ -17,7 +17,6 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active as storage
 from langgraph_agentmem.storage import queue
 from langgraph_agentmem.storage.active import MemoryRow
-from langgraph_agentmem.storage.chunks import Unembedded
 from langgraph_agentmem.storage.database import Connection
 
 
@@ -79,7 +78,10 @@ async def _write(
         row = found(row, external_id, memory_id)
         known = [section.id for section in row.template.sections]
         values = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
-        unembedded = await write_values(connection, resources, row, present, values, source, vectors)
+        await write_values(connection, resources, row, values, source, stale=False)
+        unembedded = await writing.write_chunks(
+            connection, resources, external_id, _written(resources, row, present, values), vectors
+        )
         row, sections = await storage.get_with_sections(connection, external_id, memory_id, ids)
         complete = resources.embedder is None or not await unembedded.count()
         return assembled(resources.settings, found(row, external_id, memory_id), sections), complete
@@ -89,35 +91,36 @@ async def write_values(
     connection: Connection,
     resources: Resources,
     row: MemoryRow,
-    present: Mapping[str, Section],
     values: dict[str, Json],
     source: str | None,
-    vectors: writing.Vectors,
-) -> Unembedded:
-    """Write sections' values as updates that count, and their chunks; nothing is waited for.
+    *,
+    stale: bool,
+) -> None:
+    """Write sections' values as updates that count; nothing is waited for.
 
     Args:
         connection: In a transaction that holds the memory's lock.
         resources: The open memory's.
         row: The memory.
-        present: The sections as they are, by id.
         values: New values by section.
         source: Who writes.
-        vectors: Of new chunks; those without one are embedded later.
-
-    Returns:
-        What tells how many new chunks lack their vector.
+        stale: Whether their chunks are not written in this transaction.
     """
     settings = resources.settings
     due = info(settings, row.pending_updates + len(values), row.section_count).will_consolidate
     minutes = 0 if due else settings.max_pending_minutes
-    await storage.update_sections(connection, row.external_id, row.id, values, source, minutes=minutes)
+    await storage.update_sections(connection, row.external_id, row.id, values, source, minutes=minutes, stale=stale)
     if due and not info(settings, row.pending_updates, row.section_count).will_consolidate:
         await queue.notify(connection)
-    written = [
-        writing.written(settings, row.namespace, id, value, present[id].text_fields) for id, value in values.items()
+
+
+def _written(
+    resources: Resources, row: MemoryRow, present: Mapping[str, Section], values: Mapping[str, Json]
+) -> list[WrittenSection]:
+    return [
+        writing.written(resources.settings, row.namespace, id, value, present[id].text_fields)
+        for id, value in values.items()
     ]
-    return await writing.write_chunks(connection, resources, row.external_id, written, vectors)
 
 
 def _edited(present: Mapping[str, Section], update: SectionUpdate, known: list[str], limit: int) -> Json:

@@ -10,6 +10,7 @@ from langgraph_agentmem.models.chunk import PlacedChunk, Vectors, WrittenSection
 from langgraph_agentmem.operations.texts import pieces
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import active
 from langgraph_agentmem.storage import chunks as storage
 from langgraph_agentmem.storage.database import Connection
 
@@ -69,10 +70,30 @@ async def write_chunks(
     )
 
 
+async def catch_up(connection: Connection, resources: Resources, external_id: str, memory_id: int) -> None:
+    """Write the chunks of a memory's stale sections, in a transaction that holds its lock.
+
+    Whoever works with a memory's chunks under its lock does this first.
+    """
+    stale = await storage.take_stale(connection, external_id, memory_id)
+    if stale:
+        sections = [written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in stale]
+        await write_chunks(connection, resources, external_id, sections, {})
+
+
+async def catch_up_all(resources: Resources, memories: Iterable[storage.StaleMemory]) -> None:
+    """Write the chunks of the stale sections of memories, each in a transaction of its own."""
+    for external_id, memory_id in memories:
+        async with resources.database.transaction() as connection:
+            if await active.get(connection, external_id, memory_id, lock=True) is not None:
+                await catch_up(connection, resources, external_id, memory_id)
+
+
 async def embed_pending(resources: Resources, external_id: str | None = None, *, others: bool = True) -> int:
     """Embed chunks that have no vector of the embedder in use yet, and return how many those were.
 
-    Two callers at once do some of the work twice, to the same result.
+    Stale sections get their chunks first, also without an embedder. Two callers at once do some of the work twice,
+    to the same result.
 
     Args:
         resources: The open memory's.
@@ -82,6 +103,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
     Raises:
         EmbeddingError: The embedder fails; what was embedded before stays.
     """
+    await _catch_up_pending(resources, external_id)
     model = await resources.embedding_model()
     if model is None or resources.embedder is None:
         return 0
@@ -102,6 +124,23 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
         done += embedded
         if not embedded:  # others are at them; they stay in the queue
             return done
+
+
+async def _catch_up_pending(resources: Resources, external_id: str | None) -> None:
+    """Write the chunks of all stale sections of a tenant, or of all."""
+    if external_id is not None:
+        async with resources.database.connection() as connection:
+            stale = await storage.send_stale(connection, external_id)
+        await catch_up_all(resources, await stale())
+        return
+    last = ("", 0)
+    while True:
+        async with resources.database.connection() as connection:
+            found = await storage.stale_after(connection, last, limit=_BATCH)
+        if not found:
+            return
+        await catch_up_all(resources, found)
+        last = found[-1]
 
 
 async def embed_what_is_left(resources: Resources, external_id: str) -> None:

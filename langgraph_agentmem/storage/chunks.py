@@ -1,21 +1,34 @@
 """Chunks in all tiers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncRawCursor
 from psycopg.rows import DictRow
 
-from langgraph_agentmem.models.base import Tier, Value
+from langgraph_agentmem.models.base import Json, Tier, Value
 from langgraph_agentmem.models.chunk import Origin, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import RawStatement, all_rows, as_array, as_vector, columns, first_row
+from langgraph_agentmem.storage.rows import (
+    NO_LIMIT,
+    Later,
+    RawStatement,
+    all_rows,
+    as_array,
+    as_vector,
+    columns,
+    first_row,
+    send,
+)
 from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
+
+StaleMemory: TypeAlias = tuple[str, int]
+"""A tenant, and the id of its memory that has stale sections."""
 
 _SQL = statements("chunks")
 _WRITE = RawStatement(template("chunks", "write_chunks").format(chunks=template("chunks", "chunks_of_written")))
@@ -23,7 +36,6 @@ _CHUNK_COLUMNS = (
     "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
     "neighbours", "embeddings",
 )  # fmt: skip
-_NO_LIMIT = 2**31 - 1
 _MOST_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
 
@@ -57,6 +69,15 @@ class PendingChunk(Value):
     external_id: str
     id: int
     content: str
+
+
+class StaleSection(Value):
+    """A section whose chunks are those of an earlier value."""
+
+    namespace: tuple[str, ...]
+    section_id: str
+    value: Json
+    text_fields: tuple[str, ...] | None
 
 
 class SectionChunk(ConflictChunk):
@@ -121,7 +142,7 @@ def chunk_params(
         for number, section in enumerate(sections, 1)
         for chunk in section.chunks
     ]  # fmt: skip
-    return {"config": config, "few": _NO_LIMIT, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
+    return {"config": config, "few": NO_LIMIT, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
 
 
 def _model(model: EmbeddingModel | None) -> dict[str, Any]:
@@ -129,6 +150,30 @@ def _model(model: EmbeddingModel | None) -> dict[str, Any]:
         "embedding_model": model and model.id,
         "full_vectors": model is not None and model.vector_type == "vector",
     }
+
+
+async def send_stale(
+    connection: Connection, external_id: str, memory_ids: Sequence[int] | None = None
+) -> Later[list[StaleMemory]]:
+    """Ask for a tenant's memories with stale sections, or for those among these."""
+    params: Json = {"external_id": external_id, "memory_ids": None if memory_ids is None else list(memory_ids)}
+    return await send(connection, _SQL["stale_memories"], params, _stale_memories)
+
+
+async def stale_after(connection: Connection, after: StaleMemory, *, limit: int) -> list[StaleMemory]:
+    """Memories with stale sections, of all tenants, in the order of their ids."""
+    params = {"external_id": after[0], "memory_id": after[1], "limit": limit}
+    return _stale_memories(await all_rows(connection, _SQL["all_stale_memories"], params))
+
+
+def _stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
+    return [(row["external_id"], row["memory_id"]) for row in rows]
+
+
+async def take_stale(connection: Connection, external_id: str, memory_id: int) -> list[StaleSection]:
+    """The stale sections of a memory that is locked; they are so no more, as their chunks are written next."""
+    rows = await all_rows(connection, _SQL["take_stale"], {"external_id": external_id, "memory_id": memory_id})
+    return [StaleSection.model_validate(row) for row in rows]
 
 
 async def allocate(connection: Connection, count: int) -> list[int]:
@@ -166,7 +211,7 @@ async def insert(
 
 
 async def has_active(connection: Connection, external_id: str, memory_id: int) -> bool:
-    """Whether a memory has chunks that no run has consolidated."""
+    """Whether a memory has chunks that no run has consolidated, or values that are no chunks yet."""
     params = {"external_id": external_id, "memory_id": memory_id}
     return (await first_row(connection, _SQL["active_chunks"], params))["found"]
 

@@ -17,6 +17,8 @@ _EXPONENT = re.compile(rb"\de")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _LARGE = 1e16
 """From here on, floats are written with an exponent."""
+NO_LIMIT = 2**31 - 1
+"""For `unnest`: without a limit, the planner takes every array for ten rows."""
 Later: TypeAlias = Callable[[], Awaitable[T]]
 """What was asked for, to be received when everything was sent, also after the transaction: in one round trip."""
 

@@ -9,10 +9,11 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadMemory, ThreadSection
 from langgraph_agentmem.storage.active import MemoryRow, memory_row
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, columns
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.rows import NO_LIMIT, Later, RawStatement, all_rows, as_json, columns
+from langgraph_agentmem.storage.statements import statements, template
 
 _SQL = statements("threads")
+_WRITE_AS_SEEN = RawStatement(template("threads", "write_as_seen"))
 _TENANTS = 100
 
 
@@ -28,6 +29,40 @@ async def lock(
     locked = await connection.execute(_SQL["lock_memory_of_thread"], params)
     rows = await all_rows(connection, _SQL["sections_of_thread"], params)
     return memory_row(await locked.fetchone()), {row["section_id"]: _section(row) for row in rows}
+
+
+async def send_write_as_seen(
+    connection: Connection,
+    thread: ThreadMemory,
+    memory_id: int,
+    texts: Mapping[str, tuple[str, bytes]],
+    *,
+    source: str,
+    average: float,
+    most: int,
+    minutes: float | None,
+) -> Later[bool]:
+    """Write texts with their hashes, by section, where the thread alone has written these since it has seen them.
+
+    Args:
+        connection: In a transaction, which fails where that is not so.
+        thread: The thread.
+        memory_id: Of its memory.
+        texts: By section.
+        source: Who writes.
+        average: Updates a section; see `policies.thresholds`.
+        most: Updates a memory.
+        minutes: After which the memory is due at the latest.
+
+    Returns:
+        What tells whether the memory has become due.
+    """
+    rows = [(id, as_json({"content": text}), text_hash) for id, (text, text_hash) in texts.items()]
+    params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
+    params |= {"source": source, "count": len(rows), "few": NO_LIMIT}
+    params |= {"average": average, "most": most, "minutes": minutes}
+    params |= columns(rows, "section_ids", "values", "hashes")
+    return await _WRITE_AS_SEEN.send(connection, params, lambda rows: any(row["due"] for row in rows))
 
 
 async def note_seen(

@@ -123,8 +123,9 @@ async def test_chunks_are_embedded_later_and_found_by_their_words_until_then(dsn
         before = len(embedder.calls)
         await agent(saver).ainvoke({"say": {"progress": "The tea is made"}}, of("1"))
         assert len(embedder.calls) == before
-        assert rows("SELECT embedding IS NULL FROM agentmem.memory_chunk") == [(True,)]
+        assert rows("SELECT content FROM agentmem.memory_chunk") == []
         assert [hit.content for hit in await saver.memory.asearch("alice", "tea")] == ["The tea is made"]
+        assert rows("SELECT embedding IS NULL FROM agentmem.memory_chunk") == [(True,)]
         await saver.memory.arun_due()
         assert rows("SELECT embedding IS NULL FROM agentmem.memory_chunk") == [(False,)]
 

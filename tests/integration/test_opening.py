@@ -149,6 +149,7 @@ FILL[6] = (
     """
 )
 FILL[7] = FILL[8] = FILL[6]
+FILL[9] = FILL[8] + "UPDATE agentmem.section SET stale = true;"
 
 
 @pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])

@@ -21,6 +21,7 @@ FILES = {path.stem: path.read_text() for path in sorted((STORAGE / "sql").glob("
 MIGRATIONS = {path.name: path.read_text() for path in sorted((STORAGE / "sql" / "migrations").glob("*.sql"))}
 BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.M | re.S)
 READS_OVER_ALL_TENANTS = {
+    "chunks:all_stale_memories",
     "chunks:unembedded_chunks",
     "chunks:waiting_chunks",
     "items:expired",

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from langgraph_agentmem import MemorySection
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTextError
-from langgraph_agentmem.state_sections import StateSection, state_sections, template
+from langgraph_agentmem.state_sections import StateSection, of_template, state_sections
 
 
 class Goal(BaseModel):
@@ -51,7 +51,7 @@ def test_the_channels_that_a_schema_marks_are_sections():
     assert {name: mapped.id for name, mapped in found.items()} == {
         "progress": "progress", "facts": "what is known", "notes": "notes", "messages": "messages"
     }  # fmt: skip
-    sections = template("Agent state", found).sections
+    sections = of_template(found)
     assert (sections[0].id, sections[0].title, sections[0].description) == ("progress", "Progress", "What is done")
 
 

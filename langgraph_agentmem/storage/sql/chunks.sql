@@ -134,9 +134,32 @@ FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(contents)s::text[], %(
 SELECT nextval('agentmem.memory_chunk_id_seq') AS id FROM generate_series(1, %(count)s)
 
 -- name: active_chunks
--- Whether a memory has chunks that no run has consolidated.
+-- Whether a memory has chunks that no run has consolidated, or values that are no chunks yet.
 SELECT EXISTS (SELECT 1 FROM agentmem.memory_chunk
-               WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active') AS found
+               WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active')
+    OR EXISTS (SELECT 1 FROM agentmem.section
+               WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND stale) AS found
+
+-- name: stale_memories
+-- Memories of a tenant, or those of these ids, with sections whose chunks are those of an earlier value.
+SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.stale
+  AND (%(memory_ids)s::bigint[] IS NULL OR s.memory_id = ANY (%(memory_ids)s))
+
+-- name: all_stale_memories
+-- Memories with sections whose chunks are those of an earlier value, of all tenants, in the order of their ids.
+SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
+WHERE s.stale AND (s.external_id, s.memory_id) > (%(external_id)s, %(memory_id)s)
+ORDER BY s.external_id, s.memory_id
+LIMIT %(limit)s
+
+-- name: take_stale
+-- Sections of a memory whose chunks are brought up to date in this transaction.
+UPDATE agentmem.section s SET stale = false
+FROM agentmem.active_memory a
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.stale
+  AND a.external_id = %(external_id)s AND a.id = %(memory_id)s
+RETURNING a.namespace, s.section_id, s.value, s.text_fields
 
 -- name: claim_chunks
 -- Marks what a run takes: chunks of changed sections that are active or came back, and what a run that died had taken.

@@ -85,7 +85,7 @@ put AS (
     SET value = excluded.value, text_fields = excluded.text_fields, revision = excluded.revision,
         update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
-        updated_at = excluded.updated_at
+        updated_at = excluded.updated_at, stale = false
 ),
 {chunks},
 counted AS (
