@@ -24,9 +24,10 @@ from langgraph_agentmem.operations import item_search, items, queueing, writing
 from langgraph_agentmem.operations.sweeping import sweep_forever
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import chunks
 from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection, pooled
-from langgraph_agentmem.storage.rows import Later
+from langgraph_agentmem.storage.rows import Later, together
 from langgraph_agentmem.store_requests import (
     AgentMemoryItem,
     AgentMemorySearchItem,
@@ -318,7 +319,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return [next(results) if isinstance(request, Read) else None for request in requests]
 
     async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Later[Any]]:
-        if any(isinstance(request, Search) for request in reads):
+        if any(isinstance(request, Search | Get) for request in reads):
             async with self.memory.resources.database.transaction() as connection:
                 stale = await self._send_stale(connection, reads)
             await writing.catch_up_all(self.memory.resources, await stale())
@@ -330,18 +331,21 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return sent
 
     async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
-        async with self.memory.resources.database.transaction() as connection:
+        async def read(connection: Connection) -> tuple[list[Later[Any]], Later[list[StaleMemory]]]:
             stale = await self._send_stale(connection, requests)
-            sent = await self._send(connection, requests)
-        if behind := await stale():
-            await writing.catch_up_all(self.memory.resources, behind)
-            async with self.memory.resources.database.transaction() as connection:
-                sent = await self._send(connection, requests)
-        return await self._received(requests, sent)
+            return await self._send(connection, requests), stale
+
+        return await self._received(requests, await writing.read_fresh(self.memory.resources, read))
 
     async def _send_stale(self, connection: Connection, requests: Sequence[Read]) -> Later[list[StaleMemory]]:
-        searches = [request.prepared for request in requests if isinstance(request, Search)]
-        return await item_search.send_stale(connection, self._options.ownership, searches)
+        """Ask for the memories whose chunks are to be searched or read, and are those of earlier values."""
+        ownership, tenants = self._options.ownership, set[str]()
+        for request in requests:
+            if isinstance(request, Search) and not request.prepared.plain:
+                tenants |= set(await item_search.tenants(connection, ownership, request.prepared))
+            elif isinstance(request, Get) and request.tier:
+                tenants.add(ownership.tenant(request.place[0]))
+        return together([await chunks.send_stale(connection, tenant) for tenant in sorted(tenants)])
 
     async def _write(self, connection: Connection, requests: Sequence[Write]) -> Later[bool]:
         last = {place(request): request for request in requests}

@@ -8,13 +8,16 @@ from langgraph_agentmem.errors import RunNotFoundError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.review import Dispute, DisputedValue, PendingReview, ValueSource
 from langgraph_agentmem.operations.texts import texts
+from langgraph_agentmem.operations.writing import read_fresh
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.reviewing import in_a_line, named
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import graph, reviews, runs
+from langgraph_agentmem.storage import chunks, graph, reviews, runs
+from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow, SectionState
+from langgraph_agentmem.storage.rows import Later, together
 
 _MOST_SOURCES = 5
 
@@ -23,11 +26,13 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     """See `AgentMemory.apending_reviews`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     memory = None if memory_id is None else validation.identifier(memory_id, "memory_id")
-    found: list[PendingReview] = []
-    async with resources.database.transaction() as connection:
-        runs = await reviews.pending_runs(connection, tenant, memory, validation.positive(limit, "limit"))
-        for owner, run_ids in runs.items():
+    most = validation.positive(limit, "limit")
+
+    async def read(connection: Connection) -> tuple[list[PendingReview], Later[list[StaleMemory]]]:
+        found, stale = list[PendingReview](), list[Later[list[StaleMemory]]]()
+        for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, most)).items():
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
+            stale.append(await chunks.send_stale(connection, owner, {row.memory_id for row in rows}))
             titles = await reviews.titles(connection, owner, [row.memory_id for row in rows])
             disputes = await assembled(connection, owner, rows)
             for run_id in run_ids:
@@ -41,13 +46,21 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
                         disputes=mine,
                     )
                 ]
+        return found, together(stale)
+
+    found = await read_fresh(resources, read)
     return sorted(found, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
 
 
 async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Dispute]:
     """All disputes of a run, decided ones too."""
-    async with resources.database.transaction() as connection:
-        return await assembled(connection, external_id, await reviews.of_runs(connection, external_id, [run_id]))
+
+    async def read(connection: Connection) -> tuple[list[Dispute], Later[list[StaleMemory]]]:
+        rows = await reviews.of_runs(connection, external_id, [run_id])
+        stale = await chunks.send_stale(connection, external_id, {row.memory_id for row in rows})
+        return await assembled(connection, external_id, rows), stale
+
+    return await read_fresh(resources, read)
 
 
 async def of_known_run(resources: Resources, external_id: object, run_id: object) -> list[Dispute]:

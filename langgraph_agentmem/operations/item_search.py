@@ -1,14 +1,13 @@
 """Searches items."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
 from langgraph_agentmem.policies.filters import Condition, read_filter
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources, WordFrequencies
-from langgraph_agentmem.storage import chunks, item_search, items
-from langgraph_agentmem.storage.chunks import StaleMemory
+from langgraph_agentmem.storage import item_search, items
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.rows import Later
 
@@ -70,21 +69,10 @@ async def send_search(
     return received
 
 
-async def send_stale(
-    connection: Connection, ownership: Ownership, searches: Iterable[PreparedSearch]
-) -> Later[list[StaleMemory]]:
-    """Ask for the memories of which some searches would not find what was written last."""
-    tenants = set[str]()
-    for wanted in searches:
-        if not wanted.plain:
-            scope, prefix = ownership.scope(wanted.search.prefix), wanted.search.prefix
-            tenants |= set(await items.tenants(connection, ownership, prefix) if scope is None else [scope])
-    sent = [await chunks.send_stale(connection, tenant) for tenant in sorted(tenants)]
-
-    async def received() -> list[StaleMemory]:
-        return [memory for answer in sent for memory in await answer()]
-
-    return received
+async def tenants(connection: Connection, ownership: Ownership, wanted: PreparedSearch) -> list[str]:
+    """The tenants whose items are searched."""
+    scope = ownership.scope(wanted.search.prefix)
+    return await items.tenants(connection, ownership, wanted.search.prefix) if scope is None else [scope]
 
 
 def _rank(wanted: PreparedSearch, item: FoundItem) -> float:

@@ -8,13 +8,15 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.models.search import ArmScores, SearchHit
-from langgraph_agentmem.operations import writing
+from langgraph_agentmem.operations.writing import read_fresh
 from langgraph_agentmem.policies import ranking, validation
 from langgraph_agentmem.projection.graph import PostgresGraph
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, reading
 from langgraph_agentmem.storage import search as storage
+from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import Later
 
 _LEAST_CANDIDATES = 50
 _LONGEST_QUERY = 100_000
@@ -44,8 +46,9 @@ async def search(
     vector = await resources.embedder.embed_query(text) if resources.embedder else None
     named = await _named(resources, tenant, text)
 
-    async def candidates(connection: Connection) -> list[dict[str, Any]]:
-        return await storage.candidates(
+    async def read(connection: Connection) -> tuple[list[dict[str, Any]], Later[list[StaleMemory]]]:
+        stale = await chunks.send_stale(connection, tenant, memories)
+        rows = await storage.candidates(
             connection,
             tenant,
             text,
@@ -59,14 +62,9 @@ async def search(
             exact_rows=resources.settings.exact_search_rows,
             named=named,
         )
+        return rows, stale
 
-    async with resources.database.transaction() as connection:
-        stale = await chunks.send_stale(connection, tenant, memories)
-        rows = await candidates(connection)
-    if behind := await stale():
-        await writing.catch_up_all(resources, behind)
-        async with resources.database.transaction() as connection:
-            rows = await candidates(connection)
+    rows = await read_fresh(resources, read)
     return ranking.ranked([_hit(row) for row in rows], count)
 
 

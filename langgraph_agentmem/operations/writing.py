@@ -1,7 +1,8 @@
 """Writes sections' values as chunks, and gives chunks their vectors."""
 
 import logging
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from typing import TypeVar
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import EmbeddingError
@@ -13,7 +14,9 @@ from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import active
 from langgraph_agentmem.storage import chunks as storage
 from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.rows import Later
 
+T = TypeVar("T")
 _BATCH = 128
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +90,25 @@ async def catch_up_all(resources: Resources, memories: Iterable[storage.StaleMem
         async with resources.database.transaction() as connection:
             if await active.get(connection, external_id, memory_id, lock=True) is not None:
                 await catch_up(connection, resources, external_id, memory_id)
+
+
+async def read_fresh(
+    resources: Resources, read: Callable[[Connection], Awaitable[tuple[T, Later[list[storage.StaleMemory]]]]]
+) -> T:
+    """What is read of chunks in a transaction, as it is when no section is stale that matters to it.
+
+    Args:
+        resources: The open memory's.
+        read: Asks for the stale memories that matter before it asks for chunks, and returns both answers. Where there
+            are any, they catch up, and it is called once more.
+    """
+    async with resources.database.transaction() as connection:
+        found, stale = await read(connection)
+    if behind := await stale():
+        await catch_up_all(resources, behind)
+        async with resources.database.transaction() as connection:
+            found, _ = await read(connection)
+    return found
 
 
 async def embed_pending(resources: Resources, external_id: str | None = None, *, others: bool = True) -> int:

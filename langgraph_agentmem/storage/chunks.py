@@ -1,6 +1,6 @@
 """Chunks in all tiers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -153,7 +153,7 @@ def _model(model: EmbeddingModel | None) -> dict[str, Any]:
 
 
 async def send_stale(
-    connection: Connection, external_id: str, memory_ids: Sequence[int] | None = None
+    connection: Connection, external_id: str, memory_ids: Collection[int] | None = None
 ) -> Later[list[StaleMemory]]:
     """Ask for a tenant's memories with stale sections, or for those among these."""
     params: Json = {"external_id": external_id, "memory_ids": None if memory_ids is None else list(memory_ids)}

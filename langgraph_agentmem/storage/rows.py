@@ -35,6 +35,15 @@ async def send(
     return received
 
 
+def together(answers: Sequence[Later[list[T]]]) -> Later[list[T]]:
+    """Several answers as one list."""
+
+    async def received() -> list[T]:
+        return [row for answer in answers for row in await answer()]
+
+    return received
+
+
 class RawStatement:
     """A statement whose parameters are found once, not at every use: the driver forgets how to read long ones.
 

@@ -50,7 +50,7 @@ counted AS (
         due_at = LEAST(a.due_at, w.latest, CASE WHEN a.pending_updates + w.updates >= LEAST(
             %(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8) THEN w.now END)
     FROM wanted w
-    WHERE a.external_id = %(external_id)s AND a.id = %(memory_id)s AND a.closed_at IS NULL
+    WHERE a.external_id = %(external_id)s AND a.id = %(memory_id)s
       AND w.plain = %(count)s AND w.notes > 0
     RETURNING a.pending_updates, a.section_count
 ),

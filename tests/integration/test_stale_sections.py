@@ -1,0 +1,534 @@
+"""Sections that checkpoints write in one round trip, and that become chunks when somebody asks for these."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypedDict, cast
+
+import psycopg
+import pytest
+from langgraph.graph import END, START, StateGraph
+from langgraph.store.base import PutOp, SearchOp
+
+from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings, MemorySection, hydrate_node
+from langgraph_agentmem.errors import StateConflictError, StorageError
+from langgraph_agentmem.nodes.apply import apply_node
+from langgraph_agentmem.nodes.conflicts import conflicts_node
+from langgraph_agentmem.operations import active, claiming
+from langgraph_agentmem.store import AgentMemoryStore
+from langgraph_agentmem.worker import MemoryWorker
+
+Rows = Callable[..., list[tuple[object, ...]]]
+Savers = Callable[..., AgentMemorySaver]
+CHUNKS = "SELECT content FROM agentmem.memory_chunk WHERE external_id = %s AND current ORDER BY content"
+
+
+class State(TypedDict, total=False):
+    progress: Annotated[str, MemorySection("What is done")]
+    facts: Annotated[str, MemorySection("What is known")]
+    say: dict[str, Any]
+
+
+@pytest.fixture
+async def savers(dsn: str) -> AsyncIterator[Savers]:
+    """Opens checkpointers on the test's database, and closes them after the test."""
+    opened: list[AgentMemorySaver] = []
+
+    def make(**arguments: Any) -> AgentMemorySaver:
+        settings = AgentMemorySettings(**arguments.pop("settings", {}))
+        opened.append(AgentMemorySaver.from_conn_string(dsn, state_schema=State, settings=settings, **arguments))
+        return opened[-1]
+
+    yield make
+    for saver in opened:
+        await saver.aclose()
+
+
+def agent(saver: AgentMemorySaver, *, hydrate: bool = False) -> Any:
+    """A graph that writes into its state whatever it is told, with a first node that loads memory if so asked."""
+    graph = StateGraph(State)
+    graph.add_node("work", lambda state: state.get("say") or {})
+    if hydrate:
+        graph.add_node("hydrate", hydrate_node(saver))
+        graph.add_edge("hydrate", "work")
+    graph.add_edge(START, "hydrate" if hydrate else "work")
+    graph.add_edge("work", END)
+    return graph.compile(checkpointer=saver)
+
+
+def of(thread: str, tenant: str = "alice") -> dict[str, Any]:
+    return {"configurable": {"thread_id": thread, "user_id": tenant}}
+
+
+async def say(saver: AgentMemorySaver, thread: str, tenant: str = "alice", **texts: str) -> None:
+    await agent(saver).ainvoke({"say": texts}, of(thread, tenant))
+
+
+@asynccontextmanager
+async def at_work(worker: MemoryWorker) -> AsyncGenerator[None]:
+    working = asyncio.create_task(worker.arun())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await working
+
+
+async def until(rows: Rows, sql: str, expected: int) -> None:
+    async with asyncio.timeout(20):
+        while rows(sql) != [(expected,)]:  # noqa: ASYNC110 - another task changes the rows
+            await asyncio.sleep(0.02)
+
+
+def at_once(saver: AgentMemorySaver, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each checkpoint with sections from now on, whether it was stored in one round trip."""
+    stored: list[bool] = []
+    put = saver._put_as_seen
+
+    async def noting(*arguments: Any) -> bool:
+        stored.append(await put(*arguments))
+        return stored[-1]
+
+    monkeypatch.setattr(saver, "_put_as_seen", noting)
+    return stored
+
+
+# One round trip
+
+
+async def test_a_thread_that_writes_alone_needs_one_round_trip(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows
+) -> None:
+    saver = savers()
+    stored = at_once(saver, monkeypatch)
+
+    for text in ("one", "two", "two", "three"):
+        await say(saver, "1", progress=text, facts="the same")
+
+    assert stored == [False, True, True, True]
+    written = "SELECT value, revision, update_count, total_updates, source FROM agentmem.section ORDER BY section_id"
+    assert rows(written) == [
+        ({"content": "the same"}, 2, 1, 1, "thread 1"),
+        ({"content": "three"}, 4, 3, 3, "thread 1"),
+    ]
+    assert rows("SELECT pending_updates FROM agentmem.active_memory") == [(4,)]
+
+
+@pytest.mark.parametrize("policy", ["last_write", "refuse"])
+async def test_whoever_wrote_in_between_is_noticed(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows, policy: Any
+) -> None:
+    saver = savers(on_conflict=policy)
+    stored = at_once(saver, monkeypatch)
+    await say(saver, "1", progress="one")
+    await say(saver, "1", progress="two")
+    [memory] = await saver.memory.aget_active_memories("alice")
+    await saver.memory.aupdate_active_memory_section("alice", memory.id, "progress", new_content="by hand")
+    before = rows("SELECT count(*) FROM checkpoints")
+
+    outcome = await _outcome(agent(saver).aupdate_state(of("1"), {"progress": "three"}))
+
+    refused = policy == "refuse"
+    assert isinstance(outcome, StateConflictError) == refused
+    assert (rows("SELECT count(*) FROM checkpoints") == before) == refused
+    assert (await saver.memory.aget_active_memory("alice", memory.id)).sections["progress"].content == (
+        "by hand" if refused else "three"
+    )
+    assert stored == [False, True, False]
+
+
+async def test_a_memory_that_was_closed_in_between_is_made_anew(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    await say(saver, "1", progress="one")
+    await say(saver, "1", progress="two")
+    [memory] = await saver.memory.aget_active_memories("alice")
+    await saver.memory.adelete_active_memory("alice", memory.id)
+
+    await say(saver, "1", progress="three")
+
+    [made] = await saver.memory.aget_active_memories("alice")
+    assert made.id != memory.id
+    assert made.sections["progress"].content == "three"
+
+
+async def test_the_put_that_reaches_the_threshold_makes_the_memory_due(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows
+) -> None:
+    saver = savers(settings={"avg_section_update_count": 1.5, "max_pending_minutes": 60})
+    stored = at_once(saver, monkeypatch)
+    due = "SELECT due_at <= now(), due_at <= now() + interval '60 minutes' FROM agentmem.active_memory"
+
+    await say(saver, "1", progress="one")
+    await say(saver, "1", progress="two")
+    assert rows(due) == [(False, True)]
+    assert [report.status for report in await saver.memory.arun_due()] == []
+    await say(saver, "1", progress="three")
+    assert rows(due) == [(True, True)]
+    [report] = await saver.memory.arun_due()
+
+    assert stored == [False, True, True]
+    assert (report.status, report.updates_consumed) == ("applied", 3)
+    await say(saver, "1", progress="four")
+    assert rows(due) == [(False, True)]
+
+
+async def test_a_worker_hears_of_a_memory_that_becomes_due(savers: Savers, rows: Rows) -> None:
+    saver = savers(settings={"avg_section_update_count": 1.5})
+    await say(saver, "1", progress="one")
+    async with at_work(MemoryWorker(saver.memory, poll_seconds=600)):
+        await until(
+            rows,
+            "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN agentmem_due' AND datname = current_database()",
+            1,
+        )
+        for text in ("two", "three"):
+            await say(saver, "1", progress=text)
+        await until(rows, "SELECT count(*) FROM agentmem.consolidation_run WHERE status = 'applied'", 1)
+
+
+async def test_another_error_is_told_as_it_is(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    await say(saver, "1", progress="one")
+    await say(saver, "1", progress="two")
+    rows("ALTER TABLE agentmem.section ADD CONSTRAINT short CHECK (length(value ->> 'content') < 9)")
+
+    with pytest.raises(StorageError, match="short"):
+        await agent(saver).aupdate_state(of("1"), {"progress": "much too long"})
+
+    assert rows("SELECT value ->> 'content' FROM agentmem.section WHERE section_id = 'progress'") == [("two",)]
+
+
+async def test_several_writers_at_once_lose_no_update(savers: Savers, rows: Rows) -> None:
+    contestants = [savers() for _ in range(4)]
+    await asyncio.gather(*(say(saver, str(n), progress="begun") for n, saver in enumerate(contestants)))
+    [(before,)] = rows("SELECT total_updates FROM agentmem.section WHERE section_id = 'progress'")
+
+    async def work(number: int) -> None:
+        for step in range(25):
+            await agent(contestants[number]).aupdate_state(of(str(number)), {"progress": f"{number}: {step}"})
+
+    await asyncio.gather(*map(work, range(4)))
+
+    counts = "SELECT total_updates, update_count, revision FROM agentmem.section WHERE section_id = 'progress'"
+    [(total, pending, revision)] = rows(counts)
+    assert (total, pending, revision) == (before + 100, before + 100, before + 101)
+    assert rows("SELECT pending_updates FROM agentmem.active_memory") == [(before + 100,)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_story_ends_as_if_everything_had_been_looked_at(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows, seed: int
+) -> None:
+    """Two tenants live through the same; one's checkpoints are all stored the long way."""
+    story, policy = random.Random(seed), ["last_write", "refuse", lambda c: f"{c.mine}+{c.theirs}"][seed % 3]
+    quick, slow = savers(on_conflict=policy), savers(on_conflict=policy)
+    stored = at_once(quick, monkeypatch)
+    monkeypatch.setattr(slow._writers, "memory_of", lambda thread: None)
+    sides = [("quick", quick), ("slow", slow)]
+
+    for _ in range(60):
+        thread, text = story.choice("112"), story.choice(["", "a", "b", "c"])
+        texts = {name: text for name in ("progress", "facts") if story.random() < 0.7}
+        what = story.choice(["say"] * 4 + ["mend", "hydrate", "hydrate at once", "by hand", "consolidate", "search"])
+        outcomes = [type(await _outcome(_step(what, tenant, saver, thread, texts))) for tenant, saver in sides]
+        assert outcomes[0] is outcomes[1]
+    for tenant, saver in sides:
+        await saver.memory.asearch(tenant, "b")
+
+    assert [rows(sql, "quick") for sql in LEFT] == [rows(sql, "slow") for sql in LEFT]
+    assert stored.count(True) > 5
+
+
+LEFT = (
+    "SELECT pending_updates, section_count, due_at IS NULL FROM agentmem.active_memory WHERE external_id = %s",
+    "SELECT section_id, value, revision, update_count, total_updates, stale FROM agentmem.section "
+    "WHERE external_id = %s ORDER BY section_id",
+    "SELECT split_part(thread_id, ' ', 2), section_id, revision, text_hash, loaded_revision, loaded_hash "
+    "FROM agentmem.thread_section WHERE external_id = %s ORDER BY 1, 2",
+    "SELECT section_id, content, tier, current FROM agentmem.memory_chunk WHERE external_id = %s ORDER BY 1, 2, 3, 4",
+)
+"""What a story leaves of a tenant."""
+
+
+async def _step(what: str, tenant: str, saver: AgentMemorySaver, thread: str, texts: dict[str, str]) -> None:
+    config = of(f"{tenant} {thread}", tenant)
+    match what:
+        case "say" | "hydrate" | "hydrate at once":
+            durability: Any = "exit" if what == "hydrate at once" else "sync"
+            await agent(saver, hydrate=what != "say").ainvoke({"say": texts}, config, durability=durability)
+        case "mend":
+            await agent(saver).aupdate_state(config, texts)
+        case "by hand":
+            for found in await saver.memory.aget_active_memories(tenant):
+                edits = [{"section_id": id, "new_content": text} for id, text in texts.items()]
+                if edits:
+                    await saver.memory.aupdate_active_memory_sections(tenant, found.id, edits)
+        case "consolidate":
+            await saver.memory.aflush(tenant)
+        case _:
+            await saver.memory.asearch(tenant, "b")
+
+
+async def _outcome(call: Any) -> Exception | None:
+    try:
+        await call
+    except (StateConflictError, StorageError) as error:
+        return error
+    return None
+
+
+# Chunks when they are needed
+
+
+async def test_searches_find_the_last_text_and_none_before(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    store = AgentMemoryStore(saver.memory)
+    for text in ("green tea", "black tea", "black coffee"):
+        await say(saver, "1", progress=text)
+    assert rows(CHUNKS, "alice") == []
+
+    assert [hit.content for hit in await saver.memory.asearch("alice", "coffee")] == ["black coffee"]
+    assert await saver.memory.asearch("alice", "tea") == []
+    await say(saver, "1", progress="herbal tea")
+    assert [hit.key for hit in await store.asearch(("alice",), query="herbal") if hit.score] == ["progress"]
+    await say(saver, "1", progress="white wine")
+    assert [hit.key for hit in await store.asearch((), query="wine") if hit.score] == ["progress"]
+    await say(saver, "1", progress="red wine")
+    found, _ = await store.abatch(
+        [SearchOp(("alice",), query="red"), PutOp(("alice", "notes"), "elsewhere", {"text": "at once"})]
+    )
+    assert [hit.key for hit in found if hit.score] == ["progress"]
+    assert rows(CHUNKS, "alice") == [("at once",), ("red wine",)]
+
+
+async def test_searches_at_once_write_chunks_once(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    await asyncio.gather(*(say(saver, f"{n}", f"user {n % 2}", facts=f"tea {n}") for n in range(6)))
+    for round in range(5):
+        await asyncio.gather(*(say(saver, f"{n}", f"user {n}", progress=f"coffee {round}") for n in range(2)))
+        found = await asyncio.gather(*(saver.memory.asearch(f"user {n % 2}", "coffee") for n in range(8)))
+        assert [[hit.content for hit in hits] for hits in found] == [[f"coffee {round}"]] * 8
+    for tenant in ("user 0", "user 1"):
+        assert [row for row in rows(CHUNKS, tenant) if "coffee" in str(row)] == [("coffee 4",)]
+
+
+async def test_one_tenants_search_leaves_another_tenants_sections_alone(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    await say(saver, "1", "alice", progress="green tea")
+    await say(saver, "2", "bob", progress="black tea")
+
+    assert [hit.content for hit in await saver.memory.asearch("alice", "tea")] == ["green tea"]
+    assert rows("SELECT external_id FROM agentmem.section WHERE stale") == [("bob",)]
+
+
+async def test_a_worker_cuts_what_is_stale_without_an_embedder(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    for tenant in ("alice", "bob"):
+        await say(saver, tenant, tenant, progress="green tea")
+    async with at_work(MemoryWorker(saver.memory, poll_seconds=0.05)):
+        await until(rows, "SELECT count(*) FROM agentmem.section WHERE stale", 0)
+
+    assert rows(CHUNKS, "alice") == rows(CHUNKS, "bob") == [("green tea",)]
+
+
+async def test_all_tenants_are_cut_however_many_they_are(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    await say(saver, "1", "user", progress="tea")
+    copies = "SELECT 'user ' || n, {} FROM agentmem.{} t, generate_series(1, 300) n"
+    for table, columns in (
+        ("active_memory", "id, namespace, title, template, section_count"),
+        ("section", "memory_id, section_id, position, value, stale"),
+    ):
+        chosen = copies.format("t." + columns.replace(", ", ", t."), table)
+        rows(f"INSERT INTO agentmem.{table} (external_id, {columns}) {chosen}")
+
+    await saver.memory.aembed_pending()
+
+    assert rows("SELECT count(*) FROM agentmem.section WHERE stale") == [(0,)]
+    assert rows("SELECT count(*), count(DISTINCT external_id) FROM agentmem.memory_chunk") == [(301, 301)]
+
+
+async def test_an_update_leaves_nothing_stale_of_what_it_writes(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    store = AgentMemoryStore(saver.memory)
+    await say(saver, "1", progress="green tea", facts="black tea")
+    [memory] = await saver.memory.aget_active_memories("alice")
+
+    await saver.memory.aupdate_active_memory_section("alice", memory.id, "progress", new_content="red wine")
+    assert rows("SELECT section_id FROM agentmem.section WHERE stale") == [("facts",)]
+    assert rows(CHUNKS, "alice") == [("red wine",)]
+    await store.aput(memory.namespace, "facts", {"content": "white wine"})
+    assert rows("SELECT section_id FROM agentmem.section WHERE stale") == []
+    assert rows(CHUNKS, "alice") == [("red wine",), ("white wine",)]
+
+
+# Runs
+
+
+async def test_a_run_takes_what_was_written_last(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    for text in ("green tea", "black tea"):
+        await say(saver, "1", progress=text)
+
+    [report] = await saver.memory.aflush("alice")
+
+    assert (report.updates_consumed, report.chunks_added) == (2, 1)
+    assert rows("SELECT content, tier FROM agentmem.memory_chunk") == [("black tea", "shortterm")]
+
+
+async def test_a_memory_with_values_that_are_no_chunks_yet_is_not_closed(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    await say(saver, "1", progress="green tea")
+    await saver.memory.aflush("alice")
+    await say(saver, "1", progress="black tea")
+    [memory] = await saver.memory.aget_active_memories("alice")
+
+    assert not await active.close(saver.memory.resources, "alice", memory.id)
+    await saver.memory.adelete_active_memory("alice", memory.id)
+
+    assert ("black tea",) in rows("SELECT content FROM agentmem.memory_chunk WHERE tier <> 'active'")
+
+
+async def test_a_run_sees_what_checkpoints_write_while_it_is_under_way(savers: Savers, rows: Rows) -> None:
+    saver = savers()
+    memory = saver.memory
+    await say(saver, "1", progress="green tea")
+    [found] = await memory.aget_active_memories("alice")
+    claim = await claiming.claim(memory.resources, "alice", found.id)
+    assert isinstance(claim, claiming.Claim)
+    await say(saver, "1", progress="black tea")
+    state: dict[str, Any] = {"claim": claim.model_dump(mode="json")}
+
+    await apply_node(memory).ainvoke(state | await conflicts_node(memory).ainvoke(state))
+
+    assert rows("SELECT content, tier, current FROM agentmem.memory_chunk ORDER BY id") == [
+        ("green tea", "shortterm", False),
+        ("black tea", "active", True),
+    ]
+    assert rows("SELECT pending_updates FROM agentmem.active_memory") == [(1,)]
+
+
+@pytest.mark.parametrize("after", ["undo", "promote", "review"])
+async def test_whoever_changes_chunks_cuts_first_what_is_stale(savers: Savers, rows: Rows, after: str) -> None:
+    saver = savers(settings={"review": "always"})
+    memory = saver.memory
+    for text in ("Deadline: May 1", "Deadline: June 1"):
+        await say(saver, "1", progress=text)
+        [report] = await memory.aflush("alice")
+    assert report.run_id
+    assert len(report.parked) == 1
+    await say(saver, "1", progress="Deadline: July 1")
+    [found] = await memory.aget_active_memories("alice")
+
+    match after:
+        case "undo":
+            await memory.aundo_consolidation("alice", report.run_id)
+        case "promote":
+            await memory.apromote("alice", found.id, force=True)
+        case _:
+            await memory.areview("alice", report.run_id, [{"dispute": report.parked[0], "action": "accept"}])
+
+    assert rows(CHUNKS, "alice") == [("Deadline: July 1",)]
+
+
+async def test_what_is_read_of_chunks_is_as_of_the_last_text(savers: Savers) -> None:
+    saver = savers(settings={"review": "always"})
+    memory = saver.memory
+    store = AgentMemoryStore(memory, tiers=("active", "shortterm"))
+    for text in ("Deadline: May 1", "Deadline: June 1"):
+        await say(saver, "1", progress=text)
+        await memory.aflush("alice")
+    await say(saver, "1", progress="Deadline: July 1")
+
+    [review] = await memory.apending_reviews("alice")
+    assert not review.disputes[0].new_now.current
+    await say(saver, "1", progress="Deadline: June 1")
+    [dispute] = await memory.adisputes("alice", review.run_id)
+    assert dispute.new_now.current
+    [hit] = [hit for hit in await store.asearch(("alice",), query="june") if hit.score]
+    assert hit.key == "progress"
+    await say(saver, "1", progress="Deadline: August 1")
+    [hit] = [hit for hit in await store.asearch(("alice",), query="june") if hit.score]
+    assert hit.namespace[-1] == "@shortterm"
+    await say(saver, "1", progress="Deadline: June 1")
+    found = await store.aget(hit.namespace, hit.key)
+    assert found is not None
+    assert found.value["current"]
+
+
+# What comes in between
+
+
+async def held_up(
+    dsn: str, saver: AgentMemorySaver, rows: Rows, statement: str, texts: dict[str, str]
+) -> Exception | None:
+    """What becomes of a checkpoint that waits for somebody who holds the memory and changes something of it."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with await psycopg.AsyncConnection.connect(dsn) as other:
+        await other.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
+        await other.execute(cast("Any", statement))
+        put = asyncio.create_task(_outcome(agent(saver).aupdate_state(of("1"), texts)))
+        await until(rows, waiting, 1)
+        await other.commit()
+    return await put
+
+
+async def test_a_section_that_changes_while_a_checkpoint_waits_is_not_overwritten(
+    savers: Savers, rows: Rows, dsn: str
+) -> None:
+    saver = savers(on_conflict="refuse")
+    for text in ("one", "two"):
+        await say(saver, "1", progress=text)
+
+    outcome = await held_up(
+        dsn,
+        saver,
+        rows,
+        'UPDATE agentmem.section SET value = \'{"content": "by another"}\', revision = revision + 1 '
+        "WHERE section_id = 'progress'",
+        {"progress": "three"},
+    )
+
+    assert isinstance(outcome, StateConflictError)
+    assert rows("SELECT value, revision FROM agentmem.section WHERE section_id = 'progress'") == [
+        ({"content": "by another"}, 4)
+    ]
+
+
+async def test_what_is_loaded_while_a_checkpoint_waits_is_settled_by_it(savers: Savers, rows: Rows, dsn: str) -> None:
+    saver = savers()
+    for text in ("one", "two"):
+        await say(saver, "1", progress=text)
+
+    outcome = await held_up(
+        dsn,
+        saver,
+        rows,
+        "UPDATE agentmem.thread_section SET loaded_revision = revision, loaded_hash = 'x', loaded_at = ''",
+        {"progress": "three"},
+    )
+
+    assert outcome is None
+    assert rows("SELECT revision, loaded_at FROM agentmem.thread_section WHERE section_id = 'progress'") == [(4, None)]
+
+
+async def test_a_memory_that_is_closed_while_a_checkpoint_waits_is_made_anew(
+    savers: Savers, rows: Rows, dsn: str
+) -> None:
+    saver = savers()
+    for text in ("one", "two"):
+        await say(saver, "1", progress=text)
+
+    outcome = await held_up(
+        dsn,
+        saver,
+        rows,
+        "WITH gone AS (DELETE FROM agentmem.section RETURNING 1) "
+        "UPDATE agentmem.active_memory SET closed_at = now(), section_count = 0, pending_updates = 0",
+        {"progress": "three"},
+    )
+
+    assert outcome is None
+    [made] = await saver.memory.aget_active_memories("alice")
+    assert made.sections["progress"].content == "three"
