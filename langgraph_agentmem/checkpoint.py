@@ -38,7 +38,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.state_sections import MemorySection, state_sections
-from langgraph_agentmem.storage import checkpoints, upstream
+from langgraph_agentmem.storage import checkpoints, inserts, upstream
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.checkpoints import CheckpointTables
 from langgraph_agentmem.storage.database import Connection, pooled
@@ -438,20 +438,19 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
 
     async def _put_as_seen(self, thread: ThreadMemory, texts: Texts, statements: Sequence[Statement]) -> bool:
-        """Store a checkpoint in one round trip, if its thread has written its sections before, and alone since then."""
-        memory_id = self._writers.memory_of(thread)
-        if memory_id is None:
+        """Store a checkpoint by one statement, if its thread has written its sections before, and alone since then."""
+        memory_id, stored = self._writers.memory_of(thread), inserts.as_one(statements)
+        if memory_id is None or stored is None:
             return False
         try:
-            async with self._tables.transaction() as connection:
-                await checkpoints.send(connection, statements)
-                due = await threads.write_as_seen(connection, self.memory.resources, thread, memory_id, texts)
+            async with self._tables.connection() as connection:
+                due = await threads.write_as_seen(connection, self.memory.resources, stored, thread, memory_id, texts)
         except OutageError:
             raise
         except StorageError:  # if there is another reason for it, that shows where everything is looked at
             self._writers.discard(thread)
             return False
-        if await due():
+        if due:
             await queueing.wake_workers(self.memory.resources)
         return True
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 import psycopg
+from psycopg.pq import PipelineStatus
 
 from langgraph_agentmem import AgentMemory
 
@@ -71,14 +72,17 @@ def kill() -> None:
 
 
 def kill_at_commit(number: int, when: str, of: bytes = b"") -> None:
-    """Make psycopg kill the process right before it ends a pipeline, or right after the server has committed it.
+    """Make psycopg kill the process right before a commit, or right after the server has done it.
+
+    A commit is the end of a pipeline, and a statement outside any that inserts.
 
     Args:
-        number: Of the pipeline, from 1.
+        number: Of the commit, from 1.
         when: `before` or `after`.
-        of: Only pipelines count that have sent a statement with this in it.
+        of: Only commits count of a statement with this in it.
     """
     end, execute, numbers = psycopg.AsyncPipeline.__aexit__, psycopg.AsyncConnection.execute, itertools.count(1)
+    execute_raw = psycopg.AsyncRawCursor.execute
     sent = defaultdict[Any, bytes](bytes)
 
     async def noting(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
@@ -93,6 +97,17 @@ def kill_at_commit(number: int, when: str, of: bytes = b"") -> None:
         if due:
             kill()
 
+    async def alone(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        commits = self.connection.pgconn.pipeline_status == PipelineStatus.OFF and b"INSERT" in query
+        due = commits and of in query and next(numbers) == number
+        if due and when == "before":
+            kill()
+        result = await execute_raw(self, query, *args, **kwargs)
+        if due:
+            kill()
+        return result
+
+    psycopg.AsyncRawCursor.execute = alone  # type: ignore[method-assign]
     psycopg.AsyncConnection.execute = noting  # type: ignore[method-assign]
     psycopg.AsyncPipeline.__aexit__ = ending  # type: ignore[method-assign]
 

@@ -17,7 +17,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import active, threads
 from langgraph_agentmem.storage.active import MemoryRow
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import Later
+from langgraph_agentmem.storage.inserts import Inserts
 
 Merged = Mapping[tuple[str, int], str]
 """Texts that settle conflicts, by section and the revision that they were made from."""
@@ -77,25 +77,33 @@ async def write(
 
 
 async def write_as_seen(
-    connection: Connection, resources: Resources, thread: ThreadMemory, memory_id: int, texts: Mapping[str, str]
-) -> Later[bool]:
+    connection: Connection,
+    resources: Resources,
+    stored: Inserts,
+    thread: ThreadMemory,
+    memory_id: int,
+    texts: Mapping[str, str],
+) -> bool:
     """Write what a thread's state holds into sections that it has written before, and since the last time alone.
 
-    It does as `write` does, but nothing is waited for; where anything else holds, the transaction fails as a whole.
+    It does as `write` does, with a checkpoint, in one statement that is a transaction by itself; where anything else
+    holds, that fails as a whole.
 
     Args:
-        connection: In a transaction, whose end raises a `StorageError` if this does not apply.
+        connection: In no transaction; a `StorageError` tells that this does not apply.
         resources: The open memory's.
+        stored: The checkpoint.
         thread: The thread.
         memory_id: Of its memory, as `write` has returned it.
         texts: By section, of the channels that the checkpoint changes.
 
     Returns:
-        What tells whether the memory has become due; whoever commits then calls `queueing.wake_workers`.
+        Whether the memory has become due; then `queueing.wake_workers` is to be called.
     """
     settings = resources.settings
-    return await threads.send_write_as_seen(
+    return await threads.write_as_seen(
         connection,
+        stored,
         thread,
         memory_id,
         {id: (text, text_hash(text)) for id, text in texts.items()},

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, LiteralString, TypeVar, cast
 
 import anyio
@@ -12,11 +13,11 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.storage import upstream
+from langgraph_agentmem.storage import inserts, upstream
 from langgraph_agentmem.storage.database import Connection, Database
-from langgraph_agentmem.storage.rows import all_rows, first_row, one_row
+from langgraph_agentmem.storage.rows import RawStatement, all_rows, first_row, one_row
 from langgraph_agentmem.storage.shared_call import SharedCall
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.upstream import Statement
 
 T = TypeVar("T")
@@ -58,13 +59,20 @@ class CheckpointTables:
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Run statements of LangGraph's checkpointer, in one round trip that is one transaction to the server."""
-        await self.setup()
-        if len(statements) == 1 and len(statements[0][1]) == 1:
-            async with self._database.connection() as connection:
+        one = inserts.as_one(statements)
+        if one is None:
+            async with self.transaction() as connection:
                 await send(connection, statements)
         else:
-            async with self._database.transaction() as connection:
-                await send(connection, statements)
+            async with self.connection() as connection:
+                await _inserting(one.shape).execute(connection, one.params)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection outside any transaction, where the tables are there."""
+        await self.setup()
+        async with self._database.connection() as connection:
+            yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
@@ -72,6 +80,11 @@ class CheckpointTables:
         await self.setup()
         async with self._database.transaction() as connection:
             yield connection
+
+
+@lru_cache(maxsize=200)
+def _inserting(shape: inserts.Shape) -> RawStatement:
+    return RawStatement(template("checkpoints", "insert_at_once").format(stored=inserts.ctes(shape)))
 
 
 async def send(connection: Connection, statements: Sequence[Statement]) -> None:

@@ -1,6 +1,7 @@
 """What a checkpointer's threads have of the sections that their state is mapped to."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from psycopg.rows import DictRow
 
@@ -9,11 +10,11 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadMemory, ThreadSection
 from langgraph_agentmem.storage.active import MemoryRow, memory_row
 from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import NO_LIMIT, Later, RawStatement, all_rows, as_json, columns
+from langgraph_agentmem.storage.inserts import Inserts, Shape, ctes
+from langgraph_agentmem.storage.rows import NO_LIMIT, RawStatement, all_rows, as_json, columns
 from langgraph_agentmem.storage.statements import statements, template
 
 _SQL = statements("threads")
-_WRITE_AS_SEEN = RawStatement(template("threads", "write_as_seen"))
 _TENANTS = 100
 
 
@@ -31,8 +32,9 @@ async def lock(
     return memory_row(await locked.fetchone()), {row["section_id"]: _section(row) for row in rows}
 
 
-async def send_write_as_seen(
+async def write_as_seen(
     connection: Connection,
+    stored: Inserts,
     thread: ThreadMemory,
     memory_id: int,
     texts: Mapping[str, tuple[str, bytes]],
@@ -41,11 +43,12 @@ async def send_write_as_seen(
     average: float,
     most: int,
     minutes: float | None,
-) -> Later[bool]:
+) -> bool:
     """Write texts with their hashes, by section, where the thread alone has written these since it has seen them.
 
     Args:
-        connection: In a transaction, which fails where that is not so.
+        connection: In no transaction; where that is not so, nothing is written, and a `StorageError` tells.
+        stored: What is inserted with it.
         thread: The thread.
         memory_id: Of its memory.
         texts: By section.
@@ -55,14 +58,20 @@ async def send_write_as_seen(
         minutes: After which the memory is due at the latest.
 
     Returns:
-        What tells whether the memory has become due.
+        Whether the memory has become due.
     """
     rows = [(id, as_json({"content": text}), text_hash) for id, (text, text_hash) in texts.items()]
     params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
     params |= {"source": source, "count": len(rows), "few": NO_LIMIT}
     params |= {"average": average, "most": most, "minutes": minutes}
-    params |= columns(rows, "section_ids", "values", "hashes")
-    return await _WRITE_AS_SEEN.send(connection, params, lambda rows: any(row["due"] for row in rows))
+    params |= columns(rows, "section_ids", "values", "hashes") | stored.params
+    cursor = await _writing_as_seen(stored.shape).execute(connection, params)
+    return any(row["due"] for row in await cursor.fetchall())
+
+
+@lru_cache(maxsize=200)
+def _writing_as_seen(shape: Shape) -> RawStatement:
+    return RawStatement(template("threads", "write_as_seen").format(stored=ctes(shape)))
 
 
 async def note_seen(

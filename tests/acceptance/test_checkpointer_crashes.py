@@ -15,7 +15,7 @@ from checkpoint_worker import State, go_on
 
 from langgraph_agentmem import AgentMemorySaver
 
-STEPS = (0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3)
+STEPS = (0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3)
 """How many steps there are in the thread before the first commit, and after each: hydrating, checkpoints, their writes.
 
 The writes of a step may overtake a checkpoint, or the other way round.

@@ -179,3 +179,7 @@ FROM remaining r
 WHERE c.thread_id = r.thread_id AND c.checkpoint_ns = r.checkpoint_ns AND c.checkpoint_id = r.checkpoint_id
   AND c.parent_checkpoint_id IS NOT NULL
   AND (c.thread_id, c.checkpoint_ns, c.parent_checkpoint_id) NOT IN (SELECT * FROM remaining)
+
+-- name: insert_at_once
+-- Inserts what LangGraph's checkpointer does by several statements.
+WITH {stored} SELECT

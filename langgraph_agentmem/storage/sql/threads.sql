@@ -18,9 +18,11 @@ WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.clos
 -- What `operations.threads.write` does, for a thread that has written all of these sections before, and since the last time
 -- alone: in one statement, which fails on everything else, also where somebody comes in between: what is no boolean is made
 -- one. It changes the memory's row first, as all do who write, and then only what is as it was when the statement began.
+-- What LangGraph's checkpointer inserts goes along, so that this is a transaction by itself.
 --
 -- What is looked up is looked up row by row, and `few` is no limit; see `chunks_of_written`.
-WITH given AS MATERIALIZED (
+WITH {stored},
+given AS MATERIALIZED (
     SELECT u.section_id, u.value, u.text_hash, s.revision, t.revision AS seen,
            coalesce(s.value -> 'content', '""') <> u.value::jsonb -> 'content' AS differs, t.text_hash <> u.text_hash AS changed
     FROM (
