@@ -54,4 +54,6 @@ def test_many_rows_and_other_statements_are_sent_as_they_are() -> None:
     assert as_one([(WRITES, [write(index) for index in range(16)])]) is not None
     assert as_one([(WRITES, [write(index) for index in range(17)])]) is None
     assert as_one([("DELETE FROM checkpoints WHERE thread_id = %s", [("thread",)])]) is None
-    assert as_one([(CHECKPOINTS, [CHECKPOINT]), ("DELETE FROM checkpoints WHERE thread_id = %s", [("thread",)])]) is None
+    assert (
+        as_one([(CHECKPOINTS, [CHECKPOINT]), ("DELETE FROM checkpoints WHERE thread_id = %s", [("thread",)])]) is None
+    )
