@@ -279,7 +279,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         """Operations that are checked, and embedded concurrently."""
         resources = self.memory.resources
         requests = [checked(resources, self._options, op) for op in ops]
-        if any(isinstance(request, ItemWrite | ItemSearch) for request in requests):
+        puts = ItemWrite if resources.embeds_now else ()
+        if any(isinstance(request, (ItemSearch, puts)) for request in requests):
             return await self._embedded(ops, requests)
         return cast("list[Request]", requests)
 
@@ -313,6 +314,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return self._options.ownership.tenant(place(write)[0])
 
     async def _together(self, requests: Sequence[Request]) -> list[Result]:
+        if await self._put_values(requests):
+            return [None] * len(requests)
         reads = [request for request in requests if isinstance(request, Read)]
         sent = await _persistently(partial(self._read_and_write, requests, reads))
         results = iter(await self._received(reads, sent))
@@ -347,14 +350,23 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
                 tenants.add(ownership.tenant(request.place[0]))
         return together([await chunks.send_stale(connection, tenant) for tenant in sorted(tenants)])
 
+    async def _put_values(self, requests: Sequence[Request]) -> bool:
+        """Whether all of these were puts that take one statement, and are done."""
+        puts = [request for request in requests if isinstance(request, ItemWrite)]
+        return len(puts) == len(requests) and await items.put_values(
+            self.memory.resources, self._options.ownership, puts, mortal=self._mortal(puts)
+        )
+
     async def _write(self, connection: Connection, requests: Sequence[Write]) -> Later[bool]:
         last = {place(request): request for request in requests}
         puts = [request for request in last.values() if isinstance(request, ItemWrite)]
         deletes = [request for request in last.values() if not isinstance(request, ItemWrite)]
-        mortal = self._options.ttl is not None or any(put.ttl_minutes is not None for put in puts)
         return await items.write(
-            connection, self.memory.resources, self._options.ownership, puts, deletes, mortal=mortal
+            connection, self.memory.resources, self._options.ownership, puts, deletes, mortal=self._mortal(puts)
         )
+
+    def _mortal(self, puts: Sequence[ItemWrite]) -> bool:
+        return self._options.ttl is not None or any(put.ttl_minutes is not None for put in puts)
 
     async def _send(self, connection: Connection, requests: Sequence[Read]) -> list[Later[Any]]:
         """Ask for what is stored: an item or None, items, or namespaces."""

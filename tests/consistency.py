@@ -2,6 +2,9 @@
 
 import psycopg
 
+from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.operations import writing
+
 _BROKEN = {
     "a memory's counts are not those of its sections": """
         SELECT a.external_id, a.id, a.section_count, a.pending_updates, count(s), coalesce(sum(s.update_count), 0)
@@ -29,7 +32,7 @@ _BROKEN = {
         SELECT c.external_id, c.id, c.content FROM agentmem.memory_chunk c
         JOIN agentmem.section s
           ON s.external_id = c.external_id AND s.memory_id = c.memory_id AND s.section_id = c.section_id
-        WHERE c.current AND s.text_fields = '{}'""",
+        WHERE c.current AND s.text_fields = '{}' AND NOT s.stale""",
     "a chunk has not exactly the vector that its model says": """
         SELECT external_id, id FROM agentmem.memory_chunk
         WHERE num_nonnulls(embedding, full_embedding) <> num_nonnulls(embedding_model)""",
@@ -70,3 +73,8 @@ def assert_consistent(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         found = {what: connection.execute(sql).fetchall() for what, sql in _BROKEN.items()}
     assert not {what: rows for what, rows in found.items() if rows}
+
+
+async def caught_up(memory: AgentMemory) -> None:
+    """Have all values cut into chunks, as a worker does; searches and runs do so themselves."""
+    await writing.embed_pending(memory.resources)

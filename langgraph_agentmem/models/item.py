@@ -39,21 +39,23 @@ class FoundItem(StoredItem):
     document: int | None = None
 
 
-class ItemWrite(WrittenSection):
-    """An item that is ready to be written: checked, cut into chunks, and embedded.
+class ItemWrite(Value):
+    """An item that is checked, and can be written.
 
     Attributes:
         section_id: Its key.
-        json_text: The value as JSON.
+        value: A JSON object.
+        json_text: The same as JSON.
         fields: Paths of the value's texts that are searched and consolidated; all texts if None, none if empty.
         ttl_minutes: Until it expires; None for ever.
-        vectors: Of its chunks, maybe among others; those without one are embedded later.
     """
 
+    namespace: Namespace
+    section_id: str
+    value: Json
     json_text: str
     fields: tuple[str, ...] | None
     ttl_minutes: float | None
-    vectors: Vectors
 
     @property
     def place(self) -> Place:
@@ -64,6 +66,16 @@ class ItemWrite(WrittenSection):
     def updates(self) -> int:
         """How many updates it counts as: what has no texts never waits for consolidation."""
         return int(self.fields != ())
+
+
+class CutItem(ItemWrite, WrittenSection):
+    """An item that is cut into chunks.
+
+    Attributes:
+        vectors: Of its chunks, maybe among others; those without one are embedded later.
+    """
+
+    vectors: Vectors
 
 
 class ItemSearch(Value):

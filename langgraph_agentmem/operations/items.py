@@ -5,15 +5,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from langgraph_agentmem import telemetry
-from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError
+from langgraph_agentmem.errors import AgentMemoryError, OutageError, RevisionConflictError, StorageError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import Vectors
-from langgraph_agentmem.models.item import ItemWrite, Namespace, NamespaceListing, Place, StoredItem
+from langgraph_agentmem.models.item import CutItem, ItemWrite, Namespace, NamespaceListing, Place, StoredItem
 from langgraph_agentmem.operations import queueing, writing
-from langgraph_agentmem.operations.texts import pieces
+from langgraph_agentmem.operations.texts import pieces, texts
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import items as storage
 from langgraph_agentmem.storage import longterm, support
 from langgraph_agentmem.storage.database import Connection
@@ -21,6 +22,10 @@ from langgraph_agentmem.storage.rows import Later, as_json
 
 _SOURCE = "store"
 _SWEPT_AT_ONCE = 500
+_MOST_ALONE = 200
+"""Items that are put without their chunks; who puts more at once is not in a hurry."""
+_MANY_STALE = 1000
+"""Stale items of a memory, which its next search would have to wait for."""
 _logger = logging.getLogger(__name__)
 
 
@@ -32,7 +37,7 @@ def checked(
     fields: Sequence[str] | None,
     ttl_minutes: float | None,
 ) -> ItemWrite:
-    """An item that can be written, not embedded yet.
+    """An item that can be written, neither cut nor embedded yet.
 
     Raises:
         InvalidInputError: Its namespace, key or value cannot be stored; the message names the path in the value.
@@ -40,30 +45,35 @@ def checked(
     namespace = validation.namespace(place[0])
     key = validation.key(place[1], validation.tenant(ownership.tenant(namespace)))
     json: Json = validation.json_object(value, "value")
-    chunks = pieces(json, fields, resources.settings)
-    validation.length(sum(len(chunk.text) for chunk in chunks), "value", limit=resources.settings.max_content_chars)
+    validation.length(sum(map(len, texts(json, fields))), "value", limit=resources.settings.max_content_chars)
     return ItemWrite(
         namespace=namespace,
         section_id=key,
-        chunks=chunks,
+        value=json,
         json_text=as_json(json),
         fields=None if fields is None else tuple(fields),
         ttl_minutes=validation.minutes(ttl_minutes),
-        vectors={},
     )
 
 
 async def embedded(resources: Resources, ownership: Ownership, items: Sequence[ItemWrite]) -> list[ItemWrite]:
-    """Items with the vectors of their chunks, in one call of the embedder.
+    """Items with the vectors of their chunks, in one call of the embedder; as they are, if that is for later.
 
     Raises:
         EmbeddingError: The embedder fails.
     """
-    if resources.embedder is None or resources.settings.embed == "background":
+    if not resources.embeds_now:
         return list(items)
-    known = await _known(resources, ownership, [item for item in items if len(item.chunks) > 1])
-    vectors = await writing.vectors_for(resources, [item.chunks for item in items], known)
-    return [item.model_copy(update={"vectors": vectors}) for item in items]
+    cut = [_cut(item, resources.settings) for item in items]
+    known = await _known(resources, ownership, [item for item in cut if len(item.chunks) > 1])
+    vectors = await writing.vectors_for(resources, [item.chunks for item in cut], known)
+    return [item.model_copy(update={"vectors": vectors}) for item in cut]
+
+
+def _cut(item: ItemWrite, settings: AgentMemorySettings) -> CutItem:
+    if isinstance(item, CutItem):
+        return item
+    return CutItem(**item.__dict__, chunks=pieces(item.value, item.fields, settings), vectors={})
 
 
 async def _known(resources: Resources, ownership: Ownership, items: Sequence[ItemWrite]) -> set[bytes]:
@@ -122,6 +132,49 @@ async def write(
     return partial(_any, due)
 
 
+async def put_values(resources: Resources, ownership: Ownership, puts: Sequence[ItemWrite], *, mortal: bool) -> bool:
+    """Put a tenant's items that are not cut by one statement; they are cut into chunks when somebody asks for these.
+
+    That is one round trip, and a transaction by itself.
+
+    Args:
+        resources: The open memory's.
+        ownership: Where namespaces name their tenant.
+        puts: To be written; of one place, the last one is.
+        mortal: As for `write`.
+
+    Returns:
+        Whether it was done; if not, nothing was, and `write` does it.
+    """
+    alone = list({put.place: put for put in puts}.values())
+    tenants = {ownership.tenant(put.namespace) for put in alone}
+    alike = len(tenants) == len({put.ttl_minutes for put in alone}) == 1
+    if mortal or not alike or len(alone) > _MOST_ALONE or any(isinstance(put, CutItem) for put in alone):
+        return False
+    settings, tenant = resources.settings, tenants.pop()
+    try:
+        async with resources.database.connection() as connection:
+            done = await storage.put_values(
+                connection,
+                tenant,
+                alone,
+                ownership,
+                source=_SOURCE,
+                average=settings.avg_section_update_count,
+                most=settings.max_pending_updates,
+                minutes=settings.max_pending_minutes,
+                many=_MANY_STALE,
+            )
+    except OutageError:
+        raise
+    except StorageError:  # if there is another reason for it than others that write, that shows in `write`
+        return False
+    if done.due:
+        await queueing.wake_workers(resources)
+    await writing.catch_up_all(resources, [(tenant, id) for id in done.behind])
+    return True
+
+
 async def _any(answers: Sequence[Later[bool]]) -> bool:
     return any([await answer() for answer in answers])
 
@@ -141,13 +194,14 @@ async def _put_locked(
     connection: Connection, resources: Resources, tenant: str, puts: Sequence[ItemWrite]
 ) -> list[Later[bool]]:
     settings = resources.settings
+    cut = [_cut(put, settings) for put in puts]
     vectors: Vectors = {}
-    for found in {id(put.vectors): put.vectors for put in puts}.values():  # those of one call share theirs
+    for found in {id(put.vectors): put.vectors for put in cut}.values():  # those of one call share theirs
         vectors |= found
     return await storage.put(
         connection,
         tenant,
-        puts,
+        cut,
         vectors,
         source=_SOURCE,
         config=settings.text_search_config,

@@ -18,6 +18,7 @@ from langgraph_agentmem.storage.rows import Later
 
 T = TypeVar("T")
 _BATCH = 128
+_STALE_AT_ONCE = 250
 _logger = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ async def vectors_for(
     Raises:
         EmbeddingError: The embedder fails; nothing was written.
     """
-    if resources.embedder is None or resources.settings.embed == "background":
+    if resources.embedder is None or not resources.embeds_now:
         return {}
     await resources.embedding_model()
     texts = {piece.content_hash: piece.overlap + piece.text for pieces in sections for piece in pieces}
@@ -78,18 +79,27 @@ async def catch_up(connection: Connection, resources: Resources, external_id: st
 
     Whoever works with a memory's chunks under its lock does this first.
     """
-    stale = await storage.take_stale(connection, external_id, memory_id)
-    if stale:
-        sections = [written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in stale]
-        await write_chunks(connection, resources, external_id, sections, {})
+    while await _catch_up_some(connection, resources, external_id, memory_id):
+        pass
 
 
 async def catch_up_all(resources: Resources, memories: Iterable[storage.StaleMemory]) -> None:
-    """Write the chunks of the stale sections of memories, each in a transaction of its own."""
+    """Write the chunks of the stale sections of memories; no memory is locked for long."""
     for external_id, memory_id in memories:
-        async with resources.database.transaction() as connection:
-            if await active.get(connection, external_id, memory_id, lock=True) is not None:
-                await catch_up(connection, resources, external_id, memory_id)
+        more = True
+        while more:
+            async with resources.database.transaction() as connection:
+                known = await active.get(connection, external_id, memory_id, lock=True) is not None
+                more = known and await _catch_up_some(connection, resources, external_id, memory_id)
+
+
+async def _catch_up_some(connection: Connection, resources: Resources, external_id: str, memory_id: int) -> bool:
+    """Write the chunks of some stale sections; returns whether there may be more."""
+    stale = await storage.take_stale(connection, external_id, memory_id, limit=_STALE_AT_ONCE)
+    if stale:
+        sections = [written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in stale]
+        await write_chunks(connection, resources, external_id, sections, {})
+    return len(stale) == _STALE_AT_ONCE
 
 
 async def read_fresh(

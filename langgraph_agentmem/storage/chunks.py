@@ -170,9 +170,12 @@ def _stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
     return [(row["external_id"], row["memory_id"]) for row in rows]
 
 
-async def take_stale(connection: Connection, external_id: str, memory_id: int) -> list[StaleSection]:
-    """The stale sections of a memory that is locked; they are so no more, as their chunks are written next."""
-    rows = await all_rows(connection, _SQL["take_stale"], {"external_id": external_id, "memory_id": memory_id})
+async def take_stale(connection: Connection, external_id: str, memory_id: int, *, limit: int) -> list[StaleSection]:
+    """Stale sections of a memory that is locked; they are so no more, as their chunks are written next."""
+    params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
+    rows = await all_rows(connection, _SQL["take_stale"], params)
+    if len(rows) < limit:
+        await connection.execute(_SQL["none_stale"], params)
     return [StaleSection.model_validate(row) for row in rows]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString, NamedTuple, cast
 
 from psycopg import sql
 from psycopg.rows import DictRow
@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import Vectors
 from langgraph_agentmem.models.item import (
+    CutItem,
     FoundItem,
     ItemSearch,
     ItemWrite,
@@ -24,12 +25,13 @@ from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.chunks import chunk_params
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_json, columns, send
+from langgraph_agentmem.storage.rows import NO_LIMIT, Later, RawStatement, all_rows, as_array, as_json, columns, send
 from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _SQL = statements("items")
 _GET_ITEMS = RawStatement(template("items", "get_items"))
+_PUT_VALUES = RawStatement(template("items", "put_values"))
 _PUT_MEMORIES = RawStatement(template("items", "put_memories"))
 _SHORTEST_PAGE = 15
 _PUT_ITEMS = RawStatement(template("items", "put_items").format(chunks=template("chunks", "chunks_of_written")))
@@ -47,7 +49,7 @@ async def send_get(
     def read(rows: list[DictRow]) -> dict[Place, StoredItem]:
         return {place: _item(row, *place) for row in rows if (place := places[int(row.pop("place")) - 1])}
 
-    params = _places(external_id, places) | {"omit_expired": omit_expired}
+    params = _places(external_id, places) | {"omit_expired": omit_expired, "few": NO_LIMIT}
     return await _GET_ITEMS.send(connection, params, read)
 
 
@@ -81,10 +83,57 @@ async def lock_or_make(
     await _PUT_MEMORIES.execute(connection, {"external_id": external_id, "minutes": minutes, **params})
 
 
-async def put(
+class PutValues(NamedTuple):
+    """What putting values alone has come to: whether memories have become due, and which have many stale sections."""
+
+    due: bool
+    behind: list[int]
+
+
+async def put_values(
     connection: Connection,
     external_id: str,
     items: Sequence[ItemWrite],
+    ownership: Ownership,
+    *,
+    source: str,
+    average: float,
+    most: int,
+    minutes: float | None,
+    many: int,
+) -> PutValues:
+    """Write items that live for the same time, at most one a place, without their chunks.
+
+    Args:
+        connection: In no transaction; where others write the same new items, nothing is written, and a `StorageError`
+            tells.
+        external_id: The tenant.
+        items: To be written.
+        ownership: Where namespaces name their tenant.
+        source: Who writes.
+        average: Updates a section; see `policies.thresholds`.
+        most: Updates a memory.
+        minutes: After which updates make a memory due at the latest.
+        many: Stale sections.
+    """
+    params = {"external_id": external_id, "source": source, "average": average, "most": most, "minutes": minutes}
+    places = {n: place for place, n in enumerate(dict.fromkeys(item.namespace for item in items), 1)}
+    params |= columns([(as_array(n), ownership.title(n)) for n in places], "namespaces", "titles")
+    params |= {"ttl": items[0].ttl_minutes, "few": NO_LIMIT, "many": many, **_item_columns(items, places)}
+    row = await (await _PUT_VALUES.execute(connection, params)).fetchone()
+    assert row is not None
+    return PutValues(bool(row["due"]), row["behind"] or [])
+
+
+def _item_columns(items: Sequence[ItemWrite], places: Mapping[Namespace, int]) -> dict[str, str]:
+    rows = [(places[i.namespace], i.section_id, i.json_text, _fields(i), i.updates) for i in items]
+    return columns(rows, "places", "section_ids", "values", "fields", "counted")
+
+
+async def put(
+    connection: Connection,
+    external_id: str,
+    items: Sequence[CutItem],
     vectors: Vectors,
     *,
     source: str,
@@ -114,9 +163,7 @@ async def put(
     for ttl in dict.fromkeys(item.ttl_minutes for item in items):
         alike = [item for item in items if item.ttl_minutes == ttl]
         places = {n: place for place, n in enumerate(dict.fromkeys(item.namespace for item in alike), 1)}
-        rows = [(places[i.namespace], i.section_id, i.json_text, _fields(i), i.updates) for i in alike]
-        params = always | {"ttl": ttl, "namespaces": as_array(map(as_array, places))}
-        params |= columns(rows, "places", "section_ids", "values", "fields", "counted")
+        params = always | {"ttl": ttl, "namespaces": as_array(map(as_array, places)), **_item_columns(alike, places)}
         params |= chunk_params(alike, vectors, config, model)
         due.append(await _PUT_ITEMS.send(connection, params, _due))
     return due

@@ -359,6 +359,8 @@ async def test_an_update_leaves_nothing_stale_of_what_it_writes(savers: Savers, 
     assert rows("SELECT section_id FROM agentmem.section WHERE stale") == [("facts",)]
     assert rows(CHUNKS, "alice") == [("red wine",)]
     await store.aput(memory.namespace, "facts", {"content": "white wine"})
+    assert rows("SELECT section_id FROM agentmem.section WHERE stale") == [("facts",)]
+    await store.asearch(memory.namespace, query="wine")
     assert rows("SELECT section_id FROM agentmem.section WHERE stale") == []
     assert rows(CHUNKS, "alice") == [("red wine",), ("white wine",)]
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from consistency import assert_consistent
+from consistency import assert_consistent, caught_up
 from fakes import ScriptedModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -150,6 +150,7 @@ async def test_an_edit_keeps_what_else_the_value_holds_and_its_text_fields(store
     assert rows("SELECT content FROM agentmem.memory_chunk WHERE current") == [("The falcon rests.",)]
 
     await store.aput(NS, "k", value)
+    await caught_up(store.memory)
     assert rows("SELECT text_fields FROM agentmem.section") == [(None,)]
     assert rows("SELECT string_agg(content, '' ORDER BY chunk_order) FROM agentmem.memory_chunk WHERE current") == [
         ("An owl hoots.\nThe falcon nests.",)
@@ -168,6 +169,7 @@ async def test_what_is_not_indexed_never_waits_for_consolidation(store: AgentMem
         ("heard", 1, 1), ("quiet", 0, 3),
     ]  # fmt: skip
     assert rows("SELECT section_count, pending_updates FROM agentmem.active_memory") == [(2, 1)]
+    await caught_up(store.memory)
     assert rows("SELECT content FROM agentmem.memory_chunk") == [("four",)]
 
 
@@ -180,8 +182,8 @@ async def test_an_item_that_is_no_longer_indexed_has_no_present_chunks(
         await consolidate(store)
     await store.aput(NS, "k", {"content": "a falcon"}, index=False)
 
-    assert rows("SELECT current FROM agentmem.memory_chunk") == ([(False,)] if claimed else [])
     assert [hit.score for hit in await store.asearch(NS, query="falcon")] == [None]
+    assert rows("SELECT current FROM agentmem.memory_chunk") == ([(False,)] if claimed else [])
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,8 @@ def test_of_a_process_that_is_killed_every_put_that_returned_is_there_with_its_c
 
     while rows("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"):
         time.sleep(0.02)
+    with AgentMemoryStore.from_conn_string(dsn) as store:
+        store.search(("alice",), query="falcon")
     stored = {
         (namespace, key): (content, chunks)
         for namespace, key, content, chunks in rows(

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from consistency import caught_up
 from fakes import ScriptedModel, WordEmbedder
 from langgraph.store.base import PutOp
 
@@ -143,6 +144,7 @@ async def test_a_memory_that_a_store_has_made_takes_a_template_on(memory: AgentM
         made = await memory.acreate_active_memory("alice", "project", template, exist_ok=True)
         assert {id: section.content for id, section in made.sections.items()} == {"plan": "Ship in May.", "team": "Ada"}
         assert (made.section_count, made.consolidation_info.total_update_count) == (2, 1)
+    await caught_up(memory)
     assert rows("SELECT section_id, content FROM agentmem.memory_chunk ORDER BY 1") == [
         ("plan", "Ship in May."), ("team", "Ada"),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from consistency import assert_consistent
+from consistency import assert_consistent, caught_up
 from fakes import WordEmbedder
 from langgraph.store.base import PutOp
 
@@ -412,6 +412,7 @@ async def test_without_vectors_the_rarest_word_counts_even_if_it_is_over_the_bud
     monkeypatch.setattr(item_search, "_MOST_MATCHES", {True: most, False: most})
     store = opens()
     await store.abatch([PutOp(NS, f"k{i}", {"text": "common" + " rarer" * (i < 50)}) for i in range(100)])
+    await caught_up(store.memory)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("ANALYZE agentmem.memory_chunk")
     hits = await store.asearch(NS, query="common rarer", limit=500)

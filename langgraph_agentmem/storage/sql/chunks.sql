@@ -3,10 +3,12 @@
 WITH memory AS MATERIALIZED (
     SELECT array_agg(a.id ORDER BY n.place) AS ids
     FROM (
-        SELECT * FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place) LIMIT %(few)s) n
+        SELECT u.place, u.namespace::text[] AS namespace
+        FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS u (namespace, place)
+        LIMIT %(few)s) n
     LEFT JOIN LATERAL (
         SELECT m.id FROM agentmem.active_memory m
-        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace::text[] AND m.closed_at IS NULL
+        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
         OFFSET 0) a ON true
 ),
 written AS MATERIALIZED (
@@ -157,9 +159,18 @@ LIMIT %(limit)s
 -- Sections of a memory whose chunks are brought up to date in this transaction.
 UPDATE agentmem.section s SET stale = false
 FROM agentmem.active_memory a
-WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.stale
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
+  AND s.section_id = ANY (ARRAY(
+          SELECT p.section_id FROM agentmem.section p
+          WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.stale
+          LIMIT %(limit)s))
   AND a.external_id = %(external_id)s AND a.id = %(memory_id)s
 RETURNING a.namespace, s.section_id, s.value, s.text_fields
+
+-- name: none_stale
+-- Notes that no section of a memory is stale any more.
+UPDATE agentmem.active_memory SET stale_items = 0
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND stale_items > 0
 
 -- name: claim_chunks
 -- Marks what a run takes: chunks of changed sections that are active or came back, and what a run that died had taken.

@@ -1,15 +1,21 @@
 -- name: get_items
--- Items by (namespace, key).
-WITH wanted AS MATERIALIZED (
+-- Items by (namespace, key), looked up one by one; `few` is no limit, as in `chunks_of_written`.
+SELECT w.place, s.*
+FROM (
     SELECT u.place, u.namespace::text[] AS namespace, u.key
     FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
-)
-SELECT w.place, s.value, s.created_at, s.updated_at, s.revision,
-       CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
-FROM wanted w
-JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.namespace = w.namespace AND a.closed_at IS NULL
-JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = w.key
-WHERE NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now()
+    LIMIT %(few)s) w
+CROSS JOIN LATERAL (
+    SELECT m.id FROM agentmem.active_memory m
+    WHERE m.external_id = %(external_id)s AND m.namespace = w.namespace AND m.closed_at IS NULL
+    OFFSET 0) a
+CROSS JOIN LATERAL (
+    SELECT p.value, p.created_at, p.updated_at, p.revision,
+           CASE WHEN p.expires_at IS NOT NULL THEN p.ttl_minutes END AS ttl_minutes
+    FROM agentmem.section p
+    WHERE p.external_id = %(external_id)s AND p.memory_id = a.id AND p.section_id = w.key
+      AND (NOT %(omit_expired)s OR p.expires_at IS NULL OR p.expires_at > now())
+    OFFSET 0) s
 
 -- name: refresh_items
 -- Lets items that expire live on from now, all for the same time: those that nobody else is changing, and whose end moves
@@ -47,6 +53,84 @@ ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
 DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending_updates, updated_at = excluded.updated_at,
               due_at = LEAST(active_memory.due_at, excluded.due_at)
 
+-- name: put_values
+-- Writes items of one lifetime into memories, which are made if they are missing, without their chunks: the sections are
+-- stale. All of that is one statement, and so a transaction by itself. It counts which items are new before it has the
+-- memories' locks, and fails, by making a boolean of what is none, if somebody has come in between.
+--
+-- Memories are locked in the order of their namespaces. Otherwise as `put_memories` and `put_items`.
+WITH space AS MATERIALIZED (
+    SELECT n.place, n.namespace, n.title, a.id
+    FROM (
+        SELECT u.place, u.namespace::text[] AS namespace, u.title
+        FROM unnest(%(namespaces)s::text[], %(titles)s::text[]) WITH ORDINALITY AS u (namespace, title, place)
+        LIMIT %(few)s) n
+    LEFT JOIN LATERAL (
+        SELECT m.id FROM agentmem.active_memory m
+        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
+        OFFSET 0) a ON true
+),
+given AS MATERIALIZED (
+    SELECT n.namespace, u.section_id, u.value, u.fields::text[] AS fields, u.counted, s.section_id IS NULL AS new,
+           now() + %(ttl)s::float8 * interval '1 minute' AS expires_at
+    FROM (
+        SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[], %(values)s::text[], %(fields)s::text[],
+                             %(counted)s::int[]) AS u (place, section_id, value, fields, counted)
+        LIMIT %(few)s) u
+    JOIN space n ON n.place = u.place
+    LEFT JOIN LATERAL (
+        SELECT p.section_id FROM agentmem.section p
+        WHERE p.external_id = %(external_id)s AND p.memory_id = n.id AND p.section_id = u.section_id
+        OFFSET 0) s ON true
+),
+counted AS MATERIALIZED (
+    SELECT g.namespace, count(*) FILTER (WHERE g.new) AS items, sum(g.counted) AS updates, now() AS now,
+           now() + %(minutes)s::float8 * interval '1 minute' AS latest
+    FROM given g
+    GROUP BY g.namespace
+),
+memory AS (
+    INSERT INTO agentmem.active_memory AS a (external_id, namespace, title, template, section_count, pending_updates,
+                                             stale_items, due_at)
+    SELECT %(external_id)s, n.namespace, n.title, '{"sections": []}', c.items, c.updates, c.updates,
+           CASE WHEN c.updates >= LEAST(%(average)s::float8 * GREATEST(c.items, 1), %(most)s::float8) AND c.updates > 0
+                THEN c.now
+                WHEN c.updates > 0 THEN c.latest END
+    FROM space n
+    JOIN counted c ON c.namespace = n.namespace
+    ORDER BY n.namespace
+    ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
+    DO UPDATE SET section_count = a.section_count + excluded.section_count,
+                  pending_updates = a.pending_updates + excluded.pending_updates,
+                  stale_items = a.stale_items + excluded.stale_items, updated_at = excluded.updated_at,
+                  due_at = LEAST(
+                      a.due_at, excluded.due_at,
+                      CASE WHEN excluded.pending_updates > 0
+                                AND a.pending_updates + excluded.pending_updates >= LEAST(
+                                    %(average)s::float8 * GREATEST(a.section_count + excluded.section_count, 1),
+                                    %(most)s::float8)
+                           THEN excluded.updated_at END)
+    RETURNING id, namespace, deleted_revision, due_at, updated_at, stale_items
+),
+put AS (
+    INSERT INTO agentmem.section AS s (external_id, memory_id, section_id, position, value, text_fields, revision,
+                                       update_count, total_updates, source, expires_at, ttl_minutes, stale)
+    SELECT %(external_id)s, m.id, g.section_id, 1000000, g.value::jsonb, g.fields, m.deleted_revision + 1, g.counted, 1,
+           %(source)s, g.expires_at, %(ttl)s::float8, g.counted > 0
+    FROM given g
+    JOIN memory m ON m.namespace = g.namespace
+    ON CONFLICT (external_id, memory_id, section_id) DO UPDATE
+    SET value = excluded.value, text_fields = excluded.text_fields, revision = s.revision + 1,
+        update_count = s.update_count + excluded.update_count, total_updates = s.total_updates + 1,
+        source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
+        updated_at = excluded.updated_at, stale = s.stale OR excluded.stale OR s.text_fields IS DISTINCT FROM '{}'
+    RETURNING created_at, updated_at
+)
+SELECT bool_or(m.due_at = m.updated_at) AS due, array_agg(m.id) FILTER (WHERE m.stale_items >= %(many)s) AS behind
+FROM memory m
+HAVING CASE WHEN (SELECT count(*) FROM put p WHERE p.created_at = p.updated_at) = (SELECT sum(c.items) FROM counted c)
+            THEN true ELSE (count(*) || ' memories were written to by others')::boolean END
+
 -- name: put_items
 -- Writes items that live for the same time into memories that are locked, with their chunks, counts the new ones, and puts
 -- memories into the queue whose pending updates reach the threshold of `policies.thresholds`.
@@ -55,10 +139,12 @@ WITH memory AS MATERIALIZED (
            array_agg(a.section_count ORDER BY n.place) AS section_counts,
            array_agg(a.pending_updates ORDER BY n.place) AS pending_updates
     FROM (
-        SELECT * FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS n (namespace, place) LIMIT %(few)s) n
+        SELECT u.place, u.namespace::text[] AS namespace
+        FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS u (namespace, place)
+        LIMIT %(few)s) n
     LEFT JOIN LATERAL (
         SELECT m.id, m.deleted_revision, m.section_count, m.pending_updates FROM agentmem.active_memory m
-        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace::text[] AND m.closed_at IS NULL
+        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
         OFFSET 0) a ON true
 ),
 written AS MATERIALIZED (
