@@ -338,7 +338,17 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             stale = await self._send_stale(connection, requests)
             return await self._send(connection, requests), stale
 
+        if self._asks_once(requests):
+            async with self.memory.resources.database.connection() as connection:
+                sent = await self._send(connection, requests)
+            return await self._received(requests, sent)
         return await self._received(requests, await writing.read_fresh(self.memory.resources, read))
+
+    def _asks_once(self, requests: Sequence[Read]) -> bool:
+        """Whether requests are items of one tenant, which a single statement reads."""
+        places = [request.place for request in requests if isinstance(request, Get) and not request.tier]
+        tenants = {self._options.ownership.tenant(namespace) for namespace, _ in places}
+        return len(places) == len(requests) and len(tenants) == 1
 
     async def _send_stale(self, connection: Connection, requests: Sequence[Read]) -> Later[list[StaleMemory]]:
         """Ask for the memories whose chunks are to be searched or read, and are those of earlier values."""
@@ -374,6 +384,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         places = [request.place for request in requests if isinstance(request, Get) and not request.tier]
         got = await items.send_get(connection, ownership, places, omit_expired=self._options.omit_expired)
         sent: list[Later[Any]] = []
+        if any(isinstance(request, Search) and not request.prepared.plain for request in requests):
+            await item_search.set_up(connection)
         for request in requests:
             match request:
                 case Get(place=(namespace, key), tier=str(tier)):

@@ -15,9 +15,10 @@ from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_vector, send
 from langgraph_agentmem.storage.statements import statements, template
-from langgraph_agentmem.storage.vectors import EmbeddingModel, VectorForm, parts, search_thoroughly
+from langgraph_agentmem.storage.vectors import THOROUGHNESS, EmbeddingModel, VectorForm, parts
 
 _SQL = statements("item_search")
+_SET_UP = RawStatement(template("item_search", "plan_cheaply").format(thoroughness=THOROUGHNESS))
 _POOL = 40
 """Nearest chunks that are looked at first."""
 _WORTH = 1200
@@ -27,6 +28,11 @@ _LEXICAL_SHARE = 0.39
 """As in `policies.ranking`, where 0.35 of 0.90 are lexical without the graph."""
 _MOST_MATCHES = {True: 60, False: 5_000}
 """How many matches the words that are looked up may have together, with and without vectors; rare words go first."""
+
+
+async def set_up(connection: Connection) -> None:
+    """Set what searches need, for all that travel together."""
+    await _SET_UP.execute(connection, {})
 
 
 async def send_search(
@@ -45,7 +51,7 @@ async def send_search(
     """Ask for a page of a tenant's items, best first.
 
     Args:
-        connection: In a pipeline.
+        connection: In a pipeline, for which `set_up` was called.
         ownership: Where namespaces name their tenant.
         external_id: The tenant.
         search: What is searched.
@@ -75,9 +81,6 @@ async def send_search(
         "rare": rare,
     }
     params["most_matches"] = _MOST_MATCHES[vector is not None]
-    await connection.execute(_SQL["plan_cheaply"])
-    if form:
-        await search_thoroughly(connection)
     params["listing"] = search.query is None
     return await statement.send(
         connection, params, lambda rows: [_found(row, scored=bool(search.query)) for row in rows]

@@ -14,6 +14,9 @@ from langgraph_agentmem.storage.statements import statements, template
 
 _SQL = statements("vectors")
 _SCHEMA = statements("schema")
+THOROUGHNESS = template("vectors", "thoroughness")
+"""Settings for a search by vectors, as parts of a statement."""
+_SEARCH_THOROUGHLY = template("vectors", "search_thoroughly").format(thoroughness=THOROUGHNESS)
 _OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
 _SIMILARITIES: dict[str, LiteralString] = {
@@ -79,7 +82,7 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
 
 async def search_thoroughly(connection: Connected) -> None:
     """Let the index go on, for what travels together, until it has found enough of what else is asked for."""
-    await connection.execute(_SQL["search_thoroughly"])
+    await connection.execute(_SEARCH_THOROUGHLY)
 
 
 async def register_embedding_model(

@@ -303,9 +303,7 @@ RULED_OUT = {
 }
 
 
-SETS_FOR_A_SEARCH = {
-    "settings by SET LOCAL, not by function": {"item_search:plan_cheaply", "vectors:search_thoroughly"}
-}
+SETS_FOR_A_SEARCH = {"settings by SET LOCAL, not by function": {"item_search:plan_cheaply", "vectors:thoroughness"}}
 """What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one."""
 
 

@@ -212,7 +212,7 @@ JOIN pg_class p ON p.oid = 'agentmem.memory_chunk'::regclass
 WHERE f.word IS NOT NULL AND p.reltuples > 0
 
 -- name: plan_cheaply
--- For what travels together: plans the search once a connection, whatever it looks for, and neither compiles it nor starts
--- workers for it, which both takes longer than to run it; and sorts only where no index has the order.
+-- For what travels together: plans searches once a connection, whatever they look for, and neither compiles them nor starts
+-- workers for them, which both takes longer than to run them; and sorts only where no index has the order.
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-       set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true)
+       set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {thoroughness}

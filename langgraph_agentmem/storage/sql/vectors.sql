@@ -17,7 +17,11 @@ CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
 
 -- name: search_thoroughly
--- For what travels together: lets an index go on until there are enough rows. An HNSW index looks at twice the usual number
--- of candidates, as the best of them are to be right, and an IVFFlat index at ten lists first.
-SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '80', true),
+-- For what travels together: lets an index go on until there are enough rows.
+SELECT {thoroughness}
+
+-- name: thoroughness
+-- An HNSW index looks at twice the usual number of candidates, as the best of them are to be right, and an IVFFlat index at
+-- ten lists first.
+set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '80', true),
        set_config('ivfflat.iterative_scan', 'relaxed_order', true), set_config('ivfflat.probes', '10', true)
