@@ -105,7 +105,7 @@ class Embedder:
 
     def _checked(self, answer: Any, count: int) -> list[list[float]]:
         try:
-            vectors = [[float(x) for x in vector] for vector in answer]
+            vectors = [list(map(float, vector)) for vector in answer]
         except (TypeError, ValueError) as error:
             raise EmbeddingError(f"the embedder {self.name!r} returned what is no list of vectors: {error}") from error
         if len(vectors) != count:

@@ -24,7 +24,6 @@ from langgraph_agentmem.operations import item_search, items, queueing, writing
 from langgraph_agentmem.operations.sweeping import sweep_forever
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage import chunks
 from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection, pooled
 from langgraph_agentmem.storage.rows import Later, together
@@ -327,22 +326,20 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
                 stale = await self._send_stale(connection, reads)
             await writing.catch_up_all(self.memory.resources, await stale())
         async with self.memory.resources.database.transaction() as connection:
-            sent = await self._send(connection, reads)
+            sent, _ = await self._send(connection, reads)
             due = await self._write(connection, [request for request in requests if not isinstance(request, Read)])
         if await due():
             await queueing.wake_workers(self.memory.resources)
         return sent
 
     async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
-        async def read(connection: Connection) -> tuple[list[Later[Any]], Later[list[StaleMemory]]]:
-            stale = await self._send_stale(connection, requests)
-            return await self._send(connection, requests), stale
-
+        send = partial(self._send, requests=requests)
         if self._asks_once(requests):
             async with self.memory.resources.database.connection() as connection:
-                sent = await self._send(connection, requests)
-            return await self._received(requests, sent)
-        return await self._received(requests, await writing.read_fresh(self.memory.resources, read))
+                sent, _ = await send(connection)
+        else:
+            sent = await writing.read_fresh(self.memory.resources, send)
+        return await self._received(requests, sent)
 
     def _asks_once(self, requests: Sequence[Read]) -> bool:
         """Whether requests are items of one tenant, which a single statement reads."""
@@ -351,14 +348,14 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return len(places) == len(requests) and len(tenants) == 1
 
     async def _send_stale(self, connection: Connection, requests: Sequence[Read]) -> Later[list[StaleMemory]]:
-        """Ask for the memories whose chunks are to be searched or read, and are those of earlier values."""
+        """Ask for memories whose chunks matter and are those of earlier values; comes first, as it sets searches up."""
         ownership, tenants = self._options.ownership, set[str]()
         for request in requests:
             if isinstance(request, Search) and not request.prepared.plain:
                 tenants |= set(await item_search.tenants(connection, ownership, request.prepared))
             elif isinstance(request, Get) and request.tier:
                 tenants.add(ownership.tenant(request.place[0]))
-        return together([await chunks.send_stale(connection, tenant) for tenant in sorted(tenants)])
+        return await item_search.set_up(connection, tenants) if tenants else together([])
 
     async def _put_values(self, requests: Sequence[Request]) -> bool:
         """Whether all of these were puts that take one statement, and are done."""
@@ -378,14 +375,15 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
     def _mortal(self, puts: Sequence[ItemWrite]) -> bool:
         return self._options.ttl is not None or any(put.ttl_minutes is not None for put in puts)
 
-    async def _send(self, connection: Connection, requests: Sequence[Read]) -> list[Later[Any]]:
-        """Ask for what is stored: an item or None, items, or namespaces."""
+    async def _send(
+        self, connection: Connection, requests: Sequence[Read]
+    ) -> tuple[list[Later[Any]], Later[list[StaleMemory]]]:
+        """Ask for what is stored: an item or None, items, or namespaces; and for stale memories that matter to it."""
+        stale = await self._send_stale(connection, requests)
         resources, ownership = self.memory.resources, self._options.ownership
         places = [request.place for request in requests if isinstance(request, Get) and not request.tier]
         got = await items.send_get(connection, ownership, places, omit_expired=self._options.omit_expired)
         sent: list[Later[Any]] = []
-        if any(isinstance(request, Search) and not request.prepared.plain for request in requests):
-            await item_search.set_up(connection)
         for request in requests:
             match request:
                 case Get(place=(namespace, key), tier=str(tier)):
@@ -396,7 +394,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
                     sent.append(await item_search.send_search(resources, connection, ownership, prepared))
                 case NamespaceListing():
                     sent.append(await items.send_namespaces(connection, ownership, request))
-        return sent
+        return sent, stale
 
     async def _received(self, requests: Sequence[Read], sent: Sequence[Later[Any]]) -> list[Result]:
         """What was asked for, as LangGraph's items; items that expire live on, if so asked."""

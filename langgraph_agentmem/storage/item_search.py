@@ -1,6 +1,6 @@
 """The one statement that searches items by a query."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, LiteralString, cast
 
@@ -11,9 +11,10 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_vector, send
+from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_json, as_vector, send
 from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import THOROUGHNESS, EmbeddingModel, VectorForm, parts
 
@@ -30,9 +31,9 @@ _MOST_MATCHES = {True: 60, False: 5_000}
 """How many matches the words that are looked up may have together, with and without vectors; rare words go first."""
 
 
-async def set_up(connection: Connection) -> None:
-    """Set what searches need, for all that travel together."""
-    await _SET_UP.execute(connection, {})
+async def set_up(connection: Connection, tenants: Iterable[str]) -> Later[list[StaleMemory]]:
+    """Set what searches need, for all that travel together, and ask for the tenants' memories with stale sections."""
+    return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, _stale_memories)
 
 
 async def send_search(
@@ -70,16 +71,12 @@ async def send_search(
         any(tier != "active" for tier in search.tiers),
         text,
     )
-    params |= search.model_dump(include={"limit", "offset", "omit_expired"}) | ownership.model_dump()
+    params |= {"limit": search.limit, "offset": search.offset, "omit_expired": search.omit_expired}
+    params |= {"owner": ownership.owner, "nobody": ownership.nobody}
     params |= {"external_id": external_id, "prefix": as_array(search.prefix), "query": search.query or ""}
     params |= {"vector": as_vector(vector), "with_vector": vector is not None}
     params |= {"tiers": as_array(search.tiers), "active": "active" in search.tiers}
-    params |= {
-        "config": config,
-        "frequent": as_array(frequent),
-        "frequencies": as_array(frequent.values()),
-        "rare": rare,
-    }
+    params |= {"config": config, "frequent": as_json(frequent), "rare": rare}
     params["most_matches"] = _MOST_MATCHES[vector is not None]
     params["listing"] = search.query is None
     return await statement.send(
@@ -146,6 +143,10 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
 _ONE_DOCUMENT = (
     template("item_search", "one_document").format(value=template("item_search", "document_value")).as_bytes(None)
 )
+
+
+def _stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
+    return [(row["external_id"], row["memory_id"]) for row in rows if row["memory_id"] is not None]
 
 
 def _found(row: DictRow, *, scored: bool) -> FoundItem:

@@ -134,7 +134,8 @@ def tenants_missing(sql: str) -> list[str]:
         if match[1] in TENANT_TABLES | VIEWS
     )
     conditions = Counter(
-        match[1] or "" for match in re.finditer(r"(?:\b(\w+)\.)?\bexternal_id = %\(external_id\)s", sql)
+        match[1] or ""
+        for match in re.finditer(r"(?:\b(\w+)\.)?\bexternal_id = (?:%\(external_id\)s|ANY \(%\(external_ids\)s)", sql)
     )
     return problems + [alias or "the table" for alias, count in references.items() if conditions[alias] < count]
 

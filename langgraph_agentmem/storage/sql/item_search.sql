@@ -30,9 +30,8 @@ size AS MATERIALIZED (
 ),
 every_word AS MATERIALIZED (
     SELECT u.lexeme, ('''' || replace(replace(u.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS word,
-           coalesce(f.chunks, %(rare)s) AS chunks
+           coalesce((%(frequent)s::jsonb ->> u.lexeme)::int, %(rare)s) AS chunks
     FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) u
-    LEFT JOIN unnest(%(frequent)s::text[], %(frequencies)s::int[]) AS f (lexeme, chunks) ON f.lexeme = u.lexeme
 ),
 words AS MATERIALIZED (
     SELECT e.lexeme, e.word
@@ -213,6 +212,14 @@ WHERE f.word IS NOT NULL AND p.reltuples > 0
 
 -- name: plan_cheaply
 -- For what travels together: plans searches once a connection, whatever they look for, and neither compiles them nor starts
--- workers for them, which both takes longer than to run them; and sorts only where no index has the order.
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-       set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {thoroughness}
+-- workers for them, which both takes longer than to run them; and sorts only where no index has the order. Tells besides
+-- which of the tenants' memories have sections whose chunks are those of an earlier value.
+WITH settings AS MATERIALIZED (
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
+           set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {thoroughness}
+)
+SELECT s.external_id, s.memory_id
+FROM settings
+LEFT JOIN (
+    SELECT DISTINCT p.external_id, p.memory_id FROM agentmem.section p
+    WHERE p.external_id = ANY (%(external_ids)s::text[]) AND p.stale) s ON true
