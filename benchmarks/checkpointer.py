@@ -27,6 +27,8 @@ SECTIONS = ("progress", "facts")
 CHANGES = {"0": (0, 1), "2, both change at every step": (2, 1), "2, one changes at every fourth step": (1, 4)}
 """Mapped sections: how many of them change, at every how many steps."""
 PER_ROUND = 48
+WARM_UP = 8
+"""Rounds that do not count: a connection plans a statement anew the first five times."""
 NEVER = AgentMemorySettings(embed="background", max_pending_updates=10**9, avg_section_update_count=1e9, pool_size=16)
 SENTENCE = "The agent has looked at the weather, found a train, and asked for a seat by the window. "
 
@@ -130,12 +132,12 @@ class Contestant:
 
 
 async def compare(contestants: list[Contestant], name: str, rounds: int) -> list[tuple[float, float, float]]:
-    """Figures of an operation by contestant; they take turns in every round, the first of which does not count."""
+    """Figures of an operation by contestant; they take turns in every round."""
     for one in contestants:
         one.latencies, one.seconds = [], 0.0
-    for turn in range(rounds + 1):
+    for turn in range(WARM_UP + rounds):
         for one in contestants:
-            await one.burst(getattr(one, name), turn * PER_ROUND, counts=turn > 0)
+            await one.burst(getattr(one, name), turn * PER_ROUND, counts=turn >= WARM_UP)
     return [one.figures(rounds) for one in contestants]
 
 

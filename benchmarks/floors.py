@@ -1,60 +1,62 @@
 """Measures the least that a put and a checkpoint with sections demand: `make bench`, or with a number of rounds.
 
 What `AgentMemoryStore` and `AgentMemorySaver` do besides LangGraph's stores and checkpointers (count updates on the
-memory's row, write sections, index the words of their chunks) is done here by bare statements that check nothing, in
-one round trip that is one transaction to the server, on the tables of this package. No implementation on them can be
-faster.
+memory's row, write sections) is done here by one bare statement that checks nothing, on the tables of this package. No
+implementation on them can be faster.
 """
 
 import asyncio
-import hashlib
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from typing import Any
 
-from checkpointer import NEVER, Thread
+from checkpointer import NEVER, WARM_UP, Thread
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.store.postgres.aio import AsyncPostgresStore
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 from server import database, started
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage import checkpoints as storage
 from langgraph_agentmem.storage import upstream
-from langgraph_agentmem.storage.rows import as_array, as_json
+from langgraph_agentmem.storage.inserts import Shape, as_one, ctes
+from langgraph_agentmem.storage.rows import RawStatement, as_array, as_json
 
 PUTS_AT_ONCE = (1, 32)
 CHECKPOINTS_AT_ONCE = (1, 16)
 PER_ROUND = 96
 TEXT = "The agent has looked at the weather, found a train, and asked for a seat by the window. "
 
-COUNT = b"""
-UPDATE agentmem.active_memory SET pending_updates = pending_updates + $3, updated_at = now()
-WHERE external_id = $1 AND id = $2"""
-INSERT_SECTIONS = b"""
+COUNTED = """
+counted AS (
+    UPDATE agentmem.active_memory SET pending_updates = pending_updates + %(items)s, updated_at = now()
+    WHERE external_id = %(external_id)s AND id = %(memory_id)s
+)"""
+PUT = sql.SQL(
+    "WITH "
+    + COUNTED
+    + """
 INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, revision, update_count,
-                              total_updates)
-SELECT $1, $2, u.key, 1000000, u.value::jsonb, 1, 1, 1 FROM unnest($3::text[], $4::text[]) AS u (key, value)"""
-INSERT_CHUNKS = b"""
-INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
-                                   content_hash, text_search, word_count)
-SELECT $1, $2, u.key, 1, 0, u.content, u.hash, setweight(to_tsvector('english', u.content), 'A'), 20
-FROM unnest($3::text[], $4::text[], $5::bytea[]) AS u (key, content, hash)"""
-UPDATE_SECTIONS = b"""
+                              total_updates, stale)
+SELECT %(external_id)s, %(memory_id)s, u.key, 1000000, u.value::jsonb, 1, 1, 1, true
+FROM unnest(%(keys)s::text[], %(values)s::text[]) AS u (key, value)"""
+)
+CHECKPOINT = sql.SQL(
+    "WITH {stored}, "
+    + COUNTED
+    + """
 UPDATE agentmem.section s
-SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now()
-FROM unnest($3::text[], $4::text[]) AS u (key, value)
-WHERE s.external_id = $1 AND s.memory_id = $2 AND s.section_id = u.key"""
-UPDATE_CHUNKS = b"""
-UPDATE agentmem.memory_chunk c
-SET content = u.content, text_search = setweight(to_tsvector('english', u.content), 'A')
-FROM unnest($3::text[], $4::text[]) AS u (key, content)
-WHERE c.external_id = $1 AND c.memory_id = $2 AND c.section_id = u.key"""
+SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now(), stale = true
+FROM unnest(%(keys)s::text[], %(values)s::text[]) AS u (key, value)
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.key"""
+)
+
+PUTTING = RawStatement(PUT)
 
 Call = Callable[[int], Awaitable[Any]]
 """What one of several that work at once does, by its number."""
@@ -64,8 +66,10 @@ async def connect(dsn: str) -> AsyncConnection[DictRow]:
     return await AsyncConnection[DictRow].connect(dsn, autocommit=True, row_factory=dict_row, prepare_threshold=0)
 
 
-async def send(connection: AsyncConnection[DictRow], statement: bytes, *params: object) -> None:
-    await AsyncRawCursor(connection).execute(statement, params)
+@lru_cache
+def putting(shape: Shape) -> RawStatement:
+    """What inserts a checkpoint of this shape, and updates sections."""
+    return RawStatement(CHECKPOINT.format(stored=ctes(shape)))
 
 
 class BarePuts:
@@ -77,21 +81,17 @@ class BarePuts:
     async def put(self, items: int) -> None:
         keys = [f"key {self.number + i}" for i in range(items)]
         self.number += items
-        texts = [f"{TEXT}{key}" for key in keys]
-        own = ("alice", self.memory)
-        async with self.connection.pipeline():
-            await send(self.connection, COUNT, *own, items)
-            values = as_array(as_json({"text": text}) for text in texts)
-            await send(self.connection, INSERT_SECTIONS, *own, as_array(keys), values)
-            hashes = as_array(hashlib.sha256(text.encode()).digest() for text in texts)
-            await send(self.connection, INSERT_CHUNKS, *own, as_array(keys), as_array(texts), hashes)
+        values = as_array(as_json({"text": f"{TEXT}{key}"}) for key in keys)
+        params = {"external_id": "alice", "memory_id": self.memory, "items": items}
+        await PUTTING.execute(self.connection, params | {"keys": as_array(keys), "values": values})
 
 
 class BareCheckpoints:
     """An agent's checkpoints, of which each changes two sections of its memory."""
 
     def __init__(self, connection: AsyncConnection[DictRow], tenant: str, memory: int, thread: Thread) -> None:
-        self.connection, self.own, self.thread = connection, (tenant, memory), thread
+        self.connection, self.own = connection, {"external_id": tenant, "memory_id": memory}
+        self.thread = thread
         self.serde = JsonPlusSerializer()
 
     async def put(self) -> None:
@@ -100,12 +100,11 @@ class BareCheckpoints:
         stored, put = await upstream.statements(
             self.serde, lambda saver: saver.put(self.thread.config, *checkpoint), large=False
         )
-        async with self.connection.pipeline():
-            await storage.send(self.connection, put)
-            await send(self.connection, COUNT, *self.own, len(texts))
-            values = as_array(as_json({"content": text}) for text in texts.values())
-            await send(self.connection, UPDATE_SECTIONS, *self.own, as_array(texts), values)
-            await send(self.connection, UPDATE_CHUNKS, *self.own, as_array(texts), as_array(texts.values()))
+        one = as_one(put)
+        assert one is not None
+        values = as_array(as_json({"content": text}) for text in texts.values())
+        params = one.params | self.own | {"items": len(texts), "keys": as_array(texts), "values": values}
+        await putting(one.shape).execute(self.connection, params)
         self.thread.follow(stored)
 
 
@@ -116,15 +115,15 @@ async def compare(what: str, calls: Sequence[tuple[Call, int]], at_once: int, ro
         what: Is measured.
         calls: Of both, with how many work at once.
         at_once: What this stands for.
-        rounds: Those that count, behind one that does not.
+        rounds: Those that count.
     """
     taken: list[list[float]] = [[] for _ in calls]
-    for turn in range(rounds + 1):
+    for turn in range(WARM_UP + rounds):
         for (call, workers), milliseconds in zip(calls, taken, strict=True):
             for _ in range(PER_ROUND // at_once):
                 began = time.perf_counter()
                 await asyncio.gather(*(call(worker) for worker in range(workers)))
-                if turn:
+                if turn >= WARM_UP:
                     milliseconds.append((time.perf_counter() - began) * 1e3)
     bare, theirs = map(statistics.median, taken)
     print(f"| {what} | {at_once} | {bare:.2f} | {theirs:.2f} | {theirs / bare:.2f} |", flush=True)

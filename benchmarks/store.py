@@ -11,8 +11,9 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ CONCURRENCY = (1, 32)
 DIMENSIONS = 384
 TOPICS = 500
 ROUNDS = 6
+WARM_UP = 6
+"""Rounds that do not count: a connection plans a statement anew the first five times."""
 PER_ROUND = 32
 LIMIT = 10
 LOADED_AT_ONCE = 1_000
@@ -68,7 +71,7 @@ class Corpus:
         topics = self.random.integers(TOPICS, size=size)
         self.vectors = self._scattered(topics)
         self.texts = [self._text(int(topic), f"item {i}") for i, topic in enumerate(topics)]
-        queried = self.random.integers(TOPICS, size=PER_ROUND * (ROUNDS + 1))
+        queried = self.random.integers(TOPICS, size=PER_ROUND * (WARM_UP + ROUNDS))
         self.queries = [self._text(int(topic), "query", words=6) + f" {i}" for i, topic in enumerate(queried)]
         self.query_vectors = self._scattered(queried)
         self.known = dict(zip([*self.texts, *self.queries], [*self.vectors, *self.query_vectors], strict=True))
@@ -78,6 +81,9 @@ class Corpus:
 
     def value(self, item: int) -> dict[str, Any]:
         return {"text": self.texts[item % self.size], "kind": f"k{item % 50}", "n": item}
+
+    def query(self, number: int) -> str:
+        return self.queries[number % len(self.queries)]
 
     def exact(self, query: int) -> set[str]:
         """Keys of the best items of a query's namespace by cosine."""
@@ -126,13 +132,13 @@ def operations(corpus: Corpus) -> list[tuple[str, Operation, str]]:
         await store.aput(corpus.namespace(number), f"p{number}", corpus.value(number))
 
     async def get(store: BaseStore, number: int) -> Any:
-        return await store.aget(corpus.namespace(number), f"i{number}")
+        return await store.aget(corpus.namespace(number), f"i{number % corpus.size}")
 
     async def search_by_filter(store: BaseStore, number: int) -> Any:
         return await store.asearch(corpus.namespace(number), filter={"kind": f"k{number % 50}"}, limit=LIMIT)
 
     async def search_by_query(store: BaseStore, number: int) -> Any:
-        return await store.asearch(corpus.namespace(number), query=corpus.queries[number], limit=LIMIT)
+        return await store.asearch(corpus.namespace(number), query=corpus.query(number), limit=LIMIT)
 
     return [
         ("put", put, USUAL),
@@ -158,16 +164,18 @@ async def burst(store: BaseStore, operation: Operation, start: int, concurrency:
     return time.perf_counter() - began
 
 
-async def compare(ours: BaseStore, theirs: BaseStore, operation: Operation, concurrency: int) -> str:
-    """The figures of one operation, as a row of a table; both take turns in every round."""
+async def compare(
+    ours: BaseStore, theirs: BaseStore, operation: Operation, concurrency: int, turns: Iterator[int]
+) -> str:
+    """The figures of one operation, as a row of a table; both take turns in every round, which are numbered."""
     stores = (ours, theirs)
     latencies: tuple[list[float], list[float]] = ([], [])
     seconds = [0.0, 0.0]
-    for store in stores:
-        await burst(store, operation, 0, concurrency, [])  # warms up
-    for turn in range(1, ROUNDS + 1):
+    for turn in range(WARM_UP + ROUNDS):
+        start = next(turns) * PER_ROUND
         for which, store in enumerate(stores):
-            seconds[which] += await burst(store, operation, turn * PER_ROUND, concurrency, latencies[which])
+            counted = latencies[which] if turn >= WARM_UP else []
+            seconds[which] += await burst(store, operation, start, concurrency, counted) * (turn >= WARM_UP)
     shown = [
         f"{statistics.median(taken) * 1e3:.2f} / {statistics.quantiles(taken, n=20)[-1] * 1e3:.2f}"
         for taken in latencies
@@ -259,6 +267,7 @@ async def measure(server: str, size: int, layout: str) -> None:
     """All operations on so many items."""
     corpus = Corpus(size, NAMESPACES[layout])
     print(f"## {size:,} items, {layout}\n")
+    turns = count()  # whatever is put is new
     async with contestants(server, corpus) as pairs:
         print(
             "\n| operation | at once | ours p50 / p95 ms | theirs | ours / s | theirs | ratio of p50 | ratio of / s |"
@@ -267,7 +276,7 @@ async def measure(server: str, size: int, layout: str) -> None:
         for concurrency in CONCURRENCY:
             for name, operation, kind in operations(corpus):
                 if kind in pairs:
-                    figures = await compare(*pairs[kind], operation, concurrency)
+                    figures = await compare(*pairs[kind], operation, concurrency, turns)
                     print(f"| {name} | {concurrency} | {figures} |", flush=True)
         print()
 
