@@ -15,7 +15,7 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp
 from langgraph_agentmem import bridge
 from langgraph_agentmem.coalescing import Coalescer
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError, OutageError
+from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, OutageError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.base import Tier
@@ -25,7 +25,7 @@ from langgraph_agentmem.operations.sweeping import sweep_forever
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.chunks import StaleMemory
-from langgraph_agentmem.storage.database import Connection, pooled
+from langgraph_agentmem.storage.database import Connection, persistently, pooled
 from langgraph_agentmem.storage.rows import Later, together
 from langgraph_agentmem.store_requests import (
     AgentMemoryItem,
@@ -50,6 +50,8 @@ R = TypeVar("R")
 
 _GETS, _SEARCHES, _WRITES = 200, 8, 200
 """The most operations of one tick that share a transaction; searches beyond go side by side."""
+_READS = 5
+"""How often a search is made at most where others write just the items that it finds."""
 _WAIT_TO_STOP = 10.0
 
 
@@ -241,7 +243,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         )
         [ready] = await items.embedded(self.memory.resources, self._options.ownership, [cast("ItemWrite", wanted)])
         write = partial(items.put_if, self.memory.resources, self._options.ownership, ready, revision)
-        return as_item(await _persistently(partial(write, omit_expired=self._options.omit_expired)))
+        return as_item(await persistently(partial(write, omit_expired=self._options.omit_expired)))
 
     async def asweep_ttl(self) -> int:
         """Remove items that have expired now, with all that was made from them; returns how many those were."""
@@ -316,7 +318,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         if await self._put_values(requests):
             return [None] * len(requests)
         reads = [request for request in requests if isinstance(request, Read)]
-        sent = await _persistently(partial(self._read_and_write, requests, reads))
+        sent = await persistently(partial(self._read_and_write, requests, reads))
         results = iter(await self._received(reads, sent))
         return [next(results) if isinstance(request, Read) else None for request in requests]
 
@@ -337,9 +339,13 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         if self._asks_once(requests):
             async with self.memory.resources.database.connection() as connection:
                 sent, _ = await send(connection)
-        else:
-            sent = await writing.read_fresh(self.memory.resources, send)
-        return await self._received(requests, sent)
+            return await self._received(requests, sent)
+        answers: list[Any] = []
+        for _ in range(_READS):
+            answers = [await answer() for answer in await writing.read_fresh(self.memory.resources, send)]
+            if not any(map(_torn, answers)):
+                break
+        return await self._results(requests, answers)
 
     def _asks_once(self, requests: Sequence[Read]) -> bool:
         """Whether requests are items of one tenant, which a single statement reads."""
@@ -397,8 +403,10 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return sent, stale
 
     async def _received(self, requests: Sequence[Read], sent: Sequence[Later[Any]]) -> list[Result]:
-        """What was asked for, as LangGraph's items; items that expire live on, if so asked."""
-        answers = [await answer() for answer in sent]
+        return await self._results(requests, [await answer() for answer in sent])
+
+    async def _results(self, requests: Sequence[Read], answers: Sequence[Any]) -> list[Result]:
+        """What was read, as LangGraph's items; items that expire live on, if so asked."""
         mortal: list[StoredItem] = []
         for request, answer in zip(requests, answers, strict=True):
             if answer and isinstance(request, Get | Search) and request.refresh:
@@ -436,15 +444,9 @@ async def _one_of(items: Later[Mapping[Place, StoredItem]], place: Place) -> Sto
     return (await items()).get(place)
 
 
-async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Do a transaction again that lost a deadlock: such a one has done nothing."""
-    for _ in range(4):
-        try:
-            return await attempt()
-        except AgentMemoryError as error:
-            if getattr(error.__cause__, "sqlstate", None) not in ("40P01", "40001"):
-                raise
-    return await attempt()
+def _torn(answer: Any) -> bool:
+    """Whether an answer has items that were found by earlier values than theirs."""
+    return isinstance(answer, list) and any(getattr(item, "stale", False) for item in cast("list[Any]", answer))
 
 
 async def _all_of(calls: Sequence[Callable[[], Any]]) -> None:

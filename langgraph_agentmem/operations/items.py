@@ -171,7 +171,10 @@ async def put_values(resources: Resources, ownership: Ownership, puts: Sequence[
         return False
     if done.due:
         await queueing.wake_workers(resources)
-    await writing.catch_up_all(resources, [(tenant, id) for id in done.behind])
+    try:
+        await writing.catch_up_all(resources, [(tenant, id) for id in done.behind])
+    except AgentMemoryError as error:  # what was put is stored
+        _logger.warning("items of tenant %r wait for a search to be cut: %s", tenant, telemetry.described(error))
     return True
 
 

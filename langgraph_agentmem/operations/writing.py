@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from langgraph_agentmem import telemetry
@@ -13,7 +14,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import active
 from langgraph_agentmem.storage import chunks as storage
-from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.database import Connection, persistently
 from langgraph_agentmem.storage.rows import Later
 
 T = TypeVar("T")
@@ -86,11 +87,14 @@ async def catch_up(connection: Connection, resources: Resources, external_id: st
 async def catch_up_all(resources: Resources, memories: Iterable[storage.StaleMemory]) -> None:
     """Write the chunks of the stale sections of memories; no memory is locked for long."""
     for external_id, memory_id in memories:
-        more = True
-        while more:
-            async with resources.database.transaction() as connection:
-                known = await active.get(connection, external_id, memory_id, lock=True) is not None
-                more = known and await _catch_up_some(connection, resources, external_id, memory_id)
+        while await persistently(partial(_lock_and_catch_up_some, resources, external_id, memory_id)):
+            pass
+
+
+async def _lock_and_catch_up_some(resources: Resources, external_id: str, memory_id: int) -> bool:
+    async with resources.database.transaction() as connection:
+        known = await active.get(connection, external_id, memory_id, lock=True) is not None
+        return known and await _catch_up_some(connection, resources, external_id, memory_id)
 
 
 async def _catch_up_some(connection: Connection, resources: Resources, external_id: str, memory_id: int) -> bool:

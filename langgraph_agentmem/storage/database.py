@@ -3,10 +3,10 @@
 import asyncio
 import select
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio.to_thread
 import psycopg
@@ -28,6 +28,7 @@ from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import embedded, migrate
 from langgraph_agentmem.storage.shared_call import SharedCall
 
+T = TypeVar("T")
 Connection: TypeAlias = AsyncConnection[DictRow]
 Params: TypeAlias = dict[str, Any]
 _Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -191,6 +192,17 @@ class Database:
         for connection in left:
             if not connection.closed:
                 connection.pgconn.finish()
+
+
+async def persistently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Do a transaction again that lost a deadlock: such a one has done nothing."""
+    for _ in range(4):
+        try:
+            return await attempt()
+        except AgentMemoryError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in ("40P01", "40001"):
+                raise
+    return await attempt()
 
 
 def pooled(

@@ -154,3 +154,110 @@ async def test_items_that_nobody_searches_leave_nothing_to_be_cut(memory: AgentM
         await store.aput(NS, "k", {"text": "a falcon"}, index=False)
 
     assert rows(STALE) + rows("SELECT stale_items, pending_updates FROM agentmem.active_memory") == [(0,), (0, 0)]
+
+
+async def test_what_others_add_in_one_memory_and_remove_in_another_does_not_cancel_out(
+    memory: AgentMemory, rows: Rows, dsn: str
+) -> None:
+    """A batch waits for a writer that puts the item that the batch takes for new, and deletes the one it knows."""
+    store, other = AgentMemoryStore(memory), ("alice", "other")
+    await store.aput(NS, "z", {"text": "an owl"})
+    await store.aput(other, "b", {"text": "an owl"})
+    first = items.checked(memory.resources, store._options.ownership, (NS, "a"), {"text": "a crow"}, None, None)
+    async with memory.resources.database.transaction() as connection:
+        await items.write(connection, memory.resources, store._options.ownership, [first], [(other, "b")], mortal=False)
+        batch = [PutOp(NS, "a", {"text": "a falcon"}), PutOp(other, "b", {"text": "a falcon"})]
+        waiting = asyncio.create_task(store.abatch(batch))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    await waiting
+
+    counts = "SELECT namespace[2], section_count FROM agentmem.active_memory ORDER BY namespace"
+    assert rows(counts) == [("notes", 2), ("other", 1)]
+    assert_consistent(dsn)
+
+
+@pytest.mark.parametrize("new", [0, 1, 5])
+async def test_a_memory_is_due_when_all_its_items_were_updated_often_enough(
+    memory: AgentMemory, rows: Rows, new: int
+) -> None:
+    """The threshold is that of the memory, not that of the batch: five updates of an item on average."""
+    store, due = AgentMemoryStore(memory), "SELECT pending_updates, due_at <= now() FROM agentmem.active_memory"
+    for i in range(10):
+        await store.aput(NS, f"k{i}", {"text": f"a falcon {i}"})
+    pending = 10
+    while pending < 5 * (10 + new):
+        assert rows(due) == [(pending, False)]
+        batch = [*(f"n{i}" for i in range(new)), *(f"k{i}" for i in range(5))]
+        await asyncio.gather(*(store.aput(NS, key, {"text": f"an owl {pending}"}) for key in batch))
+        pending += len(batch)
+
+    assert rows(due) == [(pending, True)]
+
+
+REFUSE = (
+    "CREATE SEQUENCE refusals",
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN IF nextval('refusals') <= {} THEN RAISE EXCEPTION 'refused' USING errcode = '{}'; END IF; "
+    "RETURN new; END $$",
+    "CREATE TRIGGER refused BEFORE INSERT ON agentmem.memory_chunk FOR EACH ROW EXECUTE FUNCTION refuse()",
+)
+"""The server refuses so many first chunks, with an SQLSTATE."""
+
+
+def refuse(dsn: str, times: int, state: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in REFUSE:
+            connection.execute(statement.replace("{}", str(times), 1).replace("{}", state).encode())
+
+
+async def test_a_put_that_was_stored_does_not_fail_because_others_cannot_be_cut(
+    memory: AgentMemory, rows: Rows, dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(items, "_MANY_STALE", 2)
+    store = AgentMemoryStore(memory)
+    await store.aput(NS, "k", {"text": "a falcon"})
+    refuse(dsn, 1000, "57014")
+    await asyncio.gather(*(store.aput(NS, f"n{i}", {"text": "an owl"}) for i in range(4)))
+
+    assert rows("SELECT DISTINCT revision, update_count FROM agentmem.section") == [(1, 1)]
+    assert rows("SELECT section_count, pending_updates FROM agentmem.active_memory") == [(5, 5)]
+    assert "57014" in caplog.text
+
+
+async def test_a_search_that_loses_a_deadlock_cuts_the_items_once_more(memory: AgentMemory, dsn: str) -> None:
+    store = AgentMemoryStore(memory)
+    await store.aput(NS, "k", {"text": "a falcon"})
+    refuse(dsn, 2, "40P01")
+
+    assert [hit.score for hit in await store.asearch(NS, query="falcon")] != [0]
+
+
+async def test_what_is_found_is_never_a_new_value_for_old_words(memory: AgentMemory, opened: Any) -> None:
+    """Two writers change words all the time while two others search for them."""
+    writer, reader, stop = AgentMemoryStore(memory), AgentMemoryStore(opened()), asyncio.Event()
+    for i in range(60):
+        await writer.aput(NS, f"k{i}", {"text": "a falcon"})
+    seen, torn = 0, list[object]()
+
+    async def write(start: int) -> None:
+        turn = start
+        while not stop.is_set():
+            turn += 1
+            await writer.aput(NS, f"k{turn * 3 % 60}", {"text": ("a falcon", "an owl")[turn % 2]})
+
+    async def search() -> None:
+        nonlocal seen
+        while not stop.is_set():
+            for hit in await reader.asearch(NS, query="falcon", limit=100):
+                seen += 1
+                if bool(hit.score) != ("falcon" in hit.value["text"]):
+                    torn.append(hit)
+
+    tasks = [asyncio.create_task(work) for work in (write(0), write(1), search(), search())]
+    await asyncio.sleep(3)
+    stop.set()
+    await asyncio.gather(*tasks)
+
+    assert torn == []
+    assert seen > 100

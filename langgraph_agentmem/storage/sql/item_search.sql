@@ -149,7 +149,7 @@ ORDER BY batch, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, sectio
 -- name: found_items
 -- A page's items.
 SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
-       s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
+       s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes, s.stale
 FROM page g
 JOIN scope o ON o.id = g.memory_id
 JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = g.memory_id AND s.section_id = g.section_id
@@ -159,7 +159,7 @@ WHERE g.document IS NULL
 -- A page's items and consolidated chunks.
 UNION ALL
 SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, {value}, c.start_date, c.last_updated,
-       c.section_revision, NULL
+       c.section_revision, NULL, false
 FROM page g
 JOIN scope o ON o.id = g.memory_id
 JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.document

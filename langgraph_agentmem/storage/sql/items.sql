@@ -56,7 +56,7 @@ DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending
 -- name: put_values
 -- Writes items of one lifetime into memories, which are made if they are missing, without their chunks: the sections are
 -- stale. All of that is one statement, and so a transaction by itself. It counts which items are new before it has the
--- memories' locks, and fails, by making a boolean of what is none, if somebody has come in between.
+-- memories' locks, and fails, by making a boolean of what is none, if that turns out wrong for one of the memories.
 --
 -- Memories are locked in the order of their namespaces. Otherwise as `put_memories` and `put_items`.
 WITH space AS MATERIALIZED (
@@ -104,7 +104,9 @@ memory AS (
                   pending_updates = a.pending_updates + excluded.pending_updates,
                   stale_items = a.stale_items + excluded.stale_items, updated_at = excluded.updated_at,
                   due_at = LEAST(
-                      a.due_at, excluded.due_at,
+                      a.due_at,
+                      CASE WHEN excluded.pending_updates > 0
+                           THEN excluded.updated_at + %(minutes)s::float8 * interval '1 minute' END,
                       CASE WHEN excluded.pending_updates > 0
                                 AND a.pending_updates + excluded.pending_updates >= LEAST(
                                     %(average)s::float8 * GREATEST(a.section_count + excluded.section_count, 1),
@@ -124,12 +126,20 @@ put AS (
         update_count = s.update_count + excluded.update_count, total_updates = s.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
         updated_at = excluded.updated_at, stale = s.stale OR excluded.stale OR s.text_fields IS DISTINCT FROM '{}'
-    RETURNING created_at, updated_at
+    RETURNING memory_id, created_at, updated_at
+),
+miscounted AS (
+    SELECT m.id
+    FROM counted c
+    JOIN memory m ON m.namespace = c.namespace
+    LEFT JOIN put p ON p.memory_id = m.id
+    GROUP BY m.id, c.items
+    HAVING count(*) FILTER (WHERE p.created_at = p.updated_at) <> c.items
 )
 SELECT bool_or(m.due_at = m.updated_at) AS due, array_agg(m.id) FILTER (WHERE m.stale_items >= %(many)s) AS behind
 FROM memory m
-HAVING CASE WHEN (SELECT count(*) FROM put p WHERE p.created_at = p.updated_at) = (SELECT sum(c.items) FROM counted c)
-            THEN true ELSE (count(*) || ' memories were written to by others')::boolean END
+HAVING CASE WHEN NOT EXISTS (SELECT FROM miscounted)
+            THEN true ELSE (count(*) || ' memories, some of which others have written to')::boolean END
 
 -- name: put_items
 -- Writes items that live for the same time into memories that are locked, with their chunks, counts the new ones, and puts
