@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -41,7 +42,7 @@ from langgraph_agentmem.state_sections import MemorySection, state_sections
 from langgraph_agentmem.storage import checkpoints, inserts, upstream
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.checkpoints import CheckpointTables
-from langgraph_agentmem.storage.database import Connection, pooled
+from langgraph_agentmem.storage.database import Connection, persistently, pooled
 from langgraph_agentmem.storage.upstream import Statement
 from langgraph_agentmem.thread_mapping import ThreadMapping
 
@@ -252,27 +253,25 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         plain = not changed[1] and not self._mapping.snapshots(checkpoint, new_versions)
         if plain and await self._put_as_seen(thread, changed[0], statements):
             return stored
-        merged: Merged | None = None if self._on_conflict == "last_write" else {}
-        while True:
-            try:
-                async with self._tables.transaction() as connection:
-                    await checkpoints.send(connection, statements)
-                    texts = await self._complete(connection, stored, *changed)
-                    if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
-                        before = await self._texts_at(connection, config, snapshots)
-                        texts = {id: text for id, text in texts.items() if before.get(id) != text}
 
-                    async def rest(connection: Connection = connection) -> Texts:
-                        unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
-                        return await self._complete(connection, stored, *unchanged)
+        async def attempt(merged: Merged | None) -> int | None:
+            async with self._tables.transaction() as connection:
+                await checkpoints.send(connection, statements)
+                texts = await self._complete(connection, stored, *changed)
+                if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
+                    before = await self._texts_at(connection, config, snapshots)
+                    texts = {id: text for id, text in texts.items() if before.get(id) != text}
 
-                    memory_id = await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
-                self._writers.add(thread, memory_id)
-                return stored
-            except StateConflictError as error:  # it is merged outside the transaction, which may take a while
-                if not callable(self._on_conflict):
-                    raise
-                merged = await self._merged(self._on_conflict, error.conflicts)
+                async def rest() -> Texts:
+                    unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
+                    return await self._complete(connection, stored, *unchanged)
+
+                return await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
+
+        memory_id = await self._settled(attempt)
+        if memory_id is not None:
+            self._writers.add(thread, memory_id)
+        return stored
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -325,8 +324,10 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
                 raise InvalidInputError(
                     f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
                 )
+            await thread_storage.copy(
+                connection, source, target
+            )  # first: it may have seen less than it has, never more
             await checkpoints.copy(connection, source, target)
-            await thread_storage.copy(connection, source, target)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Delete checkpoints of threads.
@@ -472,6 +473,17 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             return {}
         unread = [channel for channel in channels if channel not in found.checkpoint["channel_values"]]
         return await self._complete(connection, config, self._mapping.stored(found.checkpoint, channels), unread)
+
+    async def _settled(self, attempt: Callable[[Merged | None], Awaitable[int | None]]) -> int | None:
+        """Make an attempt, and again with merged texts as often as there are conflicts that can be merged."""
+        merged: Merged | None = None if self._on_conflict == "last_write" else {}
+        while True:
+            try:
+                return await persistently(partial(attempt, merged))
+            except StateConflictError as error:  # it is merged outside the transaction, which may take a while
+                if not callable(self._on_conflict):
+                    raise
+                merged = await self._merged(self._on_conflict, error.conflicts)
 
     async def _merged(self, merge: Merge, conflicts: Sequence[SectionConflict]) -> Merged:
         merged = dict[tuple[str, int], str]()

@@ -31,7 +31,7 @@ async def write(
     texts: Mapping[str, str],
     rest: Callable[[], Awaitable[Mapping[str, str]]],
     merged: Merged | None,
-) -> int:
+) -> int | None:
     """Write what a thread's state holds into its sections, as one batch of updates; what is unchanged does not count.
 
     Chunks are written later: sections are stale until then.
@@ -47,7 +47,8 @@ async def write(
         merged: Texts that settle conflicts; without them, the thread's own texts are written.
 
     Returns:
-        The memory's id.
+        The memory's id, if its sections were as the thread has last seen them, or new to it: then the next checkpoint
+        may be one for `write_as_seen`.
 
     Raises:
         StateConflictError: Others have written sections since the thread has seen them; no merged texts settle it.
@@ -73,7 +74,8 @@ async def write(
         await write_values(connection, resources, row, values, _source(thread), stale=True)
     seen = {id: _seen(text, verdicts[id], present[id], written.get(id)) for id, text in texts.items()}
     await threads.note_seen(connection, thread, row.id, {id: now for id, now in seen.items() if now is not None})
-    return row.id
+    alone = all(known.seen is None or known.seen.revision == known.section.revision for known in present.values())
+    return row.id if alone else None
 
 
 async def write_as_seen(

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, LiteralString, TypeVar, cast
 
 import anyio
@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.storage import inserts, upstream
-from langgraph_agentmem.storage.database import Connection, Database
+from langgraph_agentmem.storage.database import Connection, Database, persistently
 from langgraph_agentmem.storage.rows import RawStatement, all_rows, first_row, one_row
 from langgraph_agentmem.storage.shared_call import SharedCall
 from langgraph_agentmem.storage.statements import statements, template
@@ -59,7 +59,9 @@ class CheckpointTables:
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Run statements of LangGraph's checkpointer, in one round trip that is one transaction to the server."""
-        one = inserts.as_one(statements)
+        await persistently(partial(self._write, statements, inserts.as_one(statements)))
+
+    async def _write(self, statements: Sequence[Statement], one: inserts.Inserts | None) -> None:
         if one is None:
             async with self.transaction() as connection:
                 await send(connection, statements)

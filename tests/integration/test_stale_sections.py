@@ -15,7 +15,7 @@ from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings, MemorySect
 from langgraph_agentmem.errors import StateConflictError, StorageError
 from langgraph_agentmem.nodes.apply import apply_node
 from langgraph_agentmem.nodes.conflicts import conflicts_node
-from langgraph_agentmem.operations import active, claiming
+from langgraph_agentmem.operations import active, claiming, threads
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.worker import MemoryWorker
 
@@ -214,6 +214,85 @@ async def test_several_writers_at_once_lose_no_update(savers: Savers, rows: Rows
     [(total, pending, revision)] = rows(counts)
     assert (total, pending, revision) == (before + 100, before + 100, before + 101)
     assert rows("SELECT pending_updates FROM agentmem.active_memory") == [(before + 100,)]
+
+
+async def test_threads_that_take_turns_do_not_try_what_fails_again_and_again(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver, tried = savers(), list[str]()
+    write_as_seen = threads.write_as_seen
+
+    async def noting(*arguments: Any) -> bool:
+        tried.append(arguments[3].thread_id)
+        return await write_as_seen(*arguments)
+
+    monkeypatch.setattr(threads, "write_as_seen", noting)
+    for step in range(10):
+        await say(saver, str(step % 2), progress=f"step {step}")
+    assert len(tried) <= 2, "each thread has taken itself for the only one once"
+    for step in range(3):
+        await say(saver, "0", progress=f"alone {step}")
+    assert tried[-1] == "0"
+
+
+async def test_a_text_that_the_section_has_already_makes_nothing_due(
+    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows
+) -> None:
+    saver = savers(settings={"max_pending_minutes": 60})
+    await say(saver, "1", progress="one", facts="none")
+    await say(saver, "1", progress="two")
+    stored = at_once(saver, monkeypatch)
+    [memory] = await saver.memory.aget_active_memories("alice")
+    await saver.memory.aupdate_active_memory_sections(
+        "alice", memory.id, [{"section_id": "progress", "new_content": "three"}]
+    )
+    await saver.memory.aconsolidate("alice", memory.id)
+    state = "SELECT pending_updates, due_at, updated_at FROM agentmem.active_memory"
+    [before] = rows(state)
+    await say(saver, "1", progress="three")
+
+    assert before[:2] == (0, None)
+    assert (stored, rows(state)) == ([True], [before])
+
+
+async def test_a_checkpoint_that_loses_a_deadlock_is_stored_once_more(savers: Savers, rows: Rows) -> None:
+    """Two who store the same one at once may lock its rows and the memory in another order."""
+    saver = savers()
+    await say(saver, "1", progress="begun", facts="none")
+    saver._writers.discard(saver._mapping.thread(of("1")))  # pyright: ignore[reportArgumentType]
+    rows("CREATE SEQUENCE deadlocks")
+    rows(
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('deadlocks') = 1 THEN "
+        "RAISE EXCEPTION 'lost' USING errcode = '40P01'; END IF; RETURN new; END $$"
+    )
+    rows("CREATE TRIGGER lost BEFORE INSERT ON checkpoints FOR EACH ROW EXECUTE FUNCTION lose()")
+    await agent(saver).aupdate_state(of("1"), {"progress": "done"})
+    rows("ALTER SEQUENCE deadlocks RESTART")
+    await agent(saver).aupdate_state(of("2", "nobody"), {"say": {}})
+
+    assert rows("SELECT value ->> 'content' FROM agentmem.section WHERE section_id = 'progress'") == [("done",)]
+
+
+async def test_a_copy_that_a_put_overtakes_does_not_overwrite_what_it_has_not_seen(savers: Savers, rows: Rows) -> None:
+    saver = savers(on_conflict="refuse")
+    await say(saver, "1", progress="one")
+    rows(
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(0.2); RETURN new; END $$"
+    )
+    rows(
+        "CREATE TRIGGER lingers BEFORE INSERT ON checkpoints FOR EACH ROW WHEN (new.thread_id = 'copy') "
+        "EXECUTE FUNCTION linger()"
+    )
+    copying = asyncio.create_task(saver.acopy_thread("1", "copy"))
+    await asyncio.sleep(0.1)
+    await agent(saver).aupdate_state(of("1"), {"progress": "two"})
+    assert not copying.done()
+    await copying
+    rows("DROP TRIGGER lingers ON checkpoints")
+
+    with pytest.raises(StateConflictError):
+        await agent(saver).aupdate_state(of("copy"), {"progress": "of the copy"})
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -48,9 +48,10 @@ wanted AS MATERIALIZED (
 ),
 counted AS (
     UPDATE agentmem.active_memory a
-    SET pending_updates = a.pending_updates + w.updates, updated_at = w.now,
-        due_at = LEAST(a.due_at, w.latest, CASE WHEN a.pending_updates + w.updates >= LEAST(
-            %(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8) THEN w.now END)
+    SET pending_updates = a.pending_updates + w.updates,
+        updated_at = CASE WHEN w.updates > 0 THEN w.now ELSE a.updated_at END,
+        due_at = CASE WHEN w.updates > 0 THEN LEAST(a.due_at, w.latest, CASE WHEN a.pending_updates + w.updates >= LEAST(
+            %(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8) THEN w.now END) ELSE a.due_at END
     FROM wanted w
     WHERE a.external_id = %(external_id)s AND a.id = %(memory_id)s
       AND w.plain = %(count)s AND w.notes > 0
