@@ -364,6 +364,7 @@ async def test_a_caller_that_goes_away_while_its_text_is_embedded_has_written_no
     assert contents(rows).keys() == {"k0", "k1", "k2", "k3"}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver's, of what was cut short
 @pytest.mark.parametrize("by", ["asyncio", "anyio"])
 async def test_batches_that_are_cancelled_at_any_moment_leave_the_pool_whole_and_write_all_or_nothing(
     dsn: str, rows: Rows, by: str
