@@ -324,9 +324,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
                 raise InvalidInputError(
                     f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
                 )
-            await thread_storage.copy(
-                connection, source, target
-            )  # first: it may have seen less than it has, never more
+            # first: the copy may have seen less than its checkpoints hold, never more
+            await thread_storage.copy(connection, source, target)
             await checkpoints.copy(connection, source, target)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:

@@ -88,9 +88,9 @@ class Resources:
         return PostgresGraph(self.database) if self.neo4j is None else Neo4jGraph(self.neo4j)
 
     @property
-    def embeds_now(self) -> bool:
-        """Whether chunks get their vectors before they are written."""
-        return self.embedder is not None and self.settings.embed == "now"
+    def embedder_now(self) -> Embedder | None:
+        """The embedder, if chunks get their vectors before they are written."""
+        return self.embedder if self.settings.embed == "now" else None
 
     async def embedding_model(self) -> EmbeddingModel | None:
         """The embedder as the database knows it, registered on first use; None without an embedder.

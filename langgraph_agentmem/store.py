@@ -24,6 +24,7 @@ from langgraph_agentmem.operations import item_search, items, queueing, writing
 from langgraph_agentmem.operations.sweeping import sweep_forever
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import item_search as search_storage
 from langgraph_agentmem.storage.chunks import StaleMemory
 from langgraph_agentmem.storage.database import Connection, persistently, pooled
 from langgraph_agentmem.storage.rows import Later, together
@@ -280,8 +281,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         """Operations that are checked, and embedded concurrently."""
         resources = self.memory.resources
         requests = [checked(resources, self._options, op) for op in ops]
-        puts = ItemWrite if resources.embeds_now else ()
-        if any(isinstance(request, (ItemSearch, puts)) for request in requests):
+        embedded = ItemSearch if resources.embedder_now is None else ItemSearch | ItemWrite
+        if any(isinstance(request, embedded) for request in requests):
             return await self._embedded(ops, requests)
         return cast("list[Request]", requests)
 
@@ -319,7 +320,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             return [None] * len(requests)
         reads = [request for request in requests if isinstance(request, Read)]
         sent = await persistently(partial(self._read_and_write, requests, reads))
-        results = iter(await self._received(reads, sent))
+        results = iter(await self._results(reads, [await answer() for answer in sent]))
         return [next(results) if isinstance(request, Read) else None for request in requests]
 
     async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Later[Any]]:
@@ -335,17 +336,20 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return sent
 
     async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
-        send = partial(self._send, requests=requests)
-        if self._asks_once(requests):
-            async with self.memory.resources.database.connection() as connection:
-                sent, _ = await send(connection)
-            return await self._received(requests, sent)
         answers: list[Any] = []
         for _ in range(_READS):
-            answers = [await answer() for answer in await writing.read_fresh(self.memory.resources, send)]
+            answers = [await answer() for answer in await self._sent(requests)]
             if not any(map(_torn, answers)):
                 break
         return await self._results(requests, answers)
+
+    async def _sent(self, requests: Sequence[Read]) -> list[Later[Any]]:
+        """Ask for what is stored, where chunks matter when no section is stale."""
+        if not self._asks_once(requests):
+            return await writing.read_fresh(self.memory.resources, partial(self._send, requests=requests))
+        async with self.memory.resources.database.connection() as connection:
+            sent, _ = await self._send(connection, requests)
+        return sent
 
     def _asks_once(self, requests: Sequence[Read]) -> bool:
         """Whether requests are items of one tenant, which a single statement reads."""
@@ -361,7 +365,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
                 tenants |= set(await item_search.tenants(connection, ownership, request.prepared))
             elif isinstance(request, Get) and request.tier:
                 tenants.add(ownership.tenant(request.place[0]))
-        return await item_search.set_up(connection, tenants) if tenants else together([])
+        return await search_storage.set_up(connection, tenants) if tenants else together([])
 
     async def _put_values(self, requests: Sequence[Request]) -> bool:
         """Whether all of these were puts that take one statement, and are done."""
@@ -401,9 +405,6 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
                 case NamespaceListing():
                     sent.append(await items.send_namespaces(connection, ownership, request))
         return sent, stale
-
-    async def _received(self, requests: Sequence[Read], sent: Sequence[Later[Any]]) -> list[Result]:
-        return await self._results(requests, [await answer() for answer in sent])
 
     async def _results(self, requests: Sequence[Read], answers: Sequence[Any]) -> list[Result]:
         """What was read, as LangGraph's items; items that expire live on, if so asked."""

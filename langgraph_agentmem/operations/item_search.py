@@ -42,9 +42,6 @@ async def prepared(resources: Resources, search: ItemSearch) -> PreparedSearch:
     return PreparedSearch(search=search, condition=condition, vector=vector)
 
 
-set_up = item_search.set_up
-
-
 async def send_search(
     resources: Resources, connection: Connection, ownership: Ownership, wanted: PreparedSearch
 ) -> Later[list[FoundItem]]:

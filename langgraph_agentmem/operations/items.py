@@ -62,7 +62,7 @@ async def embedded(resources: Resources, ownership: Ownership, items: Sequence[I
     Raises:
         EmbeddingError: The embedder fails.
     """
-    if not resources.embeds_now:
+    if resources.embedder_now is None:
         return list(items)
     cut = [_cut(item, resources.settings) for item in items]
     known = await _known(resources, ownership, [item for item in cut if len(item.chunks) > 1])

@@ -40,7 +40,7 @@ async def update(
 
 async def _vectors(resources: Resources, external_id: str, memory_id: int, updates: Sequence[SectionUpdate]) -> Vectors:
     """Vectors of the chunks that the edits will bring, as far as can be told without a lock."""
-    model = None if resources.settings.embed == "background" else await resources.embedding_model()
+    model = None if resources.embedder_now is None else await resources.embedding_model()
     if model is None:
         return {}
     ids = [update.section_id for update in updates]

@@ -42,12 +42,13 @@ async def vectors_for(
     Raises:
         EmbeddingError: The embedder fails; nothing was written.
     """
-    if resources.embedder is None or not resources.embeds_now:
+    embedder = resources.embedder_now
+    if embedder is None:
         return {}
     await resources.embedding_model()
     texts = {piece.content_hash: piece.overlap + piece.text for pieces in sections for piece in pieces}
     wanted = {hash: text for hash, text in texts.items() if hash not in known}
-    return dict(zip(wanted, await resources.embedder.embed(list(wanted.values())), strict=True))
+    return dict(zip(wanted, await embedder.embed(list(wanted.values())), strict=True))
 
 
 async def write_chunks(

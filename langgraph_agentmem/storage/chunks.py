@@ -22,6 +22,7 @@ from langgraph_agentmem.storage.rows import (
     as_vector,
     columns,
     first_row,
+    numbered,
     send,
 )
 from langgraph_agentmem.storage.statements import statements, template
@@ -120,7 +121,7 @@ async def write(
         config: Text search configuration.
         model: The vectors'.
     """
-    places = {namespace: place for place, namespace in enumerate(dict.fromkeys(s.namespace for s in sections), 1)}
+    places = numbered(section.namespace for section in sections)
     params = {
         "external_id": external_id,
         "namespaces": as_array(map(as_array, places)),
@@ -157,17 +158,18 @@ async def send_stale(
 ) -> Later[list[StaleMemory]]:
     """Ask for a tenant's memories with stale sections, or for those among these."""
     params: Json = {"external_id": external_id, "memory_ids": None if memory_ids is None else list(memory_ids)}
-    return await send(connection, _SQL["stale_memories"], params, _stale_memories)
+    return await send(connection, _SQL["stale_memories"], params, stale_memories)
 
 
 async def stale_after(connection: Connection, after: StaleMemory, *, limit: int) -> list[StaleMemory]:
     """Memories with stale sections, of all tenants, in the order of their ids."""
     params = {"external_id": after[0], "memory_id": after[1], "limit": limit}
-    return _stale_memories(await all_rows(connection, _SQL["all_stale_memories"], params))
+    return stale_memories(await all_rows(connection, _SQL["all_stale_memories"], params))
 
 
-def _stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
-    return [(row["external_id"], row["memory_id"]) for row in rows]
+def stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
+    """Memories with stale sections; a row without one tells that there are none."""
+    return [(row["external_id"], row["memory_id"]) for row in rows if row["memory_id"] is not None]
 
 
 async def take_stale(connection: Connection, external_id: str, memory_id: int, *, limit: int) -> list[StaleSection]:

@@ -11,7 +11,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.storage.chunks import StaleMemory
+from langgraph_agentmem.storage.chunks import StaleMemory, stale_memories
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_json, as_vector, send
@@ -33,7 +33,7 @@ _MOST_MATCHES = {True: 60, False: 5_000}
 
 async def set_up(connection: Connection, tenants: Iterable[str]) -> Later[list[StaleMemory]]:
     """Set what searches need, for all that travel together, and ask for the tenants' memories with stale sections."""
-    return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, _stale_memories)
+    return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, stale_memories)
 
 
 async def send_search(
@@ -143,10 +143,6 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
 _ONE_DOCUMENT = (
     template("item_search", "one_document").format(value=template("item_search", "document_value")).as_bytes(None)
 )
-
-
-def _stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
-    return [(row["external_id"], row["memory_id"]) for row in rows if row["memory_id"] is not None]
 
 
 def _found(row: DictRow, *, scored: bool) -> FoundItem:

@@ -25,7 +25,17 @@ from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.chunks import chunk_params
 from langgraph_agentmem.storage.database import Connection
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import NO_LIMIT, Later, RawStatement, all_rows, as_array, as_json, columns, send
+from langgraph_agentmem.storage.rows import (
+    NO_LIMIT,
+    Later,
+    RawStatement,
+    all_rows,
+    as_array,
+    as_json,
+    columns,
+    numbered,
+    send,
+)
 from langgraph_agentmem.storage.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
@@ -117,7 +127,7 @@ async def put_values(
         many: Stale sections.
     """
     params = {"external_id": external_id, "source": source, "average": average, "most": most, "minutes": minutes}
-    places = {n: place for place, n in enumerate(dict.fromkeys(item.namespace for item in items), 1)}
+    places = numbered(item.namespace for item in items)
     params |= columns([(as_array(n), ownership.title(n)) for n in places], "namespaces", "titles")
     params |= {"ttl": items[0].ttl_minutes, "few": NO_LIMIT, "many": many, **_item_columns(items, places)}
     row = await (await _PUT_VALUES.execute(connection, params)).fetchone()
@@ -162,7 +172,7 @@ async def put(
     always = {"external_id": external_id, "source": source, "average": average, "most": most}
     for ttl in dict.fromkeys(item.ttl_minutes for item in items):
         alike = [item for item in items if item.ttl_minutes == ttl]
-        places = {n: place for place, n in enumerate(dict.fromkeys(item.namespace for item in alike), 1)}
+        places = numbered(item.namespace for item in alike)
         params = always | {"ttl": ttl, "namespaces": as_array(map(as_array, places)), **_item_columns(alike, places)}
         params |= chunk_params(alike, vectors, config, model)
         due.append(await _PUT_ITEMS.send(connection, params, _due))

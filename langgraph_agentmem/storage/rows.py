@@ -1,7 +1,7 @@
 """Runs named statements and reads rows."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -13,6 +13,7 @@ from psycopg.sql import Composable, Composed
 from langgraph_agentmem.storage.database import Connection
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 _EXPONENT = re.compile(rb"\de")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _LARGE = 1e16
@@ -130,6 +131,11 @@ def as_vector(embedding: list[float] | None) -> str | None:
 def as_array(values: Iterable[object]) -> str:
     """PostgreSQL's text form of an array, which is quicker to write than the driver's general way."""
     return "{" + ",".join(map(_element, values)) + "}"
+
+
+def numbered(values: Iterable[H]) -> dict[H, int]:
+    """Different values with their numbers, from 1, in the order in which they come first."""
+    return {value: number for number, value in enumerate(dict.fromkeys(values), 1)}
 
 
 def columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, str]:

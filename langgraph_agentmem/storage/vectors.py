@@ -16,7 +16,7 @@ _SQL = statements("vectors")
 _SCHEMA = statements("schema")
 THOROUGHNESS = template("vectors", "thoroughness")
 """Settings for a search by vectors, as parts of a statement."""
-_SEARCH_THOROUGHLY = template("vectors", "search_thoroughly").format(thoroughness=THOROUGHNESS)
+_SEARCH_THOROUGHLY = template("vectors", "search_thoroughly").format(thoroughness=THOROUGHNESS).as_bytes(None)
 _OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
 _SIMILARITIES: dict[str, LiteralString] = {
