@@ -122,6 +122,9 @@ async def test_a_worker_takes_no_more_at_once_than_it_may(opened: Open, rows: Ro
         await project(memory, title=f"T{i}")
     async with working(MemoryWorker(memory, concurrency=2)):
         await until(rows, "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL", [(2,)])
+        async with asyncio.timeout(10):
+            while held.seen < 2:  # noqa: ASYNC110 - a leased memory is extracted a moment later
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert held.seen == 2
         held.answer.set()
