@@ -23,9 +23,9 @@ from psycopg.rows import DictRow, dict_row
 from server import database, started
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage import upstream
-from langgraph_agentmem.storage.inserts import Shape, as_one, ctes
-from langgraph_agentmem.storage.rows import RawStatement, as_array, as_json
+from langgraph_agentmem.storage.driver.rows import RawStatement, as_array, as_json
+from langgraph_agentmem.storage.langgraph import upstream
+from langgraph_agentmem.storage.langgraph.inserts import Shape, as_one, ctes
 
 PUTS_AT_ONCE = (1, 32)
 CHECKPOINTS_AT_ONCE = (1, 16)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.driver import embedded
 
 
 def started() -> str:

@@ -18,7 +18,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.store.postgres import AsyncPostgresStore
 from psycopg.conninfo import make_conninfo
 
-from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.testing.store_conformance import Report, StoreFactory, comparison, run
 

@@ -11,9 +11,7 @@ from typing import Any, Literal, cast
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_agentmem import bridge, chat, telemetry
-from langgraph_agentmem.background import BackgroundWorker
 from langgraph_agentmem.bridge import blocking
-from langgraph_agentmem.consolidation import Consolidation
 from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import (
     AgentMemoryError,
@@ -30,26 +28,21 @@ from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.models.review import Dispute, PendingReview, ReviewDecision, ReviewPolicy, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport, RunStatus
 from langgraph_agentmem.models.search import SearchHit
-from langgraph_agentmem.operations import (
-    active,
-    disputes,
-    promoting,
-    queueing,
-    reading,
-    reviewing,
-    searching,
-    undoing,
-    updating,
-    writing,
-)
+from langgraph_agentmem.operations.queue import queueing
+from langgraph_agentmem.operations.retrieval import reading, searching
+from langgraph_agentmem.operations.reviews import disputes, reviewing
+from langgraph_agentmem.operations.runs import promoting, undoing
+from langgraph_agentmem.operations.sections import chunks, edits, memories
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.worker import MemoryWorker
+from langgraph_agentmem.worker.background import BackgroundWorker
+from langgraph_agentmem.worker.running import Consolidation
 
 _logger = logging.getLogger(__name__)
 
@@ -218,7 +211,7 @@ class AgentMemory(bridge.Opened):
         """
         if namespace is None:
             validation.not_reserved((external_id, title))
-        return await active.create(
+        return await memories.create(
             self._resources,
             external_id,
             title,
@@ -235,11 +228,11 @@ class AgentMemory(bridge.Opened):
         Raises:
             MemoryNotFoundError: The tenant has none with that id.
         """
-        return await active.get(self._resources, external_id, memory_id)
+        return await memories.get(self._resources, external_id, memory_id)
 
     async def aget_active_memories(self, external_id: Tenant) -> list[ActiveMemory]:
         """All open memories of a tenant, oldest first; those of more than 100 sections without their sections."""
-        return await active.list_all(self._resources, external_id)
+        return await memories.list_all(self._resources, external_id)
 
     async def aupdate_active_memory_sections(
         self, external_id: Tenant, memory_id: int, sections: Edits, *, source: str | None = None
@@ -265,7 +258,7 @@ class AgentMemory(bridge.Opened):
             InvalidInputError: The batch is malformed.
             EmbeddingError: The new chunks cannot be embedded (with `embed="now"`).
         """
-        return await updating.update(self._resources, external_id, memory_id, sections, source)
+        return await edits.update(self._resources, external_id, memory_id, sections, source)
 
     async def aupdate_active_memory_section(
         self,
@@ -298,9 +291,9 @@ class AgentMemory(bridge.Opened):
         """
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
         if forget:
-            await active.forget(self._resources, tenant, id)
+            await memories.forget(self._resources, tenant, id)
             return
-        while not await active.close(self._resources, tenant, id):
+        while not await memories.close(self._resources, tenant, id):
             report = await self._consolidation.run(tenant, id, everything=True)
             if report.status == "busy":
                 raise MemoryBusyError(id, report.lease_expires_at)
@@ -534,7 +527,7 @@ class AgentMemory(bridge.Opened):
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
         """
-        return await writing.embed_pending(self._resources, external_id)
+        return await chunks.embed_pending(self._resources, external_id)
 
     async def _consolidate_all(
         self, memories: Sequence[tuple[str, int]], external_id: str | None, *, if_due: bool

@@ -16,8 +16,8 @@ from langgraph_agentmem.projection.graph import Graph, PostgresGraph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage.database import Database
-from langgraph_agentmem.storage.shared_call import SharedCall
+from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
 
 _STATISTICS_SECONDS = 300.0

@@ -18,8 +18,8 @@ from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.projection import Neo4jDatabase
-from langgraph_agentmem.storage import embedded
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver import embedded
+from langgraph_agentmem.storage.driver.database import Database
 
 TEMPLATE = "agentmem_test_template"
 FOLDER = "MEMORY_TESTS_FOLDER"

@@ -3,7 +3,7 @@
 import psycopg
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.operations import writing
+from langgraph_agentmem.operations.sections import chunks as writing
 
 _BROKEN = {
     "a memory's counts are not those of its sections": """

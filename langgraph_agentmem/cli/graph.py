@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, plainly, progress_bar
+from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, progress_bar, report_errors
 from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -28,7 +28,7 @@ def _projector(dsn: str | None) -> GraphProjector:
 
 
 @app.command()
-@plainly
+@report_errors
 def project(
     dsn: Dsn = None,
     tenant: Tenant = None,
@@ -48,7 +48,7 @@ def project(
 
 
 @app.command()
-@plainly
+@report_errors
 def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """Write the graph anew from PostgreSQL, into an empty or a stale Neo4j, and remove what is not in PostgreSQL."""
     with _projector(dsn) as projector:
@@ -58,7 +58,7 @@ def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 
 @app.command()
-@plainly
+@report_errors
 def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """How far each tenant's graph is projected; exit code 1 where something stands in the way."""
     with _projector(dsn) as projector:
@@ -84,7 +84,7 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 
 @app.command()
-@plainly
+@report_errors
 def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """Compare PostgreSQL and Neo4j and print the differences; exit code 1 where there are any."""
     with _projector(dsn) as projector:

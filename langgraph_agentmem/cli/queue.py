@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.terminal import ago, in_one_line, out, plainly
+from langgraph_agentmem.cli.terminal import ago, in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 
 app = typer.Typer(help="The memories that wait for a consolidation.", no_args_is_help=True)
@@ -17,7 +17,7 @@ _SHOWN = 100
 
 
 @app.command()
-@plainly
+@report_errors
 def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """How many memories wait for what, and which were set aside; exit code 1 where there are such."""
     with AgentMemory.open(dsn, background=False) as memory:
@@ -40,7 +40,7 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 
 @app.command()
-@plainly
+@report_errors
 def retry(
     dsn: Dsn = None,
     tenant: Tenant = None,

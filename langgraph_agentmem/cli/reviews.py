@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.terminal import in_one_line, out, plainly
+from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewAction, ReviewDecision
@@ -21,7 +21,7 @@ _ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")
 
 
 @app.command("list")
-@plainly
+@report_errors
 def list_(
     dsn: Dsn = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant; all by default.", show_default=False)] = None,
@@ -46,7 +46,7 @@ def list_(
 
 
 @app.command()
-@plainly
+@report_errors
 def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
     """The disputes of a run, with both values as they were and as they are."""
     with AgentMemory.open(dsn, background=False) as memory:
@@ -58,7 +58,7 @@ def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
 
 
 @app.command()
-@plainly
+@report_errors
 def decide(
     tenant: Tenant,
     run: Run,

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from langgraph_agentmem.cli.terminal import out, plainly
+from langgraph_agentmem.cli.terminal import out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.worker import MemoryWorker
 
 _LOG = "%(asctime)s %(levelname)s %(message)s"
 
 
-@plainly
+@report_errors
 def worker(
     dsn: Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")] = None,
     tenant: Annotated[

@@ -7,7 +7,7 @@ from langgraph_agentmem.models.base import Json, Tier, Value
 from langgraph_agentmem.models.chunk import Vectors, WrittenSection
 
 Namespace = tuple[str, ...]
-Place = tuple[Namespace, str]
+ItemKey = tuple[Namespace, str]
 """Where an item is: its namespace and key."""
 
 
@@ -60,7 +60,7 @@ class ItemWrite(Value):
     ttl_minutes: float | None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ItemKey:
         """Where it is."""
         return self.namespace, self.section_id
 
@@ -70,7 +70,7 @@ class ItemWrite(Value):
         return int(self.fields != ())
 
 
-class CutItem(ItemWrite, WrittenSection):
+class ChunkedItem(ItemWrite, WrittenSection):
     """An item that is cut into chunks.
 
     Attributes:

@@ -5,9 +5,9 @@ from typing import Any
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
-from langgraph_agentmem.operations import applying
-from langgraph_agentmem.operations.claiming import Claim
-from langgraph_agentmem.operations.linking import Resolved
+from langgraph_agentmem.operations.runs import applying
+from langgraph_agentmem.operations.runs.claiming import Claim
+from langgraph_agentmem.operations.runs.linking import Resolved
 from langgraph_agentmem.resources import HasResources
 
 

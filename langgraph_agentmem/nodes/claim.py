@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
-from langgraph_agentmem.operations import claiming
+from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.resources import HasResources
 
 

@@ -8,7 +8,7 @@ from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
-from langgraph_agentmem.operations.claiming import Claim
+from langgraph_agentmem.operations.runs.claiming import Claim
 from langgraph_agentmem.resources import HasResources
 
 

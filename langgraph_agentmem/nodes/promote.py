@@ -4,7 +4,7 @@ from typing import Any
 
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, PromotionState, node
-from langgraph_agentmem.operations import promoting
+from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.resources import HasResources
 
 

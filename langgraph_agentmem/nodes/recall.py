@@ -5,7 +5,7 @@ from typing import Any
 
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.nodes.state import Node, node
-from langgraph_agentmem.operations import searching
+from langgraph_agentmem.operations.retrieval import searching
 from langgraph_agentmem.resources import HasResources
 
 

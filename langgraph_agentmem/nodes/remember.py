@@ -3,7 +3,7 @@
 from typing import Any
 
 from langgraph_agentmem.nodes.state import Node, node
-from langgraph_agentmem.operations import active, updating
+from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.resources import HasResources
 
 
@@ -23,9 +23,9 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
     async def remember(state: Any) -> dict[str, Any]:
         resources, tenant, id = memory.resources, state["external_id"], state["memory_id"]
         if state.get(updates):
-            written = await updating.update(resources, tenant, id, state[updates], None)
+            written = await edits.update(resources, tenant, id, state[updates], None)
         else:
-            written = await active.get(resources, tenant, id)
+            written = await memories.get(resources, tenant, id)
         return {updates: [], output: written.consolidation_info.model_dump()}
 
     return node(remember, "remember")

@@ -10,7 +10,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.review import Dispute, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
-from langgraph_agentmem.operations import disputes, reviewing
+from langgraph_agentmem.operations.reviews import disputes, reviewing
 from langgraph_agentmem.resources import HasResources
 
 _CHECKPOINTER = "__pregel_checkpointer"

@@ -9,15 +9,15 @@ class Ownership(Value):
 
     Attributes:
         owner: The position of the label that is the tenant.
-        nobody: The tenant of namespaces that are too short to name one.
+        default_tenant: The tenant of namespaces that are too short to name one.
     """
 
     owner: int = 0
-    nobody: str = "default"
+    default_tenant: str = "default"
 
     def tenant(self, namespace: Namespace) -> str:
         """The tenant that a namespace belongs to."""
-        return namespace[self.owner] if len(namespace) > self.owner else self.nobody
+        return namespace[self.owner] if len(namespace) > self.owner else self.default_tenant
 
     def scope(self, prefix: Namespace) -> str | None:
         """The tenant that everything under a prefix belongs to; None where it may be several."""

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from langgraph_agentmem.models.entity import GraphTier
-from langgraph_agentmem.storage.statements import named_blocks
+from langgraph_agentmem.storage.driver.statements import named_blocks
 
 _CYPHER = files("langgraph_agentmem.projection") / "cypher"
 _NAMES: dict[GraphTier, tuple[str, str]] = {

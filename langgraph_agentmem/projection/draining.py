@@ -7,7 +7,7 @@ from langgraph_agentmem.projection import batches
 from langgraph_agentmem.projection.batches import Key, Outcome
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.storage import projection as storage
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.projection import KINDS, Batch, Change, Thing
 
 Step = Callable[[int], None]

@@ -12,7 +12,7 @@ from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import GraphPath, NamedMention, Neighborhood
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.storage import reading
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver.database import Database
 
 DEEPEST = 10
 """The most relationships that a neighborhood or a path goes along."""

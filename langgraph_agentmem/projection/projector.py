@@ -17,7 +17,7 @@ from langgraph_agentmem.projection.draining import Step, drain, expected
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import projection as storage
-from langgraph_agentmem.storage.database import Connection, Database
+from langgraph_agentmem.storage.driver.database import Connection, Database
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""

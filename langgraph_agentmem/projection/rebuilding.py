@@ -10,7 +10,7 @@ from langgraph_agentmem.projection.draining import Step, draw, refuse_lost_numbe
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage import projection as storage
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.projection import KINDS, Thing
 
 

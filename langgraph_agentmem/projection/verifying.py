@@ -9,7 +9,7 @@ from langgraph_agentmem.models.graph import Difference, ThingKind, VerifyReport
 from langgraph_agentmem.projection.cypher_statements import TIERS, cypher, of_tier
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase, Neo4jTransaction, Rows
 from langgraph_agentmem.storage import projection as storage
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.projection import KINDS, Thing
 
 _CYPHER = cypher("read")

@@ -12,10 +12,10 @@ from langgraph_agentmem.models.chunk import Origin, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.storage import outbox
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import (
-    NO_LIMIT,
-    Later,
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import (
+    MAX_ROWS,
+    Deferred,
     RawStatement,
     all_rows,
     as_array,
@@ -25,7 +25,7 @@ from langgraph_agentmem.storage.rows import (
     numbered,
     send,
 )
-from langgraph_agentmem.storage.statements import statements, template
+from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 StaleMemory: TypeAlias = tuple[str, int]
@@ -143,7 +143,7 @@ def chunk_params(
         for number, section in enumerate(sections, 1)
         for chunk in section.chunks
     ]  # fmt: skip
-    return {"config": config, "few": NO_LIMIT, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
+    return {"config": config, "max_rows": MAX_ROWS, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
 
 
 def _model(model: EmbeddingModel | None) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _model(model: EmbeddingModel | None) -> dict[str, Any]:
 
 async def send_stale(
     connection: Connection, external_id: str, memory_ids: Collection[int] | None = None
-) -> Later[list[StaleMemory]]:
+) -> Deferred[list[StaleMemory]]:
     """Ask for a tenant's memories with stale sections, or for those among these."""
     params: Json = {"external_id": external_id, "memory_ids": None if memory_ids is None else list(memory_ids)}
     return await send(connection, _SQL["stale_memories"], params, stale_memories)

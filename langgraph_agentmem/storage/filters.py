@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from langgraph_agentmem.policies.filters import AllOf, AnyOf, Comparison, Condition, Not, Path, Test
-from langgraph_agentmem.storage.rows import as_array, as_json
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.rows import as_array, as_json
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = {name: body.decode() for name, body in statements("filters").items()}
 _ORDERS: dict[str, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "equal": "="}

@@ -12,14 +12,14 @@ from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, Sto
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.storage.chunks import StaleMemory, stale_memories
-from langgraph_agentmem.storage.database import Connection
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import Deferred, RawStatement, all_rows, as_array, as_json, as_vector, send
+from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import Later, RawStatement, all_rows, as_array, as_json, as_vector, send
-from langgraph_agentmem.storage.statements import statements, template
-from langgraph_agentmem.storage.vectors import THOROUGHNESS, EmbeddingModel, VectorForm, parts
+from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
 
 _SQL = statements("item_search")
-_SET_UP = RawStatement(template("item_search", "plan_cheaply").format(thoroughness=THOROUGHNESS))
+_SET_UP = RawStatement(template("item_search", "set_up_search").format(ann_settings=ANN_SETTINGS))
 _POOL = 40
 """Nearest chunks that are looked at first."""
 _WORTH = 1200
@@ -31,7 +31,7 @@ _MOST_MATCHES = {True: 60, False: 5_000}
 """How many matches the words that are looked up may have together, with and without vectors; rare words go first."""
 
 
-async def set_up(connection: Connection, tenants: Iterable[str]) -> Later[list[StaleMemory]]:
+async def set_up(connection: Connection, tenants: Iterable[str]) -> Deferred[list[StaleMemory]]:
     """Set what searches need, for all that travel together, and ask for the tenants' memories with stale sections."""
     return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, stale_memories)
 
@@ -48,7 +48,7 @@ async def send_search(
     config: str,
     frequent: Mapping[str, int],
     rare: int,
-) -> Later[list[FoundItem]]:
+) -> Deferred[list[FoundItem]]:
     """Ask for a page of a tenant's items, best first.
 
     Args:
@@ -72,7 +72,7 @@ async def send_search(
         text,
     )
     params |= {"limit": search.limit, "offset": search.offset, "omit_expired": search.omit_expired}
-    params |= {"owner": ownership.owner, "nobody": ownership.nobody}
+    params |= {"owner": ownership.owner, "default_tenant": ownership.default_tenant}
     params |= {"external_id": external_id, "prefix": as_array(search.prefix), "query": search.query or ""}
     params |= {"vector": as_vector(vector), "with_vector": vector is not None}
     params |= {"tiers": as_array(search.tiers), "active": "active" in search.tiers}
@@ -92,7 +92,7 @@ async def word_frequencies(connection: Connection) -> dict[str, int]:
 
 async def send_document(
     connection: Connection, external_id: str, namespace: Namespace, tier: str, chunk_id: int
-) -> Later[StoredItem | None]:
+) -> Deferred[StoredItem | None]:
     """Ask for a consolidated chunk of a memory, whose namespace is the one given without its last label."""
     params: Json = {"external_id": external_id, "namespace": list(namespace[:-1]), "tier": tier, "document": chunk_id}
 

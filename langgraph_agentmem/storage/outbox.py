@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from langgraph_agentmem.models.base import Json, Tier
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import columns
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import columns
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("graph")
 

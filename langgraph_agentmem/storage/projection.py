@@ -10,9 +10,9 @@ from pydantic import Field
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import DeadLetter, ThingKind
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, columns, first_row, one_row
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows, columns, first_row, one_row
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("projection")
 _STORE = "neo4j"

@@ -10,10 +10,10 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
-from langgraph_agentmem.storage.active import MemoryRow, memory_row
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, first_row, one_row
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows, first_row, one_row
+from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
 _SQL = statements("queue")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import GraphEntity, GraphPath, GraphRelationship, NamedMention, Neighborhood
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("reading")
 

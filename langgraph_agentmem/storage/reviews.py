@@ -15,9 +15,9 @@ from langgraph_agentmem.models.review import (
     ValueSource,
     Verdict,
 )
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, as_array, as_json, columns, first_row
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, columns, first_row
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("reviews")
 
@@ -206,7 +206,9 @@ async def replace(
         )
 
 
-async def bury(connection: Connection, external_id: str, memory_id: int, rejected: Sequence[tuple[int, Key]]) -> None:
+async def write_tombstones(
+    connection: Connection, external_id: str, memory_id: int, rejected: Sequence[tuple[int, Key]]
+) -> None:
     """Remember what a person has rejected: (dispute, what)."""
     if rejected:
         rows = [(dispute, kind, key) for dispute, (kind, key) in rejected]

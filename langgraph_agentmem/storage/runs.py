@@ -14,9 +14,9 @@ from langgraph_agentmem.models.run import (
     RunChanges,
     SectionSnapshot,
 )
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, as_json, one_row
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows, as_json, one_row
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("runs")
 

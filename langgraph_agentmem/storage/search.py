@@ -7,10 +7,10 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import as_vector, columns
-from langgraph_agentmem.storage.statements import template
-from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, search_thoroughly
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import as_vector, columns
+from langgraph_agentmem.storage.driver.statements import template
+from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, set_ann
 
 
 async def candidates(
@@ -61,5 +61,5 @@ async def candidates(
     params |= dict.fromkeys(arms) if named is None else columns(found, *arms)
     statement = template("search", "search").format(**parts(model.form if model else None))
     if model:
-        await search_thoroughly(connection)
+        await set_ann(connection)
     return await (await connection.execute(statement, params)).fetchall()

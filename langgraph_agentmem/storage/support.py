@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from langgraph_agentmem.storage import outbox
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.rows import all_rows, columns
-from langgraph_agentmem.storage.statements import statements
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows, columns
+from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("graph")
 

@@ -8,11 +8,11 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.active import Section
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadMemory, ThreadSection
-from langgraph_agentmem.storage.active import MemoryRow, memory_row
-from langgraph_agentmem.storage.database import Connection
-from langgraph_agentmem.storage.inserts import Inserts, Shape, ctes
-from langgraph_agentmem.storage.rows import NO_LIMIT, RawStatement, all_rows, as_json, columns
-from langgraph_agentmem.storage.statements import statements, template
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import MAX_ROWS, RawStatement, all_rows, as_json, columns
+from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.langgraph.inserts import Inserts, Shape, ctes
+from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
 _SQL = statements("threads")
 _TENANTS = 100
@@ -62,7 +62,7 @@ async def write_as_seen(
     """
     rows = [(id, as_json({"content": text}), text_hash) for id, (text, text_hash) in texts.items()]
     params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
-    params |= {"source": source, "count": len(rows), "few": NO_LIMIT}
+    params |= {"source": source, "count": len(rows), "max_rows": MAX_ROWS}
     params |= {"average": average, "most": most, "minutes": minutes}
     params |= columns(rows, "section_ids", "values", "hashes") | stored.params
     cursor = await _writing_as_seen(stored.shape).execute(connection, params)

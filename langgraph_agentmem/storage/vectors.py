@@ -8,15 +8,15 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.errors import EmbeddingMismatchError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.vectors import VectorIndex
-from langgraph_agentmem.storage.migrate import MIGRATION_LOCK
-from langgraph_agentmem.storage.rows import as_json
-from langgraph_agentmem.storage.statements import statements, template
+from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
+from langgraph_agentmem.storage.driver.rows import as_json
+from langgraph_agentmem.storage.driver.statements import statements, template
 
 _SQL = statements("vectors")
 _SCHEMA = statements("schema")
-THOROUGHNESS = template("vectors", "thoroughness")
+ANN_SETTINGS = template("vectors", "ann_settings")
 """Settings for a search by vectors, as parts of a statement."""
-_SEARCH_THOROUGHLY = template("vectors", "search_thoroughly").format(thoroughness=THOROUGHNESS).as_bytes(None)
+_SET_ANN = template("vectors", "set_ann").format(ann_settings=ANN_SETTINGS).as_bytes(None)
 _OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
 _SIMILARITIES: dict[str, LiteralString] = {
@@ -80,9 +80,9 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
     }
 
 
-async def search_thoroughly(connection: Connected) -> None:
+async def set_ann(connection: Connected) -> None:
     """Let the index go on, for what travels together, until it has found enough of what else is asked for."""
-    await connection.execute(_SEARCH_THOROUGHLY)
+    await connection.execute(_SET_ANN)
 
 
 async def register_embedding_model(

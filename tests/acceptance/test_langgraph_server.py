@@ -24,7 +24,7 @@ PROJECT = {
         {
             "dependencies": ["."],
             "graphs": {"agent": "./agent.py:agent"},
-            "store": {"path": "langgraph_agentmem.server.make_store"},
+            "store": {"path": "langgraph_agentmem.langgraph_server.make_store"},
         }
     ),
     "agent.py": """
@@ -82,7 +82,7 @@ AGENT = {
         {
             "dependencies": ["."],
             "graphs": {"agent": "./agent.py:agent"},
-            "checkpointer": {"path": "langgraph_agentmem.server.make_checkpointer"},
+            "checkpointer": {"path": "langgraph_agentmem.langgraph_server.make_checkpointer"},
         }
     ),
     "agent.py": """

@@ -22,7 +22,7 @@ from consistency import assert_consistent
 from crashing import STATE
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
-from langgraph_agentmem.storage import embedded
+from langgraph_agentmem.storage.driver import embedded
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 PROCESS = Path(__file__).with_name("worker_process.py")

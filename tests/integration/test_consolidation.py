@@ -7,7 +7,7 @@ import pytest
 
 from langgraph_agentmem import ActiveMemory, AgentMemory
 from langgraph_agentmem.errors import InvalidInputError, MemoryNotFoundError, RunNotFoundError
-from langgraph_agentmem.operations import applying, claiming
+from langgraph_agentmem.operations.runs import applying, claiming
 
 Rows = Callable[..., list[tuple[object, ...]]]
 

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.policies.filters import read_filter
+from langgraph_agentmem.storage.driver.rows import as_json
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.rows import as_json
 
 Passes = Callable[[dict[str, Any], Any], bool]
 

@@ -10,7 +10,7 @@ import pytest
 from fakes import WordEmbedder
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage import migrate
+from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.store import AgentMemoryStore
 
 

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
 from langgraph_agentmem.errors import EmbeddingError, RunsFailedError
 from langgraph_agentmem.models.run import ModelUsage
-from langgraph_agentmem.operations import measuring
+from langgraph_agentmem.operations.queue import measuring
 
 Open = Callable[..., AgentMemory]
 Rows = Callable[..., list[tuple[object, ...]]]

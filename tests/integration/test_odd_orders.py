@@ -10,7 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, create_consolidation_graph
 from langgraph_agentmem.errors import EmbeddingMismatchError, MemoryNotFoundError, RunsFailedError
-from langgraph_agentmem.operations import claiming
+from langgraph_agentmem.operations.runs import claiming
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]

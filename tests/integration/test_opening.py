@@ -24,8 +24,9 @@ from langgraph_agentmem.errors import (
     SchemaTooNewError,
     ServerTooOldError,
 )
-from langgraph_agentmem.storage import embedded, migrate, projection
-from langgraph_agentmem.storage.statements import migrations
+from langgraph_agentmem.storage import projection
+from langgraph_agentmem.storage.driver import embedded, migrate
+from langgraph_agentmem.storage.driver.statements import migrations
 
 Open = Callable[..., AgentMemory]
 

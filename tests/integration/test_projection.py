@@ -23,7 +23,7 @@ from langgraph_agentmem.projection import (
     rebuilding,
     verifying,
 )
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver.database import Database
 
 Open = Callable[..., AgentMemory]
 Rows = Callable[..., list[tuple[object, ...]]]

@@ -9,7 +9,7 @@ import pytest
 from fakes import ScriptedModel
 
 from langgraph_agentmem import ActiveMemory, AgentMemory
-from langgraph_agentmem.operations import promoting
+from langgraph_agentmem.operations.runs import promoting
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]

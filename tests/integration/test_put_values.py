@@ -11,7 +11,8 @@ from fakes import WordEmbedder
 from langgraph.store.base import PutOp
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.operations import items, writing
+from langgraph_agentmem.operations.sections import chunks as writing
+from langgraph_agentmem.operations.sections import items
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[object, ...]]]

@@ -10,7 +10,7 @@ from fakes import ScriptedModel, WordEmbedder
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemoryStore
 from langgraph_agentmem.errors import InvalidInputError, LeaseLostError, MemoryNotFoundError, RunsFailedError
-from langgraph_agentmem.operations import claiming
+from langgraph_agentmem.operations.runs import claiming
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
@@ -271,7 +271,7 @@ async def test_a_memory_whose_processes_die_is_set_aside_too(opened: Open, rows:
 async def test_a_promotion_that_fails_backs_off_and_is_set_aside_as_well(
     opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from langgraph_agentmem.operations import promoting
+    from langgraph_agentmem.operations.runs import promoting
 
     memory = opened(settings={"max_attempts": 2, "avg_section_update_count": 0.1, "shortterm_update_threshold": 1})
     await project(memory)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import JSON
 
-from langgraph_agentmem.storage.rows import as_array, as_json, as_vector
+from langgraph_agentmem.storage.driver.rows import as_array, as_json, as_vector
 
 TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 

@@ -15,7 +15,9 @@ from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings, MemorySect
 from langgraph_agentmem.errors import StateConflictError, StorageError
 from langgraph_agentmem.nodes.apply import apply_node
 from langgraph_agentmem.nodes.conflicts import conflicts_node
-from langgraph_agentmem.operations import active, claiming, threads
+from langgraph_agentmem.operations.runs import claiming
+from langgraph_agentmem.operations.sections import memories as active
+from langgraph_agentmem.operations.sections import threads
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.worker import MemoryWorker
 

@@ -17,7 +17,8 @@ from langgraph.store.base import GetOp, PutOp
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import RevisionConflictError
-from langgraph_agentmem.operations import claiming, items
+from langgraph_agentmem.operations.runs import claiming
+from langgraph_agentmem.operations.sections import items
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.store import AgentMemoryStore
@@ -527,7 +528,7 @@ async def test_what_is_renewed_while_it_is_swept_stays(store: AgentMemoryStore, 
 async def test_an_item_that_was_renewed_between_looking_and_locking_is_not_swept(
     store: AgentMemoryStore, rows: Rows
 ) -> None:
-    from langgraph_agentmem.operations import items
+    from langgraph_agentmem.operations.sections import items
 
     await store.aput(NS, "k", {"content": "Falcon"}, ttl=1)
     expire(rows, "k")
@@ -543,7 +544,7 @@ async def test_an_item_that_was_renewed_between_looking_and_locking_is_not_swept
 async def test_one_sweeper_serves_all_tenants_and_more_items_than_it_takes_at_once(
     store: AgentMemoryStore, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from langgraph_agentmem.operations import items
+    from langgraph_agentmem.operations.sections import items
 
     monkeypatch.setattr(items, "_SWEPT_AT_ONCE", 3)
     for tenant in ("alice", "bob", "carol"):

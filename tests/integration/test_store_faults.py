@@ -24,8 +24,8 @@ from psycopg.pq import TransactionStatus
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingError, OutageError, StorageError
-from langgraph_agentmem.storage import embedded
-from langgraph_agentmem.storage.database import Database
+from langgraph_agentmem.storage.driver import embedded
+from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]

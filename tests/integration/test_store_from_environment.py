@@ -6,7 +6,7 @@ import pytest
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStore
 from langgraph_agentmem.errors import ConfigurationError
-from langgraph_agentmem.server import make_store
+from langgraph_agentmem.langgraph_server import make_store
 
 Rows = Callable[..., list[tuple[object, ...]]]
 

@@ -12,7 +12,7 @@ from langgraph.store.base import PutOp
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.storage import migrate
+from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from langgraph_agentmem.errors import StorageError
-from langgraph_agentmem.storage.database import Connection, Database
+from langgraph_agentmem.storage.driver.database import Connection, Database
 
 Rows = Callable[..., list[tuple[object, ...]]]
 INSERT = "INSERT INTO note VALUES (%s)"

@@ -6,7 +6,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from langgraph_agentmem.coalescing import Coalescer
+from langgraph_agentmem.store.coalescing import Coalescer
 
 
 class Doubler:

@@ -11,7 +11,7 @@ import pytest
 
 import langgraph_agentmem
 from langgraph_agentmem.projection.cypher_statements import TIERS, cypher, of_tier
-from langgraph_agentmem.storage.statements import named_blocks
+from langgraph_agentmem.storage.driver.statements import named_blocks
 
 PROJECTION = Path(langgraph_agentmem.__file__).parent / "projection"
 FILES = {path.stem: path.read_text() for path in sorted((PROJECTION / "cypher").glob("*.cypher"))}

@@ -4,7 +4,7 @@ from typing import Any
 
 from langgraph.checkpoint.postgres.base import BasePostgresSaver
 
-from langgraph_agentmem.storage.inserts import as_one, ctes
+from langgraph_agentmem.storage.langgraph.inserts import as_one, ctes
 
 BLOBS = BasePostgresSaver.UPSERT_CHECKPOINT_BLOBS_SQL
 CHECKPOINTS = BasePostgresSaver.UPSERT_CHECKPOINTS_SQL

@@ -22,7 +22,7 @@ NAMESPACES = st.lists(st.sampled_from("abcd"), max_size=4).map(tuple)
     ],
 )
 def test_the_label_at_the_owners_place_is_the_tenant(owner, namespace, tenant):
-    assert Ownership(owner=owner, nobody="nobody").tenant(namespace) == tenant
+    assert Ownership(owner=owner, default_tenant="nobody").tenant(namespace) == tenant
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from strategies import JSON
 
-from langgraph_agentmem.storage.rows import as_array, as_json, as_vector, columns
+from langgraph_agentmem.storage.driver.rows import as_array, as_json, as_vector, columns
 
 
 @pytest.mark.parametrize(

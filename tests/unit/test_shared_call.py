@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from langgraph_agentmem.storage.shared_call import SharedCall
+from langgraph_agentmem.storage.driver.shared_call import SharedCall
 
 
 class Slow:

@@ -24,9 +24,9 @@ READS_OVER_ALL_TENANTS = {
     "chunks:all_stale_memories",
     "chunks:unembedded_chunks",
     "chunks:waiting_chunks",
-    "items:expired",
-    "items:namespaces",
-    "items:tenants",
+    "sections:expired",
+    "sections:namespaces",
+    "sections:tenants",
     "reviews:pending_runs",
     "projection:waiting_tenants",
     "projection:known_tenants",
@@ -174,7 +174,7 @@ def test_only_reads_without_locks_may_look_at_all_tenants(name):
     assert tenants_missing(sql), "the exception is not needed any more"
     assert re.match(r"SELECT (DISTINCT )?((\w\.)?external_id\b|\(n\.namespace\b)", sql)
     assert not re.search(r"\bFOR (UPDATE|SHARE|NO KEY)|\b(UPDATE|DELETE|INSERT)\b", sql)
-    assert re.search(r"\bLIMIT %\(limit\)s( OFFSET %\(offset\)s)?$", sql) or name == "items:tenants"
+    assert re.search(r"\bLIMIT %\(limit\)s( OFFSET %\(offset\)s)?$", sql) or name == "sections:tenants"
 
 
 @pytest.mark.parametrize("name", sorted(COUNTS_OVER_ALL_TENANTS))
@@ -479,7 +479,7 @@ def strings(tree: ast.Module) -> set[str]:
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-MODULES = {path.name: ast.parse(path.read_text()) for path in sorted(STORAGE.glob("*.py"))}
+MODULES = {path.name: ast.parse(path.read_text()) for path in sorted(STORAGE.rglob("*.py"))}
 NAMES = {file: {name for name, _ in BLOCK.findall(text)} for file, text in FILES.items()}
 
 
@@ -500,9 +500,11 @@ def test_every_statement_that_is_used_exists(module):
 
 
 def test_a_statement_that_does_not_exist_would_be_found():
-    tree = ast.parse('_SQL = statements("active")\nx = _SQL["gone" if lock else "memory"]\ntemplate("search", "lost")')
+    tree = ast.parse(
+        '_SQL = statements("memories")\nx = _SQL["gone" if lock else "memory"]\ntemplate("search", "lost")'
+    )
 
-    assert loads(tree) == {"active", "search"}
+    assert loads(tree) == {"memories", "search"}
     assert names_subscripted(tree) == {"gone", "memory", "lost"}
 
 

@@ -17,8 +17,8 @@ from langgraph.types import Overwrite
 from pydantic import BaseModel
 
 from langgraph_agentmem import MemorySection
+from langgraph_agentmem.checkpoint.channels import StateSection, of_template, state_sections
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTextError
-from langgraph_agentmem.state_sections import StateSection, of_template, state_sections
 
 
 class Goal(BaseModel):

@@ -7,7 +7,7 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.vectors import VectorIndex
-from langgraph_agentmem.storage.database import pooled
+from langgraph_agentmem.storage.driver.database import with_pool_config
 from langgraph_agentmem.store import AgentMemoryStore
 
 DSN = "postgresql://nobody@localhost:1/nowhere"
@@ -119,25 +119,25 @@ def test_a_pool_is_configured_as_for_langgraphs_store():
         "kwargs": {"application_name": "agent", "autocommit": True, "row_factory": 1},
     }
 
-    dsn, changed = pooled(DSN, settings, options)
+    dsn, changed = with_pool_config(DSN, settings, options)
 
     assert changed.pool_size == 3
     assert "application_name=agent" in dsn
     assert "autocommit" not in dsn
-    assert pooled(DSN, settings, None) == pooled(DSN, settings, {}) == (DSN, settings)
+    assert with_pool_config(DSN, settings, None) == with_pool_config(DSN, settings, {}) == (DSN, settings)
 
 
 def test_connection_options_need_a_server_of_ones_own_which_the_settings_may_name():
     with pytest.raises(ConfigurationError, match="pool_config's kwargs are for a server of your own"):
-        pooled(None, AgentMemorySettings(), {"kwargs": {"application_name": "agent"}})
+        with_pool_config(None, AgentMemorySettings(), {"kwargs": {"application_name": "agent"}})
 
-    dsn, _ = pooled(None, AgentMemorySettings(dsn=DSN), {"kwargs": {"application_name": "agent"}})
+    dsn, _ = with_pool_config(None, AgentMemorySettings(dsn=DSN), {"kwargs": {"application_name": "agent"}})
     assert "application_name=agent" in dsn
 
 
 def test_a_dsn_that_cannot_be_read_is_refused():
     with pytest.raises(ConfigurationError, match="the DSN is malformed"):
-        pooled("postgresql:/nonsense here", AgentMemorySettings(), {"kwargs": {"application_name": "agent"}})
+        with_pool_config("postgresql:/nonsense here", AgentMemorySettings(), {"kwargs": {"application_name": "agent"}})
 
 
 @pytest.mark.parametrize("place", [("@shortterm",), ("alice", "@longterm", "x"), ("alice", "@shortterm")])

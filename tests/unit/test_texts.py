@@ -5,7 +5,7 @@ import pytest
 from langgraph_agentmem import AgentMemorySettings
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.chunk import TextChunk
-from langgraph_agentmem.operations.texts import checked_fields, pieces, texts
+from langgraph_agentmem.operations.sections.texts import checked_fields, pieces, texts
 from langgraph_agentmem.policies.placing import content_hash, placed
 
 VALUE = {

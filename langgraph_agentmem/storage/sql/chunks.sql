@@ -5,7 +5,7 @@ WITH memory AS MATERIALIZED (
     FROM (
         SELECT u.place, u.namespace::text[] AS namespace
         FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS u (namespace, place)
-        LIMIT %(few)s) n
+        LIMIT %(max_rows)s) n
     LEFT JOIN LATERAL (
         SELECT m.id FROM agentmem.active_memory m
         WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
@@ -16,7 +16,7 @@ written AS MATERIALIZED (
     FROM memory m
     CROSS JOIN (
         SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[]) WITH ORDINALITY AS u (place, section_id, number)
-        LIMIT %(few)s) u
+        LIMIT %(max_rows)s) u
     LEFT JOIN LATERAL (
         SELECT p.revision, p.source FROM agentmem.section p
         WHERE p.external_id = %(external_id)s AND p.memory_id = m.ids[u.place] AND p.section_id = u.section_id
@@ -35,7 +35,7 @@ SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
 -- words with weight A and its neighbours' with weight D.
 --
 -- What is looked up is looked up row by row, and only where there may be something: a plan that was made when the tables
--- were small would read all of a tenant's rows for a join. `few` is no limit, but without one the planner takes every array
+-- were small would read all of a tenant's rows for a join. `max_rows` is no limit, but without one the planner takes every array
 -- for ten rows, and plans the statement anew each time, which takes as long as running it.
 numbered AS MATERIALIZED (
     SELECT array_agg(w.memory_id ORDER BY w.number) AS memory_ids, array_agg(w.revision ORDER BY w.number) AS revisions,
@@ -55,7 +55,7 @@ given AS MATERIALIZED (
             %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(neighbours)s::text[],
             %(embeddings)s::text[])
             AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, neighbours, embedding)
-        LIMIT %(few)s) u
+        LIMIT %(max_rows)s) u
     LEFT JOIN LATERAL (
         SELECT c.id, c.embedding_model FROM agentmem.memory_chunk c
         WHERE NOT n.new[u.number] AND c.external_id = %(external_id)s AND c.memory_id = n.memory_ids[u.number] AND c.section_id = u.section_id

@@ -20,7 +20,7 @@ WITH scope AS MATERIALIZED (
     FROM agentmem.active_memory a
     WHERE a.external_id = %(external_id)s AND {reachable}
       AND a.namespace[1:cardinality(%(prefix)s::text[])] = %(prefix)s::text[]
-      AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(nobody)s)
+      AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
 ),
 size AS MATERIALIZED (
     SELECT greatest(coalesce(sum(o.section_count), 0), 1) AS items,
@@ -210,13 +210,13 @@ FROM (
 JOIN pg_class p ON p.oid = 'agentmem.memory_chunk'::regclass
 WHERE f.word IS NOT NULL AND p.reltuples > 0
 
--- name: plan_cheaply
+-- name: set_up_search
 -- For what travels together: plans searches once a connection, whatever they look for, and neither compiles them nor starts
 -- workers for them, which both takes longer than to run them; and sorts only where no index has the order. Tells besides
 -- which of the tenants' memories have sections whose chunks are those of an earlier value.
 WITH settings AS MATERIALIZED (
     SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-           set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {thoroughness}
+           set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {ann_settings}
 )
 SELECT s.external_id, s.memory_id
 FROM settings

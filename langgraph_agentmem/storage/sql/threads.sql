@@ -20,7 +20,7 @@ WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.clos
 -- one. It changes the memory's row first, as all do who write, and then only what is as it was when the statement began.
 -- What LangGraph's checkpointer inserts goes along, so that this is a transaction by itself.
 --
--- What is looked up is looked up row by row, and `few` is no limit; see `chunks_of_written`.
+-- What is looked up is looked up row by row, and `max_rows` is no limit; see `chunks_of_written`.
 WITH {stored},
 given AS MATERIALIZED (
     SELECT u.section_id, u.value, u.text_hash, s.revision, t.revision AS seen,
@@ -28,7 +28,7 @@ given AS MATERIALIZED (
     FROM (
         SELECT * FROM unnest(%(section_ids)s::text[], %(values)s::text[], %(hashes)s::bytea[])
                       AS u (section_id, value, text_hash)
-        LIMIT %(few)s) u
+        LIMIT %(max_rows)s) u
     CROSS JOIN LATERAL (
         SELECT p.revision, p.value FROM agentmem.section p
         WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.section_id = u.section_id

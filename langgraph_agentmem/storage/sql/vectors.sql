@@ -16,11 +16,11 @@ RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options
 CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
 
--- name: search_thoroughly
+-- name: set_ann
 -- For what travels together: lets an index go on until there are enough rows.
-SELECT {thoroughness}
+SELECT {ann_settings}
 
--- name: thoroughness
+-- name: ann_settings
 -- An HNSW index looks at twice the usual number of candidates, as the best of them are to be right, and an IVFFlat index at
 -- ten lists first.
 set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '80', true),

@@ -1,0 +1,245 @@
+"""Which channels of a graph's state are sections of a memory, and how their values become texts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import Parameter, signature
+from types import NoneType, UnionType
+from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin, get_type_hints
+
+from langchain_core.messages import BaseMessage
+from langgraph.channels.base import BaseChannel
+from langgraph.channels.binop import BinaryOperatorAggregate
+from langgraph.channels.delta import DeltaChannel
+from langgraph.channels.untracked_value import UntrackedValue
+from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
+from langgraph.errors import EmptyChannelError
+from langgraph.graph import StateGraph
+from langgraph.types import Overwrite
+from pydantic import TypeAdapter
+
+from langgraph_agentmem.checkpoint.rendering import first_valid, loaded, rendered
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
+from langgraph_agentmem.models.active import TemplateSection
+from langgraph_agentmem.policies import validation
+
+_EXAMPLE = 'progress: Annotated[str, MemorySection("What is done")]'
+
+
+@dataclass(frozen=True)
+class MemorySection:
+    """Marks a channel of a graph's state as a section of the agent's memory: `Annotated[str, MemorySection(...)]`.
+
+    With a reducer, it stands before it: `Annotated[list[str], MemorySection(...), operator.add]`.
+
+    Attributes:
+        description: What belongs into it.
+        id: The section's; the channel's name by default.
+        title: What people read; the id by default.
+        render: The text of a value. By default a string is its own text, messages become lines of who said what, and
+            anything else its YAML.
+        parse: The value of a text, for threads that start from memory. By default the inverse of the default `render`;
+            messages have none.
+        hydrate: Whether threads start with what the section holds; by default, if its text can be parsed.
+    """
+
+    description: str = ""
+    id: str | None = None
+    title: str = ""
+    render: Callable[[Any], str] | None = None
+    parse: Callable[[str], Any] | None = None
+    hydrate: bool | None = None
+
+
+@dataclass(frozen=True)
+class StateSection:
+    """A channel that is mapped to a section.
+
+    Attributes:
+        channel: Its name.
+        section: As it was marked.
+        type: Of the channel's values; `str` where no schema tells.
+        spec: LangGraph's channel; None where no schema tells.
+    """
+
+    channel: str
+    section: MemorySection
+    type: Any = str
+    spec: BaseChannel[Any, Any, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """The section's id."""
+        return self.channel if self.section.id is None else self.section.id
+
+    @property
+    def hydrates(self) -> bool:
+        """Whether threads start with what the section holds; without a type, nothing tells how to read it."""
+        if self.section.hydrate is not None:
+            return self.section.hydrate
+        readable = self.section.render is None and self.spec is not None and not _of_messages(self.type)
+        return self.section.parse is not None or readable
+
+    def stored_text(self, stored: Any) -> str:
+        """The text of what a checkpoint holds of the channel; None stands for nothing."""
+        if isinstance(stored, _DeltaSnapshot):
+            return self.text(stored.value)
+        if stored is None or self.spec is None:
+            return self.text(stored)
+        try:
+            return self.text(self.spec.from_checkpoint(stored).get())
+        except EmptyChannelError:
+            return ""
+
+    def text(self, value: Any) -> str:
+        """The text of a value; none is empty.
+
+        Raises:
+            InvalidInputError: The value has no text, or one that cannot be stored.
+        """
+        if value is None:
+            return ""
+        try:
+            text = self.section.render(value) if self.section.render else rendered(value, _is_text(self.type))
+        except AgentMemoryError:
+            raise
+        except Exception as error:
+            raise InvalidInputError(
+                f"the value of channel {self.channel!r} ({type(value).__name__}) cannot be made a text: {error}; give "
+                "its MemorySection a render function"
+            ) from error
+        return validation.text(text, f"the text of channel {self.channel!r}")
+
+    def value(self, text: str) -> Any:
+        """The value of a section's text.
+
+        Raises:
+            InvalidInputError: It is not the text of such a value.
+        """
+        try:
+            if self.section.parse is not None:
+                return self.section.parse(text)
+            if self.type is str:
+                return text
+            adapter = TypeAdapter[Any](self.type)
+            return (
+                first_valid(adapter)
+                if not text
+                else adapter.validate_python(text if _is_text(self.type) else loaded(text))
+            )
+        except Exception as error:
+            raise InvalidInputError(
+                f"section {self.id!r} cannot be read as a value of channel {self.channel!r}: {error}; mend its "
+                "content, or give its MemorySection a parse function"
+            ) from error
+
+    def update(self, value: Any) -> Any:
+        """What a node returns to set the channel to a value, past its reducer."""
+        return Overwrite(value) if isinstance(self.spec, BinaryOperatorAggregate | DeltaChannel) else value
+
+
+def state_sections(schema: type | None, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:
+    """The channels that are mapped to sections.
+
+    Args:
+        schema: The graph's state: a TypedDict, a dataclass or a pydantic model.
+        sections: Sections by channel; by default, those that the schema marks.
+
+    Raises:
+        ConfigurationError: The schema marks none, a section's id comes twice or cannot be one, a channel is unknown, or
+            a reducer stands where LangGraph does not see it.
+    """
+    if schema is None:
+        found = {name: StateSection(name, _marked(given)) for name, given in (sections or {}).items()}
+    else:
+        found = _of_schema(schema, sections)
+    for mapped in found.values():
+        _check_name(mapped)
+    ids = [mapped.id for mapped in found.values()]
+    if repeated := {id for id in ids if ids.count(id) > 1}:
+        raise ConfigurationError(f"several channels are mapped to the section {min(repeated)!r}; give each its own id")
+    return found
+
+
+def of_template(mapped: Mapping[str, StateSection]) -> tuple[TemplateSection, ...]:
+    """These sections, as a memory's template has them."""
+    return tuple(
+        TemplateSection(id=m.id, title=m.section.title, description=m.section.description) for m in mapped.values()
+    )
+
+
+def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:
+    try:
+        channels = cast("dict[str, BaseChannel[Any, Any, Any]]", cast("Any", StateGraph(schema)).channels)
+        hints, types = get_type_hints(schema, include_extras=True), get_type_hints(schema)
+    except Exception as error:
+        raise ConfigurationError(f"state_schema {schema!r} is no state of a graph: {error}") from error
+    marks = {name: mark for name, hint in hints.items() if (mark := _mark(schema, name, hint))}
+    if sections is not None:
+        marks = {name: _marked(given) for name, given in sections.items()}
+    elif not marks:
+        raise ConfigurationError(
+            f"{schema.__name__} marks no channel as a section; write for example {_EXAMPLE}, or give sections"
+        )
+    if untracked := [name for name in marks if isinstance(channels.get(name), UntrackedValue)]:
+        raise ConfigurationError(f"channel {untracked[0]!r} of {schema.__name__} is untracked: no checkpoint holds it")
+    if unknown := [name for name in marks if name not in channels]:
+        raise ConfigurationError(f"{schema.__name__} has no channel {unknown[0]!r}; it has {', '.join(channels)}")
+    return {name: StateSection(name, mark, types.get(name, Any), channels[name]) for name, mark in marks.items()}
+
+
+def _mark(schema: type, name: str, hint: Any) -> MemorySection | None:
+    while get_origin(hint) in (Required, NotRequired):
+        hint = get_args(hint)[0]
+    if not hasattr(hint, "__metadata__") and _holds_mark(hint):
+        raise ConfigurationError(
+            f"channel {name!r} of {schema.__name__}: MemorySection marks a whole channel; write "
+            "Annotated[str | None, MemorySection(...)]"
+        )
+    metadata = list[object](getattr(hint, "__metadata__", ()))
+    marks = [item for item in metadata if isinstance(item, MemorySection)]
+    if marks and marks[-1] is metadata[-1] and any(map(_is_reducer, metadata)):
+        raise ConfigurationError(
+            f"channel {name!r} of {schema.__name__}: LangGraph sees a reducer only where it comes last; write "
+            "Annotated[..., MemorySection(...), reducer]"
+        )
+    return marks[-1] if marks else None
+
+
+def _holds_mark(hint: Any) -> bool:
+    marked = any(isinstance(item, MemorySection) for item in getattr(hint, "__metadata__", ()))
+    return marked or any(map(_holds_mark, get_args(hint)))
+
+
+def _is_reducer(item: object) -> bool:
+    if not callable(item) or isinstance(item, type):
+        return False
+    places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(parameter.kind in places for parameter in signature(item).parameters.values()) == 2
+
+
+def _marked(given: str | MemorySection) -> MemorySection:
+    return given if isinstance(given, MemorySection) else MemorySection(id=given)
+
+
+def _check_name(mapped: StateSection) -> None:
+    try:
+        validation.name(mapped.id, f"the section of channel {mapped.channel!r}")
+    except InvalidInputError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _of_messages(kind: Any) -> bool:
+    """Whether a type is that of messages."""
+    parts = [kind, *get_args(kind)]
+    parts += [part for argument in get_args(kind) for part in get_args(argument)]
+    return any(isinstance(part, type) and issubclass(part, BaseMessage) for part in parts)
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether all values of a type are texts, or None: they need no quotes."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return all(part is NoneType or _is_text(part) for part in get_args(kind))
+    if origin is Literal:
+        return all(isinstance(part, str | None) for part in get_args(kind))
+    return isinstance(kind, type) and issubclass(kind, str)

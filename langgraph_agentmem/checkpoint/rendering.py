@@ -1,0 +1,83 @@
+"""Values of a state's channels as texts that people read, and back."""
+
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, cast
+
+import yaml
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+_OTHER_BREAKS = frozenset("\r\x85\u2028\u2029")
+"""What YAML takes for ends of lines, and reads as such unless it is escaped."""
+
+
+def first_valid(adapter: TypeAdapter[Any]) -> Any:
+    """What an empty text stands for: the first of these that is a value of the type."""
+    for value in ("null", '""', "[]", "{}"):
+        try:
+            return adapter.validate_json(value)
+        except ValidationError:
+            continue
+    raise ValueError("the text is empty")
+
+
+def rendered(value: Any, plain: bool) -> str:
+    """The text of a value; a string of a channel that holds other values as well is quoted where need be."""
+    if isinstance(value, str) and plain:
+        return str(value.value) if isinstance(value, Enum) else value
+    if isinstance(value, BaseMessage):
+        return _line(value)
+    if isinstance(value, list | tuple) and value and all(isinstance(v, BaseMessage) for v in cast("list[Any]", value)):
+        return "\n".join(_line(message) for message in cast("list[BaseMessage]", value))
+    if isinstance(value, list | tuple | dict | set | frozenset) and not value:
+        return ""
+    text = yaml.dump(_ordered(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
+    return text.removesuffix("\n...\n").removesuffix("\n")
+
+
+def _ordered(value: Any) -> Any:
+    """A value as JSON holds it, sets in an order that is always the same."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(_ordered, cast("set[Any]", value)), key=repr)
+    if isinstance(value, list | tuple):
+        return [_ordered(item) for item in cast("list[Any]", value)]
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = {item.name: getattr(value, item.name) for item in fields(value)}
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return {to_jsonable_python(key): _ordered(item) for key, item in items}
+    return to_jsonable_python(value)
+
+
+def _line(message: BaseMessage) -> str:
+    return f"{message.type}: {message.text}"
+
+
+def loaded(text: str) -> Any:
+    """The value of a YAML text."""
+    return yaml.load(text, Loader=_Loader)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as such."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as texts, as JSON would."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text and text == text.strip() else None
+    return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)

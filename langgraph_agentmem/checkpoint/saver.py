@@ -1,0 +1,552 @@
+"""LangGraph's checkpointer on active memory: channels of the state are sections."""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_checkpoint_id,
+)
+from langgraph.checkpoint.postgres.base import BasePostgresSaver
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langgraph_agentmem import bridge
+from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.checkpoint.channels import MemorySection, state_sections
+from langgraph_agentmem.checkpoint.mapping import ThreadMapping
+from langgraph_agentmem.embedding import Index
+from langgraph_agentmem.errors import (
+    CheckpointInUseError,
+    ConfigurationError,
+    InvalidInputError,
+    OutageError,
+    StateConflictError,
+    StorageError,
+)
+from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.models.thread import PutCheckpoint, SectionConflict, ThreadMemory
+from langgraph_agentmem.operations.queue import queueing
+from langgraph_agentmem.operations.sections import threads
+from langgraph_agentmem.operations.sections.threads import Merged
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import threads as thread_storage
+from langgraph_agentmem.storage.driver.database import Connection, retrying_deadlocks, with_pool_config
+from langgraph_agentmem.storage.langgraph import checkpoints, inserts, upstream
+from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
+from langgraph_agentmem.storage.langgraph.upstream import Statement
+
+__all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
+
+Merge = Callable[[SectionConflict], str | Awaitable[str]]
+OnConflict = Literal["last_write", "refuse"] | Merge
+Texts = Mapping[str, str]
+"""By section."""
+
+_VERSIONS = BasePostgresSaver()
+_FEW = 256
+_MOST_WRITERS = 10_000
+_twin = cast("Any", blocking)
+"""Sync twins are typed as in the base class."""
+
+
+class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
+    """A LangGraph checkpointer whose threads' state is mapped to the sections of their tenant's memory.
+
+    Channels of the state that are marked with `MemorySection` are written into active memory in the same transaction as
+    the checkpoint: both are there, or neither. They count towards consolidation like any other update, and a new thread
+    can start with what an earlier one knew (`hydrate_node`). Everything else is as with LangGraph's
+    `AsyncPostgresSaver`, whose tables it uses. One object serves sync and async callers, in any thread and on any event
+    loop: use it as `async with AgentMemorySaver.from_conn_string(dsn, state_schema=State) as saver`, with a plain
+    `with`, or just call its methods.
+
+    The tenant is named by a run's config: `{"configurable": {"thread_id": "1", "user_id": "alice"}}`.
+
+    Args:
+        memory: An open memory. Who opened it closes it.
+        state_schema: The graph's state, whose channels are marked: `Annotated[str, MemorySection("What is done")]`.
+        sections: Sections by channel, as ids or as `MemorySection`; instead of the marks of the schema.
+        tenant: Key of `configurable`, or several, of which the first that is there names the tenant.
+        title: Of the memory, which is made when it is first written to; `{name}` stands for what `configurable` holds,
+            so that `"Thread {thread_id}"` gives every thread a memory of its own.
+        on_conflict: What happens when a thread changes a section that others have changed since it has seen it:
+            `last_write` takes the thread's text, `refuse` fails the checkpoint with a `StateConflictError`, and a
+            function (sync or async) merges: it takes a `SectionConflict` and returns the section's new text.
+        serde: Serializer of checkpoints; LangGraph's by default. It does not touch sections, which are kept as text.
+
+    Raises:
+        ConfigurationError: An argument does not fit.
+    """
+
+    def __init__(
+        self,
+        memory: AgentMemory,
+        *,
+        state_schema: type | None = None,
+        sections: Mapping[str, str | MemorySection] | None = None,
+        tenant: str | Sequence[str] | None = None,
+        title: str | None = None,
+        on_conflict: OnConflict = "last_write",
+        serde: SerializerProtocol | None = None,
+    ) -> None:
+        super().__init__(serde=serde)
+        if not isinstance(cast("object", memory), AgentMemory):
+            raise ConfigurationError(
+                f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
+                "AgentMemorySaver.from_conn_string"
+            )
+        if not callable(on_conflict) and on_conflict not in ("last_write", "refuse"):
+            raise ConfigurationError(
+                f"on_conflict must be 'last_write', 'refuse' or a function that merges, not {on_conflict!r}"
+            )
+        settings = memory.settings
+        keys = settings.checkpoint_tenant_keys if tenant is None else tenant
+        self.memory = memory
+        self._mapping = ThreadMapping(
+            state_sections(state_schema, sections),
+            (keys,) if isinstance(keys, str) else tuple(keys),
+            settings.checkpoint_title if title is None else title,
+            Ownership(owner=settings.store_owner),
+            settings.max_content_chars,
+        )
+        self._on_conflict = on_conflict
+        self._owns_memory = False
+        self._tables = CheckpointTables(memory.resources.database)
+        self._writers = _Writers()
+
+    @classmethod
+    def from_conn_string(
+        cls,
+        conn_string: str | None = None,
+        *,
+        state_schema: type | None = None,
+        sections: Mapping[str, str | MemorySection] | None = None,
+        tenant: str | Sequence[str] | None = None,
+        title: str | None = None,
+        on_conflict: OnConflict = "last_write",
+        serde: SerializerProtocol | None = None,
+        pool_config: Mapping[str, Any] | None = None,
+        data_dir: Path | str | None = None,
+        model: BaseChatModel | str | None = None,
+        index: Index | None = None,
+        settings: AgentMemorySettings | None = None,
+    ) -> "AgentMemorySaver":
+        """A checkpointer on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
+
+        Args:
+            conn_string: Connection string; by default `AGENTMEM_DSN`, else the embedded server.
+            state_schema: See the class.
+            sections: See the class.
+            tenant: See the class.
+            title: See the class.
+            on_conflict: See the class.
+            serde: See the class.
+            pool_config: `max_size` of the connection pool, and `kwargs` for its connections.
+            data_dir: See `AgentMemory.open`.
+            model: See `AgentMemory.open`.
+            index: See `AgentMemory.open`.
+            settings: See `AgentMemory.open`.
+
+        Raises:
+            ConfigurationError: An argument does not fit.
+        """
+        dsn, settings = with_pool_config(conn_string, settings or AgentMemorySettings(), pool_config)
+        memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings)
+        saver = cls(
+            memory,
+            state_schema=state_schema,
+            sections=sections,
+            tenant=tenant,
+            title=title,
+            on_conflict=on_conflict,
+            serde=serde,
+        )
+        saver._owns_memory = True
+        return saver
+
+    # Life
+
+    async def asetup(self) -> None:
+        """Make the tables of memory and of LangGraph's checkpointers, or bring them up to date; any call does so.
+
+        Any number of processes may do so at once.
+
+        Raises:
+            ConfigurationError: The server, its extensions or its schema do not fit.
+            OutageError: The server cannot be reached.
+        """
+        await self.memory.asetup()
+        await self._tables.setup()
+
+    async def aclose(self) -> None:
+        """Close the memory if the checkpointer has opened it; it may be used again."""
+        if self._owns_memory:
+            await self.memory.aclose()
+
+    # Checkpoints
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint that a config names, or else the latest of its thread and namespace; None if there is none."""
+        return await self._tables.read(self.serde, lambda saver: saver.get_tuple(config))
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Checkpoints, the newest first.
+
+        Args:
+            config: Of the thread, and the namespace if it names one; None for all threads.
+            filter: Only those whose metadata holds this.
+            before: Only those before this one.
+            limit: The most checkpoints.
+        """
+        for found in await self._alist_all(config, filter, before, limit):
+            yield found
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint, and in the same transaction what it changes of the channels that are sections.
+
+        Sections are those of the graph itself; what a subgraph changes is written when it comes back to its state.
+
+        Returns:
+            The config of the checkpoint.
+
+        Raises:
+            StateConflictError: Others have changed a section since the thread has seen it, and `on_conflict` is
+                `refuse`; nothing was stored.
+            InvalidInputError: A value cannot be made a section's text.
+        """
+        config = await self._with_tenant(config)
+        thread = self._thread(config, new_versions)
+        stored, statements = await upstream.statements(
+            self.serde,
+            lambda saver: saver.put(config, checkpoint, metadata, new_versions),
+            large=_large(map(checkpoint["channel_values"].get, new_versions)),
+        )
+        if thread is None:
+            await self._tables.write(statements)
+            return stored
+        parent, of_step = get_checkpoint_id(config) or "", metadata.get("source") == "loop"
+        put = PutCheckpoint(id=checkpoint["id"], parent_id=parent, of_step=of_step)
+        changed = self._mapping.changed(checkpoint, metadata, new_versions)
+        plain = not changed[1] and not self._mapping.snapshots(checkpoint, new_versions)
+        if plain and await self._put_as_seen(thread, changed[0], statements):
+            return stored
+
+        async def attempt(merged: Merged | None) -> int | None:
+            async with self._tables.transaction() as connection:
+                await checkpoints.send(connection, statements)
+                texts = await self._complete(connection, stored, *changed)
+                if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
+                    before = await self._texts_at(connection, config, snapshots)
+                    texts = {id: text for id, text in texts.items() if before.get(id) != text}
+
+                async def rest() -> Texts:
+                    unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
+                    return await self._complete(connection, stored, *unchanged)
+
+                return await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
+
+        memory_id = await self._settled(attempt)
+        if memory_id is not None:
+            self._writers.add(thread, memory_id)
+        return stored
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store what a task has written after a checkpoint."""
+        _, statements = await upstream.statements(
+            self.serde,
+            lambda saver: saver.put_writes(config, writes, task_id, task_path),
+            large=_large(value for _, value in writes),
+        )
+        await self._tables.write(statements)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """The writes that delta channels are rebuilt from, up to a checkpoint."""
+        return await self._tables.read(
+            self.serde, lambda saver: saver.get_delta_channel_history(config=config, channels=channels)
+        )
+
+    # Threads
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete a thread's checkpoints; its memory stays."""
+        await self._delete_threads([str(thread_id)])
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of runs; what they gave to memory stays.
+
+        Without an index on `(metadata ->> 'run_id')` this reads all checkpoints.
+
+        Raises:
+            CheckpointInUseError: A later checkpoint's delta channels are rebuilt from these; nothing was deleted.
+        """
+        runs = _ids(run_ids, "run_ids")
+        async with self._tables.transaction() as connection:
+            if needed := await checkpoints.needing_runs(connection, runs):
+                raise CheckpointInUseError(needed)
+            await checkpoints.delete_runs(connection, runs)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with all its checkpoints to a new one, which belongs to the same memory.
+
+        Raises:
+            InvalidInputError: There is a thread of that id already.
+        """
+        source, target = str(source_thread_id), str(target_thread_id)
+        async with self._tables.transaction() as connection:
+            if await checkpoints.thread_exists(connection, target):
+                raise InvalidInputError(
+                    f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
+                )
+            # first: the copy may have seen less than its checkpoints hold, never more
+            await thread_storage.copy(connection, source, target)
+            await checkpoints.copy(connection, source, target)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete checkpoints of threads.
+
+        Args:
+            thread_ids: The threads.
+            strategy: `keep_latest` leaves the latest checkpoint of each namespace and, where it has delta channels,
+                those that they are rebuilt from; `delete` (or `delete_all`) leaves none.
+
+        Raises:
+            InvalidInputError: There is no such strategy.
+        """
+        ids = _ids(thread_ids, "thread_ids")
+        if strategy in {"delete", "delete_all"}:
+            await self._delete_threads(ids)
+        elif strategy == "keep_latest":
+            async with self._tables.transaction() as connection:
+                await checkpoints.keep_latest(connection, ids)
+        else:
+            raise InvalidInputError(f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {strategy!r}")
+
+    # Memory
+
+    async def ahydrate(self, config: RunnableConfig, state: Any = None) -> dict[str, Any]:
+        """What a thread's state is to take from its memory's sections, as a node returns it.
+
+        That is what the sections hold where the state holds nothing, or nothing that the thread has changed itself. The
+        thread has seen these sections from then on, so that its next changes are no conflicts.
+
+        Args:
+            config: Of the run, with the thread and the tenant.
+            state: The state as a node gets it; None for that of a new thread.
+
+        Returns:
+            Values by channel; empty where there is no tenant or nothing new.
+
+        Raises:
+            InvalidInputError: A section's text is not that of a value of its channel, or the config names no thread.
+            ConfigurationError: There are sections, but none that can be read back.
+        """
+        thread = self._mapping.thread(config) if self._mapping.sections else None
+        if thread is None:
+            return {}
+        mapped = {m.id: m for m in self._mapping.sections.values() if m.hydrates}
+        if not mapped:
+            raise ConfigurationError(
+                "no section can be read back as a value of its channel; give state_schema, or functions to parse them"
+            )
+        await self._tables.setup()
+        texts = {m.id: m.text(_value_of(state, m.channel)) for m in mapped.values()}
+        update = dict[str, Any]()
+
+        def read(id: str, content: str) -> str:
+            value = mapped[id].value(content)
+            update[mapped[id].channel] = mapped[id].update(value)
+            return mapped[id].text(value)
+
+        given = config.get("configurable", {})
+        at = given.get("checkpoint_map", {}).get("") or get_checkpoint_id(config) or ""
+        await threads.load(self.memory.resources, thread, at, texts, read)
+        return update
+
+    # Sync twins
+
+    setup = bridge.either(asetup)
+    close = bridge.either(aclose)
+    get_tuple = _twin(aget_tuple)
+    put = _twin(aput)
+    put_writes = _twin(aput_writes)
+    get_delta_channel_history = _twin(aget_delta_channel_history)
+    delete_thread = _twin(adelete_thread)
+    delete_for_runs = _twin(adelete_for_runs)
+    copy_thread = _twin(acopy_thread)
+    prune = _twin(aprune)
+    hydrate = blocking(ahydrate)
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """As `alist`, for sync code."""
+        yield from self._list_all(config, filter, before, limit)
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """The version of a channel after this one."""
+        return _VERSIONS.get_next_version(current, channel)
+
+    # How it is done
+
+    async def _with_tenant(self, config: RunnableConfig) -> RunnableConfig:
+        """The config, with the tenant of the checkpoint that it goes on from where it names none itself."""
+        given = config.get("configurable", {})
+        parent = given.get("checkpoint_id")
+        of_graph_itself = self._mapping.sections and not given.get("checkpoint_ns")
+        if not of_graph_itself or not parent or self._mapping.names_tenant(config):
+            return config
+        await self._tables.setup()
+        async with self.memory.resources.database.connection() as connection:
+            return self._mapping.inherited(config, await checkpoints.metadata(connection, given["thread_id"], parent))
+
+    def _thread(self, config: RunnableConfig, new_versions: ChannelVersions) -> ThreadMemory | None:
+        """The memory that a checkpoint is to be written into; None if it changes nothing there."""
+        if config.get("configurable", {}).get("checkpoint_ns"):
+            return None
+        return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
+
+    async def _put_as_seen(self, thread: ThreadMemory, texts: Texts, statements: Sequence[Statement]) -> bool:
+        """Store a checkpoint by one statement, if its thread has written its sections before, and alone since then."""
+        memory_id, stored = self._writers.memory_of(thread), inserts.as_one(statements)
+        if memory_id is None or stored is None:
+            return False
+        try:
+            async with self._tables.connection() as connection:
+                due = await threads.write_as_seen(connection, self.memory.resources, stored, thread, memory_id, texts)
+        except OutageError:
+            raise
+        except StorageError:  # if there is another reason for it, that shows where everything is looked at
+            self._writers.discard(thread)
+            return False
+        if due:
+            await queueing.wake_workers(self.memory.resources)
+        return True
+
+    async def _complete(
+        self, connection: Connection, stored: RunnableConfig, texts: Texts, unread: Sequence[str]
+    ) -> Texts:
+        """Texts with those of the delta channels that are still to be read from a stored checkpoint's history."""
+        if not unread:
+            return texts
+        histories = await checkpoints.read(
+            connection, self.serde, lambda saver: saver.get_delta_channel_history(config=stored, channels=unread)
+        )
+        return {**texts, **self._mapping.replayed(histories)}
+
+    async def _texts_at(self, connection: Connection, config: RunnableConfig, channels: Sequence[str]) -> Texts:
+        """The texts of delta channels at a checkpoint."""
+        found = await checkpoints.read(connection, self.serde, lambda saver: saver.get_tuple(config))
+        if found is None:
+            return {}
+        unread = [channel for channel in channels if channel not in found.checkpoint["channel_values"]]
+        return await self._complete(connection, config, self._mapping.stored(found.checkpoint, channels), unread)
+
+    async def _settled(self, attempt: Callable[[Merged | None], Awaitable[int | None]]) -> int | None:
+        """Make an attempt, and again with merged texts as often as there are conflicts that can be merged."""
+        merged: Merged | None = None if self._on_conflict == "last_write" else {}
+        while True:
+            try:
+                return await retrying_deadlocks(partial(attempt, merged))
+            except StateConflictError as error:  # it is merged outside the transaction, which may take a while
+                if not callable(self._on_conflict):
+                    raise
+                merged = await self._merged(self._on_conflict, error.conflicts)
+
+    async def _merged(self, merge: Merge, conflicts: Sequence[SectionConflict]) -> Merged:
+        merged = dict[tuple[str, int], str]()
+        for conflict in conflicts:
+            found = merge(conflict)
+            text = await found if inspect.isawaitable(found) else found
+            what, limit = f"the merged text of section {conflict.section_id!r}", self.memory.settings.max_content_chars
+            merged[conflict.section_id, conflict.revision] = validation.text(text, what, limit=limit)
+        return merged
+
+    async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
+        _, statements = await upstream.statements(
+            self.serde, lambda saver: [saver.delete_thread(id) for id in thread_ids], large=False
+        )
+        async with self._tables.transaction() as connection:
+            await checkpoints.send(connection, statements)
+            await thread_storage.forget(connection, thread_ids)
+
+    async def _alist_all(
+        self,
+        config: RunnableConfig | None,
+        filter: dict[str, Any] | None,
+        before: RunnableConfig | None,
+        limit: int | None,
+    ) -> Sequence[CheckpointTuple]:
+        """All at once: whoever reads slowly, or uses the checkpointer in between, keeps no connection."""
+        return await self._tables.read(
+            self.serde, lambda saver: [*saver.list(config, filter=filter, before=before, limit=limit)]
+        )
+
+    _list_all = blocking(_alist_all)
+
+
+class _Writers:
+    """Threads that have written their sections here, and probably alone; the latest of them."""
+
+    def __init__(self) -> None:
+        self._memories: dict[ThreadMemory, int] = {}
+
+    def memory_of(self, thread: ThreadMemory) -> int | None:
+        return self._memories.get(thread)
+
+    def add(self, thread: ThreadMemory, memory_id: int) -> None:
+        while len(self._memories) >= _MOST_WRITERS:
+            self._memories.pop(next(iter(self._memories)), None)
+        self._memories[thread] = memory_id
+
+    def discard(self, thread: ThreadMemory) -> None:
+        self._memories.pop(thread, None)
+
+
+def _ids(given: Sequence[str], what: str) -> Sequence[str]:
+    if isinstance(given, str):
+        raise InvalidInputError(f"{what} must be a list of ids, not the string {given!r}")
+    return [str(id) for id in given]
+
+
+def _large(values: Iterable[Any]) -> bool:
+    """Whether values, by the number of their parts, may take so long to serialize that others should not wait."""
+    return sum(len(value) for value in values if isinstance(value, Sized) and not isinstance(value, str | bytes)) > _FEW
+
+
+def _value_of(state: Any, channel: str) -> Any:
+    if isinstance(state, Mapping):
+        return cast("Mapping[str, Any]", state).get(channel)
+    return getattr(state, channel, None)

@@ -1,0 +1,72 @@
+"""What `langgraph.json` names: the store and the checkpointer of a LangGraph server, configured by the environment."""
+
+import importlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+
+from langgraph_agentmem.checkpoint import AgentMemorySaver
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.store import AgentMemoryStore
+
+__all__ = ["make_checkpointer", "make_store"]
+
+
+@asynccontextmanager
+async def make_store() -> AsyncGenerator[AgentMemoryStore]:
+    """A store that is open as long as the server runs.
+
+    In `langgraph.json`: `"store": {"path": "langgraph_agentmem.langgraph_server.make_store"}`.
+
+    Everything comes from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`, `AGENTMEM_EMBEDDINGS`,
+    `AGENTMEM_STORE_OWNER` and the others.
+
+    Raises:
+        ConfigurationError: A variable does not fit.
+        OutageError: The database cannot be reached.
+    """
+    # In a thread: an embedder's packages are imported here, which reads files, and the server forbids that on its loop.
+    store = await anyio.to_thread.run_sync(AgentMemoryStore.from_conn_string)
+    async with store:
+        yield store
+
+
+@asynccontextmanager
+async def make_checkpointer() -> AsyncGenerator[AgentMemorySaver]:
+    """A checkpointer that is open as long as the server runs.
+
+    In `langgraph.json`: `"checkpointer": {"path": "langgraph_agentmem.langgraph_server.make_checkpointer"}`.
+
+    Everything comes
+    from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`, `AGENTMEM_CHECKPOINT_STATE_SCHEMA`,
+    `AGENTMEM_CHECKPOINT_TENANT_KEYS`, `AGENTMEM_CHECKPOINT_TITLE` and the others.
+
+    Raises:
+        ConfigurationError: A variable does not fit.
+        OutageError: The database cannot be reached.
+    """
+    saver = await anyio.to_thread.run_sync(_checkpointer)  # in a thread, as above
+    async with saver:
+        yield saver
+
+
+def _checkpointer() -> AgentMemorySaver:
+    settings = AgentMemorySettings()
+    schema = settings.checkpoint_state_schema
+    return AgentMemorySaver.from_conn_string(state_schema=None if schema is None else _named(schema), settings=settings)
+
+
+def _named(path: str) -> type:
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"AGENTMEM_CHECKPOINT_STATE_SCHEMA names {path!r}, which cannot be imported ({error}); it looks like "
+            "package.module:State"
+        ) from error
+    if not isinstance(found, type):
+        raise ConfigurationError(f"AGENTMEM_CHECKPOINT_STATE_SCHEMA names {path!r}, which is no class but {found!r}")
+    return found

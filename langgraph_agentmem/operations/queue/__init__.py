@@ -1,0 +1,1 @@
+"""The queue of memories that are due."""

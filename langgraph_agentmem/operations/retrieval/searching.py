@@ -1,0 +1,99 @@
+"""Searches all tiers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast, get_args
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.graph import NamedMention
+from langgraph_agentmem.models.search import ArmScores, SearchHit
+from langgraph_agentmem.operations.sections.chunks import read_fresh
+from langgraph_agentmem.policies import ranking, validation
+from langgraph_agentmem.projection.graph import PostgresGraph
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import chunks, reading
+from langgraph_agentmem.storage import search as storage
+from langgraph_agentmem.storage.chunks import StaleMemory
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.rows import Deferred
+
+_LEAST_CANDIDATES = 50
+_LONGEST_QUERY = 100_000
+
+
+async def search(
+    resources: Resources,
+    external_id: object,
+    query: object,
+    *,
+    tiers: Sequence[Tier] | None = None,
+    memory_ids: Sequence[int] | None = None,
+    limit: int = 10,
+    as_of: datetime | None = None,
+) -> list[SearchHit]:
+    """See `AgentMemory.asearch`."""
+    tenant = validation.tenant(external_id)
+    text = validation.text(query, "query", limit=_LONGEST_QUERY)
+    count = validation.positive(limit, "limit")
+    chosen = _tiers(tiers)
+    if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
+    memories = _memory_ids(memory_ids)
+    if not text.strip():
+        raise InvalidInputError("query must not be empty")
+    model = await resources.embedding_model()
+    vector = await resources.embedder.embed_query(text) if resources.embedder else None
+    named = await _named(resources, tenant, text)
+
+    async def read(connection: Connection) -> tuple[list[dict[str, Any]], Deferred[list[StaleMemory]]]:
+        stale = await chunks.send_stale(connection, tenant, memories)
+        rows = await storage.candidates(
+            connection,
+            tenant,
+            text,
+            vector=vector,
+            model=model,
+            tiers=chosen,
+            memory_ids=memories,
+            as_of=as_of,
+            limit=max(_LEAST_CANDIDATES, 4 * count),
+            config=resources.settings.text_search_config,
+            exact_rows=resources.settings.exact_search_rows,
+            named=named,
+        )
+        return rows, stale
+
+    rows = await read_fresh(resources, read)
+    return ranking.ranked([_hit(row) for row in rows], count)
+
+
+async def _named(resources: Resources, external_id: str, query: str) -> list[NamedMention] | None:
+    """The entities that a query names, from another graph database; PostgreSQL's search finds them by itself."""
+    if isinstance(resources.graph, PostgresGraph):
+        return None
+    async with resources.database.transaction() as connection:
+        words = await reading.query_words(connection, query, resources.settings.text_search_config)
+    return await resources.graph.anamed(external_id, words)
+
+
+def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
+    if tiers is None:
+        return None
+    known = get_args(Tier)
+    if not isinstance(cast("object", tiers), list | tuple) or not tiers or any(tier not in known for tier in tiers):
+        raise InvalidInputError(f"tiers must be a non-empty list of {', '.join(map(repr, known))}, not {tiers!r}")
+    return list(tiers)
+
+
+def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
+    if memory_ids is None:
+        return None
+    if not isinstance(cast("object", memory_ids), list | tuple | set | frozenset):
+        raise InvalidInputError(f"memory_ids must be a list of memory ids, not {memory_ids!r}")
+    return [validation.identifier(id, "an id of memory_ids") for id in memory_ids]
+
+
+def _hit(row: dict[str, Any]) -> SearchHit:
+    arms = ArmScores(vector=row["vector"], lexical=row["lexical"], graph=row["graph"])
+    return SearchHit.model_validate({**row, "arms": arms, "score": round(ranking.fused(arms), 6)})

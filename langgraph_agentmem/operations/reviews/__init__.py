@@ -1,0 +1,1 @@
+"""What is left to a person: disputes, and the decisions on them."""

@@ -1,0 +1,218 @@
+"""Carries out what a person decides about what a run has parked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langgraph_agentmem import telemetry
+from langgraph_agentmem.errors import InvalidInputError, ReviewConflictError, RunNotFoundError
+from langgraph_agentmem.models.conflict import Decision
+from langgraph_agentmem.models.review import Dispute, ReviewDecision, ReviewReport
+from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.operations.reviews import disputes, relinking
+from langgraph_agentmem.operations.reviews.relinking import SOURCE, ReviewWork
+from langgraph_agentmem.operations.runs.claiming import new_run_id
+from langgraph_agentmem.operations.sections.chunks import catch_up
+from langgraph_agentmem.policies import deciding, validation
+from langgraph_agentmem.policies.deciding import NewText, Outcome
+from langgraph_agentmem.policies.planning import chunk_part
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import chunks, graph, longterm, memories, reviews, runs, support
+from langgraph_agentmem.storage.chunks import RunChunk
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.runs import RunRow
+from langgraph_agentmem.storage.vectors import EmbeddingModel
+
+Decided = list[tuple[Dispute, ReviewDecision]]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What a review needs besides the database: who decides what, and the vectors of the texts that it may write."""
+
+    resources: Resources
+    decisions: Sequence[ReviewDecision]
+    reviewer: str | None
+    vectors: dict[str, list[float]]
+    model: EmbeddingModel | None
+
+
+async def review(
+    resources: Resources, external_id: object, run_id: object, decisions: object, reviewer: object = None
+) -> ReviewReport:
+    """See `AgentMemory.areview`."""
+    tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
+    given = deciding.read_decisions(decisions, limit=resources.settings.max_content_chars)
+    who = None if reviewer is None else validation.name(reviewer, "reviewer")
+    async with resources.database.transaction() as connection:
+        run = await _run(connection, tenant, id)
+        found = _decided(await _disputes(connection, tenant, id), given, id)
+    prepared = await _prepared(resources, found, given, who)
+    async with resources.database.transaction() as connection:
+        await memories.lock_any(connection, tenant, run.memory_id)
+        await catch_up(connection, resources, tenant, run.memory_id)
+        run = await _run(connection, tenant, id)
+        decided = _open(_decided(await _disputes(connection, tenant, id), given, id), id)
+        report = await _carry_out(connection, prepared, run, decided) if decided else None
+        left = await _disputes(connection, tenant, id)
+    for _, decision in decided:
+        telemetry.decided(decision.action)
+    pending = [dispute.id for dispute in left if dispute.status == "pending"]
+    return ReviewReport(run_id=id, disputes=left, pending=pending, report=report)
+
+
+async def _run(connection: Connection, external_id: str, run_id: str) -> RunRow:
+    run = await runs.get(connection, external_id, run_id)
+    if run is None:
+        raise RunNotFoundError(f"tenant {external_id!r} has no run {run_id}")
+    return run
+
+
+async def _disputes(connection: Connection, external_id: str, run_id: str) -> list[Dispute]:
+    return await disputes.assembled(connection, external_id, await reviews.of_runs(connection, external_id, [run_id]))
+
+
+def _decided(found: Sequence[Dispute], decisions: Sequence[ReviewDecision], run_id: str) -> Decided:
+    """Decisions with their disputes.
+
+    Raises:
+        InvalidInputError: The run has no such dispute, or it cannot be decided so.
+    """
+    known = {dispute.id: dispute for dispute in found}
+    if strangers := [decision.dispute for decision in decisions if decision.dispute not in known]:
+        has = f"it has {', '.join(map(str, known))}" if known else "it has left nothing to a person"
+        raise InvalidInputError(f"run {run_id} has no dispute {strangers[0]}; {has}")
+    pairs = [(known[decision.dispute], decision) for decision in decisions]
+    for dispute, decision in pairs:
+        deciding.check(dispute, decision)
+    return pairs
+
+
+def _open(decided: Decided, run_id: str) -> Decided:
+    """Those that are still to be carried out.
+
+    Raises:
+        ReviewConflictError: Some were decided otherwise, or withdrawn.
+    """
+    against = {dispute.id: why for dispute, decision in decided if (why := _against(dispute, decision))}
+    if against:
+        raise ReviewConflictError(run_id, against)
+    return [(dispute, decision) for dispute, decision in decided if dispute.status == "pending"]
+
+
+def _against(dispute: Dispute, decision: ReviewDecision) -> str | None:
+    if dispute.status == "withdrawn":
+        return "withdrawn, as the run was undone"
+    if dispute.status == "decided" and dispute.decision and not decision.same(dispute.decision):
+        by = f" by {dispute.reviewer!r}" if dispute.reviewer else ""
+        return f"decided already{by}: {dispute.decision.action}"
+    return None
+
+
+async def _prepared(
+    resources: Resources, decided: Decided, decisions: Sequence[ReviewDecision], reviewer: str | None
+) -> _Prepared:
+    texts = [text.text for dispute, decision in decided for text in _outcome(dispute, decision).texts]
+    model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
+    vectors = await resources.embedder.embed(texts) if resources.embedder and texts else []
+    return _Prepared(resources, decisions, reviewer, dict(zip(texts, vectors, strict=False)), model)
+
+
+def _outcome(dispute: Dispute, decision: ReviewDecision) -> Outcome:
+    return deciding.outcome(dispute, decision) if dispute.kind in {"chunk", "merge"} else Outcome()
+
+
+async def _carry_out(connection: Connection, prepared: _Prepared, run: RunRow, decided: Decided) -> ConsolidationReport:
+    shortterm = await longterm.shortterm(connection, run.external_id, run.memory_id)
+    assert shortterm is not None  # the run that parked something has made it
+    work = ReviewWork(
+        connection=connection,
+        external_id=run.external_id,
+        memory_id=run.memory_id,
+        run_id=new_run_id(),
+        now=await graph.transaction_time(connection),
+        changes={name: [] for name in _CHANGES},
+    )
+    await _carry_out_on_chunks(work, prepared, decided, shortterm.id)
+    rows = {row.id: row for row in await reviews.of_runs(connection, run.external_id, [run.id])}
+    await relinking.carry_out(work, [(rows[dispute.id], decision) for dispute, decision in decided])
+    if work.stale:
+        raise ReviewConflictError(run.id, work.stale)
+    report = _report(work, run.id, decided, shortterm.id)
+    await runs.log_review(connection, run, work.run_id, report=report, changes=work.changes, worker=prepared.reviewer)
+    choices = [decision for _, decision in decided]
+    await reviews.close(connection, run.external_id, choices, reviewer=prepared.reviewer, review_run_id=work.run_id)
+    await reviews.write_tombstones(connection, run.external_id, run.memory_id, work.rejected)
+    return report
+
+
+_CHANGES = ("superseded", "written", "entities", "relationships", "ended", "created", "removed")
+
+
+async def _carry_out_on_chunks(
+    work: ReviewWork, prepared: _Prepared, decided: Decided, shortterm_memory_id: int
+) -> None:
+    outcomes = {dispute.id: _outcome(dispute, decision) for dispute, decision in decided}
+    work.stale |= {id: outcome.stale for id, outcome in outcomes.items() if outcome.stale}
+    work.rejected += [(id, key) for id, outcome in outcomes.items() for key in outcome.rejected]
+    texts = [text for outcome in outcomes.values() for text in outcome.texts]
+    ids = await chunks.allocate(work.connection, len(texts))
+    pairs: list[tuple[int, int | None, bool]] = [
+        (old, new, True) for outcome in outcomes.values() for old, new in outcome.superseded
+    ]
+    pairs += [(old, id, True) for id, text in zip(ids, texts, strict=True) for old in text.replaces]
+    first = {old: (old, new, forced) for old, new, forced in reversed(pairs)}  # two disputes may end the same chunk
+    ended = await chunks.supersede(work.connection, work.external_id, list(first.values()))
+    await _write(work, prepared, dict(zip(ids, texts, strict=True)), shortterm_memory_id)
+    work.changes["superseded"] += ended
+    work.changes["written"] += ids
+
+
+async def _write(work: ReviewWork, prepared: _Prepared, texts: dict[int, NewText], shortterm_memory_id: int) -> None:
+    new = [
+        RunChunk(
+            id=id,
+            section_id=text.section_id,
+            content=text.text,
+            origin=text.origin,
+            embedding=prepared.vectors.get(text.text),
+        )
+        for id, text in texts.items()
+    ]
+    await chunks.insert(
+        work.connection,
+        work.external_id,
+        work.memory_id,
+        new,
+        run_id=work.run_id,
+        shortterm_memory_id=shortterm_memory_id,
+        source=prepared.reviewer or SOURCE,
+        config=prepared.resources.settings.text_search_config,
+        model=prepared.model,
+    )
+    inherited = [(source, id, text.text) for id, text in texts.items() for source in text.sources]
+    await support.inherit_mentions(work.connection, work.external_id, inherited)
+
+
+def _report(work: ReviewWork, run_id: str, decided: Decided, shortterm_memory_id: int) -> ConsolidationReport:
+    return ConsolidationReport(
+        status="applied",
+        run_id=work.run_id,
+        shortterm_memory_id=shortterm_memory_id,
+        review_of=run_id,
+        sections=sorted({dispute.section_id for dispute, _ in decided if dispute.section_id is not None}),
+        chunks_superseded=len(work.changes["superseded"]),
+        chunks_merged=len(work.changes["written"]),
+        entities_merged=len(work.changes["entities"]),
+        relationships_merged=len(work.changes["relationships"]),
+        relationships_ended=len(work.changes["ended"]),
+        decisions=[
+            Decision(part=_part(dispute), action=decision.action, decided_by="person", reason=decision.reason)
+            for dispute, decision in decided
+        ],
+    )
+
+
+def _part(dispute: Dispute) -> str:
+    if dispute.kind == "chunk":
+        return f"dispute {dispute.id}: {chunk_part(dispute.section_id or '', dispute.existing[0].id or 0)}"
+    return f"dispute {dispute.id}: {dispute.kind} {dispute.existing[0].id}"

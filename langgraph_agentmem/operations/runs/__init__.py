@@ -1,0 +1,1 @@
+"""Consolidation runs: claim, detect conflicts, apply, promote, undo."""

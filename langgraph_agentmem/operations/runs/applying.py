@@ -1,0 +1,225 @@
+"""Applies a run's plan in one transaction, fenced by the lease and idempotent by the run's id."""
+
+import time
+from datetime import datetime
+
+from langgraph_agentmem import telemetry
+from langgraph_agentmem.errors import LeaseLostError, RunNotFoundError
+from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.chunk import Origin
+from langgraph_agentmem.models.conflict import ConsolidationPlan
+from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.operations.runs import linking, parking
+from langgraph_agentmem.operations.runs.linking import Resolved, Work
+from langgraph_agentmem.operations.sections.chunks import catch_up
+from langgraph_agentmem.operations.sections.memories import info
+from langgraph_agentmem.policies import forgetting
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs, support
+from langgraph_agentmem.storage.chunks import RunChunk
+from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.runs import RunRow
+
+
+class _Text(Value):
+    """A text that the plan writes as a chunk of its own, and the chunks that it comes from."""
+
+    section_id: str
+    text: str
+    origin: Origin
+    sources: list[int]
+
+
+async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
+    """Carry out a run's plan; a run that is applied already only reports again.
+
+    Raises:
+        LeaseLostError: The memory's lease went to another run; nothing is applied.
+        EmbeddingError: New texts or names cannot be embedded; nothing is applied.
+    """
+    started = time.perf_counter()
+    reserved = parking.reserved(resources, run)
+    texts = [text.text for text in _texts(run.plan)]
+    model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
+    vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
+    name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
+    async with resources.database.transaction() as connection:
+        row = await _fenced(connection, run)
+        if row.report:
+            return row.report
+        await catch_up(connection, resources, run.external_id, run.memory_id)
+        run, gone = await _without_deleted(connection, run)
+        run, rejected = await parking.without_rejected(connection, run)
+        run, parked = await parking.parked(connection, run, reserved)
+        shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
+        now = await graph.transaction_time(connection)
+        work = Work(resources, connection, run, model, shortterm_id, now)
+        await chunks.consolidate(
+            connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
+        )
+        await parking.write_tombstones(work, rejected)
+        texts = _texts(run.plan)
+        chunk_texts = await _apply_sections(work, texts, [vectors[text.text] for text in texts])
+        ids = await linking.apply_entities(work, name_vectors)
+        link_ids = await linking.apply_relationships(work, ids)
+        await parking.log(work, parked, ids, link_ids)
+        inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
+        await support.inherit_mentions(connection, run.external_id, inherited)
+        await graph.add_history(connection, run.external_id, work.history)
+        await _settle(work, row, consolidations)
+        work.seconds = time.perf_counter() - started
+        report = await _reported(work, row, deleted=bool(gone))
+    _measure(work, row, report)
+    return report
+
+
+async def _without_deleted(connection: Connection, run: Resolved) -> tuple[Resolved, set[int]]:
+    """The run without what rests on chunks that were deleted since it was claimed, and these chunks.
+
+    What a model has read of them is not remembered and not logged.
+    """
+    known = forgetting.chunks_of(run.plan, run.conflicts) | set(run.taken)
+    gone = known - await chunks.existing(connection, run.external_id, sorted(known))
+    if not gone:
+        return run, gone
+    plan, conflicts = forgetting.without(run.plan, run.conflicts, gone)
+    note = f"{len(gone)} chunks were deleted meanwhile; what rested on them was left out"
+    left: dict[str, object] = {"plan": plan, "conflicts": conflicts, "decisions": [], "failures": [note]}
+    return run.model_copy(update={**left, "taken": [id for id in run.taken if id not in gone]}), gone
+
+
+async def _fenced(connection: Connection, run: Resolved) -> RunRow:
+    memory = await memories.get(connection, run.external_id, run.memory_id, lock=True)
+    row = await runs.get(connection, run.external_id, run.run_id, lock=True)
+    if row is None:
+        raise RunNotFoundError(f"tenant {run.external_id!r} has no run {run.run_id}")
+    if row.report is None and (memory is None or memory.lease_owner != run.run_id):
+        raise LeaseLostError(
+            f"run {run.run_id} took longer than its lease, and memory {run.memory_id} went to another run or was "
+            "removed; nothing was applied, raise lease_seconds if this happens often"
+        )
+    return row
+
+
+async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
+    """Subtract what was taken, end the lease, and queue the memory again if there is more to do.
+
+    That is so where enough updates came meanwhile, and where a promotion is due: should the process die before it, the
+    memory is still in the queue.
+    """
+    run, settings = work.run, work.resources.settings
+    place = (work.connection, run.external_id, run.memory_id)
+    pending, section_count = await memories.consume(*place, row.snapshot, started_at=row.started_at, now=work.now)
+    due = info(settings, pending, section_count).will_consolidate
+    if due or consolidations >= settings.shortterm_update_threshold:
+        await queue.mark_due(*place)
+        await queue.notify(work.connection)
+    elif pending:  # all of it came since the run began
+        await queue.schedule(*place, row.started_at, settings.max_pending_minutes)
+
+
+def _measure(work: Work, row: RunRow, report: ConsolidationReport) -> None:
+    telemetry.applied(
+        seconds=(work.now - row.started_at).total_seconds(),
+        lag=report.lag_seconds,
+        resolver=_resolver(work.run),
+        tokens=(report.usage.input_tokens, report.usage.output_tokens),
+        parked=len(report.parked),
+    )
+
+
+def _resolver(run: Resolved) -> str:
+    by_model = any(decision.decided_by == "model" for decision in run.decisions)
+    return "rules+model" if by_model else "rules"
+
+
+def _lag(row: RunRow, now: datetime) -> float | None:
+    """Seconds since the memory was due; None where it was consolidated before it was."""
+    if row.due_at is None or row.due_at > row.started_at:
+        return None
+    return (now - row.due_at).total_seconds()
+
+
+async def _reported(work: Work, row: RunRow, *, deleted: bool) -> ConsolidationReport:
+    run, snapshot, settings = work.run, row.snapshot, work.resources.settings
+    report = ConsolidationReport(
+        status="applied",
+        run_id=run.run_id,
+        shortterm_memory_id=work.shortterm_memory_id,
+        sections=[section.section_id for section in snapshot],
+        updates_consumed=sum(section.update_count for section in snapshot),
+        chunks_added=len(run.taken),
+        **work.counts,
+        decisions=run.decisions,
+        failures=run.failures,
+        usage=run.usage.priced(settings.input_token_price, settings.output_token_price),
+        parked=work.parked,
+        timings={**run.timings, "apply": round(work.seconds, 6)},
+        lag_seconds=_lag(row, work.now),
+    )
+    await runs.finish(
+        work.connection,
+        run.external_id,
+        run.run_id,
+        report=report,
+        resolver=_resolver(run),
+        conflicts=None if deleted else run.conflicts.model_dump(mode="json"),
+        plan=None if deleted else run.plan.model_dump(mode="json"),
+        changes=work.changes,
+    )
+    return report
+
+
+def _texts(plan: ConsolidationPlan) -> list[_Text]:
+    """What a plan writes: merged texts, and what superseded chunks said besides what was replaced."""
+    merged = [
+        _Text(section_id=section.section_id, text=merge.text, origin="merge", sources=merge.chunk_ids)
+        for section in plan.sections
+        for merge in section.merged
+    ]
+    merged += [
+        _Text(section_id=section.section_id, text=merge.leftover, origin="leftover", sources=merge.chunk_ids)
+        for section in plan.sections
+        for merge in section.merged
+        if merge.leftover
+    ]
+    leftover = [
+        _Text(section_id=section.section_id, text=decision.leftover, origin="leftover", sources=[decision.chunk_id])
+        for section in plan.sections
+        for decision in section.decisions
+        if decision.action == "supersede" and decision.leftover
+    ]
+    return merged + leftover
+
+
+async def _vectors(resources: Resources, texts: list[str]) -> list[list[float] | None]:
+    if resources.embedder is None:
+        return [None for _ in texts]
+    return list(await resources.embedder.embed(texts))
+
+
+async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[float] | None]) -> dict[int, _Text]:
+    """Supersede what the plan supersedes and write its texts; returns these by chunk id.
+
+    A leftover is written only where its source was superseded: it may have come back into its section meanwhile.
+    """
+    ids = await chunks.allocate(work.connection, len(texts))
+    pairs = [(s, id, True) for id, text in zip(ids, texts, strict=True) if text.origin == "merge" for s in text.sources]
+    pairs += [
+        (decision.chunk_id, decision.replaced_by, False)
+        for section in work.run.plan.sections
+        for decision in section.decisions
+        if decision.action == "supersede" and decision.replaced_by
+    ]
+    superseded = await chunks.supersede(work.connection, work.external_id, pairs)
+    ended = {id for id, _ in superseded}
+    written = [item for item in zip(ids, texts, vectors, strict=True) if ended & set(item[1].sources)]
+    new = [
+        RunChunk(id=id, section_id=text.section_id, content=text.text, origin=text.origin, embedding=vector)
+        for id, text, vector in written
+    ]
+    await linking.insert_chunks(work, new)
+    merged = [text for _, text, _ in written if text.origin == "merge"]
+    work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
+    work.changes |= {"superseded": superseded, "written": [chunk.id for chunk in new]}
+    return {id: text for id, text, _ in written}

@@ -1,0 +1,1 @@
+"""Sections: how they are written, cut into chunks, and read."""

@@ -1,0 +1,141 @@
+"""Active memories: create, read, close, forget."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langgraph_agentmem.errors import DuplicateTitleError, MemoryBusyError, MemoryNotFoundError
+from langgraph_agentmem.models.active import ActiveMemory, ConsolidationInfo, MemoryTemplate, Section
+from langgraph_agentmem.operations.sections import chunks as writing
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.policies.templates import initial_contents, read_template
+from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import chunks, longterm, queue, runs, support
+from langgraph_agentmem.storage import memories as storage
+from langgraph_agentmem.storage.memories import MemoryRow
+
+
+def info(settings: AgentMemorySettings, pending_updates: int, section_count: int) -> ConsolidationInfo:
+    """How far a memory is from its next consolidation."""
+    threshold = consolidation_threshold(settings.avg_section_update_count, section_count, settings.max_pending_updates)
+    return ConsolidationInfo(
+        total_update_count=pending_updates, threshold=threshold, will_consolidate=is_due(pending_updates, threshold)
+    )
+
+
+def assembled(settings: AgentMemorySettings, row: MemoryRow, sections: Sequence[Section]) -> ActiveMemory:
+    """A memory from its row and sections."""
+    return ActiveMemory(
+        **row.model_dump(include={"external_id", "id", "title", "namespace", "metadata", "created_at", "updated_at"}),
+        template=row.template,
+        sections={section.section_id: section for section in sections},
+        section_count=row.section_count,
+        consolidation_info=info(settings, row.pending_updates, row.section_count),
+    )
+
+
+async def create(
+    resources: Resources,
+    external_id: object,
+    title: object,
+    template_content: MemoryTemplate | Mapping[str, Any] | str,
+    initial_sections: Mapping[str, Any] | None,
+    metadata: Mapping[str, Any] | None,
+    *,
+    namespace: Sequence[str] | None,
+    exist_ok: bool,
+) -> ActiveMemory:
+    """See `AgentMemory.acreate_active_memory`."""
+    limit = resources.settings.max_content_chars
+    tenant, name = validation.tenant(external_id), validation.name(title, "title")
+    template = read_template(template_content, limit=limit)
+    contents = initial_contents(template, initial_sections, limit=limit)
+    described = validation.json_object({} if metadata is None else metadata, "metadata")
+    place = validation.namespace(_default(resources, tenant, name) if namespace is None else namespace)
+    written = [writing.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
+    vectors = await writing.vectors_for(resources, [section.chunks for section in written])
+    while True:
+        async with resources.database.transaction() as connection:
+            row = await storage.insert(connection, tenant, place, name, template, described)
+            if row is not None:
+                await storage.insert_sections(connection, tenant, row.id, template, contents)
+                await writing.write_chunks(connection, resources, tenant, written, vectors)
+            elif not exist_ok:
+                raise DuplicateTitleError(
+                    f"tenant {tenant!r} already has a memory titled {name!r}; choose another title, "
+                    "or pass exist_ok=True to get the existing one"
+                    if namespace is None
+                    else f"tenant {tenant!r} already has a memory under {place!r}; choose another namespace, "
+                    "or pass exist_ok=True to get the existing one"
+                )
+            elif (row := await storage.get_by_namespace(connection, tenant, place, lock=True)) and _bare(row):
+                new = await storage.insert_sections(connection, tenant, row.id, template, contents)
+                row = await storage.adopt_template(connection, tenant, row.id, template, len(new))
+                added = [section for section in written if section.section_id in new]
+                await writing.write_chunks(connection, resources, tenant, added, vectors)
+            if row is not None:  # else the existing one has just been closed, and its namespace is free
+                return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
+
+
+def _bare(row: MemoryRow) -> bool:
+    """Whether a store has made a memory, for which there is no template."""
+    return not row.template.sections
+
+
+def _default(resources: Resources, tenant: str, title: str) -> tuple[str, ...]:
+    return Ownership(owner=resources.settings.store_owner).default(tenant, title)
+
+
+async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:
+    """See `AgentMemory.aget_active_memory`."""
+    tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+    async with resources.database.transaction() as connection:
+        row = found(await storage.get(connection, tenant, id), tenant, id)
+        return assembled(resources.settings, row, await storage.sections(connection, tenant, id))
+
+
+async def list_all(resources: Resources, external_id: object) -> list[ActiveMemory]:
+    """See `AgentMemory.aget_active_memories`."""
+    tenant = validation.tenant(external_id)
+    async with resources.database.transaction() as connection:
+        rows = await storage.list_all(connection, tenant)
+        listed = [row.id for row in rows if row.section_count <= storage.MAX_LISTED_SECTIONS]
+        sections = await storage.sections_of(connection, tenant, listed)
+    return [assembled(resources.settings, row, sections.get(row.id, [])) for row in rows]
+
+
+def found(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:
+    """The row, or the error that there is none; another tenant's memory is unknown as well."""
+    if row is None:
+        raise MemoryNotFoundError(f"tenant {external_id!r} has no active memory {memory_id}")
+    return row
+
+
+async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
+    """Close a memory, unless something is still to be consolidated; returns whether it was closed."""
+    async with resources.database.transaction() as connection:
+        found(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
+        if await chunks.has_active(connection, external_id, memory_id):
+            return False
+        await storage.close(connection, external_id, memory_id)
+        return True
+
+
+async def forget(resources: Resources, external_id: str, memory_id: int) -> None:
+    """Remove a memory, open or closed, with everything that it gave to the other tiers and nothing else supports.
+
+    Raises:
+        MemoryBusyError: It is being consolidated.
+    """
+    async with resources.database.transaction() as connection:
+        row = found(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
+        if row.lease_owner and await queue.leased(connection, external_id, memory_id):
+            raise MemoryBusyError(memory_id, row.lease_expires_at)
+        await longterm.lock_tenant(connection, external_id)
+        supported = await support.supported_by(connection, external_id, memory_id)
+        await chunks.delete_all(connection, external_id, memory_id)
+        await support.delete_unsupported(connection, external_id, supported)
+        await longterm.delete(connection, external_id, memory_id)
+        await runs.delete_memory(connection, external_id, memory_id)

@@ -1,0 +1,1 @@
+"""LangGraph's own checkpoint tables."""

@@ -1,0 +1,166 @@
+"""The tables of LangGraph's PostgreSQL checkpointers, as far as these do not look after them themselves."""
+
+import zlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache, partial
+from typing import Any, LiteralString, TypeVar, cast
+
+import anyio
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.storage.driver.database import Connection, Database, retrying_deadlocks
+from langgraph_agentmem.storage.driver.rows import RawStatement, all_rows, first_row, one_row
+from langgraph_agentmem.storage.driver.shared_call import SharedCall
+from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.langgraph import inserts, upstream
+from langgraph_agentmem.storage.langgraph.upstream import Statement
+
+T = TypeVar("T")
+_SQL = statements("checkpoints")
+_SETUP_LOCK = zlib.crc32(b"agentmem.checkpoints")
+_TURN_SECONDS = 0.05
+_NEWEST = len(AsyncPostgresSaver.MIGRATIONS) - 1
+
+
+class CheckpointTables:
+    """The tables of LangGraph's checkpointers on the connections of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ready = False
+        self._setting_up: SharedCall[None] = SharedCall()
+
+    async def setup(self) -> None:
+        """Make the tables, or bring them up to date; safe for any number of processes at once."""
+        if not self._ready:
+            await self._setting_up(self._setup)
+            self._ready = True
+
+    async def _setup(self) -> None:
+        async with self._database.connection() as connection:
+            if await _version(connection) < _NEWEST:
+                async with _turn(connection):
+                    await AsyncPostgresSaver(connection).setup()
+
+    async def read(self, serde: SerializerProtocol, call: Callable[[PostgresSaver], T]) -> T:
+        """What LangGraph's checkpointer reads; no connection is kept while it deserializes."""
+        await self.setup()
+
+        async def fetched(query: str, params: Sequence[Any]) -> list[DictRow]:
+            async with self._database.connection() as connection:
+                return await _rows(connection, query, params)
+
+        return await upstream.reading(serde, call, fetched)
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Run statements of LangGraph's checkpointer, in one round trip that is one transaction to the server."""
+        await retrying_deadlocks(partial(self._write, statements, inserts.as_one(statements)))
+
+    async def _write(self, statements: Sequence[Statement], one: inserts.Inserts | None) -> None:
+        if one is None:
+            async with self.transaction() as connection:
+                await send(connection, statements)
+        else:
+            async with self.connection() as connection:
+                await _inserting(one.shape).execute(connection, one.params)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection outside any transaction, where the tables are there."""
+        await self.setup()
+        async with self._database.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A transaction in which the tables are there."""
+        await self.setup()
+        async with self._database.transaction() as connection:
+            yield connection
+
+
+@lru_cache(maxsize=200)
+def _inserting(shape: inserts.Shape) -> RawStatement:
+    return RawStatement(template("checkpoints", "insert_at_once").format(stored=inserts.ctes(shape)))
+
+
+async def send(connection: Connection, statements: Sequence[Statement]) -> None:
+    """Run statements of LangGraph's checkpointer that return nothing."""
+    async with connection.cursor() as cursor:
+        for query, rows in statements:
+            if len(rows) == 1:
+                await cursor.execute(cast("LiteralString", query), rows[0])
+            else:
+                await cursor.executemany(cast("LiteralString", query), rows)
+
+
+async def read(connection: Connection, serde: SerializerProtocol, call: Callable[[PostgresSaver], T]) -> T:
+    """What LangGraph's checkpointer reads on a connection, which may be in a transaction."""
+
+    async def fetched(query: str, params: Sequence[Any]) -> list[DictRow]:
+        return await _rows(connection, query, params)
+
+    return await upstream.reading(serde, call, fetched)
+
+
+async def _rows(connection: Connection, query: str, params: Sequence[Any]) -> list[DictRow]:
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(cast("LiteralString", query), params)
+        return await cursor.fetchall()
+
+
+async def _version(connection: Connection) -> int:
+    """Which of their migrations the tables have seen; -1 where there are none."""
+    if not (await first_row(connection, _SQL["checkpoint_tables"], {}))["made"]:
+        return -1
+    return (await first_row(connection, _SQL["checkpoint_version"], {}))["version"]
+
+
+@asynccontextmanager
+async def _turn(connection: Connection) -> AsyncGenerator[None]:
+    """This session's turn to set the tables up."""
+    key = {"key": _SETUP_LOCK}
+    while not (await first_row(connection, _SQL["try_lock_setup"], key))["locked"]:  # noqa: ASYNC110 - others' locks
+        await anyio.sleep(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        await connection.execute(_SQL["unlock_setup"], key)
+
+
+async def metadata(connection: Connection, thread_id: str, checkpoint_id: str) -> Json:
+    """The metadata of a checkpoint of a graph itself; empty where there is none."""
+    params = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+    row = await one_row(connection, _SQL["checkpoint_metadata"], params)
+    return row["metadata"] if row else {}
+
+
+async def thread_exists(connection: Connection, thread_id: str) -> bool:
+    """Whether a thread has checkpoints or writes."""
+    return (await first_row(connection, _SQL["thread_exists"], {"thread_id": thread_id}))["found"]
+
+
+async def copy(connection: Connection, source: str, target: str) -> None:
+    """Copy a thread as it stands at one moment."""
+    await connection.execute(_SQL["copy_checkpoints"], {"source": source, "target": target})
+
+
+async def needing_runs(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+    """Threads that cannot be read without the checkpoints of these runs."""
+    rows = await all_rows(connection, _SQL["needed_runs"], {"run_ids": list(run_ids)})
+    return [row["thread_id"] for row in rows]
+
+
+async def delete_runs(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Remove the checkpoints of runs."""
+    await connection.execute(_SQL["delete_runs"], {"run_ids": list(run_ids)})
+
+
+async def keep_latest(connection: Connection, thread_ids: Sequence[str]) -> None:
+    """Remove all checkpoints of threads but the latest of each namespace, and what it is rebuilt from."""
+    await connection.execute(_SQL["keep_latest"], {"thread_ids": list(thread_ids)})

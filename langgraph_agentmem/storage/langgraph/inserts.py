@@ -1,0 +1,82 @@
+"""Makes one statement, which is a transaction by itself, of all that LangGraph's checkpointer inserts at once."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, LiteralString, NamedTuple, TypeAlias, cast
+
+from psycopg import sql
+
+from langgraph_agentmem.storage.langgraph.upstream import Statement
+
+Shape: TypeAlias = tuple[tuple[str, int], ...]
+"""Statements, and how many rows each of them inserts."""
+
+_INSERT = re.compile(
+    r"\s*(INSERT INTO (?P<table>\w+) \((?P<columns>[\w, ]+)\)\s+VALUES) \(%s(?:, %s)*\)"
+    r"(\s+ON CONFLICT \((?P<key>[\w, ]+)\)\s+DO [^;]+);?\s*"
+)
+_MOST_ROWS = 16
+"""Beyond, a statement of its own for each number of rows is no gain."""
+
+
+class Inserts(NamedTuple):
+    """Rows that are inserted by one statement."""
+
+    shape: Shape
+    params: dict[str, Any]
+
+
+class _Insert(NamedTuple):
+    """A statement that inserts rows, with the places of the columns that tell these apart."""
+
+    table: str
+    before_values: str
+    after_values: str
+    width: int
+    key: tuple[int, ...]
+
+
+def as_one(statements: Sequence[Statement]) -> Inserts | None:
+    """What one statement can insert; None if something else is to be done, or one row is to be written twice."""
+    filled = [(query, rows) for query, rows in statements if rows]
+    inserts = [insert for query, _ in filled if (insert := _read(query))]
+    apart = len({insert.table for insert in inserts}) == len(filled)
+    if not filled or not apart or sum(len(rows) for _, rows in filled) > _MOST_ROWS:
+        return None
+    if any(_repeats(insert, rows) for insert, (_, rows) in zip(inserts, filled, strict=True)):
+        return None
+    values = (value for _, rows in filled for row in rows for value in row)
+    shape = tuple((query, len(rows)) for query, rows in filled)
+    return Inserts(shape, {f"value{place}": value for place, value in enumerate(values)})
+
+
+def ctes(shape: Shape) -> sql.Composable:
+    """The statements as common table expressions, whose parameters are those of `Inserts`."""
+    places = count()
+    return sql.SQL(", ").join(
+        sql.SQL(cast("LiteralString", f"stored{number} AS ({_text(query, rows, places)})"))
+        for number, (query, rows) in enumerate(shape)
+    )
+
+
+def _text(query: str, rows: int, places: "count[int]") -> str:
+    insert = _read(query)
+    assert insert is not None
+    values = (", ".join(f"%(value{next(places)})s" for _ in range(insert.width)) for _ in range(rows))
+    return f"{insert.before_values} ({'), ('.join(values)}){insert.after_values}"
+
+
+@lru_cache(maxsize=32)
+def _read(query: str) -> _Insert | None:
+    found = _INSERT.fullmatch(query)
+    if found is None:
+        return None
+    columns = found["columns"].split(", ")
+    key = tuple(columns.index(column) for column in found["key"].split(", "))
+    return _Insert(found["table"], found[1], found[4], len(columns), key)
+
+
+def _repeats(insert: _Insert, rows: Sequence[Sequence[Any]]) -> bool:
+    return len(rows) > 1 and len({tuple(row[place] for place in insert.key) for row in rows}) < len(rows)

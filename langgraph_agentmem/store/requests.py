@@ -1,0 +1,207 @@
+"""What a store is asked for, checked and made ready: LangGraph's operations as requests, and results as items."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langgraph.store.base import (
+    GetOp,
+    InvalidNamespaceError,
+    Item,
+    ListNamespacesOp,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    validate_op_namespace,
+)
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.item import (
+    FoundItem,
+    ItemKey,
+    ItemSearch,
+    ItemWrite,
+    Namespace,
+    NamespaceListing,
+    StoredItem,
+)
+from langgraph_agentmem.operations.retrieval.item_search import PreparedSearch
+from langgraph_agentmem.operations.sections import items, texts
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.store.options import Options
+
+RESERVED = validation.RESERVED
+_LABELS = {tier: label for label, tier in RESERVED.items()}
+
+
+class AgentMemoryItem(Item):
+    """An item with its revision, which grows by one with every write."""
+
+    __slots__ = ("revision",)
+
+    def __init__(self, *, revision: int, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.revision = revision
+
+
+class AgentMemorySearchItem(SearchItem):
+    """An item that was found, with its revision."""
+
+    __slots__ = ("revision",)
+
+    def __init__(self, *, revision: int, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.revision = revision
+
+
+@dataclass(frozen=True)
+class Get:
+    """One item is read.
+
+    Attributes:
+        tier: Of a consolidated chunk; None for an item.
+    """
+
+    place: ItemKey
+    refresh: bool
+    tier: Tier | None
+
+
+@dataclass(frozen=True)
+class Search:
+    """Items are searched."""
+
+    prepared: PreparedSearch
+    refresh: bool
+
+
+Read = Get | Search | NamespaceListing
+Write = ItemWrite | ItemKey
+Request = Read | Write
+
+
+def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSearch:
+    """An operation as a request that has only to be embedded.
+
+    Raises:
+        InvalidNamespaceError: LangGraph does not allow the namespace, or it is read-only.
+        InvalidInputError: An argument cannot be accepted.
+    """
+    validate_op_namespace(op)
+    match op:
+        case GetOp():
+            where = _labels(op.namespace), validation.text(op.key, "key")
+            return Get(where, refreshing(op), RESERVED.get(op.namespace[-1]) if op.namespace else None)
+        case SearchOp():
+            return _search(options, op)
+        case ListNamespacesOp():
+            return _listing(options, op)
+        case PutOp():
+            return _delete(op) if op.value is None else put(resources, options, op)
+
+
+def put(resources: Resources, options: Options, op: PutOp) -> ItemWrite:
+    """A put, not embedded yet; see `checked`."""
+    _refuse_reserved(op.namespace)
+    index = cast("object", op.index)
+    fields = options.fields
+    if index is False:
+        fields = list[str]()
+    elif not isinstance(index, bool | None):
+        fields = texts.checked_fields(index, "index")
+    value = dict(op.value) if isinstance(op.value, Mapping) else op.value
+    return items.checked(resources, options.ownership, (tuple(op.namespace), op.key), value, fields, op.ttl)
+
+
+def place(write: Write) -> ItemKey:
+    """What a write is about."""
+    return write.place if isinstance(write, ItemWrite) else write
+
+
+def refreshing(op: Op) -> bool:
+    """Whether a read lets items live on."""
+    return isinstance(op, GetOp | SearchOp) and bool(op.refresh_ttl)
+
+
+def result(answer: Any) -> Result:
+    """What was read, as LangGraph's items."""
+    if isinstance(answer, list):
+        return [_found(item) if isinstance(item, FoundItem) else item for item in cast("list[Any]", answer)]
+    return as_item(answer) if isinstance(answer, StoredItem) else answer
+
+
+def as_item(item: StoredItem) -> AgentMemoryItem:
+    """A stored item as LangGraph's."""
+    return AgentMemoryItem(
+        namespace=item.namespace,
+        key=item.key,
+        value=item.value,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        revision=item.revision,
+    )
+
+
+def _found(item: FoundItem) -> AgentMemorySearchItem:
+    return AgentMemorySearchItem(
+        namespace=item.namespace if item.document is None else (*item.namespace, _LABELS[item.value["tier"]]),
+        key=item.key,
+        value=item.value,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        score=item.score,
+        revision=item.revision,
+    )
+
+
+def _search(options: Options, op: SearchOp) -> ItemSearch:
+    prefix = tuple(op.namespace_prefix)
+    tiers: tuple[Tier, ...] = options.tiers
+    if prefix and (tier := RESERVED.get(prefix[-1])):
+        tiers = (tier,)
+        prefix = prefix[:-1]
+    query = None if op.query is None else validation.text(op.query, "query", limit=100_000)
+    return ItemSearch(
+        prefix=_labels(prefix),
+        query=query if query and query.strip() else None,
+        filter=op.filter,
+        tiers=tiers,
+        omit_expired=options.omit_expired,
+        limit=validation.count(op.limit, "limit"),
+        offset=validation.count(op.offset, "offset"),
+    )
+
+
+def _listing(options: Options, op: ListNamespacesOp) -> NamespaceListing:
+    conditions = [(condition.match_type, _labels(condition.path)) for condition in op.match_conditions or ()]
+    for kind, _ in conditions:
+        if kind not in ("prefix", "suffix"):
+            raise InvalidInputError(f"match_type must be 'prefix' or 'suffix', not {kind!r}")
+    return NamespaceListing(
+        conditions=tuple(conditions),
+        max_depth=None if op.max_depth is None else validation.positive(op.max_depth, "max_depth"),
+        omit_expired=options.omit_expired,
+        limit=validation.count(op.limit, "limit"),
+        offset=validation.count(op.offset, "offset"),
+    )
+
+
+def _delete(op: PutOp) -> ItemKey:
+    _refuse_reserved(op.namespace)
+    return _labels(op.namespace), validation.text(op.key, "key")
+
+
+def _labels(namespace: Sequence[str]) -> Namespace:
+    return tuple(validation.text(label, "a label of the namespace") for label in namespace)
+
+
+def _refuse_reserved(namespace: Namespace) -> None:
+    for label in namespace:
+        if label in RESERVED:
+            raise InvalidNamespaceError(
+                f"namespace {namespace} cannot be written: {label!r} stands for what was consolidated"
+            )

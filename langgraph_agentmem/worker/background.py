@@ -1,0 +1,65 @@
+"""A worker within the application."""
+
+import asyncio
+import contextvars
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+import anyio
+
+from langgraph_agentmem import telemetry
+from langgraph_agentmem.worker.worker import MemoryWorker
+
+_logger = logging.getLogger(__name__)
+
+
+class BackgroundWorker:
+    """Keeps a worker running on an event loop that uses the memory: from the first use on, until it is stopped.
+
+    The worker lives on the loop of whoever came first, as models and embedders are not made for several. When that loop
+    has ended, the next use starts it again.
+
+    Args:
+        make: Makes the worker.
+    """
+
+    def __init__(self, make: Callable[[], MemoryWorker]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._running: tuple[MemoryWorker, asyncio.Task[None], asyncio.AbstractEventLoop, int] | None = None
+
+    def ensure(self) -> None:
+        """Start the worker on this event loop, unless it runs on one."""
+        if self._runs():
+            return
+        with self._lock:
+            if not self._runs():
+                loop, worker = asyncio.get_running_loop(), self._make()
+                # in a context of its own: the caller may be a node of a graph, of which its runs are no part
+                task = loop.create_task(_work(worker), context=contextvars.Context(), name="agentmem worker")
+                self._running = (worker, task, loop, os.getpid())
+
+    async def stop(self) -> None:
+        """Let the worker finish what it has begun, or give it back, and wait for that."""
+        if self._running is None or not self._runs():
+            return
+        worker, task, loop, _ = self._running
+        worker.stop()
+        while not task.done() and loop.is_running():  # noqa: ASYNC110 - it may live on another loop
+            await anyio.sleep(0.005)
+
+    def _runs(self) -> bool:
+        if self._running is None:
+            return False
+        _, task, loop, process = self._running
+        return not task.done() and not loop.is_closed() and process == os.getpid()
+
+
+async def _work(worker: MemoryWorker) -> None:
+    try:
+        await worker.arun()
+    except Exception as error:
+        said = "the worker within the application has ended; the next use of the memory starts it again: %s"
+        _logger.error(said, telemetry.described(error))

@@ -1,0 +1,95 @@
+"""Runs the consolidation graph on one memory: holds the lease meanwhile, and gives the memory back where it fails."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any
+
+import anyio
+
+from langgraph_agentmem import telemetry
+from langgraph_agentmem.errors import StorageError
+from langgraph_agentmem.graphs import create_consolidation_graph
+from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.operations.runs import claiming
+from langgraph_agentmem.operations.sections import chunks
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.resources import HasResources, Resources
+
+_RENEWALS = 3
+"""How often a lease is renewed before it would expire."""
+_logger = logging.getLogger(__name__)
+
+
+class Consolidation:
+    """Consolidates memories, one at each call, any number at once.
+
+    Args:
+        memory: The open memory.
+    """
+
+    def __init__(self, memory: HasResources) -> None:
+        self._memory = memory
+
+    @property
+    def _resources(self) -> Resources:
+        return self._memory.resources
+
+    @cached_property
+    def _graph(self) -> Any:
+        graph: Any = create_consolidation_graph(self._memory, review=False)  # reviews wait in the database
+        return graph.compile()
+
+    async def run(
+        self, external_id: str, memory_id: int, *, everything: bool = False, if_due: bool = False
+    ) -> ConsolidationReport:
+        """Consolidate what is pending in a memory.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The memory.
+            everything: Also sections that were never updated.
+            if_due: Only if the queue offers the memory; the run then counts as one of its attempts.
+        """
+        run_id = claiming.new_run_id()
+        given: dict[str, Any] = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
+        with telemetry.span("consolidation", external_id=external_id, memory_id=memory_id, run_id=run_id) as span:
+            report = await self._run(given, everything=everything, if_due=if_due)
+            span.set(status=report.status, updates=report.updates_consumed, parked=len(report.parked))
+        return report
+
+    async def _run(self, given: dict[str, Any], *, everything: bool, if_due: bool) -> ConsolidationReport:
+        external_id, memory_id, run_id = given.values()
+        traced: dict[str, Any] = {"run_name": "agentmem consolidation", "tags": ["agentmem"]}
+        traced["metadata"] = {f"agentmem_{name}": value for name, value in given.items()}
+        try:
+            async with self._lease_renewed(external_id, memory_id, run_id):
+                state: Any = await self._graph.ainvoke({**given, "everything": everything, "if_due": if_due}, traced)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
+            raise
+        await chunks.embed_what_is_left(self._resources, validation.tenant(external_id))
+        return ConsolidationReport.model_validate(state["report"])
+
+    @asynccontextmanager
+    async def _lease_renewed(self, external_id: str, memory_id: int, run_id: str) -> AsyncGenerator[None]:
+        renewing = asyncio.create_task(self._renew(external_id, memory_id, run_id))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
+
+    async def _renew(self, external_id: str, memory_id: int, run_id: str) -> None:
+        """Renew the lease until cancelled; where that fails, `apply` finds out whether another run has the memory."""
+        while True:
+            await anyio.sleep(self._resources.settings.lease_seconds / _RENEWALS)
+            try:
+                await claiming.renew(self._resources, external_id, memory_id, run_id)
+            except StorageError as error:
+                _logger.warning(
+                    "the lease of run %s could not be renewed for now: %s", run_id, telemetry.described(error)
+                )

@@ -1,0 +1,265 @@
+"""Consolidates memories as they become due."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Generator
+from contextlib import aclosing, contextmanager
+from typing import Any, cast
+
+import anyio
+from anyio.abc import TaskGroup
+
+from langgraph_agentmem import telemetry
+from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.errors import AgentMemoryError, MemoryNotFoundError, StorageError
+from langgraph_agentmem.models.queue import WorkReport
+from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.operations.queue import measuring, queueing
+from langgraph_agentmem.operations.sections import chunks
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.projection.projector import GraphProjector
+from langgraph_agentmem.resources import HasResources, Resources
+from langgraph_agentmem.storage.listening import due_notices
+from langgraph_agentmem.worker.running import Consolidation
+
+_LOOKED_AT = 100
+_LONGEST_REST = 60.0
+_MEASURED_EVERY = 30.0
+"""Seconds."""
+_logger = logging.getLogger(__name__)
+
+Memory = tuple[str, int]
+
+
+class MemoryWorker:
+    """Takes memories that are due from the queue and consolidates them, several at once.
+
+    Any number of workers may share a database, on any host. A worker hears of work by `LISTEN`, and looks for it every
+    so often in any case. It also embeds chunks that wait for a vector, and projects the graph where a Neo4j was chosen.
+
+    What a run fails with is logged, and the memory is tried again later, up to `max_attempts` times. A database that
+    cannot be reached is waited for.
+
+    Args:
+        memory: An open `AgentMemory`, with the model and the embedder to use. Who opened it closes it.
+        external_id: Only this tenant's memories; all tenants' by default.
+        concurrency: Memories at once; by default `worker_concurrency` of the memory's settings.
+        poll_seconds: How often to look for work; by default `worker_poll_seconds`.
+        grace_seconds: How long to go on after `stop`; by default `worker_grace_seconds`.
+
+    Raises:
+        InvalidInputError: An argument does not fit.
+    """
+
+    def __init__(
+        self,
+        memory: HasResources,
+        *,
+        external_id: str | None = None,
+        concurrency: int | None = None,
+        poll_seconds: float | None = None,
+        grace_seconds: float | None = None,
+    ) -> None:
+        settings = memory.resources.settings
+        self._memory = memory
+        self._tenant = None if external_id is None else validation.tenant(external_id)
+        self._concurrency = validation.positive(
+            settings.worker_concurrency if concurrency is None else concurrency, "concurrency"
+        )
+        self._poll = validation.seconds(
+            settings.worker_poll_seconds if poll_seconds is None else poll_seconds, "poll_seconds", least=0.001
+        )
+        self._grace = validation.seconds(
+            settings.worker_grace_seconds if grace_seconds is None else grace_seconds, "grace_seconds"
+        )
+        self._consolidation = Consolidation(memory)
+        self._running: set[Memory] = set()
+        self._report = WorkReport()
+        self._stopping = False
+        self._news: anyio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def _resources(self) -> Resources:
+        return self._memory.resources
+
+    async def arun(self) -> None:
+        """Work until `stop` is called: then no memory is taken any more, and what runs is waited for.
+
+        What still runs after `grace_seconds`, or when this is cancelled, is given back to the queue.
+
+        Raises:
+            ConfigurationError: The database refuses the user, or does not fit.
+        """
+        with _first_error():
+            async with anyio.create_task_group() as helpers:
+                helpers.start_soon(self._listen)
+                helpers.start_soon(self._embed)
+                helpers.start_soon(self._project)
+                helpers.start_soon(self._measure)
+                await self._work(until_idle=False)
+                helpers.cancel_scope.cancel()
+
+    async def arun_until_idle(self) -> WorkReport:
+        """Work until no memory is due and none runs here, or `stop` is called; for cron and serverless.
+
+        Raises:
+            OutageError: A database cannot be reached.
+            EmbeddingError: Chunks that wait for a vector cannot be embedded; the runs were carried out.
+        """
+        self._report = WorkReport()
+        with _first_error():
+            await self._work(until_idle=True)
+            if (projector := self._projector()) is not None:
+                await projector.arun_once(self._tenant)
+            await chunks.embed_pending(self._resources, self._tenant)
+            await measuring.measure(self._resources)
+        return self._report
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
+    def stop(self) -> None:
+        """Let the worker come to an end, from any thread; one that does not run yet ends when it starts."""
+        self._stopping = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    async def _work(self, *, until_idle: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with anyio.create_task_group() as runs:
+                await self._dispatch(runs, until_idle=until_idle)
+                runs.cancel_scope.deadline = anyio.current_time() + self._grace
+        finally:
+            self._stopping = False
+
+    async def _dispatch(self, runs: TaskGroup, *, until_idle: bool) -> None:
+        """Start a run wherever there is room for one, until the worker is to stop, or has nothing left to do."""
+        while not self._stopping:
+            news = self._news = anyio.Event()  # before looking, so that nothing is missed that comes meanwhile
+            room = self._concurrency - len(self._running)
+            due = await self._due(patiently=not until_idle) if room else []
+            for memory in due[:room]:
+                self._running.add(memory)
+                runs.start_soon(self._consolidate, memory)
+            if not due and until_idle and not self._running:
+                return
+            if not due:
+                with anyio.move_on_after(self._poll * random.uniform(0.75, 1.25)):
+                    await news.wait()
+
+    def _wake(self) -> None:
+        if self._news is not None:
+            self._news.set()
+
+    async def _due(self, *, patiently: bool) -> list[Memory]:
+        """Memories that are offered and do not run here, in an order that is hardly another worker's."""
+        try:
+            due = await queueing.due(self._resources, self._tenant, _LOOKED_AT + self._concurrency)
+        except StorageError as error:
+            if not patiently:
+                raise
+            _logger.warning("the worker waits for the database: %s", telemetry.described(error))
+            return []
+        due = [memory for memory in due if memory not in self._running]
+        random.shuffle(due)
+        return due
+
+    async def _consolidate(self, memory: Memory) -> None:
+        started = time.perf_counter()
+        try:
+            report = await self._consolidation.run(*memory, if_due=True)
+            self._count("applied" if report.status == "applied" else "dead" if report.status == "dead" else None)
+            _tell(memory, report, time.perf_counter() - started)
+        except MemoryNotFoundError:
+            pass  # it was closed, or forgotten, since it was due
+        except Exception as error:
+            self._count("failed")
+            # the error's text, which may quote the memory, stands in the run and in the memory's row
+            fields = {"external_id": memory[0], "memory_id": memory[1], "error": type(error).__name__}
+            _logger.warning("a run of memory %s of %r failed: %s", memory[1], memory[0], fields["error"], extra=fields)
+        finally:
+            self._running.discard(memory)
+            self._wake()
+
+    def _count(self, what: str | None) -> None:
+        if what is not None:
+            self._report = self._report.model_copy(update={what: getattr(self._report, what) + 1})
+
+    async def _listen(self) -> None:
+        """Wake up when memories become due; as long as nothing can be heard, looking every so often has to do."""
+        while True:
+            try:
+                async with aclosing(due_notices(self._resources.database)) as notices:
+                    async for _ in notices:
+                        self._wake()
+            except StorageError as error:
+                _logger.info(
+                    "the worker does not hear of memories that are due for now: %s", telemetry.described(error)
+                )
+            await anyio.sleep(self._poll)
+
+    async def _embed(self) -> None:
+        """Cut what is stale into chunks, and embed what has no vector: all that others have left, then what comes."""
+        others, rest = True, self._poll
+        while True:
+            try:
+                await chunks.embed_pending(self._resources, self._tenant, others=others)
+                others, rest = False, self._poll
+            except AgentMemoryError as error:
+                rest = min(rest * 2, _LONGEST_REST)
+                _logger.warning("chunks stay without vectors for now: %s", telemetry.described(error))
+            await anyio.sleep(rest)
+
+    async def _project(self) -> None:
+        while (projector := self._projector()) is not None:
+            try:
+                await projector.arun(self._tenant, poll_seconds=self._poll)
+            except AgentMemoryError as error:  # a wrong password, for instance, is no reason not to consolidate
+                _logger.warning("the graph is not projected into Neo4j for now: %s", telemetry.described(error))
+            await anyio.sleep(_LONGEST_REST)
+
+    async def _measure(self) -> None:
+        """Count what waits, for OpenTelemetry's gauges."""
+        while telemetry.installed():
+            try:
+                with anyio.CancelScope(shield=True):  # a connection that is cancelled while it is made stays open
+                    await measuring.measure(self._resources)
+            except StorageError as error:
+                _logger.info("the queue is not counted for now: %s", telemetry.described(error))
+            await anyio.sleep(_MEASURED_EVERY)
+
+    def _projector(self) -> GraphProjector | None:
+        neo4j = self._resources.neo4j
+        return None if neo4j is None else GraphProjector(self._resources.database, neo4j)
+
+    run = blocking(arun)
+    run_until_idle = blocking(arun_until_idle)
+
+
+@contextmanager
+def _first_error() -> Generator[None]:
+    """Let the first error out of task groups as it is."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise _leaf(group) from None
+
+
+def _leaf(error: BaseException) -> BaseException:
+    return _leaf(cast("Any", error).exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _tell(memory: Memory, report: ConsolidationReport, seconds: float) -> None:
+    fields = {"external_id": memory[0], "memory_id": memory[1], "run_id": report.run_id, "status": report.status}
+    fields |= {"updates": report.updates_consumed, "seconds": round(seconds, 3)}
+    level = {"busy": logging.DEBUG, "dead": logging.ERROR}.get(report.status, logging.INFO)
+    promoted = ", promoted" if report.promotion is not None and report.promotion.status == "promoted" else ""
+    text = "memory %s of %r: %s%s, %d updates in %.2f s"
+    values = (memory[1], memory[0], report.status, promoted, report.updates_consumed, seconds)
+    _logger.log(level, text, *values, extra=fields)
