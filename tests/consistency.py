@@ -32,7 +32,7 @@ _BROKEN = {
         SELECT c.external_id, c.id, c.content FROM agentmem.memory_chunk c
         JOIN agentmem.section s
           ON s.external_id = c.external_id AND s.memory_id = c.memory_id AND s.section_id = c.section_id
-        WHERE c.current AND s.text_fields = '{}' AND NOT s.stale""",
+        WHERE c.current AND s.text_fields = '{}' AND NOT s.needs_chunking""",
     "a chunk has not exactly the vector that its model says": """
         SELECT external_id, id FROM agentmem.memory_chunk
         WHERE num_nonnulls(embedding, full_embedding) <> num_nonnulls(embedding_model)""",

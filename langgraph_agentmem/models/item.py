@@ -34,11 +34,11 @@ class FoundItem(StoredItem):
 
     Attributes:
         document: The chunk's id; None for an item.
-        stale: Whether the item was found by an earlier value, as it was written while the search began.
+        read_inconsistent: Whether the item was found by an earlier value, as it was written while the search began.
     """
 
     document: int | None = None
-    stale: bool = False
+    read_inconsistent: bool = False
 
 
 class ItemWrite(Value):

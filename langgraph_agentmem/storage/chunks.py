@@ -28,7 +28,7 @@ from langgraph_agentmem.storage.driver.rows import (
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
-StaleMemory: TypeAlias = tuple[str, int]
+UnchunkedMemory: TypeAlias = tuple[str, int]
 """A tenant, and the id of its memory that has stale sections."""
 
 _SQL = statements("chunks")
@@ -72,7 +72,7 @@ class PendingChunk(Value):
     content: str
 
 
-class StaleSection(Value):
+class UnchunkedSection(Value):
     """A section whose chunks are those of an earlier value."""
 
     namespace: tuple[str, ...]
@@ -153,32 +153,34 @@ def _model(model: EmbeddingModel | None) -> dict[str, Any]:
     }
 
 
-async def send_stale(
+async def send_unchunked(
     connection: Connection, external_id: str, memory_ids: Collection[int] | None = None
-) -> Deferred[list[StaleMemory]]:
+) -> Deferred[list[UnchunkedMemory]]:
     """Ask for a tenant's memories with stale sections, or for those among these."""
     params: Json = {"external_id": external_id, "memory_ids": None if memory_ids is None else list(memory_ids)}
-    return await send(connection, _SQL["stale_memories"], params, stale_memories)
+    return await send(connection, _SQL["unchunked_memories"], params, unchunked_memories)
 
 
-async def stale_after(connection: Connection, after: StaleMemory, *, limit: int) -> list[StaleMemory]:
+async def unchunked_after(connection: Connection, after: UnchunkedMemory, *, limit: int) -> list[UnchunkedMemory]:
     """Memories with stale sections, of all tenants, in the order of their ids."""
     params = {"external_id": after[0], "memory_id": after[1], "limit": limit}
-    return stale_memories(await all_rows(connection, _SQL["all_stale_memories"], params))
+    return unchunked_memories(await all_rows(connection, _SQL["all_unchunked_memories"], params))
 
 
-def stale_memories(rows: list[DictRow]) -> list[StaleMemory]:
+def unchunked_memories(rows: list[DictRow]) -> list[UnchunkedMemory]:
     """Memories with stale sections; a row without one tells that there are none."""
     return [(row["external_id"], row["memory_id"]) for row in rows if row["memory_id"] is not None]
 
 
-async def take_stale(connection: Connection, external_id: str, memory_id: int, *, limit: int) -> list[StaleSection]:
+async def take_unchunked(
+    connection: Connection, external_id: str, memory_id: int, *, limit: int
+) -> list[UnchunkedSection]:
     """Stale sections of a memory that is locked; they are so no more, as their chunks are written next."""
     params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
-    rows = await all_rows(connection, _SQL["take_stale"], params)
+    rows = await all_rows(connection, _SQL["take_unchunked"], params)
     if len(rows) < limit:
-        await connection.execute(_SQL["none_stale"], params)
-    return [StaleSection.model_validate(row) for row in rows]
+        await connection.execute(_SQL["none_unchunked"], params)
+    return [UnchunkedSection.model_validate(row) for row in rows]
 
 
 async def allocate(connection: Connection, count: int) -> list[int]:

@@ -11,7 +11,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.storage.chunks import StaleMemory, stale_memories
+from langgraph_agentmem.storage.chunks import UnchunkedMemory, unchunked_memories
 from langgraph_agentmem.storage.driver.database import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, RawStatement, all_rows, as_array, as_json, as_vector, send
 from langgraph_agentmem.storage.driver.statements import statements, template
@@ -31,9 +31,9 @@ _MOST_MATCHES = {True: 60, False: 5_000}
 """How many matches the words that are looked up may have together, with and without vectors; rare words go first."""
 
 
-async def set_up(connection: Connection, tenants: Iterable[str]) -> Deferred[list[StaleMemory]]:
+async def set_up(connection: Connection, tenants: Iterable[str]) -> Deferred[list[UnchunkedMemory]]:
     """Set what searches need, for all that travel together, and ask for the tenants' memories with stale sections."""
-    return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, stale_memories)
+    return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, unchunked_memories)
 
 
 async def send_search(

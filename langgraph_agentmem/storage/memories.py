@@ -185,14 +185,14 @@ async def update_sections(
     source: str | None,
     *,
     minutes: float | None,
-    stale: bool,
+    needs_chunking: bool,
 ) -> None:
     """Write new values, and count them as updates, which make the memory due after so many minutes at the latest.
 
     They are stale if their chunks are not written in the same transaction.
     """
     params: Json = {"external_id": external_id, "memory_id": memory_id, "updates": len(values), "minutes": minutes}
-    params["stale"] = stale
+    params["needs_chunking"] = needs_chunking
     rows = [(id, as_json(value), source) for id, value in values.items()]
     await connection.execute(_SQL["update_sections"], params | columns(rows, "section_ids", "values", "sources"))
 

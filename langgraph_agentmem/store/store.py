@@ -26,7 +26,7 @@ from langgraph_agentmem.operations.sections import items
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import item_search as search_storage
-from langgraph_agentmem.storage.chunks import StaleMemory
+from langgraph_agentmem.storage.chunks import UnchunkedMemory
 from langgraph_agentmem.storage.driver.database import Connection, retrying_deadlocks, with_pool_config
 from langgraph_agentmem.storage.driver.rows import Deferred, gathered
 from langgraph_agentmem.store.coalescing import Coalescer
@@ -329,7 +329,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
     async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Deferred[Any]]:
         if any(isinstance(request, Search | Get) for request in reads):
             async with self.memory.resources.database.transaction() as connection:
-                stale = await self._send_stale(connection, reads)
+                stale = await self._send_unchunked(connection, reads)
             await writing.catch_up_all(self.memory.resources, await stale())
         async with self.memory.resources.database.transaction() as connection:
             sent, _ = await self._send(connection, reads)
@@ -342,7 +342,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         answers: list[Any] = []
         for _ in range(_READS):
             answers = [await answer() for answer in await self._sent(requests)]
-            if not any(map(_torn, answers)):
+            if not any(map(_read_inconsistent, answers)):
                 break
         return await self._results(requests, answers)
 
@@ -360,7 +360,9 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         tenants = {self._options.ownership.tenant(namespace) for namespace, _ in places}
         return len(places) == len(requests) and len(tenants) == 1
 
-    async def _send_stale(self, connection: Connection, requests: Sequence[Read]) -> Deferred[list[StaleMemory]]:
+    async def _send_unchunked(
+        self, connection: Connection, requests: Sequence[Read]
+    ) -> Deferred[list[UnchunkedMemory]]:
         """Ask for memories whose chunks matter and are those of earlier values; comes first, as it sets searches up."""
         ownership, tenants = self._options.ownership, set[str]()
         for request in requests:
@@ -390,9 +392,9 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
 
     async def _send(
         self, connection: Connection, requests: Sequence[Read]
-    ) -> tuple[list[Deferred[Any]], Deferred[list[StaleMemory]]]:
+    ) -> tuple[list[Deferred[Any]], Deferred[list[UnchunkedMemory]]]:
         """Ask for what is stored: an item or None, items, or namespaces; and for stale memories that matter to it."""
-        stale = await self._send_stale(connection, requests)
+        stale = await self._send_unchunked(connection, requests)
         resources, ownership = self.memory.resources, self._options.ownership
         places = [request.place for request in requests if isinstance(request, Get) and not request.tier]
         got = await items.send_get(connection, ownership, places, omit_expired=self._options.omit_expired)
@@ -448,9 +450,11 @@ async def _one_of(items: Deferred[Mapping[ItemKey, StoredItem]], place: ItemKey)
     return (await items()).get(place)
 
 
-def _torn(answer: Any) -> bool:
+def _read_inconsistent(answer: Any) -> bool:
     """Whether an answer has items that were found by earlier values than theirs."""
-    return isinstance(answer, list) and any(getattr(item, "stale", False) for item in cast("list[Any]", answer))
+    return isinstance(answer, list) and any(
+        getattr(item, "read_inconsistent", False) for item in cast("list[Any]", answer)
+    )
 
 
 async def _all_of(calls: Sequence[Callable[[], Any]]) -> None:

@@ -150,8 +150,8 @@ FILL[6] = (
     """
 )
 FILL[7] = FILL[8] = FILL[6]
-FILL[9] = FILL[8] + "UPDATE agentmem.section SET stale = true;"
-FILL[10] = FILL[9] + "UPDATE agentmem.active_memory SET stale_items = 1;"
+FILL[9] = FILL[8] + "UPDATE agentmem.section SET needs_chunking = true;"
+FILL[10] = FILL[9] + "UPDATE agentmem.active_memory SET unchunked_writes = 1;"
 
 
 @pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])

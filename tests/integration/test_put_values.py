@@ -17,7 +17,7 @@ from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[object, ...]]]
 NS = ("alice", "notes")
-STALE = "SELECT count(*) FROM agentmem.section WHERE stale"
+STALE = "SELECT count(*) FROM agentmem.section WHERE needs_chunking"
 CHUNKS = "SELECT count(*) FROM agentmem.memory_chunk WHERE current"
 
 
@@ -57,7 +57,7 @@ async def test_memory_finds_what_a_store_has_put_and_consolidates_it(memory: Age
     assert rows("SELECT content, tier FROM agentmem.memory_chunk ORDER BY 1") == [
         ("a falcon", "shortterm"), ("an owl", "shortterm"),
     ]  # fmt: skip
-    assert rows("SELECT stale_items FROM agentmem.active_memory") == [(0,)]
+    assert rows("SELECT unchunked_writes FROM agentmem.active_memory") == [(0,)]
 
 
 async def test_stores_that_put_the_same_new_items_at_once_count_each_once(dsn: str, rows: Rows) -> None:
@@ -114,22 +114,22 @@ async def test_a_store_that_comes_in_between_is_noticed(
 async def test_whoever_puts_the_last_of_many_cuts_them(
     memory: AgentMemory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(items, "_MANY_STALE", 10)
-    monkeypatch.setattr(writing, "_STALE_AT_ONCE", 3)
+    monkeypatch.setattr(items, "_MANY_UNCHUNKED", 10)
+    monkeypatch.setattr(writing, "_UNCHUNKED_AT_ONCE", 3)
     store, left = AgentMemoryStore(memory), list[int]()
     for i in range(25):
         await store.aput(NS, f"k{i}", {"text": f"a falcon {i}"})
         left += [int(str(rows(STALE)[0][0]))]
 
     assert left == [*range(1, 10), *range(10), *range(6)]
-    assert rows("SELECT stale_items FROM agentmem.active_memory") == [(5,)]
+    assert rows("SELECT unchunked_writes FROM agentmem.active_memory") == [(5,)]
     assert len([hit for hit in await store.asearch(NS, query="falcon", limit=30) if hit.score]) == 25
 
 
-async def test_many_stale_items_are_cut_in_several_steps(
+async def test_many_unchunked_writes_are_cut_in_several_steps(
     memory: AgentMemory, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_STALE_AT_ONCE", 3)
+    monkeypatch.setattr(writing, "_UNCHUNKED_AT_ONCE", 3)
     store = AgentMemoryStore(memory)
     for i in range(9):
         await store.aput(NS, f"k{i}", {"text": f"a falcon {i}"})
@@ -154,7 +154,7 @@ async def test_items_that_nobody_searches_leave_nothing_to_be_cut(memory: AgentM
     for _ in range(2):
         await store.aput(NS, "k", {"text": "a falcon"}, index=False)
 
-    assert rows(STALE) + rows("SELECT stale_items, pending_updates FROM agentmem.active_memory") == [(0,), (0, 0)]
+    assert rows(STALE) + rows("SELECT unchunked_writes, pending_updates FROM agentmem.active_memory") == [(0,), (0, 0)]
 
 
 async def test_what_others_add_in_one_memory_and_remove_in_another_does_not_cancel_out(
@@ -215,7 +215,7 @@ def refuse(dsn: str, times: int, state: str) -> None:
 async def test_a_put_that_was_stored_does_not_fail_because_others_cannot_be_cut(
     memory: AgentMemory, rows: Rows, dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(items, "_MANY_STALE", 2)
+    monkeypatch.setattr(items, "_MANY_UNCHUNKED", 2)
     store = AgentMemoryStore(memory)
     await store.aput(NS, "k", {"text": "a falcon"})
     refuse(dsn, 1000, "57014")

@@ -323,7 +323,7 @@ async def test_any_story_ends_as_if_everything_had_been_looked_at(
 
 LEFT = (
     "SELECT pending_updates, section_count, due_at IS NULL FROM agentmem.active_memory WHERE external_id = %s",
-    "SELECT section_id, value, revision, update_count, total_updates, stale FROM agentmem.section "
+    "SELECT section_id, value, revision, update_count, total_updates, needs_chunking FROM agentmem.section "
     "WHERE external_id = %s ORDER BY section_id",
     "SELECT split_part(thread_id, ' ', 2), section_id, revision, text_hash, loaded_revision, loaded_hash "
     "FROM agentmem.thread_section WHERE external_id = %s ORDER BY 1, 2",
@@ -400,7 +400,7 @@ async def test_one_tenants_search_leaves_another_tenants_sections_alone(savers: 
     await say(saver, "2", "bob", progress="black tea")
 
     assert [hit.content for hit in await saver.memory.asearch("alice", "tea")] == ["green tea"]
-    assert rows("SELECT external_id FROM agentmem.section WHERE stale") == [("bob",)]
+    assert rows("SELECT external_id FROM agentmem.section WHERE needs_chunking") == [("bob",)]
 
 
 async def test_a_worker_cuts_what_is_stale_without_an_embedder(savers: Savers, rows: Rows) -> None:
@@ -408,7 +408,7 @@ async def test_a_worker_cuts_what_is_stale_without_an_embedder(savers: Savers, r
     for tenant in ("alice", "bob"):
         await say(saver, tenant, tenant, progress="green tea")
     async with at_work(MemoryWorker(saver.memory, poll_seconds=0.05)):
-        await until(rows, "SELECT count(*) FROM agentmem.section WHERE stale", 0)
+        await until(rows, "SELECT count(*) FROM agentmem.section WHERE needs_chunking", 0)
 
     assert rows(CHUNKS, "alice") == rows(CHUNKS, "bob") == [("green tea",)]
 
@@ -419,14 +419,14 @@ async def test_all_tenants_are_cut_however_many_they_are(savers: Savers, rows: R
     copies = "SELECT 'user ' || n, {} FROM agentmem.{} t, generate_series(1, 300) n"
     for table, columns in (
         ("active_memory", "id, namespace, title, template, section_count"),
-        ("section", "memory_id, section_id, position, value, stale"),
+        ("section", "memory_id, section_id, position, value, needs_chunking"),
     ):
         chosen = copies.format("t." + columns.replace(", ", ", t."), table)
         rows(f"INSERT INTO agentmem.{table} (external_id, {columns}) {chosen}")
 
     await saver.memory.aembed_pending()
 
-    assert rows("SELECT count(*) FROM agentmem.section WHERE stale") == [(0,)]
+    assert rows("SELECT count(*) FROM agentmem.section WHERE needs_chunking") == [(0,)]
     assert rows("SELECT count(*), count(DISTINCT external_id) FROM agentmem.memory_chunk") == [(301, 301)]
 
 
@@ -437,12 +437,12 @@ async def test_an_update_leaves_nothing_stale_of_what_it_writes(savers: Savers, 
     [memory] = await saver.memory.aget_active_memories("alice")
 
     await saver.memory.aupdate_active_memory_section("alice", memory.id, "progress", new_content="red wine")
-    assert rows("SELECT section_id FROM agentmem.section WHERE stale") == [("facts",)]
+    assert rows("SELECT section_id FROM agentmem.section WHERE needs_chunking") == [("facts",)]
     assert rows(CHUNKS, "alice") == [("red wine",)]
     await store.aput(memory.namespace, "facts", {"content": "white wine"})
-    assert rows("SELECT section_id FROM agentmem.section WHERE stale") == [("facts",)]
+    assert rows("SELECT section_id FROM agentmem.section WHERE needs_chunking") == [("facts",)]
     await store.asearch(memory.namespace, query="wine")
-    assert rows("SELECT section_id FROM agentmem.section WHERE stale") == []
+    assert rows("SELECT section_id FROM agentmem.section WHERE needs_chunking") == []
     assert rows(CHUNKS, "alice") == [("red wine",), ("white wine",)]
 
 

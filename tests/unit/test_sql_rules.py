@@ -21,7 +21,7 @@ FILES = {path.stem: path.read_text() for path in sorted((STORAGE / "sql").glob("
 MIGRATIONS = {path.name: path.read_text() for path in sorted((STORAGE / "sql" / "migrations").glob("*.sql"))}
 BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.M | re.S)
 READS_OVER_ALL_TENANTS = {
-    "chunks:all_stale_memories",
+    "chunks:all_unchunked_memories",
     "chunks:unembedded_chunks",
     "chunks:waiting_chunks",
     "sections:expired",
@@ -304,7 +304,7 @@ RULED_OUT = {
 }
 
 
-SETS_FOR_A_SEARCH = {"settings by SET LOCAL, not by function": {"item_search:plan_cheaply", "vectors:thoroughness"}}
+SETS_FOR_A_SEARCH = {"settings by SET LOCAL, not by function": {"item_search:set_up_search", "vectors:ann_settings"}}
 """What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one."""
 
 
@@ -589,8 +589,8 @@ def test_errors_are_told_apart_by_sqlstate_not_by_the_names_of_constraints():
 SYNCHRONIZES = {"transaction", "pipeline", "sync", "commit", "rollback", "stream", "copy"}
 """What the driver's connections, cursors and pipelines offer, and what would commit in the middle of a transaction."""
 ENDS_TRANSACTIONS = {
-    "storage/database.py",
-    "storage/migrate.py",  # on a connection of its own
+    "storage/driver/database.py",
+    "storage/driver/migrate.py",  # on a connection of its own
     "storage/vectors.py",  # on one that is in no pipeline
 }
 

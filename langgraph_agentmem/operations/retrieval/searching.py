@@ -14,7 +14,7 @@ from langgraph_agentmem.projection.graph import PostgresGraph
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, reading
 from langgraph_agentmem.storage import search as storage
-from langgraph_agentmem.storage.chunks import StaleMemory
+from langgraph_agentmem.storage.chunks import UnchunkedMemory
 from langgraph_agentmem.storage.driver.database import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
 
@@ -46,8 +46,8 @@ async def search(
     vector = await resources.embedder.embed_query(text) if resources.embedder else None
     named = await _named(resources, tenant, text)
 
-    async def read(connection: Connection) -> tuple[list[dict[str, Any]], Deferred[list[StaleMemory]]]:
-        stale = await chunks.send_stale(connection, tenant, memories)
+    async def read(connection: Connection) -> tuple[list[dict[str, Any]], Deferred[list[UnchunkedMemory]]]:
+        stale = await chunks.send_unchunked(connection, tenant, memories)
         rows = await storage.candidates(
             connection,
             tenant,

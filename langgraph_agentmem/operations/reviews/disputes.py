@@ -13,7 +13,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.reviewing import in_a_line, named
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, reviews, runs
-from langgraph_agentmem.storage.chunks import StaleMemory
+from langgraph_agentmem.storage.chunks import UnchunkedMemory
 from langgraph_agentmem.storage.driver.database import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, gathered
 from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
@@ -28,11 +28,11 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     memory = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     most = validation.positive(limit, "limit")
 
-    async def read(connection: Connection) -> tuple[list[PendingReview], Deferred[list[StaleMemory]]]:
-        found, stale = list[PendingReview](), list[Deferred[list[StaleMemory]]]()
+    async def read(connection: Connection) -> tuple[list[PendingReview], Deferred[list[UnchunkedMemory]]]:
+        found, stale = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
         for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, most)).items():
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
-            stale.append(await chunks.send_stale(connection, owner, {row.memory_id for row in rows}))
+            stale.append(await chunks.send_unchunked(connection, owner, {row.memory_id for row in rows}))
             titles = await reviews.titles(connection, owner, [row.memory_id for row in rows])
             disputes = await assembled(connection, owner, rows)
             for run_id in run_ids:
@@ -55,9 +55,9 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
 async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Dispute]:
     """All disputes of a run, decided ones too."""
 
-    async def read(connection: Connection) -> tuple[list[Dispute], Deferred[list[StaleMemory]]]:
+    async def read(connection: Connection) -> tuple[list[Dispute], Deferred[list[UnchunkedMemory]]]:
         rows = await reviews.of_runs(connection, external_id, [run_id])
-        stale = await chunks.send_stale(connection, external_id, {row.memory_id for row in rows})
+        stale = await chunks.send_unchunked(connection, external_id, {row.memory_id for row in rows})
         return await assembled(connection, external_id, rows), stale
 
     return await read_fresh(resources, read)

@@ -19,7 +19,7 @@ from langgraph_agentmem.storage.driver.rows import Deferred
 
 T = TypeVar("T")
 _BATCH = 128
-_STALE_AT_ONCE = 250
+_UNCHUNKED_AT_ONCE = 250
 _logger = logging.getLogger(__name__)
 
 
@@ -85,7 +85,7 @@ async def catch_up(connection: Connection, resources: Resources, external_id: st
         pass
 
 
-async def catch_up_all(resources: Resources, memories: Iterable[storage.StaleMemory]) -> None:
+async def catch_up_all(resources: Resources, memories: Iterable[storage.UnchunkedMemory]) -> None:
     """Write the chunks of the stale sections of memories; no memory is locked for long."""
     for external_id, memory_id in memories:
         while await retrying_deadlocks(partial(_lock_and_catch_up_some, resources, external_id, memory_id)):
@@ -100,15 +100,15 @@ async def _lock_and_catch_up_some(resources: Resources, external_id: str, memory
 
 async def _catch_up_some(connection: Connection, resources: Resources, external_id: str, memory_id: int) -> bool:
     """Write the chunks of some stale sections; returns whether there may be more."""
-    stale = await storage.take_stale(connection, external_id, memory_id, limit=_STALE_AT_ONCE)
-    if stale:
-        sections = [written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in stale]
+    unchunked = await storage.take_unchunked(connection, external_id, memory_id, limit=_UNCHUNKED_AT_ONCE)
+    if unchunked:
+        sections = [written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in unchunked]
         await write_chunks(connection, resources, external_id, sections, {})
-    return len(stale) == _STALE_AT_ONCE
+    return len(unchunked) == _UNCHUNKED_AT_ONCE
 
 
 async def read_fresh(
-    resources: Resources, read: Callable[[Connection], Awaitable[tuple[T, Deferred[list[storage.StaleMemory]]]]]
+    resources: Resources, read: Callable[[Connection], Awaitable[tuple[T, Deferred[list[storage.UnchunkedMemory]]]]]
 ) -> T:
     """What is read of chunks in a transaction, as it is when no section is stale that matters to it.
 
@@ -118,8 +118,8 @@ async def read_fresh(
             are any, they catch up, and it is called once more.
     """
     async with resources.database.transaction() as connection:
-        found, stale = await read(connection)
-    if behind := await stale():
+        found, unchunked = await read(connection)
+    if behind := await unchunked():
         await catch_up_all(resources, behind)
         async with resources.database.transaction() as connection:
             found, _ = await read(connection)
@@ -167,13 +167,13 @@ async def _catch_up_pending(resources: Resources, external_id: str | None) -> No
     """Write the chunks of all stale sections of a tenant, or of all."""
     if external_id is not None:
         async with resources.database.connection() as connection:
-            stale = await storage.send_stale(connection, external_id)
-        await catch_up_all(resources, await stale())
+            unchunked = await storage.send_unchunked(connection, external_id)
+        await catch_up_all(resources, await unchunked())
         return
     last = ("", 0)
     while True:
         async with resources.database.connection() as connection:
-            found = await storage.stale_after(connection, last, limit=_BATCH)
+            found = await storage.unchunked_after(connection, last, limit=_BATCH)
         if not found:
             return
         await catch_up_all(resources, found)

@@ -78,7 +78,7 @@ async def _write(
         row = found(row, external_id, memory_id)
         known = [section.id for section in row.template.sections]
         values = {u.section_id: _edited(present, u, known, resources.settings.max_content_chars) for u in updates}
-        await write_values(connection, resources, row, values, source, stale=False)
+        await write_values(connection, resources, row, values, source, needs_chunking=False)
         unembedded = await writing.write_chunks(
             connection, resources, external_id, _written(resources, row, present, values), vectors
         )
@@ -94,7 +94,7 @@ async def write_values(
     values: dict[str, Json],
     source: str | None,
     *,
-    stale: bool,
+    needs_chunking: bool,
 ) -> None:
     """Write sections' values as updates that count; nothing is waited for.
 
@@ -104,12 +104,14 @@ async def write_values(
         row: The memory.
         values: New values by section.
         source: Who writes.
-        stale: Whether their chunks are not written in this transaction.
+        needs_chunking: Whether their chunks are not written in this transaction.
     """
     settings = resources.settings
     due = info(settings, row.pending_updates + len(values), row.section_count).will_consolidate
     minutes = 0 if due else settings.max_pending_minutes
-    await storage.update_sections(connection, row.external_id, row.id, values, source, minutes=minutes, stale=stale)
+    await storage.update_sections(
+        connection, row.external_id, row.id, values, source, minutes=minutes, needs_chunking=needs_chunking
+    )
     if due and not info(settings, row.pending_updates, row.section_count).will_consolidate:
         await queue.notify(connection)
 

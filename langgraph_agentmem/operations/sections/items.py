@@ -25,7 +25,7 @@ _SOURCE = "store"
 _SWEPT_AT_ONCE = 500
 _MOST_ALONE = 200
 """Items that are put without their chunks; who puts more at once is not in a hurry."""
-_MANY_STALE = 1000
+_MANY_UNCHUNKED = 1000
 """Stale items of a memory, which its next search would have to wait for."""
 _logger = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ async def put_values(resources: Resources, ownership: Ownership, puts: Sequence[
                 average=settings.avg_section_update_count,
                 most=settings.max_pending_updates,
                 minutes=settings.max_pending_minutes,
-                many=_MANY_STALE,
+                many=_MANY_UNCHUNKED,
             )
     except OutageError:
         raise

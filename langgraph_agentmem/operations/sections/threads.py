@@ -72,7 +72,7 @@ async def write(
     written = {id: text for id, text in wanted.items() if text != present[id].section.content}
     if written:
         values = {id: {**present[id].section.value, "content": text} for id, text in written.items()}
-        await write_values(connection, resources, row, values, _source(thread), stale=True)
+        await write_values(connection, resources, row, values, _source(thread), needs_chunking=True)
     seen = {id: _seen(text, verdicts[id], present[id], written.get(id)) for id, text in texts.items()}
     await threads.note_seen(connection, thread, row.id, {id: now for id, now in seen.items() if now is not None})
     alone = all(known.seen is None or known.seen.revision == known.section.revision for known in present.values())

@@ -140,37 +140,37 @@ SELECT nextval('agentmem.memory_chunk_id_seq') AS id FROM generate_series(1, %(c
 SELECT EXISTS (SELECT 1 FROM agentmem.memory_chunk
                WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active')
     OR EXISTS (SELECT 1 FROM agentmem.section
-               WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND stale) AS found
+               WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND needs_chunking) AS found
 
--- name: stale_memories
+-- name: unchunked_memories
 -- Memories of a tenant, or those of these ids, with sections whose chunks are those of an earlier value.
 SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
-WHERE s.external_id = %(external_id)s AND s.stale
+WHERE s.external_id = %(external_id)s AND s.needs_chunking
   AND (%(memory_ids)s::bigint[] IS NULL OR s.memory_id = ANY (%(memory_ids)s))
 
--- name: all_stale_memories
+-- name: all_unchunked_memories
 -- Memories with sections whose chunks are those of an earlier value, of all tenants, in the order of their ids.
 SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
-WHERE s.stale AND (s.external_id, s.memory_id) > (%(external_id)s, %(memory_id)s)
+WHERE s.needs_chunking AND (s.external_id, s.memory_id) > (%(external_id)s, %(memory_id)s)
 ORDER BY s.external_id, s.memory_id
 LIMIT %(limit)s
 
--- name: take_stale
+-- name: take_unchunked
 -- Sections of a memory whose chunks are brought up to date in this transaction.
-UPDATE agentmem.section s SET stale = false
+UPDATE agentmem.section s SET needs_chunking = false
 FROM agentmem.active_memory a
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
   AND s.section_id = ANY (ARRAY(
           SELECT p.section_id FROM agentmem.section p
-          WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.stale
+          WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.needs_chunking
           LIMIT %(limit)s))
   AND a.external_id = %(external_id)s AND a.id = %(memory_id)s
 RETURNING a.namespace, s.section_id, s.value, s.text_fields
 
--- name: none_stale
+-- name: none_unchunked
 -- Notes that no section of a memory is stale any more.
-UPDATE agentmem.active_memory SET stale_items = 0
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND stale_items > 0
+UPDATE agentmem.active_memory SET unchunked_writes = 0
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND unchunked_writes > 0
 
 -- name: claim_chunks
 -- Marks what a run takes: chunks of changed sections that are active or came back, and what a run that died had taken.

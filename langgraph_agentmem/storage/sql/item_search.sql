@@ -149,7 +149,7 @@ ORDER BY batch, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, sectio
 -- name: found_items
 -- A page's items.
 SELECT g.batch, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
-       s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes, s.stale
+       s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes, s.needs_chunking AS read_inconsistent
 FROM page g
 JOIN scope o ON o.id = g.memory_id
 JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = g.memory_id AND s.section_id = g.section_id
@@ -222,4 +222,4 @@ SELECT s.external_id, s.memory_id
 FROM settings
 LEFT JOIN (
     SELECT DISTINCT p.external_id, p.memory_id FROM agentmem.section p
-    WHERE p.external_id = ANY (%(external_ids)s::text[]) AND p.stale) s ON true
+    WHERE p.external_id = ANY (%(external_ids)s::text[]) AND p.needs_chunking) s ON true

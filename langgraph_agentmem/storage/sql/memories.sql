@@ -92,7 +92,7 @@ WITH counted AS (
 )
 UPDATE agentmem.section s
 SET value = u.value::jsonb, revision = s.revision + 1, update_count = s.update_count + 1,
-    total_updates = s.total_updates + 1, source = u.source, updated_at = now(), stale = %(stale)s
+    total_updates = s.total_updates + 1, source = u.source, updated_at = now(), needs_chunking = %(needs_chunking)s
 FROM unnest(%(section_ids)s::text[], %(values)s::text[], %(sources)s::text[]) AS u (section_id, value, source)
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
 

@@ -91,7 +91,7 @@ counted AS MATERIALIZED (
 ),
 memory AS (
     INSERT INTO agentmem.active_memory AS a (external_id, namespace, title, template, section_count, pending_updates,
-                                             stale_items, due_at)
+                                             unchunked_writes, due_at)
     SELECT %(external_id)s, n.namespace, n.title, '{"sections": []}', c.items, c.updates, c.updates,
            CASE WHEN c.updates >= LEAST(%(average)s::float8 * GREATEST(c.items, 1), %(most)s::float8) AND c.updates > 0
                 THEN c.now
@@ -102,7 +102,7 @@ memory AS (
     ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
     DO UPDATE SET section_count = a.section_count + excluded.section_count,
                   pending_updates = a.pending_updates + excluded.pending_updates,
-                  stale_items = a.stale_items + excluded.stale_items, updated_at = excluded.updated_at,
+                  unchunked_writes = a.unchunked_writes + excluded.unchunked_writes, updated_at = excluded.updated_at,
                   due_at = LEAST(
                       a.due_at,
                       CASE WHEN excluded.pending_updates > 0
@@ -112,11 +112,11 @@ memory AS (
                                     %(average)s::float8 * GREATEST(a.section_count + excluded.section_count, 1),
                                     %(most)s::float8)
                            THEN excluded.updated_at END)
-    RETURNING id, namespace, deleted_revision, due_at, updated_at, stale_items
+    RETURNING id, namespace, deleted_revision, due_at, updated_at, unchunked_writes
 ),
 put AS (
     INSERT INTO agentmem.section AS s (external_id, memory_id, section_id, position, value, text_fields, revision,
-                                       update_count, total_updates, source, expires_at, ttl_minutes, stale)
+                                       update_count, total_updates, source, expires_at, ttl_minutes, needs_chunking)
     SELECT %(external_id)s, m.id, g.section_id, 1000000, g.value::jsonb, g.fields, m.deleted_revision + 1, g.counted, 1,
            %(source)s, g.expires_at, %(ttl)s::float8, g.counted > 0
     FROM given g
@@ -125,7 +125,7 @@ put AS (
     SET value = excluded.value, text_fields = excluded.text_fields, revision = s.revision + 1,
         update_count = s.update_count + excluded.update_count, total_updates = s.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
-        updated_at = excluded.updated_at, stale = s.stale OR excluded.stale OR s.text_fields IS DISTINCT FROM '{}'
+        updated_at = excluded.updated_at, needs_chunking = s.needs_chunking OR excluded.needs_chunking OR s.text_fields IS DISTINCT FROM '{}'
     RETURNING memory_id, created_at, updated_at
 ),
 miscounted AS (
@@ -136,7 +136,7 @@ miscounted AS (
     GROUP BY m.id, c.items
     HAVING count(*) FILTER (WHERE p.created_at = p.updated_at) <> c.items
 )
-SELECT bool_or(m.due_at = m.updated_at) AS due, array_agg(m.id) FILTER (WHERE m.stale_items >= %(many)s) AS behind
+SELECT bool_or(m.due_at = m.updated_at) AS due, array_agg(m.id) FILTER (WHERE m.unchunked_writes >= %(many)s) AS behind
 FROM memory m
 HAVING CASE WHEN NOT EXISTS (SELECT FROM miscounted)
             THEN true ELSE (count(*) || ' memories, some of which others have written to')::boolean END
@@ -181,7 +181,7 @@ put AS (
     SET value = excluded.value, text_fields = excluded.text_fields, revision = excluded.revision,
         update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
         source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
-        updated_at = excluded.updated_at, stale = false
+        updated_at = excluded.updated_at, needs_chunking = false
 ),
 {chunks},
 counted AS (

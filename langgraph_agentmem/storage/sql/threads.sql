@@ -61,7 +61,7 @@ written AS (
     UPDATE agentmem.section s
     SET value = s.value || g.value::jsonb, revision = s.revision + 1,
         update_count = s.update_count + 1, total_updates = s.total_updates + 1, source = %(source)s, updated_at = now(),
-        stale = true
+        needs_chunking = true
     FROM given g, counted c
     WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(section_ids)s::text[])
       AND s.section_id = g.section_id AND s.revision = g.revision AND g.differs AND g.changed
