@@ -21,6 +21,7 @@ demo: $(STAMP)  ## Run the whole memory cycle on an embedded database, without a
 	@$(BIN)/python examples/quickstart.py
 
 test: lint types contracts  ## Lint, types, layer contracts and all tests
+	@$(BIN)/python tests/neo4j_server.py
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(STAMP)  ## Style

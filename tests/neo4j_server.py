@@ -61,7 +61,7 @@ def _java() -> int:
 
 
 def packages() -> Path:
-    """The folder with the server's packages, fetched by Maven on first use."""
+    """The folder with the server's packages, fetched by Maven unless they are there; `make test` sees to that first."""
     PACKAGES.mkdir(exist_ok=True)
     with FileLock(PACKAGES / "lock"):
         fetched = PACKAGES / "lib"
@@ -69,12 +69,10 @@ def packages() -> Path:
             (PACKAGES / "pom.xml").write_text(_POM)
             part = PACKAGES / "lib.part"
             shutil.rmtree(part, ignore_errors=True)
-            maven = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={part}"]
-            done = subprocess.run(
-                [*maven, "-DincludeScope=runtime"], cwd=PACKAGES, capture_output=True, text=True, check=False
-            )
+            maven = ["mvn", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={part}"]
+            done = subprocess.run([*maven, "-DincludeScope=runtime"], cwd=PACKAGES, check=False)
             if done.returncode:
-                raise RuntimeError(f"Maven could not fetch Neo4j:\n{done.stdout}{done.stderr}")
+                raise RuntimeError("Maven could not fetch Neo4j; what it says stands above")
             part.rename(fetched)
     return fetched
 
@@ -89,7 +87,8 @@ class Server:
 
     @classmethod
     def made(cls, home: Path) -> "Server":
-        """A server that was not started yet."""
+        """A server that was not started yet; what a failed start has left in its folder goes."""
+        shutil.rmtree(home, ignore_errors=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -167,3 +166,8 @@ def _gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+if __name__ == "__main__" and startable() and not (PACKAGES / "lib").exists():
+    print("Fetching a Neo4j for the tests (123 MB, once):", flush=True)
+    packages()
