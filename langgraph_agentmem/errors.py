@@ -28,6 +28,7 @@
     │   ├── PgvectorError
     │   ├── SchemaTooNewError
     │   └── EmbeddingMismatchError
+    ├── TooManyCallsError                      more calls wait for a connection than may
     ├── EmbeddingError                         the embedder failed, or returned what cannot be vectors
     ├── ModelError                             the chat model failed, or answered nonsense
     ├── RunsFailedError                        some of several runs failed; carries their errors
@@ -229,6 +230,10 @@ class SchemaTooNewError(ConfigurationError):
 
 class EmbeddingMismatchError(ConfigurationError):
     """The database's vectors come from another embedding model or have another dimension."""
+
+
+class TooManyCallsError(AgentMemoryError):
+    """More calls wait for a connection than `max_waiting_calls`; this one has done nothing, and may be repeated."""
 
 
 class EmbeddingError(AgentMemoryError):

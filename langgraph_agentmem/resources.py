@@ -18,6 +18,7 @@ from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
 
 _STATISTICS_SECONDS = 300.0
@@ -106,7 +107,7 @@ class Resources:
         if self._embedding_model is not None:
             return self._embedding_model  # another caller was faster
         dimensions = await embedder.probe()
-        async with self.database.connection() as connection:
+        async with self.database.connection(EVERYONE) as connection:
             model = await register_embedding_model(
                 connection, embedder.name, dimensions, embedder.index, replace=self.reembed
             )

@@ -143,7 +143,10 @@ class AgentMemorySettings(BaseSettings):
     )
     pool_size: int = Field(10, ge=1, description="Most connections per event loop.")
     connect_timeout_seconds: float = Field(
-        15.0, gt=0, allow_inf_nan=False, description="How long to wait for a connection before it counts as an outage."
+        15.0, gt=0, allow_inf_nan=False, description="How long to wait for the server before it counts as an outage."
+    )
+    max_waiting_calls: int = Field(
+        100_000, ge=1, description="Most calls per event loop that wait for a connection; one more is refused."
     )
 
     store_owner: int = Field(

@@ -42,7 +42,9 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import threads as thread_storage
-from langgraph_agentmem.storage.driver.database import Connection, retrying_deadlocks, with_pool_config
+from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
+from langgraph_agentmem.storage.driver.conninfo import with_pool_config
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.langgraph import checkpoints, inserts, upstream
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 from langgraph_agentmem.storage.langgraph.upstream import Statement
@@ -256,7 +258,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             return stored
 
         async def attempt(merged: Merged | None) -> int | None:
-            async with self._tables.transaction() as connection:
+            async with self._tables.transaction(thread.external_id) as connection:
                 await checkpoints.send(connection, statements)
                 texts = await self._complete(connection, stored, *changed)
                 if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
@@ -308,7 +310,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             CheckpointInUseError: A later checkpoint's delta channels are rebuilt from these; nothing was deleted.
         """
         runs = _ids(run_ids, "run_ids")
-        async with self._tables.transaction() as connection:
+        async with self._tables.transaction(EVERYONE) as connection:
             if needed := await checkpoints.needing_runs(connection, runs):
                 raise CheckpointInUseError(needed)
             await checkpoints.delete_runs(connection, runs)
@@ -320,7 +322,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             InvalidInputError: There is a thread of that id already.
         """
         source, target = str(source_thread_id), str(target_thread_id)
-        async with self._tables.transaction() as connection:
+        async with self._tables.transaction(EVERYONE) as connection:
             if await checkpoints.thread_exists(connection, target):
                 raise InvalidInputError(
                     f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
@@ -344,7 +346,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if strategy in {"delete", "delete_all"}:
             await self._delete_threads(ids)
         elif strategy == "keep_latest":
-            async with self._tables.transaction() as connection:
+            async with self._tables.transaction(EVERYONE) as connection:
                 await checkpoints.keep_latest(connection, ids)
         else:
             raise InvalidInputError(f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {strategy!r}")
@@ -429,7 +431,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if not of_graph_itself or not parent or self._mapping.names_tenant(config):
             return config
         await self._tables.setup()
-        async with self.memory.resources.database.connection() as connection:
+        async with self.memory.resources.database.connection(EVERYONE) as connection:
             return self._mapping.inherited(config, await checkpoints.metadata(connection, given["thread_id"], parent))
 
     def _thread(self, config: RunnableConfig, new_versions: ChannelVersions) -> ThreadMemory | None:
@@ -444,7 +446,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if memory_id is None or stored is None:
             return False
         try:
-            async with self._tables.connection() as connection:
+            async with self._tables.connection(thread.external_id) as connection:
                 due = await threads.write_as_seen(connection, self.memory.resources, stored, thread, memory_id, texts)
         except OutageError:
             raise
@@ -498,7 +500,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         _, statements = await upstream.statements(
             self.serde, lambda saver: [saver.delete_thread(id) for id in thread_ids], large=False
         )
-        async with self._tables.transaction() as connection:
+        async with self._tables.transaction(EVERYONE) as connection:
             await checkpoints.send(connection, statements)
             await thread_storage.forget(connection, thread_ids)
 

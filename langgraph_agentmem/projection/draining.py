@@ -38,13 +38,13 @@ async def drain(database: Database, neo4j: Neo4jDatabase, external_id: str, limi
 
 async def draw(database: Database, external_id: str) -> Batch:
     """The next batch's number, for what needs no reading."""
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         return await storage.draw(connection, external_id, str(uuid4()))
 
 
 async def refuse_lost_numbers(database: Database, neo4j: Neo4jDatabase, external_id: str) -> None:
     """Raise `StaleGraphError` where Neo4j has batches that this PostgreSQL has not drawn."""
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         known = await storage.projection(connection, external_id)
     await batches.check(neo4j, external_id, expected(known))
 
@@ -60,7 +60,7 @@ async def _next(
     database: Database, external_id: str, limit: int
 ) -> tuple[Batch, list[Change], dict[Key, Thing | None]]:
     """A batch: its number, the changes, and the things that changed as they are now."""
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         batch = await storage.draw(connection, external_id, str(uuid4()))
         changes = await storage.pending(connection, external_id, limit)
         work: dict[Key, Thing | None] = {(change.kind, change.target_id): None for change in changes}
@@ -77,7 +77,7 @@ async def _finish(
     failed = outcome.failed()
     by_key = {(change.kind, change.target_id): change for change in changes}
     done = [change for key, change in by_key.items() if key not in failed]
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         finished = await storage.finish(connection, external_id, batch.number, done)
         if any(change.kind == "entity" for change in done):
             await storage.revive(connection, external_id, everything=False)  # what waited for one of them, perhaps

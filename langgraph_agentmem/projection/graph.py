@@ -153,7 +153,7 @@ class PostgresGraph(Graph):
         self._database = database
 
     async def _neighborhood(self, asked: Question) -> Neighborhood:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(asked.external_id) as connection:
             return await reading.neighborhood(
                 connection,
                 asked.external_id,
@@ -165,7 +165,7 @@ class PostgresGraph(Graph):
             )
 
     async def _paths(self, asked: Question, a: str, b: str) -> list[GraphPath]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(asked.external_id) as connection:
             return await reading.paths(
                 connection,
                 asked.external_id,
@@ -178,5 +178,5 @@ class PostgresGraph(Graph):
             )
 
     async def _named(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(external_id) as connection:
             return await reading.named(connection, external_id, words)

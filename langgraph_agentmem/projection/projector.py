@@ -17,7 +17,9 @@ from langgraph_agentmem.projection.draining import Step, drain, expected
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import projection as storage
-from langgraph_agentmem.storage.driver.database import Connection, Database
+from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.tenants import tenant_or_everyone
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
@@ -175,7 +177,7 @@ class GraphProjector:
         names = await self._known(tenant)
         report, counter = ProjectionReport(), _Counter(progress)
         for name in names:
-            async with self.database.transaction() as connection:
+            async with self.database.transaction(name) as connection:
                 counter.expect(await storage.size(connection, name))
         for name in names:
             written = await rebuilding.rebuild(self.database, self.neo4j, name, self._batch_size, counter.step)
@@ -209,7 +211,7 @@ class GraphProjector:
     async def _tenants(self, read: "_ReadsTenants", external_id: str | None) -> AsyncGenerator[str]:
         after = ""
         while True:
-            async with self.database.transaction() as connection:
+            async with self.database.transaction(tenant_or_everyone(external_id)) as connection:
                 page = await read(connection, external_id, after, _TENANTS)
             for name in page:
                 yield name
@@ -225,11 +227,11 @@ class GraphProjector:
         return report.model_copy(update={"projected": report.projected + projected, "dead": report.dead + dead})
 
     async def _pending(self, external_id: str) -> int:
-        async with self.database.transaction() as connection:
+        async with self.database.transaction(external_id) as connection:
             return (await storage.lag(connection, external_id))[0]
 
     async def _status(self, external_id: str) -> tuple[ProjectionStatus, storage.Projection | None]:
-        async with self.database.transaction() as connection:
+        async with self.database.transaction(external_id) as connection:
             pending, oldest, dead = await storage.lag(connection, external_id)
             letters = await storage.dead_letters(connection, external_id, _LETTERS)
             known = await storage.projection(connection, external_id)
@@ -245,7 +247,7 @@ class GraphProjector:
         return status, known
 
     async def _revive(self, external_id: str) -> int:
-        async with self.database.transaction() as connection:
+        async with self.database.transaction(external_id) as connection:
             return await storage.revive(connection, external_id, everything=True)
 
     close = blocking(aclose)

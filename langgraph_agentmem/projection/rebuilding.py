@@ -24,7 +24,7 @@ async def rebuild(database: Database, neo4j: Neo4jDatabase, external_id: str, li
         How many things were written.
     """
     seen = await batches.newest(neo4j, external_id)
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         await storage.draw(connection, external_id, str(uuid4()))
         begun = await storage.begin_rebuild(connection, external_id, seen)
     written = 0
@@ -37,7 +37,7 @@ async def rebuild(database: Database, neo4j: Neo4jDatabase, external_id: str, li
     batch = await draw(database, external_id)
     await batches.write(neo4j, external_id, batch, [])  # where nothing was written, this says whose graph it is
     await batches.sweep(neo4j, external_id, begun.number)
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         await storage.finish(connection, external_id, batch.number, [])
         await storage.end_rebuild(connection, external_id, begun.number)
     return written
@@ -48,7 +48,7 @@ async def _write_page(
 ) -> tuple[int, int] | None:
     """Write the next things; returns (the last one's id, how many), None behind the last one."""
     while True:
-        async with database.transaction() as connection:
+        async with database.transaction(external_id) as connection:
             batch = await storage.draw(connection, external_id, str(uuid4()))
             ids, things = await storage.page(connection, external_id, kind, after, limit)
         if not ids:
@@ -59,7 +59,7 @@ async def _write_page(
             break
         await refuse_lost_numbers(database, neo4j, external_id)  # else read again what a newer batch may have passed
     await batches.keep(neo4j, external_id, batch, [id for kind, id in outcome.refused if kind == "entity"])
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         await storage.finish(connection, external_id, batch.number, [])
         await outbox.enqueue(connection, external_id, kind, _revisions(things, outcome.failed()))
     return ids[-1], len(things)

@@ -28,7 +28,7 @@ async def verify(database: Database, neo4j: Neo4jDatabase, external_id: str, rep
     for kind in KINDS:
         after = 0
         while after < _LAST:
-            async with database.transaction() as connection:
+            async with database.transaction(external_id) as connection:
                 ids, ours = await storage.page(connection, external_id, kind, after, _PAGE)
             last = ids[-1] if len(ids) == _PAGE else _LAST
             theirs = await _theirs(neo4j, external_id, kind, after, last)
@@ -62,7 +62,7 @@ async def _confirmed(
 
 
 async def _ours(database: Database, external_id: str, kind: ThingKind, ids: Sequence[int]) -> tuple[Things, set[int]]:
-    async with database.transaction() as connection:
+    async with database.transaction(external_id) as connection:
         things = await storage.things(connection, external_id, kind, ids)
         return things, await storage.still_waiting(connection, external_id, kind, ids)
 

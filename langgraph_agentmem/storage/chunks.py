@@ -12,7 +12,7 @@ from langgraph_agentmem.models.chunk import Origin, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.storage import outbox
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
     MAX_ROWS,
     Deferred,

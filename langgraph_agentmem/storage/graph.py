@@ -9,7 +9,7 @@ from langgraph_agentmem.models.conflict import StoredEntity, StoredRelationship
 from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.storage import outbox, reviews
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_json, as_vector, columns, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 

@@ -12,7 +12,7 @@ from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, Sto
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.storage.chunks import UnchunkedMemory, unchunked_memories
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, RawStatement, all_rows, as_array, as_json, as_vector, send
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.filters import compiled

@@ -7,7 +7,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from langgraph_agentmem.storage import queue
-from langgraph_agentmem.storage.driver.database import Database, translated
+from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.translation import translated
 
 _CHECK_SECONDS = 30.0
 

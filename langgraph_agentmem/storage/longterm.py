@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.storage import outbox
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_json, columns, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.graph import EntityRow, NamedRelationshipRow, RelationshipRow

@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.active import MemoryTemplate, Section
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.run import SectionSnapshot
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_json, columns, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 

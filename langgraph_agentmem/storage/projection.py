@@ -10,7 +10,7 @@ from pydantic import Field
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import DeadLetter, ThingKind
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, columns, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.memories import MemoryRow, memory_row

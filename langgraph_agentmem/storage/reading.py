@@ -6,7 +6,7 @@ from typing import Any
 
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import GraphEntity, GraphPath, GraphRelationship, NamedMention, Neighborhood
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows
 from langgraph_agentmem.storage.driver.statements import statements
 

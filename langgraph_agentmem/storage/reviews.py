@@ -15,7 +15,7 @@ from langgraph_agentmem.models.review import (
     ValueSource,
     Verdict,
 )
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, columns, first_row
 from langgraph_agentmem.storage.driver.statements import statements
 

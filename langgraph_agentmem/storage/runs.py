@@ -14,7 +14,7 @@ from langgraph_agentmem.models.run import (
     RunChanges,
     SectionSnapshot,
 )
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_json, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 

@@ -7,7 +7,7 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import as_vector, columns
 from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, set_ann

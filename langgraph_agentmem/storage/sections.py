@@ -23,7 +23,7 @@ from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.chunks import chunk_params
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
     MAX_ROWS,
     Deferred,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from langgraph_agentmem.storage import outbox
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, columns
 from langgraph_agentmem.storage.driver.statements import statements
 

@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.active import Section
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadMemory, ThreadSection
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import MAX_ROWS, RawStatement, all_rows, as_json, columns
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.langgraph.inserts import Inserts, Shape, ctes

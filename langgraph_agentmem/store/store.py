@@ -27,8 +27,10 @@ from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import item_search as search_storage
 from langgraph_agentmem.storage.chunks import UnchunkedMemory
-from langgraph_agentmem.storage.driver.database import Connection, retrying_deadlocks, with_pool_config
+from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
+from langgraph_agentmem.storage.driver.conninfo import with_pool_config
 from langgraph_agentmem.storage.driver.rows import Deferred, gathered
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store.coalescing import Coalescer
 from langgraph_agentmem.store.requests import (
     AgentMemoryItem,
@@ -327,11 +329,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return [next(results) if isinstance(request, Read) else None for request in requests]
 
     async def _read_and_write(self, requests: Sequence[Request], reads: Sequence[Read]) -> list[Deferred[Any]]:
+        # for everyone: the requests of one transaction may be of several tenants, or search all of them
         if any(isinstance(request, Search | Get) for request in reads):
-            async with self.memory.resources.database.transaction() as connection:
+            async with self.memory.resources.database.transaction(EVERYONE) as connection:
                 stale = await self._send_unchunked(connection, reads)
             await writing.catch_up_all(self.memory.resources, await stale())
-        async with self.memory.resources.database.transaction() as connection:
+        async with self.memory.resources.database.transaction(EVERYONE) as connection:
             sent, _ = await self._send(connection, reads)
             due = await self._write(connection, [request for request in requests if not isinstance(request, Read)])
         if await due():
@@ -349,8 +352,10 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
     async def _sent(self, requests: Sequence[Read]) -> list[Deferred[Any]]:
         """Ask for what is stored, where chunks matter when no section is stale."""
         if not self._asks_once(requests):
-            return await writing.read_fresh(self.memory.resources, partial(self._send, requests=requests))
-        async with self.memory.resources.database.connection() as connection:
+            # for everyone, as in `_read_and_write`
+            return await writing.read_fresh(self.memory.resources, EVERYONE, partial(self._send, requests=requests))
+        tenant = self._options.ownership.tenant(cast("Get", requests[0]).place[0])
+        async with self.memory.resources.database.connection(tenant) as connection:
             sent, _ = await self._send(connection, requests)
         return sent
 

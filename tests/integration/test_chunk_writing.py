@@ -15,6 +15,7 @@ from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.models.chunk import TextChunk, WrittenSection
 from langgraph_agentmem.policies.placing import content_hash, placed
 from langgraph_agentmem.storage import chunks
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Section = tuple[str, str]
@@ -164,7 +165,7 @@ async def write(memory: AgentMemory, tenant: str, values: dict[Section, Value]) 
         )
         for (namespace, section_id), value in values.items()
     ]  # fmt: skip
-    async with memory.resources.database.transaction() as connection:
+    async with memory.resources.database.transaction(EVERYONE) as connection:
         unembedded = await chunks.write(connection, tenant, sections, {}, config="english", model=None)
     return await unembedded.count()
 

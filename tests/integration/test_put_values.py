@@ -13,6 +13,7 @@ from langgraph.store.base import PutOp
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.operations.sections import chunks as writing
 from langgraph_agentmem.operations.sections import items
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[object, ...]]]
@@ -90,7 +91,7 @@ async def test_a_store_that_comes_in_between_is_noticed(
             raise
 
     monkeypatch.setattr(items.storage, "put_values", noting)
-    async with memory.resources.database.transaction() as connection:
+    async with memory.resources.database.transaction(EVERYONE) as connection:
         await items.storage.lock(connection, "alice", [NS])
         waiting = asyncio.create_task(store.aput(NS, "k", {"text": "a falcon"}))
         await asyncio.sleep(0.3)
@@ -165,7 +166,7 @@ async def test_what_others_add_in_one_memory_and_remove_in_another_does_not_canc
     await store.aput(NS, "z", {"text": "an owl"})
     await store.aput(other, "b", {"text": "an owl"})
     first = items.checked(memory.resources, store._options.ownership, (NS, "a"), {"text": "a crow"}, None, None)
-    async with memory.resources.database.transaction() as connection:
+    async with memory.resources.database.transaction(EVERYONE) as connection:
         await items.write(connection, memory.resources, store._options.ownership, [first], [(other, "b")], mortal=False)
         batch = [PutOp(NS, "a", {"text": "a falcon"}), PutOp(other, "b", {"text": "a falcon"})]
         waiting = asyncio.create_task(store.abatch(batch))

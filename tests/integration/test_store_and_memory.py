@@ -21,6 +21,7 @@ from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.operations.sections import items
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -241,7 +242,7 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
         (8, 3, 2.5, 100),
         (50, 12, 9.0, 50),
     ]
-    async with memory.resources.database.transaction() as connection:
+    async with memory.resources.database.transaction(EVERYONE) as connection:
         for pending, sections, average, most in drawn:
             await connection.execute(
                 "UPDATE agentmem.active_memory SET due_at = NULL, pending_updates = %s, section_count = %s",
@@ -532,7 +533,7 @@ async def test_an_item_that_was_renewed_between_looking_and_locking_is_not_swept
 
     await store.aput(NS, "k", {"content": "Falcon"}, ttl=1)
     expire(rows, "k")
-    async with store.memory.resources.database.connection() as connection:
+    async with store.memory.resources.database.connection(EVERYONE) as connection:
         seen = await items.storage.expired(connection, 10)
     assert seen == {"alice": [(NS, "k")]}
     await store.aput(NS, "k", {"content": "Falcon"}, ttl=1)

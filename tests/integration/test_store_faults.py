@@ -26,6 +26,7 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingError, OutageError, StorageError
 from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -89,7 +90,7 @@ async def test_the_next_call_after_all_backends_were_killed_works(
     await store.aput(NS, "k", {"text": "a falcon"})
     async with AsyncExitStack() as stack:
         for _ in range(2):
-            await stack.enter_async_context(store.memory.resources.database.connection())
+            await stack.enter_async_context(store.memory.resources.database.connection(EVERYONE))
     assert kill_backends(rows) >= 2
 
     assert await CALLS[call](store) is not False
@@ -396,36 +397,36 @@ async def test_batches_that_are_cancelled_at_any_moment_leave_the_pool_whole_and
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver's, of what was cut short
 async def test_what_was_cancelled_before_it_was_sent_is_not_taken_for_prepared(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
-    async with database.connection():
+    async with database.connection(EVERYONE):
         pass
     with anyio.CancelScope() as scope:
-        async with database.transaction() as connection:
+        async with database.transaction(EVERYONE) as connection:
             scope.cancel()
             time.sleep(0.1)  # noqa: ASYNC251 - after a while without a break, the driver makes one before it sends
             await connection.execute("SELECT 1 AS one")
     assert scope.cancelled_caught
-    async with database.connection() as connection:
+    async with database.connection(EVERYONE) as connection:
         assert await (await connection.execute("SELECT 1 AS one")).fetchall() == [{"one": 1}]
     await database.close()
 
 
 async def test_a_connection_is_used_again_after_an_error_or_a_timeout(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         process = connection.info.backend_pid
     with pytest.raises(StorageError, match="division by zero"):
-        async with database.transaction() as connection:
+        async with database.transaction(EVERYONE) as connection:
             await connection.execute("SELECT 1 / %s", [0])
 
     async def slow(statement: str, seconds: float = 0) -> None:
-        async with database.transaction() as connection:
+        async with database.transaction(EVERYONE) as connection:
             await (await connection.execute(statement)).fetchall()
             await asyncio.sleep(seconds)
 
     for waits in (slow("SELECT pg_sleep(5)"), slow("SELECT 'sent'", 5)):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(waits, 0.2)
-    async with database.connection() as connection:
+    async with database.connection(EVERYONE) as connection:
         assert connection.info.backend_pid == process
         assert connection.info.transaction_status == TransactionStatus.IDLE
         prepared = await connection.execute("SELECT statement FROM pg_prepared_statements")
@@ -510,7 +511,7 @@ async def test_an_exhausted_pool_is_an_outage_that_says_so_and_passes(dsn: str) 
     settings = AgentMemorySettings(connect_timeout_seconds=0.2)
     async with AgentMemoryStore.from_conn_string(dsn, pool_config={"max_size": 1}, settings=settings) as store:
         await store.aput(NS, "k", {"text": "a falcon"})
-        async with store.memory.resources.database.connection():
+        async with store.memory.resources.database.connection(EVERYONE):
             outcomes = await asyncio.gather(
                 store.aget(NS, "k"), store.aput(NS, "k", {}), store.asearch(NS), return_exceptions=True
             )

@@ -13,6 +13,7 @@ from langgraph.store.base import PutOp
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import AgentMemoryError
 from langgraph_agentmem.storage.driver import migrate
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -125,7 +126,7 @@ async def test_the_next_call_works_though_all_connections_of_a_well_used_pool_ha
         await store.aput(NS, "k", {"text": "falcon"})
         async with AsyncExitStack() as stack:
             for _ in range(9):
-                await stack.enter_async_context(store.memory.resources.database.connection())
+                await stack.enter_async_context(store.memory.resources.database.connection(EVERYONE))
         killed = rows(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"

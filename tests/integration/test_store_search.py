@@ -16,6 +16,7 @@ from langgraph.store.base import PutOp
 
 from langgraph_agentmem import AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingMismatchError
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.vectors import search_thoroughly
 from langgraph_agentmem.store import AgentMemoryStore
 
@@ -272,7 +273,7 @@ async def test_a_search_is_planned_once_and_leaves_no_setting_behind(opens: Open
     await store.aput(NS, "k", {"text": "falcon"})
     for query in ("falcon", "owl", "asked"):
         assert await store.asearch(NS, query=query)
-    async with store.memory.resources.database.connection() as connection:
+    async with store.memory.resources.database.connection(EVERYONE) as connection:
         planned = await connection.execute(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH scope AS%%'"
         )
@@ -286,7 +287,7 @@ async def test_a_search_is_planned_once_and_leaves_no_setting_behind(opens: Open
 async def test_an_index_is_searched_thoroughly(opens: Opens) -> None:
     store = opens(index=index())
     await store.aput(NS, "k", {"text": "falcon"})
-    async with store.memory.resources.database.transaction() as connection:
+    async with store.memory.resources.database.transaction(EVERYONE) as connection:
         await search_thoroughly(connection)
         shown = await connection.execute("SHOW hnsw.ef_search")
     assert await shown.fetchall() == [{"hnsw.ef_search": "80"}]

@@ -8,7 +8,9 @@ import psycopg
 import pytest
 
 from langgraph_agentmem.errors import StorageError
-from langgraph_agentmem.storage.driver.database import Connection, Database
+from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 INSERT = "INSERT INTO note VALUES (%s)"
@@ -32,40 +34,40 @@ async def started(connection: Connection, *, fetched: bool) -> None:
 
 
 async def raises(database: Database, fetched: bool) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
         raise LookupError
 
 
 async def is_refused(database: Database, fetched: bool) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
         await connection.execute("SELECT 1 / %s", [0])
         await connection.execute(INSERT, ["third"])
 
 
 async def is_refused_and_raises(database: Database, fetched: bool) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
         await connection.execute("SELECT 1 / %s", [0])
         raise LookupError
 
 
 async def cannot_send(database: Database, fetched: bool) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
         await connection.execute(INSERT, ["with \0"])
 
 
 async def is_not_committed(database: Database, fetched: bool) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
         await connection.execute(INSERT, ["first"])
 
 
 async def is_cancelled(database: Database, fetched: bool) -> None:
     async def work() -> None:
-        async with database.transaction() as connection:
+        async with database.transaction(EVERYONE) as connection:
             await started(connection, fetched=fetched)
             await asyncio.sleep(60)
 
@@ -77,13 +79,13 @@ async def is_cancelled(database: Database, fetched: bool) -> None:
 
 async def times_out(database: Database, fetched: bool) -> None:
     with anyio.fail_after(0.2):
-        async with database.transaction() as connection:
+        async with database.transaction(EVERYONE) as connection:
             await started(connection, fetched=fetched)
             await anyio.sleep(60)
 
 
 async def times_out_in_a_statement(database: Database, fetched: bool) -> None:
-    async with asyncio.timeout(0.2), database.transaction() as connection:
+    async with asyncio.timeout(0.2), database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
         await (await connection.execute("SELECT pg_sleep(60)")).fetchall()
 
@@ -113,7 +115,7 @@ async def test_a_block_that_fails_has_changed_nothing(
         await ends(database, fetched)
     assert rows("SELECT text FROM note") == []
 
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=fetched)
     assert rows("SELECT text FROM note ORDER BY text") == [("first",), ("second",)]
 
@@ -122,7 +124,7 @@ async def test_what_waits_for_a_lock_when_it_is_given_up_changes_nothing_later(
     database: Database, rows: Rows, dsn: str
 ) -> None:
     async def waits() -> None:
-        async with asyncio.timeout(0.3), database.transaction() as connection:
+        async with asyncio.timeout(0.3), database.transaction(EVERYONE) as connection:
             await connection.execute(INSERT, ["first"])
             await (await connection.execute("SELECT 1")).fetchall()
 
@@ -135,7 +137,7 @@ async def test_what_waits_for_a_lock_when_it_is_given_up_changes_nothing_later(
 
 
 async def test_others_see_nothing_before_the_end(database: Database, rows: Rows) -> None:
-    async with database.transaction() as connection:
+    async with database.transaction(EVERYONE) as connection:
         await started(connection, fetched=True)
         assert rows("SELECT text FROM note") == []
     assert len(rows("SELECT text FROM note")) == 2
@@ -143,7 +145,7 @@ async def test_others_see_nothing_before_the_end(database: Database, rows: Rows)
 
 async def test_a_failure_leaves_no_warning(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     heard = list[str]()
-    async with database.connection() as connection:
+    async with database.connection(EVERYONE) as connection:
         connection.add_notice_handler(lambda notice: heard.append(str(notice.message_primary)))
     for ends in (raises, is_refused, is_refused_and_raises):
         for fetched in (True, False):

@@ -19,6 +19,7 @@ from langgraph_agentmem.errors import (
     RevisionConflictError,
     SectionNotFoundError,
 )
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 
@@ -179,7 +180,7 @@ class RoundTrips:
 
     async def __aenter__(self) -> "RoundTrips":
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        async with self.memory.resources.database.connection() as connection:
+        async with self.memory.resources.database.connection(EVERYONE) as connection:
             connection.pgconn.trace(self._file.fileno())
             self._connection = connection
         return self

@@ -589,6 +589,7 @@ def test_errors_are_told_apart_by_sqlstate_not_by_the_names_of_constraints():
 SYNCHRONIZES = {"transaction", "pipeline", "sync", "commit", "rollback", "stream", "copy"}
 """What the driver's connections, cursors and pipelines offer, and what would commit in the middle of a transaction."""
 ENDS_TRANSACTIONS = {
+    "storage/driver/connections.py",
     "storage/driver/database.py",
     "storage/driver/migrate.py",  # on a connection of its own
     "storage/vectors.py",  # on one that is in no pipeline
@@ -613,3 +614,47 @@ def test_nothing_ends_a_transaction_but_its_block():
     assert synchronizing("async with connection.transaction(): pass") == ["connection.transaction"]
     assert synchronizing("await pipeline.sync()") == ["pipeline.sync"]
     assert synchronizing("async with resources.database.transaction() as connection: pass") == []
+
+
+NO_DOORS = {"connection", "pool"}
+"""What has a `transaction()` or a `connection()` of its own: the driver's connections, and what lies behind the door."""
+
+
+def for_nobody(source: str) -> list[str]:
+    """The calls that take a connection or a transaction without saying for whom."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"connection", "transaction"}
+        and ast.unparse(node.func.value).split(".")[-1] not in NO_DOORS
+        and not node.args
+    ]
+
+
+def test_every_connection_is_taken_for_a_tenant_or_for_everyone():
+    found = {str(path.relative_to(PACKAGE)): for_nobody(path.read_text()) for path in PACKAGE.rglob("*.py")}
+
+    assert {module: calls for module, calls in found.items() if calls} == {}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "database.connection()",
+        "resources.database.transaction()",
+        "self._database.connection()",
+        "self._tables.transaction()",
+        "self.transaction()",
+        "self.memory.resources.database.connection()",
+        "db.connection()",
+    ],
+)
+def test_a_connection_for_nobody_is_found(bad):
+    assert for_nobody(f"async def read():\n    async with {bad} as connection:\n        pass") == [bad]
+    assert for_nobody(bad.replace("()", "(EVERYONE)")) == []
+
+
+def test_what_lies_behind_the_door_asks_for_nobody():
+    assert for_nobody("connection.transaction()") == for_nobody("pool.connection()") == []

@@ -7,7 +7,7 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.vectors import VectorIndex
-from langgraph_agentmem.storage.driver.database import with_pool_config
+from langgraph_agentmem.storage.driver.conninfo import with_pool_config
 from langgraph_agentmem.store import AgentMemoryStore
 
 DSN = "postgresql://nobody@localhost:1/nowhere"

@@ -3,13 +3,14 @@
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import queue, reviews
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 
 async def measure(resources: Resources) -> None:
     """Count the queue and the disputes of all tenants in the database, where OpenTelemetry is installed."""
     if not telemetry.installed():
         return
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(EVERYONE) as connection:
         status = await queue.status(connection, None)
         disputes = await reviews.count_pending(connection)
     telemetry.counted(

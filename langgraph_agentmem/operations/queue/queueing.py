@@ -9,6 +9,7 @@ from langgraph_agentmem.operations.sections.memories import found
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories, queue
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, tenant_or_everyone
 
 _TENANTS = 500
 _logger = logging.getLogger(__name__)
@@ -16,14 +17,14 @@ _logger = logging.getLogger(__name__)
 
 async def due(resources: Resources, external_id: str | None, limit: int) -> list[tuple[str, int]]:
     """(external_id, memory id) of memories that wait for a run."""
-    async with resources.database.connection() as connection:
+    async with resources.database.connection(tenant_or_everyone(external_id)) as connection:
         return await queue.due(connection, external_id, limit)
 
 
 async def mark_pending_due(resources: Resources, external_id: str, memory_id: int | None) -> list[tuple[str, int]]:
     """Put a tenant's memories with pending updates into the queue, or one of them; returns them as `due` does."""
     id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         if id is not None:
             found(await memories.get(connection, external_id, id), external_id, id)
         ids = await queue.mark_pending_due(connection, external_id, id)
@@ -33,7 +34,7 @@ async def mark_pending_due(resources: Resources, external_id: str, memory_id: in
 async def wake_workers(resources: Resources) -> None:
     """Tell workers that memories are due; one that does not hear of it finds them a little later."""
     try:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(EVERYONE) as connection:
             await queue.notify(connection)
     except StorageError as error:
         _logger.debug("workers were not told that memories are due: %s", telemetry.described(error))
@@ -42,14 +43,14 @@ async def wake_workers(resources: Resources) -> None:
 async def status(resources: Resources, external_id: object) -> QueueStatus:
     """See `AgentMemory.aqueue_status`."""
     tenant = None if external_id is None else validation.tenant(external_id)
-    async with resources.database.connection() as connection:
+    async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
         return await queue.status(connection, tenant)
 
 
 async def dead_letters(resources: Resources, external_id: object, limit: object) -> list[DeadMemory]:
     """See `AgentMemory.adead_letters`."""
     tenant = None if external_id is None else validation.tenant(external_id)
-    async with resources.database.connection() as connection:
+    async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
         return await queue.dead_letters(connection, tenant, validation.positive(limit, "limit"))
 
 
@@ -63,7 +64,7 @@ async def retry_dead_letters(resources: Resources, external_id: object, memory_i
         raise InvalidInputError(f"memory_id {memory_id!r} belongs to a tenant; give external_id as well")
     retried, after = 0, ""
     while True:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(EVERYONE) as connection:
             tenants = await queue.tenants_with_dead_letters(connection, after, _TENANTS)
         retried += sum([await _retry(resources, tenant, None) for tenant in tenants])
         if len(tenants) < _TENANTS:
@@ -72,7 +73,7 @@ async def retry_dead_letters(resources: Resources, external_id: object, memory_i
 
 
 async def _retry(resources: Resources, external_id: str, memory_id: int | None) -> int:
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         if memory_id is not None:
             found(await memories.get(connection, external_id, memory_id), external_id, memory_id)
         return await queue.retry_dead_letters(connection, external_id, memory_id)

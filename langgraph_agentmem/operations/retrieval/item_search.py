@@ -9,8 +9,9 @@ from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources, WordFrequencies
 from langgraph_agentmem.storage import item_search
 from langgraph_agentmem.storage import sections as items
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 _LAST = float("inf")
 
@@ -114,5 +115,5 @@ async def send_document(
 async def learn_frequencies(resources: Resources, searches: Sequence[PreparedSearch]) -> None:
     """Look up how frequent words are, if a search needs it and it was not done lately."""
     if any(wanted.search.query for wanted in searches) and resources.word_frequencies.old:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(EVERYONE) as connection:
             resources.word_frequencies = WordFrequencies(await item_search.word_frequencies(connection))

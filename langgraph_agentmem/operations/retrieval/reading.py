@@ -20,7 +20,7 @@ async def runs(
     if status is not None and status not in get_args(RunStatus):
         raise InvalidInputError(f"status must be one of {', '.join(get_args(RunStatus))}, not {status!r}")
     count = validation.positive(limit, "limit")
-    async with resources.database.connection() as connection:
+    async with resources.database.connection(tenant) as connection:
         return await storage.list_all(connection, tenant, memory_id=id, status=status, limit=count)
 
 
@@ -33,5 +33,5 @@ async def entity(
         raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {tier!r}")
     id = validation.identifier(name_or_id, "entity") if isinstance(name_or_id, int) else None
     name = validation.name(name_or_id, "entity") if id is None else None
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         return await graph.find_entity(connection, tenant, entity_id=id, name=name, tier=tier)

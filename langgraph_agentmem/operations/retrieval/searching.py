@@ -15,7 +15,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, reading
 from langgraph_agentmem.storage import search as storage
 from langgraph_agentmem.storage.chunks import UnchunkedMemory
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
 
 _LEAST_CANDIDATES = 50
@@ -64,7 +64,7 @@ async def search(
         )
         return rows, stale
 
-    rows = await read_fresh(resources, read)
+    rows = await read_fresh(resources, tenant, read)
     return ranking.ranked([_hit(row) for row in rows], count)
 
 
@@ -72,7 +72,7 @@ async def _named(resources: Resources, external_id: str, query: str) -> list[Nam
     """The entities that a query names, from another graph database; PostgreSQL's search finds them by itself."""
     if isinstance(resources.graph, PostgresGraph):
         return None
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         words = await reading.query_words(connection, query, resources.settings.text_search_config)
     return await resources.graph.anamed(external_id, words)
 

@@ -14,8 +14,9 @@ from langgraph_agentmem.policies.reviewing import in_a_line, named
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, reviews, runs
 from langgraph_agentmem.storage.chunks import UnchunkedMemory
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, gathered
+from langgraph_agentmem.storage.driver.tenants import tenant_or_everyone
 from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow, SectionState
 
@@ -48,7 +49,7 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
                 ]
         return found, gathered(stale)
 
-    found = await read_fresh(resources, read)
+    found = await read_fresh(resources, tenant_or_everyone(tenant), read)
     return sorted(found, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
 
 
@@ -60,13 +61,13 @@ async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Di
         stale = await chunks.send_unchunked(connection, external_id, {row.memory_id for row in rows})
         return await assembled(connection, external_id, rows), stale
 
-    return await read_fresh(resources, read)
+    return await read_fresh(resources, external_id, read)
 
 
 async def of_known_run(resources: Resources, external_id: object, run_id: object) -> list[Dispute]:
     """See `AgentMemory.adisputes`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
-    async with resources.database.connection() as connection:
+    async with resources.database.connection(tenant) as connection:
         if await runs.get(connection, tenant, id) is None:
             raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")
     return await of_run(resources, tenant, id)

@@ -10,7 +10,7 @@ from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelations
 from langgraph_agentmem.models.review import Key, ReviewDecision
 from langgraph_agentmem.policies import deciding, merging
 from langgraph_agentmem.storage import graph, reviews, support
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.graph import EntityRow, HistoryEntry, Merge, NamedRelationshipRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow
 

@@ -18,7 +18,7 @@ from langgraph_agentmem.policies.planning import chunk_part
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, memories, reviews, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.runs import RunRow
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
@@ -43,11 +43,11 @@ async def review(
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
     given = deciding.read_decisions(decisions, limit=resources.settings.max_content_chars)
     who = None if reviewer is None else validation.name(reviewer, "reviewer")
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         run = await _run(connection, tenant, id)
         found = _decided(await _disputes(connection, tenant, id), given, id)
     prepared = await _prepared(resources, found, given, who)
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         await memories.lock_any(connection, tenant, run.memory_id)
         await catch_up(connection, resources, tenant, run.memory_id)
         run = await _run(connection, tenant, id)

@@ -17,7 +17,7 @@ from langgraph_agentmem.policies import forgetting
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.runs import RunRow
 
 
@@ -43,7 +43,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
     vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
     name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(run.external_id) as connection:
         row = await _fenced(connection, run)
         if row.report:
             return row.report

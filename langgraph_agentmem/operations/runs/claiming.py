@@ -17,7 +17,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.retrying import retry_wait
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, memories, queue, runs
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.memories import MemoryRow
 
 
@@ -80,7 +80,7 @@ async def claim(
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     run = new_run_id() if run_id is None else validation.uuid(run_id, "run_id")
     seconds = resources.settings.lease_seconds
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         row = found(await memories.get(connection, tenant, id, lock=True), tenant, id)
         if if_due and await _given_up(connection, resources, row):
             return ConsolidationReport(status="dead")
@@ -115,7 +115,7 @@ def new_run_id() -> str:
 
 async def renew(resources: Resources, external_id: str, memory_id: int, run_id: str) -> None:
     """Let a run hold its memory for another `lease_seconds`."""
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         await queue.renew(connection, external_id, memory_id, run_id, resources.settings.lease_seconds)
 
 
@@ -134,8 +134,8 @@ async def release(
     fails as well, as in an outage, the lease runs out by itself; the run's own error is what matters.
     """
     try:
-        async with resources.database.transaction() as connection:
-            tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+        tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+        async with resources.database.transaction(tenant) as connection:
             row = await memories.lock_any(connection, tenant, id)
             said = f"{type(error).__name__}: {error}"
             await runs.fail(connection, tenant, run_id, said)

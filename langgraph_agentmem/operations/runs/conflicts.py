@@ -59,7 +59,7 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
     model = await resources.embedding_model() if vectors else None
     tenant, memory_id = claim.external_id, claim.memory_id
     section_ids = sorted({s.section_id for s in claim.sections} | {c.section_id for c in claim.chunks})
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         vanished = await chunks.vanished(connection, tenant, memory_id, section_ids)
         shortterm = await longterm.shortterm(connection, tenant, memory_id)
         stored: list[EntityRow] = []

@@ -22,7 +22,7 @@ from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, support
 from langgraph_agentmem.storage.chunks import RunChunk
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.graph import EntityRow, HistoryEntry, Merge, NewEntity, NewRelationship
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 

@@ -13,7 +13,7 @@ from langgraph_agentmem.policies.reviewing import Because, Key
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, reviews
 from langgraph_agentmem.storage.chunks import RunChunk
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.reviews import KnownDispute, NewDispute
 
 Parked = list[tuple[ProposedChange, Because]]

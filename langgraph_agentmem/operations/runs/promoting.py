@@ -13,7 +13,7 @@ from langgraph_agentmem.policies import merging, validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.graph import (
     EntityRow,
     HistoryEntry,
@@ -52,7 +52,7 @@ async def promote(
     """
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     threshold, started = resources.settings.shortterm_update_threshold, time.perf_counter()
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         memory = found(await memories.lock_any(connection, tenant, id), tenant, id)
         await catch_up(connection, resources, tenant, id)
         if not memory.pending_updates:

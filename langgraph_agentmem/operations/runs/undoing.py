@@ -13,7 +13,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.merging import Traits
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, memories, reviews, runs, support
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.graph import HistoryEntry, Merge, NewEntity, NewRelationship, RelationshipRow
 from langgraph_agentmem.storage.runs import RunRow
 
@@ -23,7 +23,7 @@ _SOURCE = "undo"
 async def undo(resources: Resources, external_id: object, run_id: object) -> ConsolidationRun:
     """Restore what a run superseded or merged; see `AgentMemory.aundo_consolidation`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         run = await runs.get(connection, tenant, id)
         if run is None:
             raise RunNotFoundError(f"tenant {tenant!r} has no run {id}")

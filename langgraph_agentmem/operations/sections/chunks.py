@@ -14,8 +14,9 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import chunks as storage
 from langgraph_agentmem.storage import memories as active
-from langgraph_agentmem.storage.driver.database import Connection, retrying_deadlocks
+from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone, tenant_or_everyone
 
 T = TypeVar("T")
 _BATCH = 128
@@ -93,7 +94,7 @@ async def catch_up_all(resources: Resources, memories: Iterable[storage.Unchunke
 
 
 async def _lock_and_catch_up_some(resources: Resources, external_id: str, memory_id: int) -> bool:
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         known = await active.get(connection, external_id, memory_id, lock=True) is not None
         return known and await _catch_up_some(connection, resources, external_id, memory_id)
 
@@ -108,20 +109,23 @@ async def _catch_up_some(connection: Connection, resources: Resources, external_
 
 
 async def read_fresh(
-    resources: Resources, read: Callable[[Connection], Awaitable[tuple[T, Deferred[list[storage.UnchunkedMemory]]]]]
+    resources: Resources,
+    tenant: str | Everyone,
+    read: Callable[[Connection], Awaitable[tuple[T, Deferred[list[storage.UnchunkedMemory]]]]],
 ) -> T:
     """What is read of chunks in a transaction, as it is when no section is stale that matters to it.
 
     Args:
         resources: The open memory's.
+        tenant: Whose chunks are read.
         read: Asks for the stale memories that matter before it asks for chunks, and returns both answers. Where there
             are any, they catch up, and it is called once more.
     """
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         found, unchunked = await read(connection)
     if behind := await unchunked():
         await catch_up_all(resources, behind)
-        async with resources.database.transaction() as connection:
+        async with resources.database.transaction(tenant) as connection:
             found, _ = await read(connection)
     return found
 
@@ -146,7 +150,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
         return 0
     done = 0
     while True:
-        async with resources.database.transaction() as connection:
+        async with resources.database.transaction(tenant_or_everyone(external_id)) as connection:
             found = await storage.unembedded(connection, external_id, model.id if others else None, limit=_BATCH)
         if not found:
             return done
@@ -156,7 +160,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
             by_tenant.setdefault(pending.external_id, {})[pending.id] = vector
         embedded = 0
         for tenant, tenant_vectors in by_tenant.items():
-            async with resources.database.transaction() as connection:
+            async with resources.database.transaction(tenant) as connection:
                 embedded += await storage.embed(connection, tenant, tenant_vectors, model)
         done += embedded
         if not embedded:  # others are at them; they stay in the queue
@@ -166,13 +170,13 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
 async def _catch_up_pending(resources: Resources, external_id: str | None) -> None:
     """Write the chunks of all stale sections of a tenant, or of all."""
     if external_id is not None:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(external_id) as connection:
             unchunked = await storage.send_unchunked(connection, external_id)
         await catch_up_all(resources, await unchunked())
         return
     last = ("", 0)
     while True:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(EVERYONE) as connection:
             found = await storage.unchunked_after(connection, last, limit=_BATCH)
         if not found:
             return

@@ -16,7 +16,7 @@ from langgraph_agentmem.policies.templates import unknown_section
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories as storage
 from langgraph_agentmem.storage import queue
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.memories import MemoryRow
 
 
@@ -44,7 +44,7 @@ async def _vectors(resources: Resources, external_id: str, memory_id: int, updat
     if model is None:
         return {}
     ids = [update.section_id for update in updates]
-    async with resources.database.connection() as connection:
+    async with resources.database.connection(external_id) as connection:
         present = await storage.contents(connection, external_id, memory_id, ids, model.id)
     expected = [_expected(present, update, resources) for update in updates]
     known = {hash for section in present.values() for hash in section.embedded}
@@ -73,7 +73,7 @@ async def _write(
     vectors: Vectors,
 ) -> tuple[ActiveMemory, bool]:
     ids = [update.section_id for update in updates]
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         row, present = await storage.lock_with_sections(connection, external_id, memory_id, ids)
         row = found(row, external_id, memory_id)
         known = [section.id for section in row.template.sections]

@@ -18,8 +18,9 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import longterm, support
 from langgraph_agentmem.storage import sections as storage
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, as_json
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 _SOURCE = "store"
 _SWEPT_AT_ONCE = 500
@@ -82,7 +83,7 @@ async def _known(resources: Resources, ownership: Ownership, items: Sequence[Ite
     known: set[bytes] = set()
     model = await resources.embedding_model() if items else None
     for tenant, places in by_tenant(ownership, [item.place for item in items]).items():
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(tenant) as connection:
             known |= await storage.embedded_hashes(connection, tenant, places, model.id if model else 0)
     return known
 
@@ -154,7 +155,7 @@ async def put_values(resources: Resources, ownership: Ownership, puts: Sequence[
         return False
     settings, tenant = resources.settings, tenants.pop()
     try:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(tenant) as connection:
             done = await storage.put_values(
                 connection,
                 tenant,
@@ -224,7 +225,7 @@ async def put_if(
         RevisionConflictError: It is at another revision; nothing was written.
     """
     tenant, place = ownership.tenant(put.namespace), put.place
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         updates, minutes = {put.namespace: put.updates}, resources.settings.max_pending_minutes
         await storage.lock_or_make(connection, tenant, updates, ownership, minutes=minutes)
         if omit_expired:
@@ -263,7 +264,7 @@ async def sweep(resources: Resources) -> int:
     """
     swept = 0
     while True:
-        async with resources.database.connection() as connection:
+        async with resources.database.connection(EVERYONE) as connection:
             expired = await storage.expired(connection, _SWEPT_AT_ONCE)
         removed = [await _swept(resources, tenant, places) for tenant, places in expired.items()]
         swept += sum(removed)
@@ -273,7 +274,7 @@ async def sweep(resources: Resources) -> int:
 
 async def _swept(resources: Resources, tenant: str, places: Sequence[ItemKey]) -> int:
     try:
-        async with resources.database.transaction() as connection:
+        async with resources.database.transaction(tenant) as connection:
             memories = await storage.lock(connection, tenant, sorted({namespace for namespace, _ in places}))
             return await _expire(connection, tenant, places, memories)
     except OutageError:
@@ -326,7 +327,7 @@ async def refresh(resources: Resources, ownership: Ownership, items: Iterable[St
     """Let items that expire live on from now."""
     mortal = {(item.namespace, item.key): item for item in items}
     for tenant, places in by_tenant(ownership, mortal).items():
-        async with resources.database.transaction() as connection:  # waits for nobody: what is locked is skipped
+        async with resources.database.transaction(tenant) as connection:  # waits for nobody: what is locked is skipped
             await storage.refresh(connection, tenant, [mortal[place] for place in places])
 
 

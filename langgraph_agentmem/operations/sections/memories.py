@@ -57,7 +57,7 @@ async def create(
     written = [writing.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
     vectors = await writing.vectors_for(resources, [section.chunks for section in written])
     while True:
-        async with resources.database.transaction() as connection:
+        async with resources.database.transaction(tenant) as connection:
             row = await storage.insert(connection, tenant, place, name, template, described)
             if row is not None:
                 await storage.insert_sections(connection, tenant, row.id, template, contents)
@@ -91,7 +91,7 @@ def _default(resources: Resources, tenant: str, title: str) -> tuple[str, ...]:
 async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:
     """See `AgentMemory.aget_active_memory`."""
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         row = found(await storage.get(connection, tenant, id), tenant, id)
         return assembled(resources.settings, row, await storage.sections(connection, tenant, id))
 
@@ -99,7 +99,7 @@ async def get(resources: Resources, external_id: object, memory_id: object) -> A
 async def list_all(resources: Resources, external_id: object) -> list[ActiveMemory]:
     """See `AgentMemory.aget_active_memories`."""
     tenant = validation.tenant(external_id)
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(tenant) as connection:
         rows = await storage.list_all(connection, tenant)
         listed = [row.id for row in rows if row.section_count <= storage.MAX_LISTED_SECTIONS]
         sections = await storage.sections_of(connection, tenant, listed)
@@ -115,7 +115,7 @@ def found(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:
 
 async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
     """Close a memory, unless something is still to be consolidated; returns whether it was closed."""
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         found(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
         if await chunks.has_active(connection, external_id, memory_id):
             return False
@@ -129,7 +129,7 @@ async def forget(resources: Resources, external_id: str, memory_id: int) -> None
     Raises:
         MemoryBusyError: It is being consolidated.
     """
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(external_id) as connection:
         row = found(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
         if row.lease_owner and await queue.leased(connection, external_id, memory_id):
             raise MemoryBusyError(memory_id, row.lease_expires_at)

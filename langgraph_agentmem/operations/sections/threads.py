@@ -16,7 +16,7 @@ from langgraph_agentmem.policies.thread_writes import Verdict, seen_at, text_has
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories as active
 from langgraph_agentmem.storage import threads
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.langgraph.inserts import Inserts
 from langgraph_agentmem.storage.memories import MemoryRow
 
@@ -133,7 +133,7 @@ async def load(
         texts: What its state holds, by section.
         read: Takes a section and its content into the state, and returns the text that the state then holds.
     """
-    async with resources.database.transaction() as connection:
+    async with resources.database.transaction(thread.external_id) as connection:
         row, present = await threads.lock(connection, thread, list(texts))
         if row is None:
             return

@@ -10,7 +10,7 @@ from psycopg import AsyncRawCursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import Composable, Composed
 
-from langgraph_agentmem.storage.driver.database import Connection
+from langgraph_agentmem.storage.driver.connections import Connection
 
 T = TypeVar("T")
 H = TypeVar("H", bound=Hashable)

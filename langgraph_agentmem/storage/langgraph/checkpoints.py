@@ -13,10 +13,12 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.storage.driver.database import Connection, Database, retrying_deadlocks
+from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
+from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.rows import RawStatement, all_rows, first_row, one_row
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
 from langgraph_agentmem.storage.langgraph import inserts, upstream
 from langgraph_agentmem.storage.langgraph.upstream import Statement
 
@@ -42,7 +44,7 @@ class CheckpointTables:
             self._ready = True
 
     async def _setup(self) -> None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(EVERYONE) as connection:
             if await _version(connection) < _NEWEST:
                 async with _turn(connection):
                     await AsyncPostgresSaver(connection).setup()
@@ -52,7 +54,7 @@ class CheckpointTables:
         await self.setup()
 
         async def fetched(query: str, params: Sequence[Any]) -> list[DictRow]:
-            async with self._database.connection() as connection:
+            async with self._database.connection(EVERYONE) as connection:
                 return await _rows(connection, query, params)
 
         return await upstream.reading(serde, call, fetched)
@@ -63,24 +65,28 @@ class CheckpointTables:
 
     async def _write(self, statements: Sequence[Statement], one: inserts.Inserts | None) -> None:
         if one is None:
-            async with self.transaction() as connection:
+            async with self.transaction(EVERYONE) as connection:
                 await send(connection, statements)
         else:
-            async with self.connection() as connection:
+            async with self.connection(EVERYONE) as connection:
                 await _inserting(one.shape).execute(connection, one.params)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection outside any transaction, where the tables are there."""
+    async def connection(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+        """A connection outside any transaction, where the tables are there.
+
+        Args:
+            tenant: Whose sections are written too; `EVERYONE` for these tables alone, which know no tenants.
+        """
         await self.setup()
-        async with self._database.connection() as connection:
+        async with self._database.connection(tenant) as connection:
             yield connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection]:
-        """A transaction in which the tables are there."""
+    async def transaction(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+        """A transaction in which the tables are there; for whom, as for `connection`."""
         await self.setup()
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(tenant) as connection:
             yield connection
 
 

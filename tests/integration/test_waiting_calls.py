@@ -1,0 +1,150 @@
+"""A connection is taken for somebody, and in turn: however many call at once, they wait for each other and not in vain."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from langgraph_agentmem import AgentMemory, AgentMemoryStore
+from langgraph_agentmem.errors import InvalidInputError, OutageError, StorageError, TooManyCallsError
+from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
+
+Opened = Callable[..., AgentMemory]
+NS = ("alice", "notes")
+
+
+async def sleeps(database: Database, seconds: float) -> None:
+    async with database.connection(EVERYONE) as connection:
+        await connection.execute("SELECT pg_sleep(%s)", [seconds])
+
+
+async def gets(database: Database) -> int:
+    async with database.connection("alice") as connection:
+        row = await (await connection.execute("SELECT 1 AS one")).fetchone()
+    return row["one"] if row else 0
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    database = Database(dsn, pool_size=2, connect_timeout=1, max_waiting_calls=5_000)
+    yield database
+    await database.close()
+
+
+# For whom
+
+
+@pytest.mark.parametrize("tenant", ["", None, 5, True, b"alice", ["alice"]])
+async def test_a_connection_for_nobody_is_refused_before_one_is_taken(tenant: Any) -> None:
+    down = Database("postgresql://nobody@127.0.0.1:1/none", connect_timeout=1)
+    for take in (down.connection, down.transaction):
+        with pytest.raises(InvalidInputError, match="for a tenant, by its name, or for EVERYONE"):
+            async with take(tenant):
+                pass
+    with pytest.raises(OutageError):
+        await gets(down)
+
+
+async def test_a_tenant_of_any_name_is_not_everyone(database: Database) -> None:
+    for name in ("everyone", "EVERYONE", str(EVERYONE), EVERYONE.value):
+        assert name != EVERYONE
+        async with database.connection(name), database.transaction(EVERYONE):
+            pass
+
+
+# In turn
+
+
+async def test_thousands_of_calls_wait_longer_than_the_time_out_for_those_who_work(database: Database) -> None:
+    slow = [asyncio.create_task(sleeps(database, 2.5)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    assert await asyncio.gather(*(gets(database) for _ in range(5_000))) == [1] * 5_000
+    assert time.monotonic() - started > 2
+    await asyncio.gather(*slow)
+
+
+async def test_thousands_of_a_stores_calls_wait_as_well(opened: Opened) -> None:
+    store = AgentMemoryStore(opened(settings={"pool_size": 2, "connect_timeout_seconds": 1}))
+    await store.aput(NS, "k", {"text": "a falcon"})
+    database = store.memory.resources.database
+    slow = [asyncio.create_task(sleeps(database, 2.5)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    found = await asyncio.gather(*(store.aget(NS, "k") for _ in range(5_000)))
+    assert all(item and item.value == {"text": "a falcon"} for item in found)
+    await asyncio.gather(*slow)
+
+
+async def test_a_waiter_that_gives_up_leaves_its_turn_to_the_next(database: Database) -> None:
+    slow = [asyncio.create_task(sleeps(database, 1)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    waiting = [asyncio.create_task(gets(database)) for _ in range(100)]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await gets(database)
+    for task in waiting[::2]:
+        task.cancel()
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, int] * 50
+    await asyncio.gather(*slow)
+    async with AsyncExitStack() as stack:  # both connections can be had again
+        for _ in range(2):
+            await stack.enter_async_context(database.connection(EVERYONE))
+
+
+async def test_turns_come_back_from_calls_that_fail_or_are_cancelled_at_work(database: Database) -> None:
+    async def fails() -> None:
+        async with database.transaction(EVERYONE) as connection:
+            await (await connection.execute("SELECT 1 / %s", [0])).fetchall()
+
+    outcomes = await asyncio.gather(*(fails() for _ in range(20)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StorageError] * 20
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(sleeps(database, 60), 0.05)
+    assert await asyncio.wait_for(gets(database), 5) == 1
+
+
+async def test_more_calls_than_may_wait_are_refused_and_the_others_go_on(dsn: str) -> None:
+    database = Database(dsn, pool_size=1, max_waiting_calls=3)
+    outcomes = await asyncio.gather(*(gets(database) for _ in range(6)), return_exceptions=True)
+    assert [outcome for outcome in outcomes if isinstance(outcome, int)] == [1] * 4
+    refused = [outcome for outcome in outcomes if not isinstance(outcome, int)]
+    assert [type(outcome) for outcome in refused] == [TooManyCallsError] * 2
+    assert not isinstance(refused[0], OutageError)
+    assert await gets(database) == 1
+    await database.close()
+
+
+async def test_a_caller_that_holds_all_connections_and_wants_one_more_is_not_left_waiting(database: Database) -> None:
+    async with database.connection(EVERYONE), database.connection(EVERYONE):
+        started = time.monotonic()
+        with pytest.raises(OutageError, match="pool large enough"):
+            await gets(database)
+        assert time.monotonic() - started < 5
+    assert await gets(database) == 1
+
+
+# Servers that do not answer
+
+
+async def test_a_server_that_does_not_answer_is_an_outage_in_time_for_all_who_wait(dsn: str) -> None:
+    database = Database(dsn, pool_size=2, connect_timeout=1)
+    await database.start()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database.dsn = make_conninfo(dsn, host="127.0.0.1", port=silent.getsockname()[1])
+        started = time.monotonic()
+        outcomes = await asyncio.gather(*(gets(database) for _ in range(200)), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [OutageError] * 200
+        assert 0.9 < time.monotonic() - started < 4
+        await database.close()
+
+    database.dsn = dsn
+    assert await gets(database) == 1
+    await database.close()
