@@ -13,7 +13,7 @@ from langgraph_agentmem.storage.driver.rows import as_json
 from langgraph_agentmem.storage.driver.statements import statements, template
 
 _SQL = statements("vectors")
-_SCHEMA = statements("schema")
+_MIGRATING = statements("migrating")
 ANN_SETTINGS = template("vectors", "ann_settings")
 """Settings for a search by vectors, as parts of a statement."""
 _SET_ANN = template("vectors", "set_ann").format(ann_settings=ANN_SETTINGS).as_bytes(None)
@@ -101,7 +101,7 @@ async def register_embedding_model(
         EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
     """
     async with connection.transaction():
-        await connection.execute(_SCHEMA["lock_migrations"], {"key": MIGRATION_LOCK})
+        await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
         row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
         newest = EmbeddingModel.model_validate(row) if row else None
         if newest is not None:

@@ -100,59 +100,40 @@ async def test_a_database_newer_than_the_code_is_refused(dsn: str, rows: Callabl
         await AgentMemory.open(dsn).asetup()
 
 
-ONE_MEMORY = """
-    INSERT INTO agentmem.active_memory (external_id, namespace, title, template, section_count, pending_updates)
-    VALUES ('alice', '{alice,Old}', 'Old', '{"sections": [{"id": "notes"}]}', 1, 1);
-    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, update_count)
-    VALUES ('alice', 1, 'notes', 0, '{"content": "a fox"}', 1);
+VERSION_1 = """
+    INSERT INTO agentmem.active_memory (external_id, namespace, title, template, section_count, pending_updates,
+        unchunked_writes, due_at, dead_at, attempts)
+    VALUES ('alice', '{alice,Old}', 'Old', '{"sections": [{"id": "notes"}]}', 1, 1, 1, now(), now(), 12);
+    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, text_fields, update_count,
+        needs_chunking)
+    VALUES ('alice', 1, 'notes', 0, '{"content": "a fox"}', '{content}', 1, true);
+    INSERT INTO agentmem.thread_section (external_id, memory_id, section_id, thread_id, revision, text_hash)
+    VALUES ('alice', 1, 'notes', 'thread 1', 1, '');
+    INSERT INTO agentmem.shortterm_memory (external_id, memory_id, update_count) VALUES ('alice', 1, 1);
+    INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot)
+    VALUES ('alice', '4be0643f-1d98-573b-97cd-ca98a65347dd', 1, 'applied', '[]');
     INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
         content_hash, text_search, word_count)
     VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
-    INSERT INTO agentmem.entity (external_id, tier, name, name_key, name_search, confidence, importance)
-    VALUES ('alice', 'longterm', 'Fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5);
+    INSERT INTO agentmem.entity (external_id, tier, shortterm_memory_id, name, name_key, name_search, confidence, importance)
+    VALUES ('alice', 'longterm', NULL, 'Fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
+           ('alice', 'shortterm', 1, 'Fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
+           ('alice', 'shortterm', 1, 'Hen', 'hen', to_tsvector('english', 'Hen'), 0.5, 0.5);
+    INSERT INTO agentmem.relationship (external_id, tier, shortterm_memory_id, source_id, target_id, confidence, strength)
+    VALUES ('alice', 'shortterm', 1, 2, 3, 0.5, 0.5);
     INSERT INTO agentmem.mention (external_id, chunk_id, entity_id) VALUES ('alice', 1, 1);
-    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
-    VALUES ('alice', 'entity', 1, 'upsert', 1);
-"""
-FILL = {
-    0: "SELECT 1",
-    1: ONE_MEMORY,
-    2: ONE_MEMORY + "UPDATE agentmem.section SET text_fields = '{content}'",
-    3: ONE_MEMORY
-    + """
-    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
-    VALUES ('alice', 'chunk', 1, 'upsert', 0);
-    INSERT INTO agentmem.graph_projection (external_id, store, origin, drawn, applied)
-    VALUES ('alice', 'neo4j', gen_random_uuid(), 2, 1);
-    """,
-    4: ONE_MEMORY
-    + """
-    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
-    VALUES ('alice', 'chunk', 1, 'upsert', 0);
-    UPDATE agentmem.active_memory SET due_at = now() + interval '1 day', dead_at = now(), attempts = 12;
-    """,
-    5: ONE_MEMORY
-    + """
-    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
-    VALUES ('alice', 'chunk', 1, 'upsert', 0);
-    INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot)
-    VALUES ('alice', '4be0643f-1d98-573b-97cd-ca98a65347dd', 1, 'applied', '[]');
+    INSERT INTO agentmem.state_history (external_id, entity_id, change) VALUES ('alice', 1, '{"action": "created"}');
     INSERT INTO agentmem.dispute (external_id, run_id, memory_id, kind, existing_ids, verdict, because, status)
     VALUES ('alice', '4be0643f-1d98-573b-97cd-ca98a65347dd', 1, 'chunk', '{1}', '{"action": "keep"}', 'policy', 'decided');
     INSERT INTO agentmem.tombstone (external_id, memory_id, dispute_id, kind, key)
-    VALUES ('alice', 1, (SELECT id FROM agentmem.dispute), 'statement', 'x');
-    """,
-}
-FILL[6] = (
-    FILL[5]
-    + """
-    INSERT INTO agentmem.thread_section (external_id, memory_id, section_id, thread_id, revision, text_hash)
-    VALUES ('alice', 1, 'notes', 'thread 1', 1, '');
-    """
-)
-FILL[7] = FILL[8] = FILL[6]
-FILL[9] = FILL[8] + "UPDATE agentmem.section SET needs_chunking = true;"
-FILL[10] = FILL[9] + "UPDATE agentmem.active_memory SET unchunked_writes = 1;"
+    VALUES ('alice', 1, 1, 'statement', 'x');
+    INSERT INTO agentmem.graph_outbox (external_id, kind, target_id, operation, revision)
+    VALUES ('alice', 'entity', 1, 'upsert', 1), ('alice', 'chunk', 1, 'upsert', 0);
+    INSERT INTO agentmem.graph_projection (external_id, store, origin, drawn, applied)
+    VALUES ('alice', 'neo4j', gen_random_uuid(), 2, 1);
+"""
+FILL = {0: "SELECT 1", 1: VERSION_1}
+"""What a database of each version may hold."""
 
 
 @pytest.mark.parametrize("version", [0, *(version for version, _, _ in migrations())])

@@ -17,7 +17,8 @@ from langgraph_agentmem.policies.ownership import Ownership
 
 PACKAGE = Path(langgraph_agentmem.__file__).parent
 STORAGE = PACKAGE / "storage"
-FILES = {path.stem: path.read_text() for path in sorted((STORAGE / "sql").glob("*.sql"))}
+FILES = {path.stem: path.read_text() for path in sorted((STORAGE / "sql").glob("*.sql")) if path.stem != "schema"}
+SCHEMA = (STORAGE / "sql" / "schema.sql").read_text()
 MIGRATIONS = {path.name: path.read_text() for path in sorted((STORAGE / "sql" / "migrations").glob("*.sql"))}
 BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.M | re.S)
 READS_OVER_ALL_TENANTS = {
@@ -48,16 +49,28 @@ def bare(sql: str) -> str:
     return sql.replace("( ", "(").replace(" )", ")")
 
 
+def parts(text: str) -> list[str]:
+    """The statements of a script."""
+    return [bare(part) for part in re.sub(r"--[^\n]*", "", text).split(";") if part.strip()]
+
+
 STATEMENTS = {f"{file}:{name}": bare(body) for file, text in FILES.items() for name, body in BLOCK.findall(text)}
-DDL = [bare(part) for text in MIGRATIONS.values() for part in re.sub(r"--[^\n]*", "", text).split(";") if part.strip()]
-DDL += [sql for sql in STATEMENTS.values() if sql.startswith("CREATE ")]
-EVERYTHING = {**STATEMENTS, **{f"migration: {sql[:60]}": sql for sql in DDL}}
+SCRIPTS = {
+    f"{file}, {number}: {sql[:60]}": sql
+    for file, text in {"schema.sql": SCHEMA, **MIGRATIONS}.items()
+    for number, sql in enumerate(parts(text), 1)
+}
+MADE_ON_THE_WAY = [sql for sql in STATEMENTS.values() if sql.startswith("CREATE ")]
+DDL = [*SCRIPTS.values(), *MADE_ON_THE_WAY]
+PRESENT = [*parts(SCHEMA), *MADE_ON_THE_WAY]
+"""Tables, indexes and views as they are; that migrations make the same is tested on a database."""
+EVERYTHING = {**STATEMENTS, **SCRIPTS}
 
 TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?agentmem\.(\w+) \((.*?)\)(?: WITH \(([^()]*)\))?$")
 INDEX = re.compile(r"CREATE (UNIQUE )?INDEX .*?\bON agentmem\.(\w+)(.*)$")
-TABLES = {match[1]: match[2] for sql in DDL if (match := TABLE.match(sql))}
-INDEXES = [(bool(match[1]), match[2], match[3]) for sql in DDL if (match := INDEX.match(sql))]
-VIEWS = {match[1] for sql in DDL if (match := re.match(r"CREATE VIEW agentmem\.(\w+)", sql))}
+TABLES = {match[1]: match[2] for sql in PRESENT if (match := TABLE.match(sql))}
+INDEXES = [(bool(match[1]), match[2], match[3]) for sql in PRESENT if (match := INDEX.match(sql))]
+VIEWS = {match[1] for sql in PRESENT if (match := re.match(r"CREATE VIEW agentmem\.(\w+)", sql))}
 TENANT_TABLES = {name for name, body in TABLES.items() if re.search(r"\bexternal_id\b", body)}
 
 
@@ -86,9 +99,10 @@ def changes_rows(sql: str) -> bool:
 
 def test_there_is_something_to_check():
     assert len(STATEMENTS) > 80
-    assert len(DDL) > 20
+    assert all(len(parts(text)) > 20 for text in (SCHEMA, MIGRATIONS["0001_tables.sql"]))
     assert {"active_memory", "section", "memory_chunk", "entity", "relationship"} <= TENANT_TABLES
-    assert len(INDEXES) > 5
+    assert len(TABLES) == len(re.findall("^CREATE TABLE", SCHEMA, re.M))
+    assert len(INDEXES) > len(re.findall("^CREATE (?:UNIQUE )?INDEX", SCHEMA, re.M)) > 20
     assert len(VIEWS) == 6
 
 
@@ -112,6 +126,12 @@ def test_every_name_is_given_once(file):
 
 def test_every_block_is_one_statement():
     assert [name for name, sql in STATEMENTS.items() if not sql or ";" in sql] == []
+
+
+def test_every_table_of_the_schema_is_described():
+    described = re.findall(r"^-- .*\.\nCREATE TABLE agentmem\.(\w+)", SCHEMA, re.M)
+
+    assert described == re.findall(r"^CREATE TABLE agentmem\.(\w+)", SCHEMA, re.M)
 
 
 # The tenant
@@ -445,7 +465,7 @@ def test_an_index_that_moving_a_chunk_would_touch_is_found(bad):
 
 
 def test_pages_of_chunks_have_room_for_a_moved_chunk():
-    (options,) = [match[3] for sql in DDL if (match := TABLE.match(sql)) and match[1] == "memory_chunk"]
+    (options,) = [match[3] for sql in PRESENT if (match := TABLE.match(sql)) and match[1] == "memory_chunk"]
 
     assert 50 <= int(re.fullmatch(r"fillfactor = (\d+)", options)[1]) <= 70
 

@@ -15,7 +15,7 @@ from langgraph_agentmem.errors import (
 )
 from langgraph_agentmem.storage.driver.statements import migrations, statements
 
-_SQL = statements("schema")
+_SQL = statements("migrating")
 _OLDEST_SERVER = 150000
 _OLDEST_PGVECTOR = (0, 8)
 MIGRATION_LOCK = zlib.crc32(b"agentmem.migrations")

@@ -1,0 +1,39 @@
+-- name: server
+-- The server's version, and the version of pgvector that is available and installed.
+SELECT current_setting('server_version_num')::int AS server_version,
+       current_setting('server_version') AS server_version_name,
+       (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
+       (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS installed,
+       to_regclass('agentmem.schema_migration') IS NOT NULL AS migrated
+
+-- name: lock_migrations
+-- Waits for its turn to migrate, until the transaction ends.
+SELECT pg_advisory_xact_lock(%(key)s)
+
+-- name: create_extension
+-- Installs pgvector.
+CREATE EXTENSION IF NOT EXISTS vector
+
+-- name: create_schema
+-- The schema, and the list of the migrations that it has seen.
+CREATE SCHEMA IF NOT EXISTS agentmem
+
+-- name: create_migration_table
+-- The list of migrations that the schema has seen.
+CREATE TABLE IF NOT EXISTS agentmem.schema_migration (
+    version int PRIMARY KEY,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+
+-- name: version
+-- The newest migration that was applied.
+SELECT coalesce(max(version), 0) AS version FROM agentmem.schema_migration
+
+-- name: record_migration
+-- Notes a migration as applied.
+INSERT INTO agentmem.schema_migration (version, name) VALUES (%(version)s, %(name)s)
+
+-- name: text_search_config
+-- Whether a text search configuration exists.
+SELECT 1 FROM pg_ts_config WHERE cfgname = %(config)s
