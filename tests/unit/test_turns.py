@@ -61,15 +61,12 @@ async def test_only_so_many_have_a_turn_and_the_others_come_in_their_order() -> 
 
 
 async def test_a_cancelled_waiter_frees_its_turn_also_in_the_moment_in_which_it_gets_it() -> None:
-    turns, done = Turns(1, ALL_OF_IT), asyncio.Event()
-    first = asyncio.create_task(hold(turns, done.wait))
-    await until_they_wait()
-    left, given, last = [asyncio.create_task(hold(turns)) for _ in range(3)]
-    await until_they_wait()
-    left.cancel()
-    done.set()
-    await first  # which has just given its turn to `given`, that does not know it yet
-    given.cancel()
+    turns = Turns(1, ALL_OF_IT)
+    async with turns.turn():
+        left, given, last = [asyncio.create_task(hold(turns), context=Context()) for _ in range(3)]
+        await until_they_wait()
+        left.cancel()
+    given.cancel()  # it has its turn, but does not know it yet
 
     await asyncio.wait_for(last, 1)
     assert left.cancelled()
@@ -134,7 +131,7 @@ async def test_what_outlives_the_turn_in_which_it_was_started_waits_as_all_other
     first = asyncio.create_task(hold(turns, done.wait))
     await until_they_wait()
     go.set()
-    await until_they_wait()
+    await asyncio.sleep(0.05)
     assert not outlives.done()
     done.set()
     await asyncio.gather(first, outlives)
