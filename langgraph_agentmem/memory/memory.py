@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_core.language_models import BaseChatModel
-
-from langgraph_agentmem import bridge, chat
+from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
-from langgraph_agentmem.embedding import Embedder, Index
-from langgraph_agentmem.errors import ConfigurationError, EntityNotFoundError, MemoryBusyError
-from langgraph_agentmem.extraction import Extractor, ModelExtractor
+from langgraph_agentmem.embedding import Index
+from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError
+from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.memory import opening
 from langgraph_agentmem.memory.queue import Queue
 from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
@@ -31,10 +30,12 @@ from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.worker import MemoryWorker
 from langgraph_agentmem.worker.background import BackgroundWorker
 from langgraph_agentmem.worker.running import Consolidation
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
@@ -71,7 +72,7 @@ class AgentMemory(bridge.Opened):
         dsn: str | None = None,
         *,
         data_dir: Path | str | None = None,
-        model: BaseChatModel | str | None = None,
+        model: "BaseChatModel | str | None" = None,
         index: Index | None = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
@@ -104,23 +105,18 @@ class AgentMemory(bridge.Opened):
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
         """
-        if dsn is not None and data_dir is not None:
-            raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
         settings = settings or AgentMemorySettings()
-        model_given, index_given = model or settings.model, index or settings.embeddings
-        chat_model = chat.chat_model(model_given) if model_given else None
-        if extractor is None and chat_model is not None:
-            extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
-        database = Database.of(settings, dsn, data_dir)
-        embedder = Embedder.of(index_given) if index_given else None
-        chosen = graph or settings.graph
-        if not isinstance(chosen, Neo4jDatabase) and chosen not in {"postgres", "neo4j"}:
-            raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {chosen!r}")
-        neo4j = (
-            chosen if isinstance(chosen, Neo4jDatabase) else Neo4jDatabase.of(settings) if chosen == "neo4j" else None
+        resources = opening.resources(
+            settings,
+            dsn=dsn,
+            data_dir=data_dir,
+            model=model,
+            index=index,
+            extractor=extractor,
+            reembed=reembed,
+            graph=graph,
+            review=review,
         )
-        policy = _policy(settings.review if review is None else review)
-        resources = Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j, review=policy)
         return cls(resources, background=settings.background if background is None else background)
 
     @property
@@ -395,9 +391,3 @@ class AgentMemory(bridge.Opened):
     search = blocking(asearch)
     retrieve_memories = blocking(aretrieve_memories)
     get_entity = blocking(aget_entity)
-
-
-def _policy(given: object) -> ReviewPolicy:
-    if callable(given) or given in ("never", "manual", "always"):
-        return cast("ReviewPolicy", given)
-    raise ConfigurationError(f"review must be 'never', 'manual', 'always' or a function, not {given!r}")
