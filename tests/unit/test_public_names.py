@@ -103,7 +103,7 @@ def test_the_public_names_are_these():
 
 def test_what_type_checkers_see_is_what_is_imported_when_it_is_asked_for():
     tree = ast.parse((files("langgraph_agentmem") / "__init__.py").read_text(encoding="utf-8"))
-    [checked] = [node for node in tree.body if isinstance(node, ast.If)]
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {name.name: node.module for node in checked.body for name in node.names}
 
     assert sorted(seen) == PUBLIC
