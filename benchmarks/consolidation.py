@@ -200,7 +200,7 @@ async def consolidated(memory: AgentMemory, tenant: str, sections: int, *, toget
         updated = await memory.aupdate_active_memory_section(tenant, memory_id, section_id, texts[name])
         if updated.consolidation_info.will_consolidate:
             await memory.aconsolidate(tenant, memory_id)
-    runs = await memory.aruns(tenant, status="applied", limit=UPDATES)
+    runs = await memory.runs.alist(tenant, status="applied", limit=UPDATES)
     return len(runs), sum(run.usage.calls for run in runs), sum(run.usage.input_tokens for run in runs)
 
 

@@ -73,7 +73,7 @@ async def tell(saver: AgentMemorySaver) -> None:
             for node, update in step.items():
                 print(f"        {node:<8} {shown(update)}")
         narrator.facts(contents(await only_memory(saver, tenant)))
-    [report] = await saver.memory.arun_due(tenant)
+    [report] = await saver.memory.queue.arun_due(tenant)
     hits = await saver.memory.asearch(tenant, "When does the train leave?", tiers=["shortterm"], limit=1)
     narrator.paragraph(
         "Every checkpoint and its sections were written in one transaction. The updates have made the memory due: a "

@@ -129,7 +129,7 @@ def narrate(narrator: Narrator, message: AnyMessage) -> None:
 
 async def consolidate(narrator: Narrator, store: AgentMemoryStore, tenant: str) -> None:
     """What a scheduled job does between the sessions."""
-    for report in await store.memory.arun_due(tenant):
+    for report in await store.memory.queue.arun_due(tenant):
         narrator.paragraph(
             f"Meanwhile, a consolidation takes {report.updates_consumed} updates: {report.chunks_added} texts become "
             f"short-term memory, {report.chunks_superseded} superseded."

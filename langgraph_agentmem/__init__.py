@@ -1,21 +1,25 @@
 """Three-tier memory for LangGraph agents on PostgreSQL and pgvector."""
 
-from langgraph_agentmem.checkpoint import AgentMemorySaver, MemorySection
-from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.extraction import Extractor
-from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
-from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
-from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
-from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
-from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
-from langgraph_agentmem.models.search import SearchHit
-from langgraph_agentmem.nodes.hydrate import hydrate_node
-from langgraph_agentmem.nodes.recall import recall_node
-from langgraph_agentmem.nodes.remember import remember_node
-from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.store import AgentMemoryStore
-from langgraph_agentmem.worker import MemoryWorker
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from langgraph_agentmem.checkpoint import AgentMemorySaver, MemorySection
+    from langgraph_agentmem.errors import AgentMemoryError
+    from langgraph_agentmem.extraction import Extractor
+    from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
+    from langgraph_agentmem.memory import AgentMemory
+    from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
+    from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
+    from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
+    from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
+    from langgraph_agentmem.models.search import SearchHit
+    from langgraph_agentmem.nodes.hydrate import hydrate_node
+    from langgraph_agentmem.nodes.recall import recall_node
+    from langgraph_agentmem.nodes.remember import remember_node
+    from langgraph_agentmem.settings import AgentMemorySettings
+    from langgraph_agentmem.store import AgentMemoryStore
+    from langgraph_agentmem.worker import MemoryWorker
 
 __all__ = [
     "ActiveMemory",
@@ -45,3 +49,47 @@ __all__ = [
     "recall_node",
     "remember_node",
 ]
+
+# Imported when asked for: graphs and nodes import LangGraph's graphs, which takes longer than all the rest.
+_MODULES = {
+    "ActiveMemory": "models.active",
+    "AgentMemory": "memory",
+    "AgentMemoryError": "errors",
+    "AgentMemorySaver": "checkpoint",
+    "AgentMemorySettings": "settings",
+    "AgentMemoryStore": "store",
+    "ConsolidationConflicts": "models.conflict",
+    "ConsolidationPlan": "models.conflict",
+    "ConsolidationReport": "models.run",
+    "Extractor": "extraction",
+    "MemorySection": "checkpoint",
+    "MemoryTemplate": "models.active",
+    "MemoryWorker": "worker",
+    "PendingReview": "models.review",
+    "PromotionReport": "models.run",
+    "ProposedChange": "models.review",
+    "ReviewDecision": "models.review",
+    "ReviewReport": "models.review",
+    "SearchHit": "models.search",
+    "SectionUpdate": "models.active",
+    "TemplateSection": "models.active",
+    "create_consolidation_graph": "graphs",
+    "create_promotion_graph": "graphs",
+    "hydrate_node": "nodes.hydrate",
+    "recall_node": "nodes.recall",
+    "remember_node": "nodes.remember",
+}
+
+
+if not TYPE_CHECKING:  # type checkers would take any name for one that there is
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,9 +1,8 @@
 """Asks chat models for structured answers."""
 
 import json
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel
 
@@ -11,16 +10,21 @@ from langgraph_agentmem.errors import ConfigurationError, MissingDependencyError
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.policies.validation import storable
 
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
 T = TypeVar("T", bound=BaseModel)
 
 
-def chat_model(model: "BaseChatModel | str") -> BaseChatModel:
+def chat_model(model: "BaseChatModel | str") -> "BaseChatModel":
     """A chat model, from LangChain's object or a "provider:model" string.
 
     Raises:
         MissingDependencyError: LangChain or the provider's integration is not installed.
         ConfigurationError: The provider is unknown, or lacks its settings (an API key, for instance).
     """
+    from langchain_core.language_models import BaseChatModel  # noqa: PLC0415 - as long to import as all of this package
+
     if isinstance(model, BaseChatModel):
         return model
     if not isinstance(cast("object", model), str):
@@ -38,7 +42,7 @@ def chat_model(model: "BaseChatModel | str") -> BaseChatModel:
         raise ConfigurationError(f"model {model!r} cannot be used: {error}") from error
 
 
-async def ask(model: BaseChatModel, schema: type[T], instructions: str, data: Any) -> tuple[T, ModelUsage]:
+async def ask(model: "BaseChatModel", schema: type[T], instructions: str, data: Any) -> tuple[T, ModelUsage]:
     """A model's structured answer about some data, and what it cost.
 
     The data reaches the prompt as JSON inside a delimited block that it cannot close, never as instructions.
@@ -72,7 +76,7 @@ async def ask(model: BaseChatModel, schema: type[T], instructions: str, data: An
     return schema.model_validate(storable(parsed.model_dump())), _usage(answer["raw"])
 
 
-def _structured(model: BaseChatModel, schema: type[BaseModel]) -> Any:
+def _structured(model: "BaseChatModel", schema: type[BaseModel]) -> Any:
     # strict JSON schemas, which some providers default to, refuse the defaults in ours
     return cast("Any", model).with_structured_output(schema, include_raw=True, method="function_calling")
 

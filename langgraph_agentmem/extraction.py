@@ -1,14 +1,15 @@
 """Finds entities and relationships in chunks."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
-
-from langchain_core.language_models import BaseChatModel
+from typing import TYPE_CHECKING, Protocol
 
 from langgraph_agentmem import chat
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 _CHARS_PER_TOKEN = 4
 
@@ -43,7 +44,7 @@ class ModelExtractor:
         token_budget: Estimated tokens (a quarter of the characters) of the chunks in one call.
     """
 
-    def __init__(self, model: BaseChatModel, token_budget: int = 8_000) -> None:
+    def __init__(self, model: "BaseChatModel", token_budget: int = 8_000) -> None:
         self.model = model
         self.token_budget = token_budget
 

@@ -34,7 +34,7 @@ def create_consolidation_graph(
 
     Args:
         memory: An open `AgentMemory`.
-        review: Whether to interrupt; otherwise, what was parked waits for `AgentMemory.areview`.
+        review: Whether to interrupt; otherwise, what was parked waits for `memory.reviews.adecide`.
     """
     ask_again = RetryPolicy(
         retry_on=ModelError, initial_interval=0.2, max_attempts=memory.resources.settings.model_attempts

@@ -5,9 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Protocol
-
-from langchain_core.language_models import BaseChatModel
+from typing import TYPE_CHECKING, Protocol
 
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.extraction import Extractor
@@ -20,6 +18,9 @@ from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.vectors import EmbeddingModel, register_embedding_model
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 _STATISTICS_SECONDS = 300.0
 
@@ -69,7 +70,7 @@ class Resources:
     database: Database
     settings: AgentMemorySettings
     embedder: Embedder | None = None
-    model: BaseChatModel | None = None
+    model: "BaseChatModel | None" = None
     extractor: Extractor | None = None
     reembed: bool = False
     word_frequencies: "WordFrequencies" = field(default_factory=lambda: WordFrequencies())

@@ -197,7 +197,7 @@ class AgentMemorySettings(BaseSettings):
         "`package.module:State`.",
     )
     graph: Literal["postgres", "neo4j"] = Field(
-        "postgres", description="What reads the entity graph; `neo4j` also lets `run_due` and `flush` project into it."
+        "postgres", description="What reads the entity graph; `neo4j` also lets `memory.queue` project into it."
     )
     neo4j_uri: str | None = Field(
         None, validation_alias=_older("NEO4J_URI"), description="Neo4j's address, as in bolt://localhost:7687."

@@ -10,7 +10,7 @@ with AgentMemory.open(background=True, settings=settings) as memory:
     notes = memory.create_active_memory("alice", "Notes", {"sections": ["facts"]}, exist_ok=True)
     memory.update_active_memory_section("alice", notes.id, "facts", "- Ada writes the engine.")
     # [end]
-    while not memory.runs("alice", status="applied"):
+    while not memory.runs.list("alice", status="applied"):
         time.sleep(0.05)
 
 
@@ -23,11 +23,11 @@ async def work(memory: AgentMemory) -> None:
 # [end]
 # [dead]
 def look(memory: AgentMemory) -> None:
-    status = memory.queue_status()
+    status = memory.queue.status()
     print(f"{status.due} due for up to {status.lag_seconds:.0f} s, {status.running} running, {status.dead} set aside")
-    for letter in memory.dead_letters():
+    for letter in memory.queue.dead_letters():
         print(letter.external_id, letter.memory_id, letter.attempts, letter.error)
-    memory.retry_dead_letters("alice")  # or one: retry_dead_letters("alice", memory_id)
+    memory.queue.retry("alice")  # or one: retry("alice", memory_id)
 
 
 # [end]

@@ -8,7 +8,7 @@ from langgraph_agentmem import AgentMemory
 
 async def main() -> None:
     async with AgentMemory.open() as memory:
-        for report in await memory.arun_due():
+        for report in await memory.queue.arun_due():
             print(report.status, report.run_id, report.updates_consumed)
 
 

@@ -8,7 +8,7 @@ with AgentMemory.open() as memory:
     for deadline in ("May 1", "June 1"):
         memory.update_active_memory_section("alice", notes.id, "facts", f"- Deadline: {deadline}")
         memory.consolidate("alice", notes.id)
-    for run in memory.runs("alice"):  # the newest first
+    for run in memory.runs.list("alice"):  # the newest first
         print(run.id, run.status, run.resolver, run.usage.input_tokens, run.usage.cost)
         print(run.report.timings, run.report.lag_seconds, run.changed.superseded)
         for decision in run.report.decisions:

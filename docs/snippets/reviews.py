@@ -13,12 +13,12 @@ with AgentMemory.open(review="always") as memory:
 
 # [decide]
 with AgentMemory.open() as memory:  # days later, in another process
-    for review in memory.pending_reviews("alice"):
+    for review in memory.reviews.pending("alice"):
         for dispute in review.disputes:
             print(dispute.existing[0].content, "or", dispute.new.content, "by", dispute.new.source)
             print(dispute.verdict.action, dispute.verdict.reason, "- changed since:", dispute.changed)
         decisions = [{"dispute": dispute.id, "action": "accept"} for dispute in review.disputes]
-        done = memory.review("alice", review.run_id, decisions, reviewer="eve")
+        done = memory.reviews.decide("alice", review.run_id, decisions, reviewer="eve")
         print(done.pending, done.report.chunks_superseded)
 # [end]
 

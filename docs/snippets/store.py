@@ -162,8 +162,8 @@ store.close()
 # [tiers]
 with AgentMemoryStore.from_conn_string(DSN, tiers=("active", "shortterm", "longterm")) as store:
     store.put(("erin", "notes"), "seat", {"text": "Erin sits by the window."})
-    store.memory.run_due()  # nothing yet: one item is due after five updates
-    store.memory.flush("erin")  # consolidates what is pending, due or not
+    store.memory.queue.run_due()  # nothing yet: one item is due after five updates
+    store.memory.queue.flush("erin")  # consolidates what is pending, due or not
     store.put(("erin", "notes"), "seat", {"text": "Erin sits on the aisle."})
 
     for item in store.search(("erin",), query="window"):

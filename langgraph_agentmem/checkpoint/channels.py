@@ -4,23 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from types import NoneType, UnionType
-from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import BaseMessage
-from langgraph.channels.base import BaseChannel
-from langgraph.channels.binop import BinaryOperatorAggregate
-from langgraph.channels.delta import DeltaChannel
-from langgraph.channels.untracked_value import UntrackedValue
 from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
-from langgraph.errors import EmptyChannelError
-from langgraph.graph import StateGraph
-from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
 from langgraph_agentmem.checkpoint.rendering import first_valid, loaded, rendered
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.active import TemplateSection
 from langgraph_agentmem.policies import validation
+
+if TYPE_CHECKING:
+    from langgraph_agentmem.checkpoint.schemas import SchemaChannel
 
 _EXAMPLE = 'progress: Annotated[str, MemorySection("What is done")]'
 
@@ -58,13 +54,13 @@ class StateSection:
         channel: Its name.
         section: As it was marked.
         type: Of the channel's values; `str` where no schema tells.
-        spec: LangGraph's channel; None where no schema tells.
+        spec: The channel in the schema; None where there is none.
     """
 
     channel: str
     section: MemorySection
     type: Any = str
-    spec: BaseChannel[Any, Any, Any] | None = None
+    spec: "SchemaChannel | None" = None
 
     @property
     def id(self) -> str:
@@ -83,12 +79,7 @@ class StateSection:
         """The text of what a checkpoint holds of the channel; None stands for nothing."""
         if isinstance(stored, _DeltaSnapshot):
             return self.text(stored.value)
-        if stored is None or self.spec is None:
-            return self.text(stored)
-        try:
-            return self.text(self.spec.from_checkpoint(stored).get())
-        except EmptyChannelError:
-            return ""
+        return self.text(stored if stored is None or self.spec is None else self.spec.value(stored))
 
     def text(self, value: Any) -> str:
         """The text of a value; none is empty.
@@ -134,7 +125,7 @@ class StateSection:
 
     def update(self, value: Any) -> Any:
         """What a node returns to set the channel to a value, past its reducer."""
-        return Overwrite(value) if isinstance(self.spec, BinaryOperatorAggregate | DeltaChannel) else value
+        return value if self.spec is None else self.spec.update(value)
 
 
 def state_sections(schema: type | None, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:
@@ -168,8 +159,10 @@ def of_template(mapped: Mapping[str, StateSection]) -> tuple[TemplateSection, ..
 
 
 def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None) -> dict[str, StateSection]:
+    from langgraph_agentmem.checkpoint.schemas import channels_of  # noqa: PLC0415 - imports LangGraph's graphs
+
     try:
-        channels = cast("dict[str, BaseChannel[Any, Any, Any]]", cast("Any", StateGraph(schema)).channels)
+        channels = channels_of(schema)
         hints, types = get_type_hints(schema, include_extras=True), get_type_hints(schema)
     except Exception as error:
         raise ConfigurationError(f"state_schema {schema!r} is no state of a graph: {error}") from error
@@ -180,7 +173,7 @@ def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None)
         raise ConfigurationError(
             f"{schema.__name__} marks no channel as a section; write for example {_EXAMPLE}, or give sections"
         )
-    if untracked := [name for name in marks if isinstance(channels.get(name), UntrackedValue)]:
+    if untracked := [name for name in marks if name in channels and channels[name].is_untracked]:
         raise ConfigurationError(f"channel {untracked[0]!r} of {schema.__name__} is untracked: no checkpoint holds it")
     if unknown := [name for name in marks if name not in channels]:
         raise ConfigurationError(f"{schema.__name__} has no channel {unknown[0]!r}; it has {', '.join(channels)}")

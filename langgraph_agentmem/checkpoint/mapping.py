@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, DeltaChannelHistory
 from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
 
@@ -157,7 +156,8 @@ class ThreadMapping:
         delta = metadata.get("counters_since_delta_snapshot") or {}
         texts, unread = dict[str, str](), list[str]()
         for channel in channels:
-            if channel not in values and (channel in delta or isinstance(self.sections[channel].spec, DeltaChannel)):
+            spec = self.sections[channel].spec
+            if channel not in values and (channel in delta or (spec is not None and spec.is_delta)):
                 unread.append(channel)
             else:
                 texts[self.sections[channel].id] = self.text(channel, values.get(channel))
@@ -165,14 +165,12 @@ class ThreadMapping:
 
     def _replayed(self, channel: str, history: DeltaChannelHistory) -> str:
         spec = self.sections[channel].spec
-        if not isinstance(spec, DeltaChannel):
+        if spec is None or not spec.is_delta:
             raise ConfigurationError(
                 f"channel {channel!r} is a delta channel; give the checkpointer the graph's state_schema, which tells "
                 "how its value is made from its writes"
             )
-        rebuilt = cast("DeltaChannel[Any]", spec.from_checkpoint(history.get("seed", spec.checkpoint())))
-        rebuilt.replay_writes(history["writes"])
-        return self.text(channel, rebuilt.get())
+        return self.text(channel, spec.replayed(history))
 
     def _tenant(self, given: Mapping[str, Any]) -> Any:
         return next((given[key] for key in self.tenant_keys if given.get(key) is not None), None)

@@ -4,9 +4,8 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     BaseCheckpointSaver,
@@ -48,6 +47,9 @@ from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.langgraph import checkpoints, inserts, upstream
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 from langgraph_agentmem.storage.langgraph.upstream import Statement
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 __all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
 
@@ -140,7 +142,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         serde: SerializerProtocol | None = None,
         pool_config: Mapping[str, Any] | None = None,
         data_dir: Path | str | None = None,
-        model: BaseChatModel | str | None = None,
+        model: "BaseChatModel | str | None" = None,
         index: Index | None = None,
         settings: AgentMemorySettings | None = None,
     ) -> "AgentMemorySaver":

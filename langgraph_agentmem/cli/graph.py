@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem.cli.options import Dsn, Tenant
 from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, progress_bar, report_errors
 from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
 from langgraph_agentmem.projection.projector import GraphProjector
@@ -18,8 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
 _SHOWN = 50
 
 

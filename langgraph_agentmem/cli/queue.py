@@ -6,13 +6,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem.cli.options import Dsn, Tenant
 from langgraph_agentmem.cli.terminal import ago, in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 
 app = typer.Typer(help="The memories that wait for a consolidation.", no_args_is_help=True)
 
-Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
 _SHOWN = 100
 
 
@@ -21,8 +20,8 @@ _SHOWN = 100
 def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """How many memories wait for what, and which were set aside; exit code 1 where there are such."""
     with AgentMemory.open(dsn, background=False) as memory:
-        found = memory.queue_status(tenant)
-        letters = memory.dead_letters(tenant, limit=_SHOWN)
+        found = memory.queue.status(tenant)
+        letters = memory.queue.dead_letters(tenant, limit=_SHOWN)
     table = Table("due", "running", "waiting to be tried again", "scheduled", "set aside", "oldest")
     waits = f"due {ago(found.lag_seconds)} ago" if found.oldest_due_at else ""
     numbers = (found.due, found.running, found.waiting, found.scheduled, found.dead)
@@ -50,5 +49,5 @@ def retry(
 ) -> None:
     """Put memories that were set aside back into the queue."""
     with AgentMemory.open(dsn, background=False) as memory:
-        count = memory.retry_dead_letters(tenant, memory_id)
+        count = memory.queue.retry(tenant, memory_id)
     out.print(f"{count:,} memories are back in the queue" + (f" of {escape(repr(tenant))}" if tenant else ""))

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem.cli.options import Dsn, OneTenant, Run, Tenant
 from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
@@ -13,9 +14,6 @@ from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewActio
 
 app = typer.Typer(help="Conflicts that a review policy leaves to a person.", no_args_is_help=True)
 
-Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
-Tenant = Annotated[str, typer.Argument(help="The tenant (external_id).")]
-Run = Annotated[str, typer.Argument(help="The run that has parked the disputes.")]
 _LONGEST = 60
 _ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")
 
@@ -24,12 +22,12 @@ _ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")
 @report_errors
 def list_(
     dsn: Dsn = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant; all by default.", show_default=False)] = None,
+    tenant: Tenant = None,
     limit: Annotated[int, typer.Option(min=1, help="The most runs.")] = 50,
 ) -> None:
     """The runs that wait for a person, the longest waiting first, with a line for each dispute."""
     with AgentMemory.open(dsn, background=False) as memory:
-        found = memory.pending_reviews(tenant, limit=limit)
+        found = memory.reviews.pending(tenant, limit=limit)
     if not found:
         out.print("Nothing waits for a review.")
         return
@@ -47,10 +45,10 @@ def list_(
 
 @app.command()
 @report_errors
-def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
+def show(tenant: OneTenant, run: Run, dsn: Dsn = None) -> None:
     """The disputes of a run, with both values as they were and as they are."""
     with AgentMemory.open(dsn, background=False) as memory:
-        disputes = memory.disputes(tenant, run)
+        disputes = memory.reviews.disputes(tenant, run)
     if not disputes:
         out.print("This run has left nothing to a person.")
     for dispute in disputes:
@@ -60,7 +58,7 @@ def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
 @app.command()
 @report_errors
 def decide(
-    tenant: Tenant,
+    tenant: OneTenant,
     run: Run,
     decisions: Annotated[list[str], typer.Argument(help=f"DISPUTE=ACTION, ACTION being one of {', '.join(_ACTIONS)}.")],
     dsn: Dsn = None,
@@ -70,9 +68,9 @@ def decide(
 ) -> None:
     """Decide disputes of a run, all or nothing."""
     with AgentMemory.open(dsn, background=False) as memory:
-        waiting = [dispute.id for dispute in memory.disputes(tenant, run) if dispute.status == "pending"]
+        waiting = [dispute.id for dispute in memory.reviews.disputes(tenant, run) if dispute.status == "pending"]
         given = [made for decision in decisions for made in _decisions(decision, waiting, text, reason)]
-        done = memory.review(tenant, run, given, reviewer=reviewer)
+        done = memory.reviews.decide(tenant, run, given, reviewer=reviewer)
     out.print(f"{len(given):,} decided, {len(done.pending):,} of this run still wait")
 
 

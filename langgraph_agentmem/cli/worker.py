@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from langgraph_agentmem.cli.options import Dsn, Tenant
 from langgraph_agentmem.cli.terminal import out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.worker import MemoryWorker
@@ -17,10 +18,8 @@ _LOG = "%(asctime)s %(levelname)s %(message)s"
 
 @report_errors
 def worker(
-    dsn: Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")] = None,
-    tenant: Annotated[
-        str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)
-    ] = None,
+    dsn: Dsn = None,
+    tenant: Tenant = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Memories at once; by default AGENTMEM_WORKER_CONCURRENCY.")
     ] = None,

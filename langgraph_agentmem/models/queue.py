@@ -8,7 +8,7 @@ from langgraph_agentmem.models.base import Value
 class DeadMemory(Value):
     """A memory whose runs failed, or died, too often: no worker takes it until it is retried.
 
-    Its updates are kept and found; a `consolidate` or `flush` that succeeds brings it back as well.
+    Its updates are kept and found; a `consolidate` or `queue.flush` that succeeds brings it back as well.
 
     Attributes:
         attempts: Runs that failed or died, one after the other.

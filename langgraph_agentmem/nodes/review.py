@@ -21,7 +21,7 @@ def review_node(memory: HasResources) -> Node:
 
     Reads `external_id`, `memory_id`, `report`; writes `review`, a `ReviewReport` as a dict. It interrupts with
     `{"external_id", "memory_id", "run_id", "disputes", "problem"}` and is resumed with `Command(resume=decisions)`, as
-    `AgentMemory.areview` takes them. Decisions that cannot be carried out, or leave something open, lead to another
+    `memory.reviews.adecide` takes them. Decisions that cannot be carried out, or leave something open, lead to another
     interrupt, whose `problem` says why. What was decided elsewhere stands; `[]` resumes where nothing is left.
     """
 

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
-from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp, Result, TTLConfig
 
 from langgraph_agentmem import bridge
@@ -48,6 +47,9 @@ from langgraph_agentmem.store.requests import (
     result,
 )
 from langgraph_agentmem.store.sweeping import sweep_forever
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 __all__ = ["AgentMemoryItem", "AgentMemorySearchItem", "AgentMemoryStore"]
 
@@ -130,7 +132,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         default_tenant: str | None = None,
         tiers: Sequence[Tier] | None = None,
         data_dir: Path | str | None = None,
-        model: BaseChatModel | str | None = None,
+        model: "BaseChatModel | str | None" = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
         reembed: bool = False,

@@ -11,7 +11,6 @@ import anyio
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import StorageError
-from langgraph_agentmem.graphs import create_consolidation_graph
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.operations.sections import chunks
@@ -39,6 +38,8 @@ class Consolidation:
 
     @cached_property
     def _graph(self) -> Any:
+        from langgraph_agentmem.graphs import create_consolidation_graph  # noqa: PLC0415 - imports LangGraph's graphs
+
         graph: Any = create_consolidation_graph(self._memory, review=False)  # reviews wait in the database
         return graph.compile()
 

@@ -34,7 +34,7 @@ async def main() -> None:
                 if os.environ.get("KILL_AFTER_NODE") in update:
                     kill()
         else:
-            await memory.arun_due()
+            await memory.queue.arun_due()
 
 
 asyncio.run(main())

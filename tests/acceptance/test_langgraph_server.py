@@ -203,7 +203,7 @@ async def test_a_server_keeps_its_long_term_memory_here(
             ("latest", 60.0),
             ("place", None),  # the HTTP API asks for none where nothing is said
         ]
-        assert [report.status for report in await memory.aflush("alice")] == ["applied"]
+        assert [report.status for report in await memory.queue.aflush("alice")] == ["applied"]
         chunks = await client.store.search_items(["alice", "notes", "@shortterm"], query="What does she drink?")
         assert chunks["items"][0]["value"]["content"] == "Alice likes coffee"
 

@@ -92,7 +92,7 @@ async def test_a_neo4j_that_is_killed_in_the_middle_of_a_projection(
     assert status.pending > 0
     assert "cannot be reached" in (status.problem or "")
     await consolidate(memory, tenant, project, f"{TEXT}\nP1/person likes Tea/drink")
-    await memory.arun_due(tenant)  # an outage of Neo4j is no reason to fail
+    await memory.queue.arun_due(tenant)  # an outage of Neo4j is no reason to fail
     await asyncio.to_thread(own_neo4j.start)
     assert await agrees(projector, tenant)
     assert len((await memory.graph.aneighborhood(tenant, ["P1"])).entities) == 4

@@ -165,7 +165,7 @@ async def test_what_an_agent_puts_is_consolidated_and_found(opened_store: Callab
     agent = create_agent(conversations(), [aremember, arecall], store=store)
     await agent.ainvoke(asked("I like green tea."), thread("first"))
 
-    [report] = await store.memory.arun_due()
+    [report] = await store.memory.queue.arun_due()
 
     assert (report.status, report.updates_consumed) == ("applied", 2)
     assert {hit.tier for hit in await store.memory.asearch("alice", "green tea")} == {"shortterm"}
@@ -224,7 +224,7 @@ def test_langmems_tools_write_search_and_delete(
 
     said(managed("update", COFFEE, id))
     assert rows(SECTIONS) == [("alice", "memories", id, {"content": COFFEE})]
-    assert store.memory.run_due()[0].status == "applied"
+    assert store.memory.queue.run_due()[0].status == "applied"
     assert [hit.tier for hit in store.memory.search("alice", "drinks coffee")] == ["shortterm"]
 
     said(managed("delete", id=id))
@@ -259,7 +259,7 @@ def test_langmems_store_manager_adds_changes_and_removes(
     )
     assert TEA in str(model.prompts[0])  # it was searched for, and shown to the model
     assert rows(SECTIONS) == [("alice", "memories", key, {"kind": "Memory", "content": {"content": COFFEE}})]
-    store.memory.run_due()
+    store.memory.queue.run_due()
     assert [hit.content for hit in store.memory.search("alice", "coffee", tiers=["shortterm"])] == [COFFEE]
 
     heard("Forget it.", ("RemoveDoc", {"json_doc_id": known}))
@@ -308,5 +308,5 @@ def test_files_of_a_deep_agent_are_read_in_another_thread(
     change = {"file_path": "/notes/drinks.md", "old_string": TEA, "new_string": COFFEE}
     done("third", calls(("edit_file", change)))
     assert COFFEE in done("fourth", calls(("read_file", {"file_path": "/notes/drinks.md"})))[0]
-    assert store.memory.run_due()[0].status == "applied"
+    assert store.memory.queue.run_due()[0].status == "applied"
     assert [hit.content for hit in store.memory.search("alice", "coffee", tiers=["shortterm"])] == [COFFEE]

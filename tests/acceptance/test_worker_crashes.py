@@ -155,8 +155,8 @@ def test_a_memory_that_kills_every_worker_is_set_aside_and_can_be_retried(
         rows(TIME_PASSES)
     assert work(dsn, KILL_IN_CALL=1, AGENTMEM_MAX_ATTEMPTS=2).stdout == "0 0\n"
     with AgentMemory.open(dsn) as memory:
-        assert [letter.attempts for letter in memory.dead_letters()] == [2]
-        assert memory.retry_dead_letters() == 1
+        assert [letter.attempts for letter in memory.queue.dead_letters()] == [2]
+        assert memory.queue.retry() == 1
     assert_completed(dsn, rows, undisturbed)
 
 

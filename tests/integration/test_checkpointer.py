@@ -109,7 +109,7 @@ async def test_updates_make_the_memory_due_and_are_consolidated(savers: Savers) 
     [memory] = await saver.memory.aget_active_memories("alice")
     assert memory.consolidation_info.will_consolidate
 
-    [report] = await saver.memory.arun_due()
+    [report] = await saver.memory.queue.arun_due()
     assert (report.status, report.updates_consumed, report.chunks_added) == ("applied", 2, 2)
     await graph.ainvoke({"say": {"progress": "The tea is drunk"}}, of("1"))
     assert await sections(saver.memory) == {"progress": ("The tea is drunk", 1), "facts": ("- Alice likes tea", 0)}
@@ -126,7 +126,7 @@ async def test_chunks_are_embedded_later_and_found_by_their_words_until_then(dsn
         assert rows("SELECT content FROM agentmem.memory_chunk") == []
         assert [hit.content for hit in await saver.memory.asearch("alice", "tea")] == ["The tea is made"]
         assert rows("SELECT embedding IS NULL FROM agentmem.memory_chunk") == [(True,)]
-        await saver.memory.arun_due()
+        await saver.memory.queue.arun_due()
         assert rows("SELECT embedding IS NULL FROM agentmem.memory_chunk") == [(False,)]
 
 

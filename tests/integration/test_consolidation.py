@@ -47,7 +47,7 @@ async def test_pending_sections_become_short_term_chunks_that_know_their_section
 async def test_nothing_pending_is_reported_and_not_logged(memory: AgentMemory) -> None:
     created = await project(memory)
     assert (await memory.aconsolidate("alice", created.id)).status == "nothing"
-    assert await memory.aruns("alice") == []
+    assert await memory.runs.alist("alice") == []
 
 
 async def test_a_held_memory_is_reported_busy_with_the_lease(memory: AgentMemory) -> None:
@@ -157,7 +157,7 @@ async def test_a_late_run_is_refused_and_the_new_one_takes_everything_over(
     with pytest.raises(LeaseLostError, match="nothing was applied"):
         await _apply(memory, late)
     assert rows("SELECT update_count FROM agentmem.shortterm_memory") == [(1,)]
-    assert [run.status for run in await memory.aruns("alice")] == ["applied", "abandoned"]
+    assert [run.status for run in await memory.runs.alist("alice")] == ["applied", "abandoned"]
 
 
 async def test_an_expired_lease_that_nobody_took_still_applies(opened: Callable[..., AgentMemory]) -> None:
@@ -167,7 +167,7 @@ async def test_an_expired_lease_that_nobody_took_still_applies(opened: Callable[
     assert isinstance(claim, claiming.Claim)
     await asyncio.sleep(0.1)
     await _apply(memory, claim)
-    assert [run.status for run in await memory.aruns("alice")] == ["applied"]
+    assert [run.status for run in await memory.runs.alist("alice")] == ["applied"]
 
 
 async def test_applying_twice_is_applying_once(memory: AgentMemory, rows: Rows) -> None:
@@ -194,10 +194,10 @@ async def test_run_due_takes_due_memories_only_and_flush_all(opened: Callable[..
     await write(memory, due, notes="- Two.")
     other = await memory.acreate_active_memory("alice", "Other", {"sections": ["notes"]})
     await write(memory, other, notes="x")
-    assert [report.updates_consumed for report in await memory.arun_due()] == [2]
-    assert await memory.arun_due() == []
-    assert [report.updates_consumed for report in await memory.aflush("alice")] == [1]
-    assert await memory.aflush("alice") == []
+    assert [report.updates_consumed for report in await memory.queue.arun_due()] == [2]
+    assert await memory.queue.arun_due() == []
+    assert [report.updates_consumed for report in await memory.queue.aflush("alice")] == [1]
+    assert await memory.queue.aflush("alice") == []
 
 
 async def test_enough_updates_during_a_run_keep_the_memory_due(opened: Callable[..., AgentMemory], rows: Rows) -> None:
@@ -213,7 +213,7 @@ async def test_enough_updates_during_a_run_keep_the_memory_due(opened: Callable[
 async def test_runs_tell_what_happened(memory: AgentMemory) -> None:
     created = await project(memory, notes="- One.")
     report = await memory.aconsolidate("alice", created.id)
-    [run] = await memory.aruns("alice", created.id, status="applied")
+    [run] = await memory.runs.alist("alice", created.id, status="applied")
     assert run.id == report.run_id
     assert run.report is not None
     assert run.report.chunks_added == 1
@@ -221,13 +221,13 @@ async def test_runs_tell_what_happened(memory: AgentMemory) -> None:
     assert run.snapshot[0].section_id == "notes"
     assert run.finished_at is not None
     assert run.worker
-    assert await memory.aruns("bob") == []
+    assert await memory.runs.alist("bob") == []
 
 
 @pytest.mark.parametrize("arguments", [{"limit": 0}, {"status": "done"}, {"memory_id": "x"}])
 async def test_bad_arguments_of_runs_are_refused(memory: AgentMemory, arguments: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
-        await memory.aruns("alice", **arguments)
+        await memory.runs.alist("alice", **arguments)
 
 
 async def test_unknown_ids_are_refused(memory: AgentMemory) -> None:
@@ -236,16 +236,16 @@ async def test_unknown_ids_are_refused(memory: AgentMemory) -> None:
     with pytest.raises(MemoryNotFoundError):
         await memory.apromote("alice", 99)
     with pytest.raises(RunNotFoundError):
-        await memory.aundo_consolidation("alice", "4be0643f-1d98-573b-97cd-ca98a65347dd")
+        await memory.runs.aundo("alice", "4be0643f-1d98-573b-97cd-ca98a65347dd")
     with pytest.raises(InvalidInputError, match="UUID"):
-        await memory.aundo_consolidation("alice", "no-uuid")
+        await memory.runs.aundo("alice", "no-uuid")
 
 
 async def test_another_tenants_run_is_unknown(memory: AgentMemory) -> None:
     created = await project(memory, notes="x")
     report = await memory.aconsolidate("alice", created.id)
     with pytest.raises(RunNotFoundError):
-        await memory.aundo_consolidation("bob", report.run_id)
+        await memory.runs.aundo("bob", report.run_id)
 
 
 async def test_a_failed_run_gives_the_memory_back_with_everything_pending(
@@ -260,7 +260,7 @@ async def test_a_failed_run_gives_the_memory_back_with_everything_pending(
     with pytest.raises(RuntimeError, match="out of luck"):
         await memory.aconsolidate("alice", created.id)
     monkeypatch.undo()
-    [failed] = await memory.aruns("alice")
+    [failed] = await memory.runs.alist("alice")
     assert (failed.status, failed.error) == ("failed", "RuntimeError: out of luck")
     assert (await memory.aconsolidate("alice", created.id)).updates_consumed == 1
 

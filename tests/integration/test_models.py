@@ -115,7 +115,7 @@ async def test_an_unclear_replacement_is_decided_by_the_model(opened: Open) -> N
     [decision] = report.decisions
     assert (decision.action, decision.decided_by, decision.reason) == ("keep", "model", "both hold")
     assert len(await memory.asearch("alice", "decision")) == 2
-    [run] = await memory.aruns("alice", limit=1)
+    [run] = await memory.runs.alist("alice", limit=1)
     assert run.resolver == "rules+model"
     assert run.usage.calls == 2
 

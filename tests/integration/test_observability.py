@@ -59,7 +59,7 @@ async def test_runs_tell_timings_lag_tokens_cost_and_what_changed(opened: Open) 
     prices = {"input_token_price": 2.0, "output_token_price": 10.0, "avg_section_update_count": 1}
     memory = opened(model=ScriptedModel(answer=answer), settings={**prices, "shortterm_update_threshold": 2})
     _, second = await story(memory)
-    run = next(run for run in await memory.aruns("alice") if run.id == second)
+    run = next(run for run in await memory.runs.alist("alice") if run.id == second)
     assert run.report is not None
     assert set(run.report.timings) == {*NODES, "promote"}
     assert all(seconds > 0 for seconds in run.report.timings.values())
@@ -74,7 +74,7 @@ async def test_runs_tell_timings_lag_tokens_cost_and_what_changed(opened: Open) 
 
 async def test_a_run_of_a_memory_that_was_not_due_has_no_lag_and_without_prices_no_cost(opened: Open) -> None:
     memory = opened(model=ScriptedModel(answer=answer))
-    run = next(run for run in await memory.aruns("alice") if run.id) if await story(memory) else None
+    run = next(run for run in await memory.runs.alist("alice") if run.id) if await story(memory) else None
     assert run is not None
     assert run.report is not None
     assert (run.report.lag_seconds, run.usage.cost) == (None, None)
@@ -164,13 +164,13 @@ async def test_metrics_count_runs_lags_failures_tokens_and_disputes(opened: Open
     settings = {"avg_section_update_count": 1, "max_attempts": 1}
     memory = opened(model=ScriptedModel(answer=answer), review=policy, settings=settings)
     _, run = await story(memory)
-    [dispute] = [d for review in await memory.apending_reviews() for d in review.disputes]
+    [dispute] = [d for review in await memory.reviews.apending() for d in review.disputes]
     await measuring.measure(memory.resources)
     assert gauges(otel, memory)["agentmem.disputes.pending"] == 1
-    await memory.areview("alice", run, [{"dispute": dispute.id, "action": "accept"}])
+    await memory.reviews.adecide("alice", run, [{"dispute": dispute.id, "action": "accept"}])
     await memory.aupdate_active_memory_section("alice", 1, "notes", f"The {CANARY} venue fails us.")
     with pytest.raises(RunsFailedError):
-        await memory.arun_due()  # the memory is set aside at once
+        await memory.queue.arun_due()  # the memory is set aside at once
     await memory.acreate_active_memory("alice", "Other", {"sections": ["notes"]})
     await memory.aupdate_active_memory_section("alice", 2, "notes", "x")
     await measuring.measure(memory.resources)
@@ -242,7 +242,7 @@ with AgentMemory.open(review="always") as memory:
         created = memory.create_active_memory("alice", "P", {"sections": ["notes"]}, exist_ok=True)
         memory.update_active_memory_section("alice", created.id, "notes", content)
         report = memory.consolidate("alice", created.id)
-    memory.review("alice", report.run_id, [{"dispute": report.parked[0], "action": "accept"}])
+    memory.reviews.decide("alice", report.run_id, [{"dispute": report.parked[0], "action": "accept"}])
     print(telemetry.installed(), report.status, "opentelemetry" in sys.modules)
 """
     done = subprocess.run(
@@ -306,20 +306,20 @@ async def test_no_log_record_span_or_metric_quotes_memory_whatever_fails(
     settings = {"avg_section_update_count": 1, "model_attempts": 1}
     memory = opened(model=ScriptedModel(answer=quoting), index=embedder, review="always", settings=settings)
     _, run = await story(memory)
-    disputes = [d for review in await memory.apending_reviews() for d in review.disputes]
+    disputes = [d for review in await memory.reviews.apending() for d in review.disputes]
     decisions = [{"dispute": d.id, "action": "override", "text": f"{CANARY} it is", "reason": CANARY} for d in disputes]
     embedder.down = True
     with pytest.raises(EmbeddingError):
-        await memory.areview("alice", run, decisions)
+        await memory.reviews.adecide("alice", run, decisions)
     rows("UPDATE agentmem.memory_chunk SET embedding = NULL, embedding_model = NULL")
     created = await memory.acreate_active_memory("alice", "Other", {"sections": ["notes"]})
     later = opened(index=embedder, settings={"embed": "background", "avg_section_update_count": 1})
     await later.aupdate_active_memory_section("alice", created.id, "notes", OLD)
     await later.aconsolidate("alice", created.id)  # chunks stay without vectors, which is logged
     with pytest.raises(EmbeddingError):
-        await memory.aembed_pending()
+        await memory.queue.aembed_pending()
     embedder.down = False
-    await memory.areview("alice", run, decisions)
+    await memory.reviews.adecide("alice", run, decisions)
     await measuring.measure(memory.resources)
 
     assert logs.said

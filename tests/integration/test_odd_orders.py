@@ -63,7 +63,7 @@ async def test_a_text_that_comes_back_replaces_what_had_replaced_it(memory: Agen
     project = await start(memory)
     await cycle(memory, project, "Deadline: May 1")
     run = await cycle(memory, project, "Deadline: June 1")
-    await memory.aundo_consolidation("alice", run)
+    await memory.runs.aundo("alice", run)
     await cycle(memory, project, "Deadline: May 1")
     assert await valid(memory, "deadline") == ["Deadline: May 1"]
 
@@ -133,7 +133,7 @@ async def test_runs_that_merged_into_one_entity_are_undone_newest_first(opened: 
     project = await start(memory)
     runs = [await cycle(memory, project, f"She is {kind}") for kind in ("tall", "kind", "busy", "late")]
     for run in reversed(runs[1:]):
-        assert (await memory.aundo_consolidation("alice", run)).status == "undone"
+        assert (await memory.runs.aundo("alice", run)).status == "undone"
     entity = await memory.aget_entity("alice", "Alice", tier="shortterm")
     assert "person" in entity.types
 
@@ -149,7 +149,7 @@ async def test_a_relationship_that_a_run_confirms_is_not_ended_by_it(opened: Ope
         "WHERE o.kind = 'relationship' AND o.revision <> r.revision"
     )
     assert behind == [(0,)]
-    await memory.aundo_consolidation("alice", run)
+    await memory.runs.aundo("alice", run)
 
 
 async def test_a_long_term_relationship_lives_as_long_as_any_short_term_one(opened: Open, rows: Rows) -> None:
@@ -201,12 +201,12 @@ async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(o
     await write(memory, bad, "x")
     embedder.embed_documents = lambda texts: 1 / 0  # type: ignore[method-assign]
     with pytest.raises(RunsFailedError):
-        await memory.arun_due()
+        await memory.queue.arun_due()
     del embedder.embed_documents
     await write(memory, good, "y")
-    assert [report.status for report in await memory.arun_due(limit=1)] == ["applied"]
-    assert await memory.arun_due() == []
-    assert [report.status for report in await memory.aflush("alice")] == ["applied"]
+    assert [report.status for report in await memory.queue.arun_due(limit=1)] == ["applied"]
+    assert await memory.queue.arun_due() == []
+    assert [report.status for report in await memory.queue.aflush("alice")] == ["applied"]
 
 
 async def test_a_cancelled_run_gives_its_memory_back_at_once(opened: Open) -> None:
@@ -228,14 +228,14 @@ async def test_flush_during_a_run_says_busy_and_the_memory_stays_due(memory: Age
     claim = await claiming.claim(memory.resources, "alice", project.id)
     assert isinstance(claim, claiming.Claim)
     await write(memory, project, "y")
-    assert [report.status for report in await memory.aflush("alice")] == ["busy"]
+    assert [report.status for report in await memory.queue.aflush("alice")] == ["busy"]
     from langgraph_agentmem.nodes.apply import apply_node
     from langgraph_agentmem.nodes.conflicts import conflicts_node
 
     state: dict[str, Any] = {"claim": claim.model_dump(mode="json")}
     await apply_node(memory).ainvoke(state | await conflicts_node(memory).ainvoke(state))
     assert rows("SELECT pending_updates, due_at <= now() FROM agentmem.active_memory") == [(1, True)]
-    assert [report.updates_consumed for report in await memory.arun_due()] == [1]
+    assert [report.updates_consumed for report in await memory.queue.arun_due()] == [1]
 
 
 async def test_an_embedder_may_be_changed_there_and_back(opened: Open) -> None:
@@ -243,7 +243,7 @@ async def test_an_embedder_may_be_changed_there_and_back(opened: Open) -> None:
     await opened(index=first).acreate_active_memory("alice", "P", {"sections": ["notes"]}, {"notes": "a fox"})
     for embedder in (second, first, second):
         memory = opened(index=embedder, reembed=True)
-        assert await memory.aembed_pending() == 1
+        assert await memory.queue.aembed_pending() == 1
     with pytest.raises(EmbeddingMismatchError):
         await opened(index=first).asetup()
 
@@ -273,7 +273,7 @@ async def test_embedding_in_the_background_and_editing_at_once_do_not_deadlock(o
 
     async def embed() -> None:
         for _ in range(25):
-            await memory.aembed_pending()
+            await memory.queue.aembed_pending()
 
     async def consolidate() -> None:
         for _ in range(10):
@@ -308,7 +308,7 @@ async def test_a_failed_extraction_is_made_up_for_even_if_nothing_else_is_pendin
 
 async def test_flushing_an_unknown_memory_is_an_error(memory: AgentMemory) -> None:
     with pytest.raises(MemoryNotFoundError):
-        await memory.aflush("alice", 99)
+        await memory.queue.aflush("alice", 99)
 
 
 async def test_an_undone_merge_leaves_no_support_behind_and_notes_the_time(opened: Open, rows: Rows) -> None:
@@ -316,7 +316,7 @@ async def test_an_undone_merge_leaves_no_support_behind_and_notes_the_time(opene
     project = await start(memory)
     await cycle(memory, project, "works@Acme tall")
     run = await cycle(memory, project, "still works@Acme tall")
-    await memory.aundo_consolidation("alice", run)
+    await memory.runs.aundo("alice", run)
     supports = rows("SELECT count(*) FROM agentmem.mention WHERE relationship_id IS NOT NULL GROUP BY chunk_id")
     assert supports == [(1,), (1,)]
     history = rows("SELECT change ->> 'timestamp' FROM agentmem.state_history WHERE change ->> 'source' = 'undo'")

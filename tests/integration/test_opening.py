@@ -220,10 +220,10 @@ async def test_another_dimension_is_refused_and_reembed_migrates(opened: Open, r
         with pytest.raises(EmbeddingMismatchError, match=r"64 dimensions.*reembed=True"):
             await opened(index=other).asetup()
     second = opened(index=WordEmbedder(32), reembed=True)
-    assert await second.aembed_pending() == 2
+    assert await second.queue.aembed_pending() == 2
     assert rows("SELECT DISTINCT vector_dims(embedding::vector) FROM agentmem.memory_chunk") == [(32,)]
     assert (await second.asearch("alice", "fox"))[0].arms.vector > 0
-    assert await opened(index=WordEmbedder(32)).aembed_pending() == 0
+    assert await opened(index=WordEmbedder(32)).queue.aembed_pending() == 0
 
 
 @pytest.mark.parametrize("index", [7, {"dims": 3}, {"embed": WordEmbedder(), "dims": 0}, "no-such-provider:model"])

@@ -98,7 +98,7 @@ async def test_merges_promotions_and_undo_reach_neo4j(
         "MATCH (e:LongtermEntity {external_id: $external_id})-[:MENTIONED_IN]->(c) RETURN count(DISTINCT e) AS n"
     )
     assert await run(neo4j, tenant, mentioned) == [{"n": 3}]
-    await memory.aundo_consolidation(tenant, again)
+    await memory.runs.aundo(tenant, again)
     assert await agrees(projector, tenant)
 
 
@@ -121,7 +121,7 @@ async def test_texts_that_a_run_writes_are_projected_with_the_support_that_they_
     again = await consolidate(memory, tenant, project, "deadline: June 1.\nCarol/person")
     await memory.apromote(tenant, project, force=True)
     assert await agrees(projector, tenant)
-    await memory.aundo_consolidation(tenant, again)
+    await memory.runs.aundo(tenant, again)
     assert await agrees(projector, tenant)
 
 
@@ -492,7 +492,7 @@ async def test_an_emptied_graph_is_noticed_refused_and_rebuilt(
     assert status.problem == report.problems[tenant]
     assert status.pending > 0
     with caplog.at_level(logging.WARNING):
-        await memory.arun_due(tenant)
+        await memory.queue.arun_due(tenant)
     assert "emptied" in caplog.text
     told: list[tuple[int, int]] = []
     assert (await projector.arebuild(tenant, progress=lambda done, total: told.append((done, total)))).problems == {}
@@ -604,9 +604,9 @@ async def test_without_neo4j_nothing_fails_and_the_outbox_drains_later(
     project = await start(memory, tenant)
     await memory.aupdate_active_memory_section(tenant, project, "facts", "Ada/person knows Bob/person")
     with caplog.at_level(logging.WARNING):
-        assert [report.status for report in await memory.arun_due(tenant)] == ["applied"]
+        assert [report.status for report in await memory.queue.arun_due(tenant)] == ["applied"]
         await memory.aupdate_active_memory_section(tenant, project, "facts", "Ada/person likes Tea/drink")
-        assert [report.status for report in await memory.aflush(tenant)] == ["applied"]
+        assert [report.status for report in await memory.queue.aflush(tenant)] == ["applied"]
     assert (
         caplog.text.count(
             "not projected into Neo4j for now: OutageError: Neo4j at bolt://127.0.0.1:1 cannot be reached"
@@ -629,7 +629,7 @@ async def test_without_neo4j_nothing_fails_and_the_outbox_drains_later(
 async def test_run_due_projects_what_waits(memory: AgentMemory, projector: GraphProjector, tenant: str) -> None:
     project = await start(memory, tenant)
     await consolidate(memory, tenant, project, "Ada/person knows Bob/person")
-    assert await memory.arun_due(tenant) == []
+    assert await memory.queue.arun_due(tenant) == []
     assert (await projector.astatus(tenant))[0].pending == 0
     assert await agrees(projector, tenant)
 

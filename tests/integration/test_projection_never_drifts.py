@@ -102,10 +102,10 @@ class Story:
         if not self.runs:
             return
         run = self.runs.pop(self.random.randrange(max(0, len(self.runs) - 3), len(self.runs)))
-        known = {run.id: run.status for run in await self.memory.aruns(self.tenant, limit=1000)}
+        known = {run.id: run.status for run in await self.memory.runs.alist(self.tenant, limit=1000)}
         if known.get(run) == "applied":
             try:
-                await self.memory.aundo_consolidation(self.tenant, run)
+                await self.memory.runs.aundo(self.tenant, run)
             except (UndoConflictError, InvalidInputError):  # the latter where an item that the run had seen was deleted
                 return
 

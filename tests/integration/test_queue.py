@@ -66,7 +66,7 @@ async def fail(memory: AgentMemory, rows: Rows, times: int) -> None:
     for _ in range(times):
         rows("UPDATE agentmem.active_memory SET next_attempt_at = NULL")
         with pytest.raises(RunsFailedError):
-            await memory.arun_due()
+            await memory.queue.arun_due()
     embedder(memory).broken = False
 
 
@@ -78,9 +78,9 @@ async def test_updates_below_the_threshold_are_due_when_they_are_old_enough(open
     created = await project(memory)
     rows(LATER, 59)
     await write(memory, created, "- Two.")
-    assert await memory.arun_due() == []
+    assert await memory.queue.arun_due() == []
     rows(LATER, 1)
-    assert [report.updates_consumed for report in await memory.arun_due()] == [2]
+    assert [report.updates_consumed for report in await memory.queue.arun_due()] == [2]
     assert rows("SELECT due_at, pending_updates FROM agentmem.active_memory") == [(None, 0)]
 
 
@@ -93,9 +93,9 @@ async def test_items_of_a_store_are_due_when_they_are_old_enough(opened: Open, r
     rows(LATER, 59)
     await store.aput(("alice", "notes"), "other", {"text": "Two."})
     await store.aput_if(("alice", "notes"), "third", {"text": "Three."}, 0)
-    assert await memory.arun_due() == []
+    assert await memory.queue.arun_due() == []
     rows(LATER, 1)
-    assert [report.updates_consumed for report in await memory.arun_due()] == [3]
+    assert [report.updates_consumed for report in await memory.queue.arun_due()] == [3]
 
 
 async def test_updates_that_come_during_a_run_are_due_in_their_own_time(opened: Open, rows: Rows) -> None:
@@ -207,29 +207,29 @@ async def test_after_too_many_failures_a_memory_is_set_aside_and_can_be_retried(
 ) -> None:
     created = await project(failing)
     await fail(failing, rows, 3)
-    assert await failing.arun_due() == []
-    [letter] = await failing.adead_letters()
+    assert await failing.queue.arun_due() == []
+    [letter] = await failing.queue.adead_letters()
     assert (letter.external_id, letter.memory_id, letter.title, letter.attempts) == ("alice", created.id, "Project", 3)
     assert letter.pending_updates == 1
     assert letter.error is not None
     assert "the embedder is down" in letter.error
-    assert await failing.adead_letters("bob") == []
-    assert await failing.aretry_dead_letters("bob") == 0
-    assert await failing.aretry_dead_letters() == 1
-    assert await failing.adead_letters() == []
-    assert [report.status for report in await failing.arun_due()] == ["applied"]
+    assert await failing.queue.adead_letters("bob") == []
+    assert await failing.queue.aretry("bob") == 0
+    assert await failing.queue.aretry() == 1
+    assert await failing.queue.adead_letters() == []
+    assert [report.status for report in await failing.queue.arun_due()] == ["applied"]
     assert rows("SELECT attempts, last_error, dead_at, due_at FROM agentmem.active_memory") == [(0, None, None, None)]
 
 
 async def test_one_memory_can_be_retried_by_itself(failing: AgentMemory, rows: Rows) -> None:
     first, second = await project(failing, "First"), await project(failing, "Second")
     await fail(failing, rows, 3)
-    assert await failing.aretry_dead_letters("alice", second.id) == 1
-    assert [letter.memory_id for letter in await failing.adead_letters("alice")] == [first.id]
+    assert await failing.queue.aretry("alice", second.id) == 1
+    assert [letter.memory_id for letter in await failing.queue.adead_letters("alice")] == [first.id]
     with pytest.raises(MemoryNotFoundError):
-        await failing.aretry_dead_letters("bob", first.id)
+        await failing.queue.aretry("bob", first.id)
     with pytest.raises(InvalidInputError, match="external_id"):
-        await failing.aretry_dead_letters(memory_id=first.id)
+        await failing.queue.aretry(memory_id=first.id)
 
 
 async def test_a_memory_that_was_set_aside_takes_updates_and_comes_back_when_it_is_flushed(
@@ -238,10 +238,10 @@ async def test_a_memory_that_was_set_aside_takes_updates_and_comes_back_when_it_
     created = await project(failing)
     await fail(failing, rows, 3)
     await write(failing, created, "- Two.")
-    assert await failing.arun_due() == []
+    assert await failing.queue.arun_due() == []
     assert (await failing.asearch("alice", "two"))[0].content == "- Two."
-    assert [report.updates_consumed for report in await failing.aflush("alice")] == [2]
-    assert await failing.adead_letters() == []
+    assert [report.updates_consumed for report in await failing.queue.aflush("alice")] == [2]
+    assert await failing.queue.adead_letters() == []
 
 
 async def test_whoever_asks_for_a_run_directly_uses_no_attempts_up(failing: AgentMemory, rows: Rows) -> None:
@@ -259,13 +259,13 @@ async def test_a_memory_whose_processes_die_is_set_aside_too(opened: Open, rows:
     for _ in range(2):
         assert isinstance(await claiming.claim(memory.resources, "alice", 1, if_due=True), claiming.Claim)
         rows("UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'")
-    assert [report.status for report in await memory.arun_due()] == ["dead"]
-    assert await memory.arun_due() == []
-    [letter] = await memory.adead_letters()
+    assert [report.status for report in await memory.queue.arun_due()] == ["dead"]
+    assert await memory.queue.arun_due() == []
+    [letter] = await memory.queue.adead_letters()
     assert letter.error is not None
     assert "its process died" in letter.error
-    assert await memory.aretry_dead_letters("alice") == 1
-    assert [report.status for report in await memory.arun_due()] == ["applied"]
+    assert await memory.queue.aretry("alice") == 1
+    assert [report.status for report in await memory.queue.arun_due()] == ["applied"]
 
 
 async def test_a_promotion_that_fails_backs_off_and_is_set_aside_as_well(
@@ -281,15 +281,15 @@ async def test_a_promotion_that_fails_backs_off_and_is_set_aside_as_well(
 
     monkeypatch.setattr(promoting, "_promote", broken)
     with pytest.raises(RunsFailedError, match="out of luck"):
-        await memory.arun_due()
-    assert await memory.arun_due() == [], "it waits"
+        await memory.queue.arun_due()
+    assert await memory.queue.arun_due() == [], "it waits"
     rows("UPDATE agentmem.active_memory SET next_attempt_at = NULL")
     with pytest.raises(RunsFailedError, match="out of luck"):
-        await memory.arun_due()
-    assert len(await memory.adead_letters()) == 1
+        await memory.queue.arun_due()
+    assert len(await memory.queue.adead_letters()) == 1
     monkeypatch.undo()
-    await memory.aretry_dead_letters()
-    [report] = await memory.arun_due()
+    await memory.queue.aretry()
+    [report] = await memory.queue.arun_due()
     assert report.promotion is not None
     assert report.promotion.status == "promoted"
 
@@ -306,7 +306,7 @@ async def test_a_run_that_is_stopped_is_given_back_and_costs_no_attempt(
 
     memory = opened(extractor=Endless(), settings={"avg_section_update_count": 0.1})
     await project(memory)
-    run = asyncio.create_task(memory.arun_due())
+    run = asyncio.create_task(memory.queue.arun_due())
     await asked.wait()
     assert rows("SELECT attempts, lease_owner IS NOT NULL FROM agentmem.active_memory") == [(1, True)]
     await heard()
@@ -368,11 +368,11 @@ async def test_the_status_counts_memories_by_what_they_wait_for(opened: Open, ro
     rows("UPDATE agentmem.active_memory SET next_attempt_at = now() + interval '1 minute' WHERE title = 'waiting'")
     rows("UPDATE agentmem.active_memory SET dead_at = now() WHERE title = 'dead'")
     assert isinstance(await claiming.claim(memory.resources, "alice", created["running"].id), claiming.Claim)
-    status = await memory.aqueue_status()
+    status = await memory.queue.astatus()
     assert {name: getattr(status, name) for name in titles} == dict.fromkeys(titles, 1)
     assert 90 <= status.lag_seconds < 3600
     assert status.oldest_due_at is not None
-    nothing = await memory.aqueue_status("bob")
+    nothing = await memory.queue.astatus("bob")
     assert (nothing.due, nothing.oldest_due_at, nothing.lag_seconds) == (0, None, 0.0)
 
 
@@ -380,6 +380,6 @@ async def test_runs_tell_since_when_their_memory_was_due(opened: Open, rows: Row
     memory = opened(settings={"avg_section_update_count": 0.1})
     await project(memory)
     [[due_at]] = rows("SELECT due_at FROM agentmem.active_memory")
-    await memory.arun_due()
-    [run] = await memory.aruns("alice")
+    await memory.queue.arun_due()
+    [run] = await memory.runs.alist("alice")
     assert run.due_at == due_at

@@ -78,7 +78,7 @@ async def test_a_parked_conflict_leaves_both_values_valid_and_marked_and_the_mem
 
 async def test_the_inbox_shows_both_values_their_sources_and_the_verdict(memory: AgentMemory) -> None:
     created, run, dispute_id = await parked(memory)
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     [dispute] = review.disputes
     assert (review.run_id, review.memory_id, review.memory_title) == (run, created.id, "Project")
     assert (dispute.id, dispute.kind, dispute.section_id, dispute.changed) == (dispute_id, "chunk", "notes", False)
@@ -86,9 +86,9 @@ async def test_the_inbox_shows_both_values_their_sources_and_the_verdict(memory:
     assert (dispute.new.content, dispute.new.source, dispute.new.section_revision) == (NEW, "ada", 3)
     assert (dispute.verdict.action, dispute.verdict.decided_by, dispute.verdict.clear) == ("supersede", "rules", False)
     assert dispute.new.run_id == run
-    assert await memory.apending_reviews("bob") == []
-    assert await memory.apending_reviews("alice", created.id + 1) == []
-    assert await memory.apending_reviews() == [review]
+    assert await memory.reviews.apending("bob") == []
+    assert await memory.reviews.apending("alice", created.id + 1) == []
+    assert await memory.reviews.apending() == [review]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ async def test_what_exceeds_the_cap_is_parked_and_the_rest_is_superseded(opened:
     created = await project(memory, "\n".join(f"- Item{i}: old" for i in range(5)))
     report = await cycle(memory, created, "\n".join(f"- Item{i}: new" for i in range(5)))
     assert (report.chunks_superseded, len(report.parked)) == (2, 3)
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert {dispute.because for dispute in review.disputes} == {"cap"}
 
 
@@ -153,7 +153,7 @@ async def test_the_same_dispute_is_not_parked_twice(memory: AgentMemory) -> None
     await memory.aupdate_active_memory_section("alice", created.id, "notes", "")
     report = await cycle(memory, created, NEW)  # the same chunk comes back
     assert report.parked == []
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert len(review.disputes) == 1
 
 
@@ -174,18 +174,18 @@ async def test_a_decision_is_carried_out_and_deciding_it_again_changes_nothing(
     memory: AgentMemory, rows: Rows, dsn: str, decision: dict[str, Any], expected: set[str]
 ) -> None:
     _, run, dispute = await parked(memory)
-    done = await memory.areview("alice", run, [{"dispute": dispute, **decision}], reviewer="eve")
+    done = await memory.reviews.adecide("alice", run, [{"dispute": dispute, **decision}], reviewer="eve")
     assert (done.run_id, done.pending) == (run, [])
     assert [(d.status, d.reviewer) for d in done.disputes] == [("decided", "eve")]
     assert await valid(memory) == expected
     assert not any(hit.disputed for hit in await memory.asearch("alice", "deadline"))
-    assert await memory.apending_reviews("alice") == []
+    assert await memory.reviews.apending("alice") == []
     state = "SELECT jsonb_agg(c ORDER BY id) FROM agentmem.memory_chunk c"
-    before, logged = rows(state), len(await memory.aruns("alice"))
-    again = await memory.areview("alice", run, [ReviewDecision(dispute=dispute, **decision)], reviewer="bob")
+    before, logged = rows(state), len(await memory.runs.alist("alice"))
+    again = await memory.reviews.adecide("alice", run, [ReviewDecision(dispute=dispute, **decision)], reviewer="bob")
     assert (again.report, again.disputes[0].reviewer) == (None, "eve")
     assert rows(state) == before
-    assert len(await memory.aruns("alice")) == logged
+    assert len(await memory.runs.alist("alice")) == logged
     assert_consistent(dsn)
 
 
@@ -200,7 +200,7 @@ async def test_what_was_not_in_dispute_outlives_every_decision(opened: Open) -> 
         created = await memory.acreate_active_memory("alice", str(decision), {"sections": ["notes"]})
         await cycle(memory, created, "Deadline: May 1. The falcon nests high.")
         report = await cycle(memory, created, "Deadline: June 1. A heron fishes below.")
-        await memory.areview("alice", report.run_id, [{"dispute": report.parked[0], **decision}])
+        await memory.reviews.adecide("alice", report.run_id, [{"dispute": report.parked[0], **decision}])
         hits = await memory.asearch("alice", "falcon heron nests fishes", memory_ids=[created.id], limit=50)
         assert {word for hit in hits for word in ("falcon", "heron") if word in hit.content} == {"falcon", "heron"}
 
@@ -208,7 +208,7 @@ async def test_what_was_not_in_dispute_outlives_every_decision(opened: Open) -> 
 async def test_a_text_of_the_reviewers_is_found_by_its_meaning_and_says_who_wrote_it(opened: Open) -> None:
     memory = opened(review="always", index=WordEmbedder())
     _, run, dispute = await parked(memory)
-    await memory.areview("alice", run, says(dispute, "override", text="Deadline: July 1"), reviewer="eve")
+    await memory.reviews.adecide("alice", run, says(dispute, "override", text="Deadline: July 1"), reviewer="eve")
     [hit] = await memory.asearch("alice", "deadline July")
     assert (hit.content, hit.source, hit.arms.vector is not None and hit.arms.vector > 0.5) == (
         "Deadline: July 1", "eve", True,
@@ -229,20 +229,20 @@ async def test_an_embedder_that_fails_leaves_the_dispute_open(opened: Open, rows
     _, run, dispute = await parked(memory)
     embedder.down = True
     with pytest.raises(EmbeddingError):
-        await memory.areview("alice", run, says(dispute, "override", text="Deadline: July 1"))
+        await memory.reviews.adecide("alice", run, says(dispute, "override", text="Deadline: July 1"))
     assert rows("SELECT status FROM agentmem.dispute") == [("pending",)]
-    await memory.areview("alice", run, says(dispute, "accept"))
+    await memory.reviews.adecide("alice", run, says(dispute, "accept"))
 
 
 async def test_some_disputes_may_be_decided_and_the_others_stay_open(memory: AgentMemory) -> None:
     created = await project(memory, "- Deadline: May 1\n- Budget: 5000")
     report = await cycle(memory, created, "- Deadline: June 1\n- Budget: 6000")
     first, second = report.parked
-    done = await memory.areview("alice", report.run_id, says(first, "accept"))
+    done = await memory.reviews.adecide("alice", report.run_id, says(first, "accept"))
     assert done.pending == [second]
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert [dispute.id for dispute in review.disputes] == [second]
-    await memory.areview("alice", report.run_id, says(first, "accept") + says(second, "reject"))
+    await memory.reviews.adecide("alice", report.run_id, says(first, "accept") + says(second, "reject"))
     assert await valid(memory, "deadline budget") == {"- Deadline: June 1", "- Budget: 5000"}
 
 
@@ -254,8 +254,8 @@ async def test_of_two_reviewers_at_once_one_wins_and_the_other_is_told(opened: O
         report = await cycle(one, created, NEW)
         [dispute] = report.parked
         outcomes = await asyncio.gather(
-            one.areview("alice", report.run_id, says(dispute, "accept"), reviewer="ada"),
-            two.areview("alice", report.run_id, says(dispute, "reject"), reviewer="bob"),
+            one.reviews.adecide("alice", report.run_id, says(dispute, "accept"), reviewer="ada"),
+            two.reviews.adecide("alice", report.run_id, says(dispute, "reject"), reviewer="bob"),
             return_exceptions=True,
         )
         [told] = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -271,10 +271,10 @@ async def test_a_batch_with_a_decision_that_comes_too_late_changes_nothing(memor
     created = await project(memory, "- Deadline: May 1\n- Budget: 5000")
     report = await cycle(memory, created, "- Deadline: June 1\n- Budget: 6000")
     first, second = report.parked
-    await memory.areview("alice", report.run_id, says(first, "accept"))
+    await memory.reviews.adecide("alice", report.run_id, says(first, "accept"))
     with pytest.raises(ReviewConflictError, match=f"dispute {first}: decided already: accept"):
-        await memory.areview("alice", report.run_id, says(first, "reject") + says(second, "accept"))
-    [review] = await memory.apending_reviews("alice")
+        await memory.reviews.adecide("alice", report.run_id, says(first, "reject") + says(second, "accept"))
+    [review] = await memory.reviews.apending("alice")
     assert [dispute.id for dispute in review.disputes] == [second]
 
 
@@ -303,33 +303,33 @@ async def test_malformed_decisions_are_refused_before_anything_is_written(
 ) -> None:
     _, run, _ = await parked(memory)
     with pytest.raises(InvalidInputError, match=match):
-        await memory.areview("alice", run, decisions)
+        await memory.reviews.adecide("alice", run, decisions)
     assert rows("SELECT status FROM agentmem.dispute") == [("pending",)]
 
 
 async def test_texts_that_postgresql_cannot_hold_are_refused(memory: AgentMemory) -> None:
     _, run, dispute = await parked(memory)
     with pytest.raises(InvalidTextError, match="text"):
-        await memory.areview("alice", run, says(dispute, "override", text="a\0b"))
+        await memory.reviews.adecide("alice", run, says(dispute, "override", text="a\0b"))
 
 
 async def test_unknown_runs_and_other_tenants_runs_are_unknown(memory: AgentMemory) -> None:
     _, run, dispute = await parked(memory)
     with pytest.raises(RunNotFoundError):
-        await memory.areview("bob", run, says(dispute, "accept"))
+        await memory.reviews.adecide("bob", run, says(dispute, "accept"))
     with pytest.raises(RunNotFoundError):
-        await memory.areview("alice", "4be0643f-1d98-573b-97cd-ca98a65347dd", says(dispute, "accept"))
+        await memory.reviews.adecide("alice", "4be0643f-1d98-573b-97cd-ca98a65347dd", says(dispute, "accept"))
     with pytest.raises(InvalidInputError, match="UUID"):
-        await memory.areview("alice", "no-uuid", says(dispute, "accept"))
+        await memory.reviews.adecide("alice", "no-uuid", says(dispute, "accept"))
     with pytest.raises(InvalidInputError, match="left nothing to a person"):
-        await memory.areview("alice", str((await memory.aruns("alice"))[-1].id), says(dispute, "accept"))
+        await memory.reviews.adecide("alice", str((await memory.runs.alist("alice"))[-1].id), says(dispute, "accept"))
 
 
 async def test_reviews_are_logged_as_runs(memory: AgentMemory) -> None:
     _, run, dispute = await parked(memory)
-    done = await memory.areview("alice", run, says(dispute, "accept", reason="ask Ada"), reviewer="eve")
+    done = await memory.reviews.adecide("alice", run, says(dispute, "accept", reason="ask Ada"), reviewer="eve")
     assert done.report is not None
-    logged = next(r for r in await memory.aruns("alice") if r.id == done.report.run_id)
+    logged = next(r for r in await memory.runs.alist("alice") if r.id == done.report.run_id)
     assert (logged.status, logged.resolver, logged.worker) == ("applied", "review", "eve")
     assert logged.report is not None
     assert (logged.report.review_of, logged.report.chunks_superseded) == (run, 1)
@@ -343,25 +343,25 @@ async def test_reviews_are_logged_as_runs(memory: AgentMemory) -> None:
 async def test_updates_and_runs_go_on_and_the_reviewer_sees_both_states(memory: AgentMemory, opened: Open) -> None:
     created, run, dispute = await parked(memory)
     await memory.aupdate_active_memory_section("alice", created.id, "notes", "Deadline: July 1")
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert (review.disputes[0].changed, review.disputes[0].section_content) == (True, "Deadline: July 1")
     assert review.disputes[0].new_now.current is False
     await opened(review="never").aconsolidate("alice", created.id)
-    [shown] = (await memory.apending_reviews("alice"))[0].disputes
+    [shown] = (await memory.reviews.apending("alice"))[0].disputes
     assert [(v.content, v.valid) for v in (*shown.existing, shown.new)] == [(OLD, True), (NEW, True)]
     assert [(v.content, v.valid, v.successor) for v in (*shown.existing_now, shown.new_now)] == [
         (OLD, False, "Deadline: July 1"), (NEW, False, "Deadline: July 1"),
     ]  # fmt: skip
     with pytest.raises(ReviewConflictError, match="neither value is valid any more"):
-        await memory.areview("alice", run, says(dispute, "override", text="Deadline: August 1"))
-    await memory.areview("alice", run, says(dispute, "accept"))
+        await memory.reviews.adecide("alice", run, says(dispute, "override", text="Deadline: August 1"))
+    await memory.reviews.adecide("alice", run, says(dispute, "accept"))
     assert await valid(memory) == {"Deadline: July 1"}
 
 
 async def test_a_review_is_decided_on_a_closed_memory_too(memory: AgentMemory) -> None:
     created, run, dispute = await parked(memory)
     await memory.adelete_active_memory("alice", created.id)
-    await memory.areview("alice", run, says(dispute, "accept"))
+    await memory.reviews.adecide("alice", run, says(dispute, "accept"))
     assert await valid(memory) == {NEW}
 
 
@@ -369,14 +369,14 @@ async def test_values_that_were_promoted_meanwhile_are_decided_all_the_same(memo
     created, run, dispute = await parked(memory)
     await memory.apromote("alice", created.id, force=True)
     assert {hit.disputed for hit in await memory.asearch("alice", "deadline", tiers=["longterm"])} == {True}
-    await memory.areview("alice", run, says(dispute, "override", text="Deadline: July 1"))
+    await memory.reviews.adecide("alice", run, says(dispute, "override", text="Deadline: July 1"))
     assert await valid(memory) == {"Deadline: July 1"}
 
 
 async def test_a_search_as_of_then_marks_what_was_disputed_then(memory: AgentMemory, rows: Rows) -> None:
     _, run, dispute = await parked(memory)
     [[then]] = rows("SELECT clock_timestamp()")
-    await memory.areview("alice", run, says(dispute, "keep_both"))
+    await memory.reviews.adecide("alice", run, says(dispute, "keep_both"))
     assert [hit.disputed for hit in await memory.asearch("alice", "deadline", as_of=then)] == [True, True]
     assert [hit.disputed for hit in await memory.asearch("alice", "deadline")] == [False, False]
 
@@ -387,13 +387,13 @@ async def test_a_process_killed_within_a_review_leaves_all_or_nothing(memory: Ag
         dsn
     ) as blocker:  # holds the memory's row until the review gives up
         await blocker.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
-        review = asyncio.ensure_future(memory.areview("alice", run, says(dispute, "accept")))
+        review = asyncio.ensure_future(memory.reviews.adecide("alice", run, says(dispute, "accept")))
         await asyncio.sleep(0.2)
         review.cancel()
         with pytest.raises(asyncio.CancelledError):
             await review
     assert await valid(memory) == {OLD, NEW}
-    await memory.areview("alice", run, says(dispute, "accept"))
+    await memory.reviews.adecide("alice", run, says(dispute, "accept"))
     assert await valid(memory) == {NEW}
 
 
@@ -406,7 +406,7 @@ async def test_a_rejected_value_does_not_come_back_from_old_text_but_from_newer(
     created = await project(memory, OLD, "log")
     report = await cycle(memory, created, NEW)
     await memory.aupdate_active_memory_section("alice", created.id, "log", f"{NEW}. The falcon nests.", source="bob")
-    await memory.areview("alice", report.run_id, says(report.parked[0], "reject"))
+    await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "reject"))
     later = await memory.aconsolidate("alice", created.id)  # takes what was written before the rejection
     assert await valid(memory, "deadline falcon") == {OLD, "The falcon nests."}
     assert [(d.action, d.decided_by) for d in later.decisions if "log" in d.part] == [("reject", "person")]
@@ -417,7 +417,7 @@ async def test_a_rejected_value_does_not_come_back_from_old_text_but_from_newer(
 async def test_an_undisturbed_working_memory_does_not_bring_a_rejected_value_back(memory: AgentMemory) -> None:
     created = await project(memory, f"- {OLD}\n- Budget: 5000")
     report = await cycle(memory, created, f"- {NEW}\n- Budget: 5000")
-    await memory.areview("alice", report.run_id, says(report.parked[0], "reject"))
+    await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "reject"))
     await cycle(memory, created, f"- {NEW}\n- Budget: 5000\n- Ada writes.")
     assert await valid(memory) == {f"- {OLD}", "- Budget: 5000"}
 
@@ -427,7 +427,7 @@ async def test_an_undisturbed_working_memory_does_not_bring_a_rejected_value_bac
 
 async def test_forgetting_a_memory_takes_its_disputes_and_tombstones_along(memory: AgentMemory, rows: Rows) -> None:
     created, run, dispute = await parked(memory)
-    await memory.areview("alice", run, says(dispute, "reject"))
+    await memory.reviews.adecide("alice", run, says(dispute, "reject"))
     assert rows("SELECT count(*) FROM agentmem.tombstone") == [(1,)]
     await memory.adelete_active_memory("alice", created.id, forget=True)
     assert rows("SELECT (SELECT count(*) FROM agentmem.dispute), (SELECT count(*) FROM agentmem.tombstone)") == [(0, 0)]
@@ -438,34 +438,34 @@ async def test_forgetting_a_memory_takes_its_disputes_and_tombstones_along(memor
 
 async def test_undoing_a_review_opens_the_dispute_again(memory: AgentMemory, rows: Rows) -> None:
     _, run, dispute = await parked(memory)
-    done = await memory.areview("alice", run, says(dispute, "reject"), reviewer="eve")
+    done = await memory.reviews.adecide("alice", run, says(dispute, "reject"), reviewer="eve")
     assert done.report is not None
-    await memory.aundo_consolidation("alice", str(done.report.run_id))
+    await memory.runs.aundo("alice", str(done.report.run_id))
     assert await valid(memory) == {OLD, NEW}
     assert rows("SELECT count(*) FROM agentmem.tombstone") == [(0,)]
-    [shown] = (await memory.apending_reviews("alice"))[0].disputes
+    [shown] = (await memory.reviews.apending("alice"))[0].disputes
     assert (shown.status, shown.decision, shown.reviewer) == ("pending", None, None)
-    await memory.areview("alice", run, says(dispute, "accept"))
+    await memory.reviews.adecide("alice", run, says(dispute, "accept"))
     assert await valid(memory) == {NEW}
 
 
 async def test_undoing_the_run_withdraws_what_it_had_parked(memory: AgentMemory) -> None:
     _, run, dispute = await parked(memory)
-    await memory.aundo_consolidation("alice", run)
-    assert await memory.apending_reviews("alice") == []
+    await memory.runs.aundo("alice", run)
+    assert await memory.reviews.apending("alice") == []
     assert {hit.disputed for hit in await memory.asearch("alice", "deadline")} == {False}
     with pytest.raises(ReviewConflictError, match="withdrawn, as the run was undone"):
-        await memory.areview("alice", run, says(dispute, "accept"))
+        await memory.reviews.adecide("alice", run, says(dispute, "accept"))
 
 
 async def test_what_a_person_decided_stands_when_the_run_is_undone(memory: AgentMemory) -> None:
     _, run, dispute = await parked(memory)
-    done = await memory.areview("alice", run, says(dispute, "accept"))
-    await memory.aundo_consolidation("alice", run)
+    done = await memory.reviews.adecide("alice", run, says(dispute, "accept"))
+    await memory.runs.aundo("alice", run)
     assert await valid(memory) == {NEW}
-    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    await memory.runs.aundo("alice", str(done.report and done.report.run_id))
     assert await valid(memory) == {OLD, NEW}
-    assert await memory.apending_reviews("alice") == []
+    assert await memory.reviews.apending("alice") == []
 
 
 # Merged texts
@@ -503,10 +503,10 @@ async def test_a_merged_text_is_written_only_if_a_person_wants_it(
     memory = opened(review="manual", model=ScriptedModel(answer=merging))
     created = await project(memory, VENUE)
     report = await cycle(memory, created, BOOKED)
-    [shown] = (await memory.apending_reviews("alice"))[0].disputes
+    [shown] = (await memory.reviews.apending("alice"))[0].disputes
     assert (shown.kind, shown.verdict.decided_by, shown.new.content) == ("merge", "model", f"{VENUE} {BOOKED}")
     assert await valid(memory, "venue") == {VENUE, BOOKED}
-    await memory.areview("alice", report.run_id, [{"dispute": shown.id, **decision}])
+    await memory.reviews.adecide("alice", report.run_id, [{"dispute": shown.id, **decision}])
     assert await valid(memory, "venue") == expected
 
 
@@ -516,7 +516,7 @@ async def test_a_merged_text_whose_source_was_replaced_meanwhile_cannot_be_accep
     report = await cycle(memory, created, BOOKED)
     await cycle(opened(review="never"), created, "The venue was booked in Oslo.")
     with pytest.raises(ReviewConflictError, match="would bring back what was replaced"):
-        await memory.areview("alice", report.run_id, says(report.parked[0], "accept"))
+        await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "accept"))
     with pytest.raises(InvalidInputError, match="only the new value can be rejected"):
-        await memory.areview("alice", report.run_id, says(report.parked[0], "reject", value="existing"))
-    await memory.areview("alice", report.run_id, says(report.parked[0], "keep_both"))
+        await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "reject", value="existing"))
+    await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "keep_both"))

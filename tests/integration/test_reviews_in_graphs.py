@@ -100,7 +100,7 @@ async def test_what_was_decided_elsewhere_stands_and_the_one_who_resumes_is_told
     memory, saver = opened(review="always"), InMemorySaver()
     graph = compiled(memory, saver)
     question = asked(await graph.ainvoke(await due(memory), thread()))
-    await memory.areview("alice", question["run_id"], all_of(question, "accept"), reviewer="eve")
+    await memory.reviews.adecide("alice", question["run_id"], all_of(question, "accept"), reviewer="eve")
     state = await graph.ainvoke(Command(resume=all_of(question, "reject")), thread())
     assert "decided already by 'eve': accept" in state["review"]["problem"]
     assert await valid(memory) == {"- Deadline: June 1", "- Budget: 6000"}
@@ -112,7 +112,7 @@ async def test_a_thread_whose_disputes_were_decided_elsewhere_is_ended_by_no_dec
     graph = compiled(memory, saver)
     question = asked(await graph.ainvoke(await due(memory), thread()))
     assert asked(await graph.ainvoke(Command(resume=[]), thread()))["disputes"] == question["disputes"]
-    await memory.areview("alice", question["run_id"], all_of(question, "accept"), reviewer="eve")
+    await memory.reviews.adecide("alice", question["run_id"], all_of(question, "accept"), reviewer="eve")
     state = await graph.ainvoke(Command(resume=[]), thread())
     assert [dispute["reviewer"] for dispute in state["review"]["disputes"]] == ["eve", "eve"]
 
@@ -133,7 +133,7 @@ async def test_without_a_checkpointer_a_graph_goes_on_and_the_disputes_wait_in_t
     graph.add_edge("behind", END)
     state = await graph.compile().ainvoke(await due(memory))
     assert state["went_on"]
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert (review.run_id, len(review.disputes)) == (state["report"]["run_id"], 2)
 
 
@@ -182,10 +182,10 @@ async def test_two_threads_resumed_at_once_decide_once(opened: Open) -> None:
     question = asked(await graph.ainvoke(await due(memory), thread()))
     states = await asyncio.gather(
         graph.ainvoke(Command(resume=all_of(question, "accept")), thread()),
-        memory.areview("alice", question["run_id"], all_of(question, "reject"), reviewer="eve"),
+        memory.reviews.adecide("alice", question["run_id"], all_of(question, "reject"), reviewer="eve"),
         return_exceptions=True,
     )
-    assert len(await memory.aruns("alice")) == 3
+    assert len(await memory.runs.alist("alice")) == 3
     by_hand = isinstance(states[1], BaseException)
     assert await valid(memory) == (
         {"- Deadline: June 1", "- Budget: 6000"} if by_hand else {"- Deadline: May 1", "- Budget: 5000"}

@@ -58,7 +58,7 @@ async def test_an_entity_of_which_nobody_knows_whether_it_is_the_same_stays_one_
     ]  # fmt: skip
     assert (await memory.aget_entity("alice", "Mercury")).disputed
     assert not (await memory.aget_entity("alice", "Sun")).disputed
-    [dispute] = (await memory.apending_reviews("alice"))[0].disputes
+    [dispute] = (await memory.reviews.apending("alice"))[0].disputes
     assert (dispute.kind, dispute.verdict.action) == ("entity", "create")
     assert (dispute.existing[0].content, dispute.new.content) == ("Mercury (planet)", "Mercury (metal)")
     assert [source.content for source in dispute.new.sources] == [MERCURY[1]]
@@ -70,7 +70,7 @@ async def test_two_entities_become_one_with_the_reviewers_description_and_undo_p
 ) -> None:
     _, run, dispute = await parked(memory)
     decisions = [{"dispute": dispute, "action": "override", "text": "named after a god"}]
-    done = await memory.areview("alice", run, decisions)
+    done = await memory.reviews.adecide("alice", run, decisions)
     merged = await memory.aget_entity("alice", "Mercury")
     assert (merged.types, merged.description, merged.disputed) == (["planet", "metal"], "named after a god", False)
     assert rows(LINKS) == [
@@ -79,7 +79,7 @@ async def test_two_entities_become_one_with_the_reviewers_description_and_undo_p
     assert [len(link.types) for link in merged.relationships] == [1, 1]
     assert rows("SELECT count(*) FROM agentmem.mention WHERE entity_id = %s", merged.id) == [(2,)]
     assert_consistent(dsn)
-    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    await memory.runs.aundo("alice", str(done.report and done.report.run_id))
     assert sorted(rows(ENTITIES)) == sorted(
         [("Mercury", ["planet"]), ("Sun", ["star"]), ("Tube", ["thing"]), ("Mercury", ["metal"])]
     )
@@ -87,7 +87,9 @@ async def test_two_entities_become_one_with_the_reviewers_description_and_undo_p
     ends = rows("SELECT count(DISTINCT source_id) FROM agentmem.relationship WHERE tier = 'shortterm'")
     assert ends == [(2,)]
     assert_consistent(dsn)
-    await memory.areview("alice", run, decisions)  # the dispute knows the entity that came in place of the old one
+    await memory.reviews.adecide(
+        "alice", run, decisions
+    )  # the dispute knows the entity that came in place of the old one
     assert (await memory.aget_entity("alice", "Mercury")).types == ["planet", "metal"]
 
 
@@ -95,7 +97,7 @@ async def test_a_rejected_entity_does_not_come_back_from_old_text_but_from_newer
     memory: AgentMemory, opened: Open, rows: Rows, dsn: str
 ) -> None:
     id, run, dispute = await parked(memory)
-    done = await memory.areview("alice", run, [{"dispute": dispute, "action": "reject"}])
+    done = await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "reject"}])
     assert rows(ENTITIES) == [("Mercury", ["planet"]), ("Sun", ["star"]), ("Tube", ["thing"])]
     assert rows(LINKS) == [("Mercury", "Sun", ["orbits"], True)]
     assert_consistent(dsn)
@@ -116,14 +118,14 @@ async def test_undoing_a_rejection_brings_the_entity_back_with_its_relationships
     memory: AgentMemory, rows: Rows, dsn: str
 ) -> None:
     _, run, dispute = await parked(memory)
-    done = await memory.areview("alice", run, [{"dispute": dispute, "action": "reject"}])
-    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    done = await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "reject"}])
+    await memory.runs.aundo("alice", str(done.report and done.report.run_id))
     assert sorted(rows(ENTITIES)) == sorted(
         [("Mercury", ["planet"]), ("Sun", ["star"]), ("Tube", ["thing"]), ("Mercury", ["metal"])]
     )
     assert rows(LINKS) == [("Mercury", "Sun", ["orbits"], True), ("Mercury", "Tube", ["flows"], True)]
     assert_consistent(dsn)
-    await memory.areview("alice", run, [{"dispute": dispute, "action": "accept"}])
+    await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "accept"}])
 
 
 JOBS = ("Ada/person works_at Acme/company", "Ada/person works_at Initech/company")
@@ -143,37 +145,39 @@ async def test_relationships_that_may_exclude_each_other_are_decided(
     _, [_, (run, [dispute])] = await start(memory, *JOBS)
     assert {hit.disputed for hit in await memory.asearch("alice", "Ada works")} == {True}
     assert {link.disputed for link in (await memory.aget_entity("alice", "Ada")).relationships} == {True}
-    done = await memory.areview("alice", run, [{"dispute": dispute, **decision}])
+    done = await memory.reviews.adecide("alice", run, [{"dispute": dispute, **decision}])
     assert {target for _, target, _, now in rows(LINKS) if now} == valid
     assert_consistent(dsn)
-    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    await memory.runs.aundo("alice", str(done.report and done.report.run_id))
     assert {target for _, target, _, now in rows(LINKS) if now} == {"Acme", "Initech"}
 
 
 async def test_relationships_with_different_ends_cannot_become_one(memory: AgentMemory) -> None:
     _, [_, (run, [dispute])] = await start(memory, *JOBS)
     with pytest.raises(ReviewConflictError, match="different ends"):
-        await memory.areview("alice", run, [{"dispute": dispute, "action": "override", "text": "x"}])
+        await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "override", "text": "x"}])
 
 
 async def test_two_relationships_between_the_same_become_one(memory: AgentMemory, rows: Rows, dsn: str) -> None:
     _, [_, (run, [dispute])] = await start(memory, "Ada/person knows Bob/person", "Ada/person manages Bob/person")
-    done = await memory.areview("alice", run, [{"dispute": dispute, "action": "override", "text": "colleagues"}])
+    done = await memory.reviews.adecide(
+        "alice", run, [{"dispute": dispute, "action": "override", "text": "colleagues"}]
+    )
     assert rows(LINKS) == [("Ada", "Bob", ["knows", "manages"], True)]
     assert_consistent(dsn)
-    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    await memory.runs.aundo("alice", str(done.report and done.report.run_id))
     assert rows(LINKS) == [("Ada", "Bob", ["knows"], True), ("Ada", "Bob", ["manages"], True)]
-    await memory.areview("alice", run, [{"dispute": dispute, "action": "override", "text": "colleagues"}])
+    await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "override", "text": "colleagues"}])
 
 
 async def test_what_is_gone_by_now_is_told_to_the_reviewer(memory: AgentMemory, rows: Rows) -> None:
     _, run, dispute = await parked(memory)
     rows("DELETE FROM agentmem.entity WHERE types = '{planet}'")
-    [shown] = (await memory.apending_reviews("alice"))[0].disputes
+    [shown] = (await memory.reviews.apending("alice"))[0].disputes
     assert (shown.changed, shown.existing_now[0].valid) == (True, False)
     with pytest.raises(ReviewConflictError, match="not there any more"):
-        await memory.areview("alice", run, [{"dispute": dispute, "action": "override", "text": "x"}])
-    await memory.areview("alice", run, [{"dispute": dispute, "action": "keep_both"}])
+        await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "override", "text": "x"}])
+    await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "keep_both"}])
 
 
 async def test_deleting_an_item_removes_what_is_parked_and_rejected_of_it(opened: Open, rows: Rows, dsn: str) -> None:
@@ -187,9 +191,9 @@ async def test_deleting_an_item_removes_what_is_parked_and_rejected_of_it(opened
     await memory.aconsolidate("alice", id)
     await store.aput(("alice", "items"), "other", {"text": "Deadline: June 1"})
     other = await memory.aconsolidate("alice", id)
-    await memory.areview("alice", report.run_id, [{"dispute": report.parked[0], "action": "reject"}])
+    await memory.reviews.adecide("alice", report.run_id, [{"dispute": report.parked[0], "action": "reject"}])
     await store.adelete(("alice", "items"), "secret")
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert [dispute.id for dispute in review.disputes] == other.parked
     assert rows("SELECT count(*) FROM agentmem.tombstone") == [(0,)]
     dumped = rows(
@@ -197,5 +201,5 @@ async def test_deleting_an_item_removes_what_is_parked_and_rejected_of_it(opened
     )
     assert "Mercury" not in str(dumped)
     await store.adelete(("alice", "items"), "other")
-    assert await memory.apending_reviews("alice") == []
+    assert await memory.reviews.apending("alice") == []
     assert_consistent(dsn)

@@ -164,10 +164,10 @@ async def test_the_put_that_reaches_the_threshold_makes_the_memory_due(
     await say(saver, "1", progress="one")
     await say(saver, "1", progress="two")
     assert rows(due) == [(False, True)]
-    assert [report.status for report in await saver.memory.arun_due()] == []
+    assert [report.status for report in await saver.memory.queue.arun_due()] == []
     await say(saver, "1", progress="three")
     assert rows(due) == [(True, True)]
-    [report] = await saver.memory.arun_due()
+    [report] = await saver.memory.queue.arun_due()
 
     assert stored == [False, True, True]
     assert (report.status, report.updates_consumed) == ("applied", 3)
@@ -346,7 +346,7 @@ async def _step(what: str, tenant: str, saver: AgentMemorySaver, thread: str, te
                 if edits:
                     await saver.memory.aupdate_active_memory_sections(tenant, found.id, edits)
         case "consolidate":
-            await saver.memory.aflush(tenant)
+            await saver.memory.queue.aflush(tenant)
         case _:
             await saver.memory.asearch(tenant, "b")
 
@@ -424,7 +424,7 @@ async def test_all_tenants_are_cut_however_many_they_are(savers: Savers, rows: R
         chosen = copies.format("t." + columns.replace(", ", ", t."), table)
         rows(f"INSERT INTO agentmem.{table} (external_id, {columns}) {chosen}")
 
-    await saver.memory.aembed_pending()
+    await saver.memory.queue.aembed_pending()
 
     assert rows("SELECT count(*) FROM agentmem.section WHERE needs_chunking") == [(0,)]
     assert rows("SELECT count(*), count(DISTINCT external_id) FROM agentmem.memory_chunk") == [(301, 301)]
@@ -454,7 +454,7 @@ async def test_a_run_takes_what_was_written_last(savers: Savers, rows: Rows) -> 
     for text in ("green tea", "black tea"):
         await say(saver, "1", progress=text)
 
-    [report] = await saver.memory.aflush("alice")
+    [report] = await saver.memory.queue.aflush("alice")
 
     assert (report.updates_consumed, report.chunks_added) == (2, 1)
     assert rows("SELECT content, tier FROM agentmem.memory_chunk") == [("black tea", "shortterm")]
@@ -463,7 +463,7 @@ async def test_a_run_takes_what_was_written_last(savers: Savers, rows: Rows) -> 
 async def test_a_memory_with_values_that_are_no_chunks_yet_is_not_closed(savers: Savers, rows: Rows) -> None:
     saver = savers()
     await say(saver, "1", progress="green tea")
-    await saver.memory.aflush("alice")
+    await saver.memory.queue.aflush("alice")
     await say(saver, "1", progress="black tea")
     [memory] = await saver.memory.aget_active_memories("alice")
 
@@ -498,7 +498,7 @@ async def test_whoever_changes_chunks_cuts_first_what_is_stale(savers: Savers, r
     memory = saver.memory
     for text in ("Deadline: May 1", "Deadline: June 1"):
         await say(saver, "1", progress=text)
-        [report] = await memory.aflush("alice")
+        [report] = await memory.queue.aflush("alice")
     assert report.run_id
     assert len(report.parked) == 1
     await say(saver, "1", progress="Deadline: July 1")
@@ -506,11 +506,11 @@ async def test_whoever_changes_chunks_cuts_first_what_is_stale(savers: Savers, r
 
     match after:
         case "undo":
-            await memory.aundo_consolidation("alice", report.run_id)
+            await memory.runs.aundo("alice", report.run_id)
         case "promote":
             await memory.apromote("alice", found.id, force=True)
         case _:
-            await memory.areview("alice", report.run_id, [{"dispute": report.parked[0], "action": "accept"}])
+            await memory.reviews.adecide("alice", report.run_id, [{"dispute": report.parked[0], "action": "accept"}])
 
     assert rows(CHUNKS, "alice") == [("Deadline: July 1",)]
 
@@ -521,13 +521,13 @@ async def test_what_is_read_of_chunks_is_as_of_the_last_text(savers: Savers) -> 
     store = AgentMemoryStore(memory, tiers=("active", "shortterm"))
     for text in ("Deadline: May 1", "Deadline: June 1"):
         await say(saver, "1", progress=text)
-        await memory.aflush("alice")
+        await memory.queue.aflush("alice")
     await say(saver, "1", progress="Deadline: July 1")
 
-    [review] = await memory.apending_reviews("alice")
+    [review] = await memory.reviews.apending("alice")
     assert not review.disputes[0].new_now.current
     await say(saver, "1", progress="Deadline: June 1")
-    [dispute] = await memory.adisputes("alice", review.run_id)
+    [dispute] = await memory.reviews.adisputes("alice", review.run_id)
     assert dispute.new_now.current
     [hit] = [hit for hit in await store.asearch(("alice",), query="june") if hit.score]
     assert hit.key == "progress"

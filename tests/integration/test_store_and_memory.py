@@ -211,7 +211,7 @@ async def test_a_memory_is_due_from_the_threshold_on_and_stays_so(
             await store.aput(NS, key, {"content": f"{n}"})
 
     assert rows("SELECT due_at <= now() FROM agentmem.active_memory") == [(due,)]
-    assert [report.status for report in await memory.arun_due()] == ["applied"] * due
+    assert [report.status for report in await memory.queue.arun_due()] == ["applied"] * due
 
 
 async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, rows: Rows) -> None:
@@ -284,7 +284,7 @@ async def test_consolidation_takes_items_as_sections_and_the_store_sees_nothing_
     report = await consolidate(store)
 
     assert (report.status, sorted(report.sections), report.updates_consumed) == ("applied", ["a", "b"], 2)
-    [run] = await store.memory.aruns("alice")
+    [run] = await store.memory.runs.alist("alice")
     texts = {
         section["section_id"]: set(section["section_content"].splitlines()) for section in run.conflicts["sections"]
     }
@@ -395,9 +395,9 @@ async def test_a_run_that_has_seen_a_deleted_item_keeps_its_counts_but_no_conten
     kept = dict(rows("SELECT id::text, (conflicts IS NOT NULL AND plan IS NOT NULL AND changes IS NOT NULL) "
                      "FROM agentmem.consolidation_run"))  # fmt: skip
     assert not any(kept.values()), "what an entity was said to be stands in the log of every run that met it"
-    reports = {run.id: run.report for run in await modelled.aruns("alice")}
+    reports = {run.id: run.report for run in await modelled.runs.alist("alice")}
     assert {id: len(report.sections) for id, report in reports.items()} == {id: 1 if id == later else 2 for id in kept}
-    assert all(run.conflicts is None for run in await modelled.aruns("alice"))
+    assert all(run.conflicts is None for run in await modelled.runs.alist("alice"))
 
 
 async def test_a_run_whose_memory_loses_an_item_leaves_out_what_rested_on_it(modelled: AgentMemory, rows: Rows) -> None:
@@ -412,7 +412,7 @@ async def test_a_run_whose_memory_loses_an_item_leaves_out_what_rested_on_it(mod
     assert rows("SELECT tier, content FROM agentmem.memory_chunk") == [("shortterm", "Owl")]
     assert rows("SELECT name FROM agentmem.entity") == [("Owl",)]
     assert rows("SELECT pending_updates, lease_owner FROM agentmem.active_memory") == [(0, None)]
-    [run] = await modelled.aruns("alice")
+    [run] = await modelled.runs.alist("alice")
     assert run.report.failures == ["1 chunks were deleted meanwhile; what rested on them was left out"]
     assert "falcon" not in everything(rows).casefold()
 
@@ -478,7 +478,7 @@ async def test_a_run_can_be_undone_after_another_item_was_deleted(memory: AgentM
     run = (await consolidate(store)).run_id
     await store.adelete(NS, "other")
 
-    assert (await memory.aundo_consolidation("alice", run)).status == "undone"
+    assert (await memory.runs.aundo("alice", run)).status == "undone"
     hits = {hit.content for hit in await memory.asearch("alice", "deadline")}
     assert hits == {"Deadline: May 1", "Deadline: June 1"}
 

@@ -281,7 +281,7 @@ async def test_stores_that_cross_each_others_batches_all_get_through(dsn: str, r
     async def consolidate(memory: AgentMemory) -> None:
         for _ in range(6):
             for tenant in ("alice", "bob"):
-                await memory.aflush(tenant)
+                await memory.queue.aflush(tenant)
 
     async with (
         AgentMemoryStore.from_conn_string(dsn) as one,

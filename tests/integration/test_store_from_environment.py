@@ -33,7 +33,7 @@ async def test_a_servers_store_is_configured_by_the_environment(memory: AgentMem
     async with make_store() as store:
         await store.aput(("memories", "alice"), "tea", {"text": "Alice likes green tea.", "by": "the agent"})
         await store.aput(("faq",), "tea", {"text": "Tea is served at five."}, ttl=None)
-        await memory.aflush("alice")
+        await memory.queue.aflush("alice")
         await store.aput(("memories", "alice"), "tea", {"text": "Alice likes coffee."})
         found = await store.asearch(("memories", "alice"), query="green tea")
 
@@ -57,7 +57,7 @@ async def test_arguments_prevail_over_settings() -> None:
     )
     async with store:
         await store.aput(("alice", "memories"), "tea", {"text": "Alice likes green tea."})
-        await store.memory.aflush("alice")
+        await store.memory.queue.aflush("alice")
         await store.aput(("alice", "memories"), "tea", {"text": "Alice likes coffee."})
         assert [memory.title for memory in await store.memory.aget_active_memories("alice")] == ["memories"]
         assert [item.key for item in await store.asearch(("alice",), query="green tea")] == ["tea"]

@@ -32,7 +32,7 @@ async def test_a_run_of_chunks_alone_can_be_undone_though_an_item_of_it_is_gone(
     run = (await consolidate(store)).run_id
     await store.adelete(NS, "k")
 
-    assert (await memory.aundo_consolidation("alice", run)).status == "undone"
+    assert (await memory.runs.aundo("alice", run)).status == "undone"
 
 
 async def test_undoing_a_run_whose_entities_were_forgotten_says_that_it_cannot_be(opened: Open) -> None:
@@ -47,7 +47,7 @@ async def test_undoing_a_run_whose_entities_were_forgotten_says_that_it_cannot_b
     await store.adelete(NS, "secret")
 
     with pytest.raises(AgentMemoryError, match="cannot be undone any more"):
-        await store.memory.aundo_consolidation("alice", run)
+        await store.memory.runs.aundo("alice", run)
 
 
 async def test_a_run_that_made_up_for_another_ones_failed_extraction_forgets_the_item_too(

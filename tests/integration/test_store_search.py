@@ -228,7 +228,7 @@ async def test_pages_over_several_memories_many_chunks_and_what_has_no_vectors_y
             assert places(await everything(store, prefix, size, query=query)) == places(whole)
     with_vectors = {hit.key: hit.score for hit in await store.asearch(("alice", "one"), query="falcon owl", limit=1000)}
     assert 0 < with_vectors["u1"] <= 0.39, "they are found by their words"
-    assert await later.memory.aembed_pending() == 15
+    assert await later.memory.queue.aembed_pending() == 15
     assert len(await store.asearch(prefix, query="falcon owl", limit=1000)) == count
 
 
@@ -377,7 +377,7 @@ async def test_vectors_that_are_kept_otherwise_are_refused_until_they_are_comput
     await second.aput(NS, "k5", {"text": "t5"})
     hits = await second.asearch(NS, query="t3")
     assert len(hits) == 6, "what has no vector of its kind yet is found, too"
-    assert await second.memory.aembed_pending() == 5
+    assert await second.memory.queue.aembed_pending() == 5
     assert (await second.asearch(NS, query="t3"))[0].key == "k3"
     assert rows(
         "SELECT count(embedding), count(full_embedding), count(DISTINCT embedding_model) FROM agentmem.memory_chunk"

@@ -15,7 +15,7 @@ async def noted(memory: AgentMemory, *values: dict[str, Any]) -> AgentMemoryStor
     store = AgentMemoryStore(memory, tiers=TIERS)
     for value in values:
         await store.aput(("alice", "notes"), "tea", value)
-        await memory.aflush("alice")
+        await memory.queue.aflush("alice")
     return store
 
 

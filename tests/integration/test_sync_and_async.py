@@ -33,7 +33,7 @@ def test_sync_methods_do_what_async_ones_do(dsn: str) -> None:
         assert memory.consolidate("alice", created.id).status == "applied"
         assert memory.promote("alice", created.id, force=True).status == "promoted"
         assert [hit.tier for hit in memory.search("alice", "fox")] == ["longterm"]
-        assert [run.status for run in memory.runs("alice")] == ["applied"]
+        assert [run.status for run in memory.runs.list("alice")] == ["applied"]
         assert memory.search("alice", "fox") == asyncio.run(memory.asearch("alice", "fox"))
 
 

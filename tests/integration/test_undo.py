@@ -26,17 +26,17 @@ async def test_undo_makes_superseded_chunks_valid_again(memory: AgentMemory) -> 
     created = await memory.acreate_active_memory("alice", "Project", {"sections": ["notes"]})
     await cycle(memory, created, "Deadline: May 1")
     run = await cycle(memory, created, "Deadline: June 1")
-    undone = await memory.aundo_consolidation("alice", run)
+    undone = await memory.runs.aundo("alice", run)
     assert undone.status == "undone"
     assert await valid(memory, "deadline") == {"Deadline: May 1", "Deadline: June 1"}
-    assert await memory.aundo_consolidation("alice", run) == undone
+    assert await memory.runs.aundo("alice", run) == undone
 
 
 async def test_undo_ends_the_leftover_that_the_run_wrote(memory: AgentMemory) -> None:
     created = await memory.acreate_active_memory("alice", "Project", {"sections": ["notes"]})
     await cycle(memory, created, "Budget: 5000. The falcon nests.")
     run = await cycle(memory, created, "Budget: 6000.")
-    await memory.aundo_consolidation("alice", run)
+    await memory.runs.aundo("alice", run)
     assert await valid(memory, "budget falcon") == {"Budget: 5000. The falcon nests.", "Budget: 6000."}
 
 
@@ -46,10 +46,10 @@ async def test_undo_refuses_and_names_later_runs_that_changed_the_same(memory: A
     second = await cycle(memory, created, "Budget: 6000.")  # writes the leftover about the falcon
     third = await cycle(memory, created, "Budget: 6000. The falcon nests: low.")  # supersedes it
     with pytest.raises(UndoConflictError, match=third) as caught:
-        await memory.aundo_consolidation("alice", second)
+        await memory.runs.aundo("alice", second)
     assert caught.value.run_ids == [third]
-    await memory.aundo_consolidation("alice", third)
-    await memory.aundo_consolidation("alice", second)
+    await memory.runs.aundo("alice", third)
+    await memory.runs.aundo("alice", second)
 
 
 async def test_only_applied_runs_can_be_undone(memory: AgentMemory, rows: Rows) -> None:
@@ -57,7 +57,7 @@ async def test_only_applied_runs_can_be_undone(memory: AgentMemory, rows: Rows) 
     run = await cycle(memory, created, "x")
     rows("UPDATE agentmem.consolidation_run SET status = 'failed'")
     with pytest.raises(InvalidInputError, match="failed"):
-        await memory.aundo_consolidation("alice", run)
+        await memory.runs.aundo("alice", run)
 
 
 def mercury(name: str, data: dict[str, object]) -> dict[str, object]:
@@ -91,7 +91,7 @@ async def test_undo_parts_entities_and_relationships_that_were_merged(
     await cycle(memory, created, "Mercury is a planet.")
     second = await cycle(memory, created, "Quicksilver looks like a rock to me.")
     assert (await memory.aget_entity("alice", "mercury")).types == ["body", "planet", "rock"]
-    await memory.aundo_consolidation("alice", second)
+    await memory.runs.aundo("alice", second)
     found = rows("SELECT types, description FROM agentmem.entity WHERE name = 'Mercury' ORDER BY id")
     assert found == [(["body", "planet"], "planet"), (["body", "rock"], "rock")]
     assert rows("SELECT description FROM agentmem.relationship ORDER BY id") == [("planet",), ("rock",)]
@@ -109,5 +109,5 @@ async def test_undo_refuses_where_a_later_run_merged_into_the_same_entity(opened
     second = await cycle(memory, created, "Quicksilver looks like a rock to me.")
     third = await cycle(memory, created, "Somebody saw a planet tonight.")
     with pytest.raises(UndoConflictError) as caught:
-        await memory.aundo_consolidation("alice", second)
+        await memory.runs.aundo("alice", second)
     assert caught.value.run_ids == [third]

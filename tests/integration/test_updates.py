@@ -233,7 +233,7 @@ async def test_background_embedding_writes_first_and_embeds_later(
     missing = "SELECT count(*) FROM agentmem.memory_chunk WHERE embedding IS NULL"
     assert rows(missing) == [(1,)]
     assert [hit.arms.vector for hit in await memory.asearch("alice", "heron")] == [0]
-    assert await memory.aembed_pending() == 1
+    assert await memory.queue.aembed_pending() == 1
     assert rows(missing) == [(0,)]
     assert (await memory.asearch("alice", "heron"))[0].arms.vector > 0
 

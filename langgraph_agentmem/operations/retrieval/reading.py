@@ -14,7 +14,7 @@ from langgraph_agentmem.storage import runs as storage
 async def runs(
     resources: Resources, external_id: object, memory_id: object, status: RunStatus | None, limit: object
 ) -> list[ConsolidationRun]:
-    """See `AgentMemory.aruns`."""
+    """See `Runs.alist`."""
     tenant = validation.tenant(external_id)
     id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     if status is not None and status not in get_args(RunStatus):

@@ -24,7 +24,7 @@ _MOST_SOURCES = 5
 
 
 async def pending(resources: Resources, external_id: object, memory_id: object, limit: object) -> list[PendingReview]:
-    """See `AgentMemory.apending_reviews`."""
+    """See `Reviews.apending`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     memory = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     most = validation.positive(limit, "limit")
@@ -65,7 +65,7 @@ async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Di
 
 
 async def of_known_run(resources: Resources, external_id: object, run_id: object) -> list[Dispute]:
-    """See `AgentMemory.adisputes`."""
+    """See `Reviews.adisputes`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
     async with resources.database.connection(tenant) as connection:
         if await runs.get(connection, tenant, id) is None:

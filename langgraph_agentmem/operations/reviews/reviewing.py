@@ -39,7 +39,7 @@ class _Prepared:
 async def review(
     resources: Resources, external_id: object, run_id: object, decisions: object, reviewer: object = None
 ) -> ReviewReport:
-    """See `AgentMemory.areview`."""
+    """See `Reviews.adecide`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
     given = deciding.read_decisions(decisions, limit=resources.settings.max_content_chars)
     who = None if reviewer is None else validation.name(reviewer, "reviewer")

@@ -21,7 +21,7 @@ _SOURCE = "undo"
 
 
 async def undo(resources: Resources, external_id: object, run_id: object) -> ConsolidationRun:
-    """Restore what a run superseded or merged; see `AgentMemory.aundo_consolidation`."""
+    """Restore what a run superseded or merged; see `Runs.aundo`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
     async with resources.database.transaction(tenant) as connection:
         run = await runs.get(connection, tenant, id)

@@ -1,52 +1,42 @@
 """The memory that applications open."""
 
-import logging
-import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_core.language_models import BaseChatModel
-
-from langgraph_agentmem import bridge, chat, telemetry
+from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
-from langgraph_agentmem.embedding import Embedder, Index
-from langgraph_agentmem.errors import (
-    AgentMemoryError,
-    ConfigurationError,
-    EntityNotFoundError,
-    MemoryBusyError,
-    RunsFailedError,
-)
-from langgraph_agentmem.extraction import Extractor, ModelExtractor
+from langgraph_agentmem.embedding import Index
+from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError
+from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.memory import opening
+from langgraph_agentmem.memory.queue import Queue
+from langgraph_agentmem.memory.reviews import Reviews
+from langgraph_agentmem.memory.runs import Runs
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.entity import Entity, GraphTier
-from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
-from langgraph_agentmem.models.review import Dispute, PendingReview, ReviewDecision, ReviewPolicy, ReviewReport
-from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport, RunStatus
+from langgraph_agentmem.models.review import ReviewPolicy
+from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
-from langgraph_agentmem.operations.queue import queueing
 from langgraph_agentmem.operations.retrieval import reading, searching
-from langgraph_agentmem.operations.reviews import disputes, reviewing
-from langgraph_agentmem.operations.runs import promoting, undoing
-from langgraph_agentmem.operations.sections import chunks, edits, memories
+from langgraph_agentmem.operations.runs import promoting
+from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.worker import MemoryWorker
 from langgraph_agentmem.worker.background import BackgroundWorker
 from langgraph_agentmem.worker.running import Consolidation
 
-_logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
-Tenant = str
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
 
@@ -59,10 +49,19 @@ class AgentMemory(bridge.Opened):
 
     Everywhere, `external_id` is the tenant (a user, a team, an agent): a non-empty string. Another tenant's ids are
     unknown ids.
+
+    Attributes:
+        runs: The log of consolidation runs: `list` them, `undo` one.
+        reviews: What runs have left to a person: what is `pending`, the `disputes` of a run, and how to `decide` them.
+        queue: What waits: `run_due`, `flush`, `status`, `dead_letters`, `retry` and `embed_pending`.
     """
 
     def __init__(self, resources: Resources, *, background: bool = False) -> None:
         self._resources = resources
+        self._consolidation = Consolidation(resources)
+        self.runs = Runs(resources)
+        self.reviews = Reviews(resources)
+        self.queue = Queue(resources, self._consolidation)
         self._worker = BackgroundWorker(partial(MemoryWorker, self))
         if background:
             resources.database.on_use = self._worker.ensure
@@ -73,7 +72,7 @@ class AgentMemory(bridge.Opened):
         dsn: str | None = None,
         *,
         data_dir: Path | str | None = None,
-        model: BaseChatModel | str | None = None,
+        model: "BaseChatModel | str | None" = None,
         index: Index | None = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
@@ -92,10 +91,11 @@ class AgentMemory(bridge.Opened):
                 configuration `{"embed": ..., "dims": ...}`.
             extractor: Finds entities instead of the chat model.
             settings: By default, from the environment.
-            reembed: Let `index` take the place of another embedder; `embed_pending` then computes all vectors again.
+            reembed: Let `index` take the place of another embedder; `queue.embed_pending` then computes all vectors
+                again.
             graph: What reads the entity graph: PostgreSQL, the Neo4j of the settings (`NEO4J_URI` and so on), or
-                another Neo4j; `run_due` and `flush` then project into that. By default as `AGENTMEM_GRAPH` says, else
-                PostgreSQL.
+                another Neo4j; `queue.run_due` and `queue.flush` then project into that. By default as `AGENTMEM_GRAPH`
+                says, else PostgreSQL.
             review: Which conflicts runs leave to a person: `never`, `manual` (those that the rules are not sure about),
                 `always`, or a function that takes a `ProposedChange` and says whether somebody is to be asked. By
                 default as `AGENTMEM_REVIEW` says.
@@ -105,23 +105,18 @@ class AgentMemory(bridge.Opened):
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
         """
-        if dsn is not None and data_dir is not None:
-            raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
         settings = settings or AgentMemorySettings()
-        model_given, index_given = model or settings.model, index or settings.embeddings
-        chat_model = chat.chat_model(model_given) if model_given else None
-        if extractor is None and chat_model is not None:
-            extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
-        database = Database.of(settings, dsn, data_dir)
-        embedder = Embedder.of(index_given) if index_given else None
-        chosen = graph or settings.graph
-        if not isinstance(chosen, Neo4jDatabase) and chosen not in {"postgres", "neo4j"}:
-            raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {chosen!r}")
-        neo4j = (
-            chosen if isinstance(chosen, Neo4jDatabase) else Neo4jDatabase.of(settings) if chosen == "neo4j" else None
+        resources = opening.resources(
+            settings,
+            dsn=dsn,
+            data_dir=data_dir,
+            model=model,
+            index=index,
+            extractor=extractor,
+            reembed=reembed,
+            graph=graph,
+            review=review,
         )
-        policy = _policy(settings.review if review is None else review)
-        resources = Resources(database, settings, embedder, chat_model, extractor, reembed, neo4j=neo4j, review=policy)
         return cls(resources, background=settings.background if background is None else background)
 
     @property
@@ -181,7 +176,7 @@ class AgentMemory(bridge.Opened):
 
     async def acreate_active_memory(
         self,
-        external_id: Tenant,
+        external_id: str,
         title: str,
         template_content: MemoryTemplate | Mapping[str, Any] | str,
         initial_sections: Mapping[str, Any] | None = None,
@@ -222,7 +217,7 @@ class AgentMemory(bridge.Opened):
             exist_ok=exist_ok,
         )
 
-    async def aget_active_memory(self, external_id: Tenant, memory_id: int) -> ActiveMemory:
+    async def aget_active_memory(self, external_id: str, memory_id: int) -> ActiveMemory:
         """An open memory with all its sections.
 
         Raises:
@@ -230,12 +225,12 @@ class AgentMemory(bridge.Opened):
         """
         return await memories.get(self._resources, external_id, memory_id)
 
-    async def aget_active_memories(self, external_id: Tenant) -> list[ActiveMemory]:
+    async def aget_active_memories(self, external_id: str) -> list[ActiveMemory]:
         """All open memories of a tenant, oldest first; those of more than 100 sections without their sections."""
         return await memories.list_all(self._resources, external_id)
 
     async def aupdate_active_memory_sections(
-        self, external_id: Tenant, memory_id: int, sections: Edits, *, source: str | None = None
+        self, external_id: str, memory_id: int, sections: Edits, *, source: str | None = None
     ) -> ActiveMemory:
         """Edit sections in one transaction, all or nothing; never waits for a consolidation.
 
@@ -262,7 +257,7 @@ class AgentMemory(bridge.Opened):
 
     async def aupdate_active_memory_section(
         self,
-        external_id: Tenant,
+        external_id: str,
         memory_id: int,
         section_id: str,
         new_content: str,
@@ -277,7 +272,7 @@ class AgentMemory(bridge.Opened):
         edits = [edit | {"expected_revision": expected_revision}]
         return await self.aupdate_active_memory_sections(external_id, memory_id, edits, source=source)
 
-    async def adelete_active_memory(self, external_id: Tenant, memory_id: int, *, forget: bool = False) -> None:
+    async def adelete_active_memory(self, external_id: str, memory_id: int, *, forget: bool = False) -> None:
         """Close a memory: what is left in it is consolidated, then its sections go; what it gave to memory stays.
 
         Args:
@@ -300,7 +295,7 @@ class AgentMemory(bridge.Opened):
 
     # Consolidation and promotion
 
-    async def aconsolidate(self, external_id: Tenant, memory_id: int) -> ConsolidationReport:
+    async def aconsolidate(self, external_id: str, memory_id: int) -> ConsolidationReport:
         """Consolidate what is pending in a memory now, whether it is due or not.
 
         Returns:
@@ -314,73 +309,7 @@ class AgentMemory(bridge.Opened):
         """
         return await self._consolidation.run(external_id, memory_id)
 
-    async def arun_due(self, external_id: Tenant | None = None, *, limit: int = 100) -> list[ConsolidationReport]:
-        """Consolidate the memories that are due, and embed chunks that wait for it; for cron and serverless.
-
-        Args:
-            external_id: Only this tenant's; all tenants' by default.
-            limit: The most memories.
-
-        Raises:
-            EmbeddingError: Chunks that wait for a vector cannot be embedded; the runs were carried out.
-            RunsFailedError: Some runs failed; the others were carried out.
-        """
-        tenant = None if external_id is None else validation.tenant(external_id)
-        due = await queueing.due(self._resources, tenant, validation.positive(limit, "limit"))
-        random.shuffle(due)  # several callers then rarely want the same memory
-        reports = await self._consolidate_all(due, tenant, if_due=True)
-        await self.aembed_pending(tenant)
-        return reports
-
-    async def aflush(self, external_id: Tenant, memory_id: int | None = None) -> list[ConsolidationReport]:
-        """Consolidate all that is pending, below the threshold too, of one memory or of all of a tenant's.
-
-        Returns:
-            A report for each memory with pending updates; `busy` for one that another run holds, which stays due.
-
-        Raises:
-            MemoryNotFoundError: The tenant has no such memory.
-            EmbeddingError: Chunks that wait for a vector cannot be embedded.
-            RunsFailedError: Some runs failed; the others were carried out, and those memories stay due.
-        """
-        tenant = validation.tenant(external_id)
-        pending = await queueing.mark_pending_due(self._resources, tenant, memory_id)
-        reports = await self._consolidate_all(pending, tenant, if_due=False)
-        await self.aembed_pending(tenant)
-        return reports
-
-    async def aqueue_status(self, external_id: Tenant | None = None) -> QueueStatus:
-        """How many memories are due, being consolidated, set aside and so on, and for how long the oldest has waited.
-
-        Args:
-            external_id: Only this tenant's; all tenants' by default.
-        """
-        return await queueing.status(self._resources, external_id)
-
-    async def adead_letters(self, external_id: Tenant | None = None, *, limit: int = 100) -> list[DeadMemory]:
-        """Memories that were set aside after `max_attempts` runs that failed, or whose processes died.
-
-        Nothing of them is lost, and they go on taking updates; `aretry_dead_letters` puts them back into the queue.
-
-        Args:
-            external_id: Only this tenant's; all tenants' by default.
-            limit: The most memories.
-        """
-        return await queueing.dead_letters(self._resources, external_id, limit)
-
-    async def aretry_dead_letters(self, external_id: Tenant | None = None, memory_id: int | None = None) -> int:
-        """Put memories that were set aside back into the queue; returns how many those are.
-
-        Args:
-            external_id: Only this tenant's; all tenants' by default.
-            memory_id: Only this one.
-
-        Raises:
-            MemoryNotFoundError: The tenant has no such memory.
-        """
-        return await queueing.retry_dead_letters(self._resources, external_id, memory_id)
-
-    async def apromote(self, external_id: Tenant, memory_id: int, *, force: bool = False) -> PromotionReport:
+    async def apromote(self, external_id: str, memory_id: int, *, force: bool = False) -> PromotionReport:
         """Promote a memory's short-term memory to long-term memory, if it was consolidated often enough.
 
         Args:
@@ -390,81 +319,11 @@ class AgentMemory(bridge.Opened):
         """
         return await promoting.promote(self._resources, external_id, memory_id, force=force)
 
-    async def aundo_consolidation(self, external_id: Tenant, run_id: str) -> ConsolidationRun:
-        """Restore what a run superseded or merged; what it added stays. Undoing twice is undoing once.
-
-        Raises:
-            RunNotFoundError: The tenant has no such run.
-            InvalidInputError: The run was not applied.
-            UndoConflictError: Later runs changed the same things; it names them.
-        """
-        return await undoing.undo(self._resources, external_id, run_id)
-
-    async def aruns(
-        self, external_id: Tenant, memory_id: int | None = None, *, status: RunStatus | None = None, limit: int = 50
-    ) -> list[ConsolidationRun]:
-        """The log of consolidation runs, newest first."""
-        return await reading.runs(self._resources, external_id, memory_id, status, limit)
-
-    # Reviews
-
-    async def apending_reviews(
-        self, external_id: Tenant | None = None, memory_id: int | None = None, *, limit: int = 50
-    ) -> list[PendingReview]:
-        """What runs have left to a person, the longest waiting first.
-
-        Args:
-            external_id: Only this tenant's; all tenants' by default.
-            memory_id: Only this memory's.
-            limit: The most runs.
-
-        Returns:
-            Both values of each dispute, as they were and as they are now, their sources, and the proposed verdict.
-        """
-        return await disputes.pending(self._resources, external_id, memory_id, limit)
-
-    async def adisputes(self, external_id: Tenant, run_id: str) -> list[Dispute]:
-        """All that a run has left to a person, decided or not, in the order in which it did.
-
-        Raises:
-            RunNotFoundError: The tenant has no such run.
-        """
-        return await disputes.of_known_run(self._resources, external_id, run_id)
-
-    async def areview(
-        self,
-        external_id: Tenant,
-        run_id: str,
-        decisions: Sequence[ReviewDecision | Mapping[str, Any]],
-        *,
-        reviewer: str | None = None,
-    ) -> ReviewReport:
-        """Decide what a run has left to a person, all or nothing; deciding the same twice is deciding it once.
-
-        What is decided is carried out on what there is by now, and logged as a run of its own, which
-        `undo_consolidation` takes back. Disputes that no decision names stay open.
-
-        Args:
-            external_id: The tenant.
-            run_id: The run that parked them, not the graph's thread.
-            decisions: `ReviewDecision`s or dicts: `{"dispute": id, "action": "accept"}`, or `"keep_both"`, `"reject"`
-                (with `"value": "new"`, or `"existing"`), or `"override"` with a `"text"`.
-            reviewer: Who decides, for the record.
-
-        Raises:
-            RunNotFoundError: The tenant has no such run.
-            InvalidInputError: A decision is malformed, or the run has no such dispute.
-            ReviewConflictError: Somebody has decided otherwise, or what was disputed changed so that a decision does
-                not fit any more; nothing was carried out.
-            EmbeddingError: A text cannot be embedded; nothing was carried out.
-        """
-        return await reviewing.review(self._resources, external_id, run_id, decisions, reviewer)
-
     # Reading
 
     async def asearch(
         self,
-        external_id: Tenant,
+        external_id: str,
         query: str,
         *,
         tiers: Sequence[Tier] | None = None,
@@ -492,7 +351,7 @@ class AgentMemory(bridge.Opened):
 
     async def aretrieve_memories(
         self,
-        external_id: Tenant,
+        external_id: str,
         query: str,
         search_shortterm: bool = True,
         search_longterm: bool = True,
@@ -503,7 +362,7 @@ class AgentMemory(bridge.Opened):
         tiers: list[Tier] = [tier for tier, chosen in wanted.items() if chosen]
         return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
 
-    async def aget_entity(self, external_id: Tenant, entity: str | int, *, tier: GraphTier | None = None) -> Entity:
+    async def aget_entity(self, external_id: str, entity: str | int, *, tier: GraphTier | None = None) -> Entity:
         """An entity with its relationships and state history.
 
         Args:
@@ -519,47 +378,6 @@ class AgentMemory(bridge.Opened):
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
         return found
 
-    async def aembed_pending(self, external_id: Tenant | None = None) -> int:
-        """Embed the chunks that have no vector of this embedder yet, and return how many those were.
-
-        What checkpoints have written is cut into chunks first, also where there is no embedder.
-
-        Raises:
-            EmbeddingError: The embedder fails; what was embedded before stays.
-        """
-        return await chunks.embed_pending(self._resources, external_id)
-
-    async def _consolidate_all(
-        self, memories: Sequence[tuple[str, int]], external_id: str | None, *, if_due: bool
-    ) -> list[ConsolidationReport]:
-        reports: list[ConsolidationReport] = []
-        errors: dict[tuple[str, int], Exception] = {}
-        for tenant, memory_id in memories:
-            try:
-                reports.append(await self._consolidation.run(tenant, memory_id, if_due=if_due))
-            except Exception as error:
-                errors[tenant, memory_id] = error
-        await self._project(external_id)
-        if errors:
-            raise RunsFailedError(errors)
-        return reports
-
-    async def _project(self, external_id: str | None) -> None:
-        """Project what waits, where that is no condition for anything: what cannot be projected stays in the outbox."""
-        if self._resources.neo4j is None:
-            return
-        try:
-            report = await self.projector.arun_once(external_id)
-        except AgentMemoryError as error:
-            _logger.warning("the graph is not projected into Neo4j for now: %s", telemetry.described(error))
-        else:
-            for problem in report.problems.values():
-                _logger.warning("a graph is not projected into Neo4j: %s", problem)
-
-    @cached_property
-    def _consolidation(self) -> Consolidation:
-        return Consolidation(self)
-
     setup = blocking(asetup)
     close = blocking(aclose)
     create_active_memory = blocking(acreate_active_memory)
@@ -569,24 +387,7 @@ class AgentMemory(bridge.Opened):
     update_active_memory_section = blocking(aupdate_active_memory_section)
     delete_active_memory = blocking(adelete_active_memory)
     consolidate = blocking(aconsolidate)
-    run_due = blocking(arun_due)
-    flush = blocking(aflush)
-    queue_status = blocking(aqueue_status)
-    dead_letters = blocking(adead_letters)
-    retry_dead_letters = blocking(aretry_dead_letters)
     promote = blocking(apromote)
-    undo_consolidation = blocking(aundo_consolidation)
-    runs = blocking(aruns)
-    pending_reviews = blocking(apending_reviews)
-    disputes = blocking(adisputes)
-    review = blocking(areview)
     search = blocking(asearch)
     retrieve_memories = blocking(aretrieve_memories)
     get_entity = blocking(aget_entity)
-    embed_pending = blocking(aembed_pending)
-
-
-def _policy(given: object) -> ReviewPolicy:
-    if callable(given) or given in ("never", "manual", "always"):
-        return cast("ReviewPolicy", given)
-    raise ConfigurationError(f"review must be 'never', 'manual', 'always' or a function, not {given!r}")

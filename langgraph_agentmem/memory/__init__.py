@@ -1,0 +1,8 @@
+"""The memory that applications open, and its parts."""
+
+from langgraph_agentmem.memory.memory import AgentMemory
+from langgraph_agentmem.memory.queue import Queue
+from langgraph_agentmem.memory.reviews import Reviews
+from langgraph_agentmem.memory.runs import Runs
+
+__all__ = ["AgentMemory", "Queue", "Reviews", "Runs"]

@@ -1,0 +1,62 @@
+"""What an open memory works with, of what its caller gives and what the settings say."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from langgraph_agentmem import chat
+from langgraph_agentmem.embedding import Embedder, Index
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.extraction import Extractor, ModelExtractor
+from langgraph_agentmem.models.review import ReviewPolicy
+from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage.driver.database import Database
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+def resources(
+    settings: AgentMemorySettings,
+    *,
+    dsn: str | None,
+    data_dir: Path | str | None,
+    model: "BaseChatModel | str | None",
+    index: Index | None,
+    extractor: Extractor | None,
+    reembed: bool,
+    graph: object,
+    review: object,
+) -> Resources:
+    """The parts of a memory; see `AgentMemory.open`."""
+    if dsn is not None and data_dir is not None:
+        raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
+    model, index = model or settings.model, index or settings.embeddings
+    chat_model = chat.chat_model(model) if model else None
+    if extractor is None and chat_model is not None:
+        extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
+    return Resources(
+        Database.of(settings, dsn, data_dir),
+        settings,
+        Embedder.of(index) if index else None,
+        chat_model,
+        extractor,
+        reembed,
+        neo4j=_neo4j(graph or settings.graph, settings),
+        review=_policy(settings.review if review is None else review),
+    )
+
+
+def _neo4j(graph: object, settings: AgentMemorySettings) -> Neo4jDatabase | None:
+    if isinstance(graph, Neo4jDatabase):
+        return graph
+    if graph not in {"postgres", "neo4j"}:
+        raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {graph!r}")
+    return Neo4jDatabase.of(settings) if graph == "neo4j" else None
+
+
+def _policy(review: object) -> ReviewPolicy:
+    if callable(review) or review in ("never", "manual", "always"):
+        return cast("ReviewPolicy", review)
+    raise ConfigurationError(f"review must be 'never', 'manual', 'always' or a function, not {review!r}")
