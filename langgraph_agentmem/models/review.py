@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.run import ConsolidationReport
 
@@ -48,7 +49,7 @@ class ProposedChange(Value):
         new_id: The new chunk's; None for anything else.
         new: What is to take their place.
         conflict: Position of the entity or relationship in the run's conflicts, from 0.
-        part: How the run's report names it.
+        about: What the run's report says it is about.
     """
 
     kind: DisputeKind
@@ -59,7 +60,7 @@ class ProposedChange(Value):
     new: str
     conflict: int | None = None
     verdict: Verdict
-    part: str = ""
+    about: About
 
     @property
     def supersedes(self) -> int:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import (
     ConflictChunk,
@@ -18,7 +19,6 @@ from langgraph_agentmem.models.conflict import (
 from langgraph_agentmem.models.review import Key
 from langgraph_agentmem.policies import forgetting, matching
 from langgraph_agentmem.policies.chunking import statements
-from langgraph_agentmem.policies.planning import chunk_part, entity_part, merge_part, relationship_part
 
 Old = Callable[[Iterable[int], Key], set[int]]
 """Those of these chunks that were written before something was rejected."""
@@ -113,7 +113,7 @@ def without_rejected(
         return set() if at is None else {id for id in chunk_ids if id in written_at and written_at[id] <= at}
 
     rejected = _said_again(conflicts, taken, old)
-    decisions = [_refused(chunk_part(chunk.section_id, chunk.chunk_id)) for chunk in rejected]
+    decisions = [_refused(About.chunk(chunk.section_id, chunk.chunk_id)) for chunk in rejected]
     entities, relationships = _filtered_entities(conflicts, old), _filtered_relationships(conflicts, old)
     filtered = conflicts.model_copy(update={"entities": entities, "relationships": relationships})
     decisions += _changed(conflicts, filtered)
@@ -134,17 +134,17 @@ def _said_again(conflicts: ConsolidationConflicts, taken: Iterable[int], old: Ol
 
 
 def _changed(before: ConsolidationConflicts, after: ConsolidationConflicts) -> list[Decision]:
-    parts = [
-        entity_part(old.active_entity.name, position)
+    abouts = [
+        About.entity(old.active_entity.name, position)
         for position, (old, new) in enumerate(zip(before.entities, after.entities, strict=True))
         if old != new
     ]
-    parts += [
-        relationship_part(old.active_relationship.source, old.active_relationship.target, position)
+    abouts += [
+        About.relationship(old.active_relationship.source, old.active_relationship.target, position)
         for position, (old, new) in enumerate(zip(before.relationships, after.relationships, strict=True))
         if old != new
     ]
-    return [_refused(part) for part in parts]
+    return [_refused(about) for about in abouts]
 
 
 def _filtered_entities(conflicts: ConsolidationConflicts, old: Old) -> list[ConflictEntity]:
@@ -185,12 +185,12 @@ def _support(given: list[int], left: set[int], types: Sequence[str], left_types:
 def _section(section: SectionResolution, gone: set[int], old: Old, decisions: list[Decision]) -> SectionResolution:
     kept = [decision for decision in section.decisions if decision.replaced_by not in gone]
     decisions += [
-        _refused(chunk_part(section.section_id, d.chunk_id), "keep", "what would replace it was rejected by a person")
+        _refused(About.chunk(section.section_id, d.chunk_id), "keep", "what would replace it was rejected by a person")
         for d in section.decisions
         if d.replaced_by in gone
     ]
     merged = [merge for merge in section.merged if not _again(merge, gone, old)]
-    decisions += [_refused(merge_part(section.section_id, m.chunk_ids)) for m in section.merged if m not in merged]
+    decisions += [_refused(About.merge(section.section_id, m.chunk_ids)) for m in section.merged if m not in merged]
     return section.model_copy(update={"decisions": kept, "merged": merged})
 
 
@@ -199,8 +199,8 @@ def _again(merge: MergedText, gone: set[int], old: Old) -> bool:
     return bool(sources & gone) or old(sources, ("merge", merge_key(merge.text))) == sources
 
 
-def _refused(part: str, action: str = "reject", reason: str = _AGAIN) -> Decision:
-    return Decision(part=part, action=action, decided_by="person", reason=reason)
+def _refused(about: About, action: str = "reject", reason: str = _AGAIN) -> Decision:
+    return Decision(about=about, action=action, decided_by="person", reason=reason)
 
 
 def _hash(*parts: str) -> bytes:

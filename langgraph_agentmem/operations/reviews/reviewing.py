@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import InvalidInputError, ReviewConflictError, RunNotFoundError
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.conflict import Decision
 from langgraph_agentmem.models.review import Dispute, ReviewDecision, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport
@@ -14,7 +15,6 @@ from langgraph_agentmem.operations.runs.claiming import new_run_id
 from langgraph_agentmem.operations.sections.chunks import catch_up
 from langgraph_agentmem.policies import deciding, validation
 from langgraph_agentmem.policies.deciding import NewText, Outcome
-from langgraph_agentmem.policies.planning import chunk_part
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, memories, reviews, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
@@ -206,13 +206,12 @@ def _report(work: ReviewWork, run_id: str, decided: Decided, shortterm_memory_id
         relationships_merged=len(work.changes["relationships"]),
         relationships_ended=len(work.changes["ended"]),
         decisions=[
-            Decision(part=_part(dispute), action=decision.action, decided_by="person", reason=decision.reason)
+            Decision(about=_about(dispute), action=decision.action, decided_by="person", reason=decision.reason)
             for dispute, decision in decided
         ],
     )
 
 
-def _part(dispute: Dispute) -> str:
-    if dispute.kind == "chunk":
-        return f"dispute {dispute.id}: {chunk_part(dispute.section_id or '', dispute.existing[0].id or 0)}"
-    return f"dispute {dispute.id}: {dispute.kind} {dispute.existing[0].id}"
+def _about(dispute: Dispute) -> About:
+    ids = tuple(value.id for value in dispute.existing if value.id is not None)
+    return About(kind=dispute.kind, section_id=dispute.section_id, ids=ids, dispute=dispute.id)

@@ -1,6 +1,7 @@
 """Leaves a run's decisions to a person, and keeps away what a person has rejected."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langgraph_agentmem.models.base import Json
@@ -9,7 +10,7 @@ from langgraph_agentmem.operations.runs import linking
 from langgraph_agentmem.operations.runs.linking import Resolved, Work
 from langgraph_agentmem.policies import rejecting, reviewing
 from langgraph_agentmem.policies.rejecting import RejectedChunk
-from langgraph_agentmem.policies.reviewing import Because, Key
+from langgraph_agentmem.policies.reviewing import Because, ChangeKey
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, reviews
 from langgraph_agentmem.storage.chunks import RunChunk
@@ -19,10 +20,24 @@ from langgraph_agentmem.storage.reviews import KnownDispute, NewDispute
 Parked = list[tuple[ProposedChange, Because]]
 
 
-def reserved(resources: Resources, run: Resolved) -> dict[Key, Because]:
+@dataclass(frozen=True)
+class Reserved:
+    """A run's changes, and which of them are left to a person."""
+
+    run: Resolved
+    changes: list[ProposedChange]
+    because: dict[ChangeKey, Because]
+
+    def changes_of(self, run: Resolved) -> list[ProposedChange]:
+        """The changes of the run as it is now; its plan is another where it lost something under the lock."""
+        return self.changes if run is self.run else reviewing.changes(run.conflicts, run.plan, run.decisions)
+
+
+def reserved(resources: Resources, run: Resolved) -> Reserved:
     """What of a run's plan is left to a person; asks the review policy, so no transaction is to be open."""
-    found = reviewing.changes(run.conflicts, run.plan, run.decisions)
-    return reviewing.reserved(found, resources.review, resources.settings.max_superseded_per_run)
+    changes = reviewing.changes(run.conflicts, run.plan, run.decisions)
+    because = reviewing.reserved(changes, resources.review, resources.settings.max_superseded_per_run)
+    return Reserved(run, changes, because)
 
 
 async def without_rejected(connection: Connection, run: Resolved) -> tuple[Resolved, list[RejectedChunk]]:
@@ -34,7 +49,7 @@ async def without_rejected(connection: Connection, run: Resolved) -> tuple[Resol
     found = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
     written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if found else {}
     left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, found, written_at)
-    lines = {decision.part: decision for decision in (*run.decisions, *left.decisions)}
+    lines = {decision.about: decision for decision in (*run.decisions, *left.decisions)}
     changed = {"plan": left.plan, "conflicts": left.conflicts, "decisions": list(lines.values())}
     return run.model_copy(update=changed), left.rejected
 
@@ -46,19 +61,18 @@ def _chunk_ids(run: Resolved) -> set[int]:
     return found | {id for conflict in run.conflicts.relationships for id in conflict.active_relationship.chunk_ids}
 
 
-async def parked(connection: Connection, run: Resolved, reserved: Mapping[Key, Because]) -> tuple[Resolved, Parked]:
+async def parked(connection: Connection, run: Resolved, reserved: Reserved) -> tuple[Resolved, Parked]:
     """A run that leaves both values of what is reserved as they are, and what that is.
 
     What waits for a person already is not parked again, and what one has decided to keep stays so.
     """
-    found = reviewing.changes(run.conflicts, run.plan, run.decisions)
-    existing = sorted({id for change in found if change.section_id is not None for id in change.existing_ids})
+    changes, why = reserved.changes_of(run), reserved.because
+    existing = sorted({id for change in changes if change.section_id is not None for id in change.existing_ids})
     known = await reviews.about(connection, run.external_id, run.memory_id, existing)
-    kept = [change for change in found if any(_settles(dispute, change) for dispute in known)]
-    keys = {reviewing.key_of(change) for change in kept}
-    new: Parked = [(c, reserved[key]) for c in found if (key := reviewing.key_of(c)) in reserved and key not in keys]
-    because: dict[Key, Because] = {reviewing.key_of(change): why for change, why in new}
-    plan, decisions = reviewing.park(run.conflicts, run.plan, run.decisions, because, keys)
+    kept = {reviewing.key_of(change) for change in changes if any(_settles(dispute, change) for dispute in known)}
+    new: Parked = [(c, why[key]) for c in changes if (key := reviewing.key_of(c)) in why and key not in kept]
+    because: dict[ChangeKey, Because] = {reviewing.key_of(change): reason for change, reason in new}
+    plan, decisions = reviewing.park(run.plan, run.decisions, changes, because, kept)
     return run.model_copy(update={"plan": plan, "decisions": decisions}), new
 
 
