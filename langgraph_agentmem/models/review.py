@@ -14,7 +14,7 @@ DisputeKind = Literal["chunk", "merge", "entity", "relationship"]
 """A chunk that another is to supersede, a text for the place of several chunks, two entities, two relationships."""
 
 TombstoneKind = Literal["statement", "merge", "entity", "relationship"]
-Key = tuple[TombstoneKind, bytes]
+TombstoneKey = tuple[TombstoneKind, bytes]
 """What was rejected: its kind, and a hash of it."""
 
 ReviewAction = Literal["accept", "override", "keep_both", "reject"]

@@ -57,17 +57,17 @@ def changes(
     return found
 
 
-def reserved(found: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) -> dict[ChangeKey, Because]:
+def reserved(proposed: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) -> dict[ChangeKey, Because]:
     """Which changes are left to a person, and why.
 
     Args:
-        found: The plan's.
+        proposed: The plan's changes.
         policy: Whom to ask about what.
         cap: How much a run may supersede by itself. What the rules are sure about comes first.
     """
-    asked: dict[ChangeKey, Because] = {key_of(change): "policy" for change in found if _asked(change, policy)}
+    asked: dict[ChangeKey, Because] = {key_of(change): "policy" for change in proposed if _asked(change, policy)}
     left = cap
-    rest = [change for change in found if key_of(change) not in asked and change.supersedes]
+    rest = [change for change in proposed if key_of(change) not in asked and change.supersedes]
     for change in sorted(rest, key=lambda c: (not c.verdict.clear, c.verdict.decided_by == "model")):
         if change.supersedes > left:
             asked[key_of(change)] = "cap"
@@ -79,7 +79,7 @@ def reserved(found: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) ->
 def park(
     plan: ConsolidationPlan,
     decisions: Sequence[Decision],
-    found: Sequence[ProposedChange],
+    proposed: Sequence[ProposedChange],
     parked: Mapping[ChangeKey, Because],
     kept: Iterable[ChangeKey] = (),
 ) -> tuple[ConsolidationPlan, list[Decision]]:
@@ -88,11 +88,11 @@ def park(
     Args:
         plan: What the run was about to do.
         decisions: The report's lines on that.
-        found: The plan's changes.
+        proposed: The plan's changes.
         parked: What is left to a person.
         kept: What waits for one already, or was decided so by one.
     """
-    of = {key_of(change): change for change in found}
+    of = {key_of(change): change for change in proposed}
     set_aside = [of[key] for key in (*parked, *kept) if key in of]
     chunks = {c.existing_ids[0] for c in set_aside if c.kind == "chunk"}
     merges = [c.about for c in set_aside if c.kind == "merge"]

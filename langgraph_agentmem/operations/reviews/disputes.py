@@ -26,11 +26,11 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     """See `AgentMemory.apending_reviews`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     memory = None if memory_id is None else validation.identifier(memory_id, "memory_id")
-    most = validation.positive(limit, "limit")
+    max_runs = validation.positive(limit, "limit")
 
     async def read(connection: Connection) -> tuple[list[PendingReview], Deferred[list[UnchunkedMemory]]]:
         found, stale = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
-        for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, most)).items():
+        for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, max_runs)).items():
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
             stale.append(await chunks.send_unchunked(connection, owner, {row.memory_id for row in rows}))
             titles = await reviews.titles(connection, owner, [row.memory_id for row in rows])
@@ -79,7 +79,7 @@ async def assembled(connection: Connection, external_id: str, rows: Sequence[Dis
 
 
 @dataclass
-class _Present:
+class _ValuesNow:
     chunks: Mapping[int, DisputedValue]
     entities: Mapping[int, EntityRow]
     relationships: Mapping[int, RelationshipRow]
@@ -88,7 +88,7 @@ class _Present:
     sections: Mapping[tuple[int, str], SectionState]
 
 
-async def _present(connection: Connection, external_id: str, rows: Sequence[DisputeRow]) -> _Present:
+async def _present(connection: Connection, external_id: str, rows: Sequence[DisputeRow]) -> _ValuesNow:
     def ids(*kinds: str) -> list[int]:
         return sorted({id for row in rows if row.kind in kinds for id in (*row.existing_ids, row.new_id) if id})
 
@@ -107,10 +107,10 @@ async def _present(connection: Connection, external_id: str, rows: Sequence[Disp
         wanted = sorted({row.section_id for row in rows if row.memory_id == memory_id and row.section_id is not None})
         states = await reviews.sections(connection, external_id, memory_id, wanted)
         sections |= {(memory_id, section_id): state for section_id, state in states.items()}
-    return _Present(chunks, entities, relationships, entity_sources, relationship_sources, sections)
+    return _ValuesNow(chunks, entities, relationships, entity_sources, relationship_sources, sections)
 
 
-def _dispute(row: DisputeRow, now: _Present) -> Dispute:
+def _dispute(row: DisputeRow, now: _ValuesNow) -> Dispute:
     existing_now, new_now = _values(row, now)
     existing, new = _parked(row, existing_now, new_now)
     section = now.sections.get((row.memory_id, row.section_id or ""))
@@ -133,7 +133,7 @@ _COPIED = {
 }  # fmt: skip
 
 
-def _values(row: DisputeRow, now: _Present) -> tuple[list[DisputedValue], DisputedValue]:
+def _values(row: DisputeRow, now: _ValuesNow) -> tuple[list[DisputedValue], DisputedValue]:
     """The existing values and the new one, as they are now."""
     if row.kind == "merge":
         return [_chunk(id, now) for id in row.existing_ids], DisputedValue(content=row.verdict.text)
@@ -148,11 +148,11 @@ def _values(row: DisputeRow, now: _Present) -> tuple[list[DisputedValue], Disput
     )
 
 
-def _chunk(id: int, now: _Present) -> DisputedValue:
+def _chunk(id: int, now: _ValuesNow) -> DisputedValue:
     return now.chunks.get(id) or DisputedValue(id=id, content="", valid=False)
 
 
-def _entity(id: int, parked: Json, now: _Present) -> DisputedValue:
+def _entity(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
     row = now.entities.get(id)
     if row is None:
         return DisputedValue(id=id, content=entity_line(parked), valid=False)
@@ -160,7 +160,7 @@ def _entity(id: int, parked: Json, now: _Present) -> DisputedValue:
     return DisputedValue(id=id, content=entity_line(row.model_dump()), start_date=row.first_seen, sources=sources)
 
 
-def _relationship(id: int, parked: Json, now: _Present) -> DisputedValue:
+def _relationship(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
     row = now.relationships.get(id)
     if row is None:
         return DisputedValue(id=id, content=relationship_line(parked), valid=False)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from rapidfuzz import fuzz, process
 
 from langgraph_agentmem.models.about import About
+from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import (
     ConflictChunk,
     ConflictEntity,
@@ -16,7 +17,6 @@ from langgraph_agentmem.models.conflict import (
     StoredEntity,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Extraction
-from langgraph_agentmem.operations.runs.claiming import Claim
 from langgraph_agentmem.policies import merging, planning, validation
 from langgraph_agentmem.policies.matching import overlap_coefficient
 from langgraph_agentmem.resources import Resources
