@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem.cli.options import DsnOption, TenantOption
 from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, progress_bar, report_errors
 from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
 from langgraph_agentmem.projection.projector import GraphProjector
@@ -18,8 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
 _SHOWN = 50
 
 
@@ -30,8 +29,8 @@ def _projector(dsn: str | None) -> GraphProjector:
 @app.command()
 @report_errors
 def project(
-    dsn: Dsn = None,
-    tenant: Tenant = None,
+    dsn: DsnOption = None,
+    tenant: TenantOption = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with whatever comes, until interrupted.")] = False,
     poll_seconds: Annotated[float, typer.Option(min=0.05, help="With --follow: the rest when nothing waits.")] = 1.0,
     retry_dead: Annotated[bool, typer.Option("--retry-dead", help="Also try again what was set aside.")] = False,
@@ -49,7 +48,7 @@ def project(
 
 @app.command()
 @report_errors
-def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def rebuild(dsn: DsnOption = None, tenant: TenantOption = None) -> None:
     """Write the graph anew from PostgreSQL, into an empty or a stale Neo4j, and remove what is not in PostgreSQL."""
     with _projector(dsn) as projector:
         with progress_bar("rebuilding") as progress:
@@ -59,7 +58,7 @@ def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 @app.command()
 @report_errors
-def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def status(dsn: DsnOption = None, tenant: TenantOption = None) -> None:
     """How far each tenant's graph is projected; exit code 1 where something stands in the way."""
     with _projector(dsn) as projector:
         found = projector.status(tenant)
@@ -85,7 +84,7 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 @app.command()
 @report_errors
-def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def verify(dsn: DsnOption = None, tenant: TenantOption = None) -> None:
     """Compare PostgreSQL and Neo4j and print the differences; exit code 1 where there are any."""
     with _projector(dsn) as projector:
         report = projector.verify(tenant)

@@ -6,19 +6,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem.cli.options import DsnOption, TenantOption
 from langgraph_agentmem.cli.terminal import ago, in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 
 app = typer.Typer(help="The memories that wait for a consolidation.", no_args_is_help=True)
 
-Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
 _SHOWN = 100
 
 
 @app.command()
 @report_errors
-def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def status(dsn: DsnOption = None, tenant: TenantOption = None) -> None:
     """How many memories wait for what, and which were set aside; exit code 1 where there are such."""
     with AgentMemory.open(dsn, background=False) as memory:
         found = memory.queue_status(tenant)
@@ -42,8 +41,8 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
 @app.command()
 @report_errors
 def retry(
-    dsn: Dsn = None,
-    tenant: Tenant = None,
+    dsn: DsnOption = None,
+    tenant: TenantOption = None,
     memory_id: Annotated[
         int | None, typer.Option("--memory", help="Only this memory, of the tenant.", show_default=False)
     ] = None,

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem.cli.options import DsnOption, TenantArgument
 from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
@@ -13,8 +14,6 @@ from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewActio
 
 app = typer.Typer(help="Conflicts that a review policy leaves to a person.", no_args_is_help=True)
 
-Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
-Tenant = Annotated[str, typer.Argument(help="The tenant (external_id).")]
 Run = Annotated[str, typer.Argument(help="The run that has parked the disputes.")]
 _LONGEST = 60
 _ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")
@@ -23,7 +22,7 @@ _ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")
 @app.command("list")
 @report_errors
 def list_(
-    dsn: Dsn = None,
+    dsn: DsnOption = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant; all by default.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most runs.")] = 50,
 ) -> None:
@@ -47,7 +46,7 @@ def list_(
 
 @app.command()
 @report_errors
-def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
+def show(tenant: TenantArgument, run: Run, dsn: DsnOption = None) -> None:
     """The disputes of a run, with both values as they were and as they are."""
     with AgentMemory.open(dsn, background=False) as memory:
         disputes = memory.disputes(tenant, run)
@@ -60,10 +59,10 @@ def show(tenant: Tenant, run: Run, dsn: Dsn = None) -> None:
 @app.command()
 @report_errors
 def decide(
-    tenant: Tenant,
+    tenant: TenantArgument,
     run: Run,
     decisions: Annotated[list[str], typer.Argument(help=f"DISPUTE=ACTION, ACTION being one of {', '.join(_ACTIONS)}.")],
-    dsn: Dsn = None,
+    dsn: DsnOption = None,
     text: Annotated[str | None, typer.Option(help="For override: what takes the place of both values.")] = None,
     reviewer: Annotated[str | None, typer.Option(help="Who decides, for the record.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",

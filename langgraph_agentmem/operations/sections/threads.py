@@ -12,7 +12,7 @@ from langgraph_agentmem.models.thread import (
     ThreadSection,
 )
 from langgraph_agentmem.operations.sections.edits import write_values
-from langgraph_agentmem.policies.thread_writes import Verdict, seen_at, text_hash, to_load, verdict
+from langgraph_agentmem.policies.thread_writes import ThreadVerdict, seen_at, text_hash, to_load, verdict
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories as active
 from langgraph_agentmem.storage import threads
@@ -61,7 +61,7 @@ async def write(
         empty = {id for id, known in others.items() if known.seen is None and not known.section.content.strip()}
         texts = {**texts, **{id: text for id, text in added.items() if id in empty}}
         present |= others
-    verdicts: dict[str, Verdict] = {
+    verdicts: dict[str, ThreadVerdict] = {
         id: verdict(text, present[id].section, present[id].seen) for id, text in texts.items()
     }
     conflicts = [_conflict(thread, texts[id], present[id]) for id, found in verdicts.items() if found == "conflict"]
@@ -176,7 +176,7 @@ async def _make(connection: Connection, thread: ThreadMemory, row: MemoryRow | N
     )
 
 
-def _seen(mine: str, found: Verdict, known: ThreadSection, written: str | None) -> SeenSection | None:
+def _seen(mine: str, found: ThreadVerdict, known: ThreadSection, written: str | None) -> SeenSection | None:
     """What is to be noted of a section that a thread has from now on, or nothing; a merged text it has yet to see."""
     if found == "unchanged":
         return known.seen if known.loaded and known.seen == known.loaded.section else None
