@@ -73,7 +73,7 @@ async def test_a_model_finds_entities_and_relationships_with_their_support(opene
     assert hit.entities == ["Acme", "Alice"]
     assert hit.arms.graph > 0
     assert rows("SELECT kind, operation, revision FROM agentmem.graph_outbox ORDER BY id") == [
-        ("entity", "upsert", 1), ("entity", "upsert", 1), ("relationship", "upsert", 1), ("chunk", "upsert", 0),
+        ("entity", "upsert", 1), ("entity", "upsert", 1), ("chunk", "upsert", 0), ("relationship", "upsert", 1),
     ]  # fmt: skip
 
 

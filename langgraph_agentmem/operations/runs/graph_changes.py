@@ -66,6 +66,10 @@ class _Rows(Generic[NewRow]):
     kind: Literal["entity", "relationship"]
     new: dict[int, NewRow] = field(default_factory=dict[int, NewRow])
     changed: dict[int, TraitsUpdate] = field(default_factory=dict[int, TraitsUpdate])
+    support: list[tuple[int, int | None, int | None]] = field(default_factory=list[tuple[int, int | None, int | None]])
+    unsupport: list[tuple[int, int | None, int | None]] = field(
+        default_factory=list[tuple[int, int | None, int | None]]
+    )
 
     def traits(self, row: StoredRow | NewRow) -> Traits:
         """What a row is by now; several new ones may be merged into the same."""
@@ -110,8 +114,6 @@ class GraphRecorder:
         self.relationships = _Rows[NewRelationship]("relationship")
         self.changes: list[GraphChange] = []
         self._history: list[HistoryEntry] = []
-        self._support: list[tuple[int, int | None, int | None]] = []
-        self._support_taken: list[tuple[int, int | None, int | None]] = []
         self._moves: list[tuple[int, int | None, int | None]] = []
         self._ends: list[int] = []
         self._removed_entities: list[tuple[int, int]] = []
@@ -177,14 +179,14 @@ class GraphRecorder:
         """Give a merged entity its old traits, and what it had absorbed a row of its own again."""
         self._restore(self.entities, row, merged.before)
         self.bring_back_entity(new_id, merged.absorbed, action="split")
-        self._support_taken += [(chunk_id, row.id, None) for chunk_id in merged.absorbed.chunk_ids]
+        self.entities.unsupport += [(chunk_id, row.id, None) for chunk_id in merged.absorbed.chunk_ids]
 
     def split_relationship(self, merged: RelationshipMerged, row: RelationshipRow, new: NewRelationship) -> None:
         """Give a merged relationship its old traits, and what it had absorbed a row of its own again."""
         self._restore(self.relationships, row, merged.before)
         self.bring_back_relationship(new, merged.absorbed.chunk_ids)
         self._note(self.relationships, new.id, "split")
-        self._support_taken += [(chunk_id, None, row.id) for chunk_id in merged.absorbed.chunk_ids]
+        self.relationships.unsupport += [(chunk_id, None, row.id) for chunk_id in merged.absorbed.chunk_ids]
 
     def bring_back_entity(self, id: int, entity: ExtractedEntity, *, action: str = "restored") -> None:
         """An entity that was there before, under a new id."""
@@ -273,11 +275,11 @@ class GraphRecorder:
 
     def _add_entity_support(self, id: int, chunk_ids: Iterable[int]) -> None:
         """Chunks that state an entity."""
-        self._support += [(chunk_id, id, None) for chunk_id in chunk_ids]
+        self.entities.support += [(chunk_id, id, None) for chunk_id in chunk_ids]
 
     def _add_relationship_support(self, id: int, chunk_ids: Iterable[int]) -> None:
         """Chunks that state a relationship."""
-        self._support += [(chunk_id, None, id) for chunk_id in chunk_ids]
+        self.relationships.support += [(chunk_id, None, id) for chunk_id in chunk_ids]
 
     def _merge(
         self,
@@ -340,16 +342,20 @@ class GraphRecorder:
             embedding_model=self._embedding_model and self._embedding_model.id,
         )
         await graph.update_entities(connection, tenant, list(self.entities.changed.values()))
+        await self._write_support(self.entities)
         new = list(self.relationships.new.values())
         await graph.insert_relationships(connection, tenant, new, shortterm_memory_id=shortterm_id)
         await graph.update_relationships(connection, tenant, list(self.relationships.changed.values()))
+        await self._write_support(self.relationships)
         await graph.move_ends(connection, tenant, self._moves)
         await self._write_ends()
-        await support.remove_mentions(connection, tenant, self._support_taken)
-        await support.add_mentions(connection, tenant, self._support)
         await graph.add_history(connection, tenant, self._history)
         await support.delete(connection, tenant, "relationship", self._removed_relationships)
         await support.delete(connection, tenant, "entity", self._removed_entities)
+
+    async def _write_support(self, rows: _Rows[NewRow]) -> None:
+        await support.remove_mentions(self._connection, self._external_id, rows.unsupport)
+        await support.add_mentions(self._connection, self._external_id, rows.support)
 
     async def _write_ends(self) -> None:
         for id in await graph.end_relationships(self._connection, self._external_id, self._ends):
