@@ -152,10 +152,9 @@ class Narrator:
 
     def _subject(self, decision: Decision) -> list[str]:
         """What a decision is about: texts that go (−) and come (+), or the name of another thing."""
-        found = re.search(r"chunks? (\d[\d, ]*)", decision.part)
-        if found is None:
-            return [re.sub(r" #\d+$", "", decision.part)]
-        ids = [int(id) for id in found[1].split(",")]
+        ids = list(decision.about.ids)
+        if not ids:
+            return [re.sub(r" #\d+$", "", str(decision.about))]
         gone = [f"− {self._texts.get(id, f'chunk {id}')}" for id in ids]
         return gone + [f"+ {text}" for text in self._replacing(ids)]
 
@@ -221,7 +220,7 @@ def _is_conflict(decision: Decision) -> bool:
     """Whether there was something to decide: texts that are replaced, other spellings, whatever went to the model."""
     if decision.decided_by == "model" or decision.refused or decision.action == "supersede":
         return True
-    other_spelling = decision.part.startswith("entity") and "(similarity 1.00)" not in decision.reason
+    other_spelling = decision.about.kind == "entity" and "(similarity 1.00)" not in decision.reason
     return decision.action == "merge" and other_spelling
 
 

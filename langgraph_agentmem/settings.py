@@ -111,6 +111,11 @@ class AgentMemorySettings(BaseSettings):
     embed: Literal["now", "background"] = Field(
         "now", description="Embed before a write returns, or later (until then found by its words)."
     )
+    max_unchunked_writes: int = Field(
+        1000,
+        ge=1,
+        description="Writes of a memory without their chunks, after which who writes cuts them, so no search waits.",
+    )
     lease_seconds: float = Field(
         300.0, gt=0, allow_inf_nan=False, description="How long a run holds a memory without renewing it."
     )

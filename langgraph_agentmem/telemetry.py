@@ -46,6 +46,11 @@ class _Metrics:
         self.tokens = meter.create_counter("agentmem.model.tokens", "{token}", "Tokens of model calls.")
         self.parked = meter.create_counter("agentmem.dispute.parked", "{dispute}", "Conflicts left to a person.")
         self.reviewed = meter.create_counter("agentmem.dispute.decided", "{dispute}", "Conflicts that one has decided.")
+        self.refused = meter.create_counter(
+            "agentmem.write.refused",
+            "{write}",
+            "Writes that others came in between; they were made again, behind a lock.",
+        )
         self.counted: dict[str, tuple[float, Mapping[str, float]]] = {}
         """By database: when it was counted, and what."""
         for name, unit, what in _GAUGES:
@@ -147,6 +152,12 @@ def decided(action: str) -> None:
     """Count a dispute that a person has decided."""
     if metrics := _metrics():
         metrics.reviewed.add(1, {"agentmem.action": action})
+
+
+def write_refused(writer: str) -> None:
+    """Count a write without a lock that was refused, as others came in between: `store`, `edit` or `checkpoint`."""
+    if metrics := _metrics():
+        metrics.refused.add(1, {"agentmem.writer": writer})
 
 
 def counted(database: str, values: Mapping[str, float]) -> None:

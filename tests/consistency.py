@@ -3,7 +3,7 @@
 import psycopg
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.operations.sections import chunks as writing
+from langgraph_agentmem.operations.sections import embeddings
 
 _BROKEN = {
     "a memory's counts are not those of its sections": """
@@ -77,4 +77,4 @@ def assert_consistent(dsn: str) -> None:
 
 async def caught_up(memory: AgentMemory) -> None:
     """Have all values cut into chunks, as a worker does; searches and runs do so themselves."""
-    await writing.embed_pending(memory.resources)
+    await embeddings.embed_pending(memory.resources)

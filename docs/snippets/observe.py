@@ -12,7 +12,7 @@ with AgentMemory.open() as memory:
         print(run.id, run.status, run.resolver, run.usage.input_tokens, run.usage.cost)
         print(run.report.timings, run.report.lag_seconds, run.changed.superseded)
         for decision in run.report.decisions:
-            print(decision.part, decision.action, decision.decided_by, decision.reason, decision.refused)
+            print(decision.about, decision.action, decision.decided_by, decision.reason, decision.refused)
 # [end]
 
 # [otel]

@@ -6,6 +6,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.models.conflict import Decision
 from langgraph_agentmem.nodes.apply import apply_node
 from langgraph_agentmem.nodes.claim import after_claim, claim_node
 from langgraph_agentmem.nodes.conflicts import conflicts_node
@@ -13,8 +14,8 @@ from langgraph_agentmem.nodes.state import ConsolidationState
 
 
 def audit(state: ConsolidationState) -> dict[str, Any]:
-    for decision in state["decisions"]:
-        print(decision["part"], decision["action"], decision["reason"])
+    for decision in map(Decision.model_validate, state["decisions"]):
+        print(decision.about, decision.action, decision.reason)
     return {}
 
 

@@ -1,10 +1,8 @@
 """LangGraph's checkpointer on active memory: channels of the state are sections."""
 
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from functools import partial
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -23,44 +21,29 @@ from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.checkpoint.channels import MemorySection, state_sections
 from langgraph_agentmem.checkpoint.mapping import ThreadMapping
+from langgraph_agentmem.checkpoint.putting import OnConflict, Putting, StatePut
 from langgraph_agentmem.embedding import Index
 from langgraph_agentmem.errors import (
     CheckpointInUseError,
     ConfigurationError,
     InvalidInputError,
-    OutageError,
-    StateConflictError,
-    StorageError,
 )
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.thread import PutCheckpoint, SectionConflict, ThreadMemory
-from langgraph_agentmem.operations.queue import queueing
+from langgraph_agentmem.models.thread import ThreadMemory
 from langgraph_agentmem.operations.sections import threads
-from langgraph_agentmem.operations.sections.threads import Merged
-from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import threads as thread_storage
-from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
-from langgraph_agentmem.storage.langgraph import checkpoints, inserts, upstream
+from langgraph_agentmem.storage.langgraph import checkpoints, upstream
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
-from langgraph_agentmem.storage.langgraph.upstream import Statement
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["AgentMemorySaver", "MemorySection", "SectionConflict"]
-
-Merge = Callable[[SectionConflict], str | Awaitable[str]]
-OnConflict = Literal["last_write", "refuse"] | Merge
-Texts = Mapping[str, str]
-"""By section."""
-
 _VERSIONS = BasePostgresSaver()
-_FEW = 256
-_MOST_WRITERS = 10_000
+_MAX_PARTS = 256
 _twin = cast("Any", blocking)
 """Sync twins are typed as in the base class."""
 
@@ -127,7 +110,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         self._on_conflict = on_conflict
         self._owns_memory = False
         self._tables = CheckpointTables(memory.resources.database)
-        self._writers = _Writers()
+        self._putting = Putting(memory.resources, self._tables, self._mapping, self.serde, on_conflict)
 
     @classmethod
     def from_conn_string(
@@ -252,30 +235,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if thread is None:
             await self._tables.write(statements)
             return stored
-        parent, of_step = get_checkpoint_id(config) or "", metadata.get("source") == "loop"
-        put = PutCheckpoint(id=checkpoint["id"], parent_id=parent, of_step=of_step)
-        changed = self._mapping.changed(checkpoint, metadata, new_versions)
-        plain = not changed[1] and not self._mapping.snapshots(checkpoint, new_versions)
-        if plain and await self._put_as_seen(thread, changed[0], statements):
-            return stored
-
-        async def attempt(merged: Merged | None) -> int | None:
-            async with self._tables.transaction(thread.external_id) as connection:
-                await checkpoints.send(connection, statements)
-                texts = await self._complete(connection, stored, *changed)
-                if parent and (snapshots := self._mapping.snapshots(checkpoint, new_versions)):
-                    before = await self._texts_at(connection, config, snapshots)
-                    texts = {id: text for id, text in texts.items() if before.get(id) != text}
-
-                async def rest() -> Texts:
-                    unchanged = self._mapping.unchanged(checkpoint, metadata, new_versions)
-                    return await self._complete(connection, stored, *unchanged)
-
-                return await threads.write(connection, self.memory.resources, thread, put, texts, rest, merged)
-
-        memory_id = await self._settled(attempt)
-        if memory_id is not None:
-            self._writers.add(thread, memory_id)
+        await self._putting.put(thread, StatePut(config, checkpoint, metadata, new_versions, stored, statements))
         return stored
 
     async def aput_writes(
@@ -442,62 +402,6 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             return None
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
 
-    async def _put_as_seen(self, thread: ThreadMemory, texts: Texts, statements: Sequence[Statement]) -> bool:
-        """Store a checkpoint by one statement, if its thread has written its sections before, and alone since then."""
-        memory_id, stored = self._writers.memory_of(thread), inserts.as_one(statements)
-        if memory_id is None or stored is None:
-            return False
-        try:
-            async with self._tables.connection(thread.external_id) as connection:
-                due = await threads.write_as_seen(connection, self.memory.resources, stored, thread, memory_id, texts)
-        except OutageError:
-            raise
-        except StorageError:  # if there is another reason for it, that shows where everything is looked at
-            self._writers.discard(thread)
-            return False
-        if due:
-            await queueing.wake_workers(self.memory.resources)
-        return True
-
-    async def _complete(
-        self, connection: Connection, stored: RunnableConfig, texts: Texts, unread: Sequence[str]
-    ) -> Texts:
-        """Texts with those of the delta channels that are still to be read from a stored checkpoint's history."""
-        if not unread:
-            return texts
-        histories = await checkpoints.read(
-            connection, self.serde, lambda saver: saver.get_delta_channel_history(config=stored, channels=unread)
-        )
-        return {**texts, **self._mapping.replayed(histories)}
-
-    async def _texts_at(self, connection: Connection, config: RunnableConfig, channels: Sequence[str]) -> Texts:
-        """The texts of delta channels at a checkpoint."""
-        found = await checkpoints.read(connection, self.serde, lambda saver: saver.get_tuple(config))
-        if found is None:
-            return {}
-        unread = [channel for channel in channels if channel not in found.checkpoint["channel_values"]]
-        return await self._complete(connection, config, self._mapping.stored(found.checkpoint, channels), unread)
-
-    async def _settled(self, attempt: Callable[[Merged | None], Awaitable[int | None]]) -> int | None:
-        """Make an attempt, and again with merged texts as often as there are conflicts that can be merged."""
-        merged: Merged | None = None if self._on_conflict == "last_write" else {}
-        while True:
-            try:
-                return await retrying_deadlocks(partial(attempt, merged))
-            except StateConflictError as error:  # it is merged outside the transaction, which may take a while
-                if not callable(self._on_conflict):
-                    raise
-                merged = await self._merged(self._on_conflict, error.conflicts)
-
-    async def _merged(self, merge: Merge, conflicts: Sequence[SectionConflict]) -> Merged:
-        merged = dict[tuple[str, int], str]()
-        for conflict in conflicts:
-            found = merge(conflict)
-            text = await found if inspect.isawaitable(found) else found
-            what, limit = f"the merged text of section {conflict.section_id!r}", self.memory.settings.max_content_chars
-            merged[conflict.section_id, conflict.revision] = validation.text(text, what, limit=limit)
-        return merged
-
     async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
         _, statements = await upstream.statements(
             self.serde, lambda saver: [saver.delete_thread(id) for id in thread_ids], large=False
@@ -521,24 +425,6 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     _list_all = blocking(_alist_all)
 
 
-class _Writers:
-    """Threads that have written their sections here, and probably alone; the latest of them."""
-
-    def __init__(self) -> None:
-        self._memories: dict[ThreadMemory, int] = {}
-
-    def memory_of(self, thread: ThreadMemory) -> int | None:
-        return self._memories.get(thread)
-
-    def add(self, thread: ThreadMemory, memory_id: int) -> None:
-        while len(self._memories) >= _MOST_WRITERS:
-            self._memories.pop(next(iter(self._memories)), None)
-        self._memories[thread] = memory_id
-
-    def discard(self, thread: ThreadMemory) -> None:
-        self._memories.pop(thread, None)
-
-
 def _ids(given: Sequence[str], what: str) -> Sequence[str]:
     if isinstance(given, str):
         raise InvalidInputError(f"{what} must be a list of ids, not the string {given!r}")
@@ -547,7 +433,10 @@ def _ids(given: Sequence[str], what: str) -> Sequence[str]:
 
 def _large(values: Iterable[Any]) -> bool:
     """Whether values, by the number of their parts, may take so long to serialize that others should not wait."""
-    return sum(len(value) for value in values if isinstance(value, Sized) and not isinstance(value, str | bytes)) > _FEW
+    return (
+        sum(len(value) for value in values if isinstance(value, Sized) and not isinstance(value, str | bytes))
+        > _MAX_PARTS
+    )
 
 
 def _value_of(state: Any, channel: str) -> Any:

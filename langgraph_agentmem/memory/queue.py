@@ -10,7 +10,7 @@ from langgraph_agentmem.errors import AgentMemoryError, RunsFailedError
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.queue import queueing
-from langgraph_agentmem.operations.sections import chunks
+from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import Resources
@@ -104,7 +104,7 @@ class Queue:
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
         """
-        return await chunks.embed_pending(self._resources, external_id)
+        return await embeddings.embed_pending(self._resources, external_id)
 
     async def _consolidate_all(
         self, memories: Sequence[tuple[str, int]], external_id: str | None, *, if_due: bool

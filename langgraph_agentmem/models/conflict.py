@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
 
@@ -200,11 +201,11 @@ class Decision(Value):
     """One line of a run's report: what was decided, by whom, and why.
 
     Attributes:
-        part: What it is about, e.g. `chunk 12 of section 'plan'`.
+        about: What it is about; `str(about)` names it in words, e.g. `chunk 12 of section 'plan'`.
         refused: What a model proposed and why that was refused, where it was.
     """
 
-    part: str
+    about: About
     action: str
     decided_by: Literal["rules", "model", "person"]
     reason: str = ""

@@ -21,6 +21,15 @@ Share = Annotated[float, BeforeValidator(_clamped)]
 """A number from 0 to 1; models that leave the range are brought back into it, NaN is 0.5."""
 
 
+class Traits(Value):
+    """What merging changes of an entity or a relationship; `weight` is its importance or its strength."""
+
+    types: list[str]
+    description: str
+    confidence: float
+    weight: float
+
+
 class ExtractedEntity(Value):
     """An entity that a text mentions.
 
@@ -39,6 +48,13 @@ class ExtractedEntity(Value):
     importance: Share = 0.5
     chunk_ids: list[int] = Field(default_factory=list[int])
 
+    @property
+    def traits(self) -> Traits:
+        """What merging changes."""
+        return Traits(
+            types=self.types, description=self.description, confidence=self.confidence, weight=self.importance
+        )
+
 
 class ExtractedRelationship(Value):
     """A relationship between two entities, by their names.
@@ -56,6 +72,11 @@ class ExtractedRelationship(Value):
     confidence: Share = 0.8
     strength: Share = 0.5
     chunk_ids: list[int] = Field(default_factory=list[int])
+
+    @property
+    def traits(self) -> Traits:
+        """What merging changes."""
+        return Traits(types=self.types, description=self.description, confidence=self.confidence, weight=self.strength)
 
 
 class Extraction(Value):

@@ -1,10 +1,9 @@
-"""Store items as they are written and found."""
+"""Store items as they are found."""
 
 from datetime import datetime
 from typing import Any
 
 from langgraph_agentmem.models.base import Json, Tier, Value
-from langgraph_agentmem.models.chunk import Vectors, WrittenSection
 
 Namespace = tuple[str, ...]
 ItemKey = tuple[Namespace, str]
@@ -39,45 +38,6 @@ class FoundItem(StoredItem):
 
     document: int | None = None
     read_inconsistent: bool = False
-
-
-class ItemWrite(Value):
-    """An item that is checked, and can be written.
-
-    Attributes:
-        section_id: Its key.
-        value: A JSON object.
-        json_text: The same as JSON.
-        fields: Paths of the value's texts that are searched and consolidated; all texts if None, none if empty.
-        ttl_minutes: Until it expires; None for ever.
-    """
-
-    namespace: Namespace
-    section_id: str
-    value: Json
-    json_text: str
-    fields: tuple[str, ...] | None
-    ttl_minutes: float | None
-
-    @property
-    def place(self) -> ItemKey:
-        """Where it is."""
-        return self.namespace, self.section_id
-
-    @property
-    def updates(self) -> int:
-        """How many updates it counts as: what has no texts never waits for consolidation."""
-        return int(self.fields != ())
-
-
-class ChunkedItem(ItemWrite, WrittenSection):
-    """An item that is cut into chunks.
-
-    Attributes:
-        vectors: Of its chunks, maybe among others; those without one are embedded later.
-    """
-
-    vectors: Vectors
 
 
 class ItemSearch(Value):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.run import ConsolidationReport
 
@@ -13,7 +14,7 @@ DisputeKind = Literal["chunk", "merge", "entity", "relationship"]
 """A chunk that another is to supersede, a text for the place of several chunks, two entities, two relationships."""
 
 TombstoneKind = Literal["statement", "merge", "entity", "relationship"]
-Key = tuple[TombstoneKind, bytes]
+TombstoneKey = tuple[TombstoneKind, bytes]
 """What was rejected: its kind, and a hash of it."""
 
 ReviewAction = Literal["accept", "override", "keep_both", "reject"]
@@ -48,7 +49,7 @@ class ProposedChange(Value):
         new_id: The new chunk's; None for anything else.
         new: What is to take their place.
         conflict: Position of the entity or relationship in the run's conflicts, from 0.
-        part: How the run's report names it.
+        about: What the run's report says it is about.
     """
 
     kind: DisputeKind
@@ -59,7 +60,7 @@ class ProposedChange(Value):
     new: str
     conflict: int | None = None
     verdict: Verdict
-    part: str = ""
+    about: About
 
     @property
     def supersedes(self) -> int:

@@ -1,14 +1,23 @@
 """Runs of consolidation and promotion, and what they report."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import Decision
+from langgraph_agentmem.models.graph_change import (
+    EntityMerged,
+    RelationshipCreated,
+    RelationshipEnded,
+    RelationshipMerged,
+    RunRecord,
+)
 
 RunStatus = Literal["running", "applied", "failed", "abandoned", "undone"]
+
+_Identified = TypeVar("_Identified", EntityMerged, RelationshipMerged, RelationshipCreated, RelationshipEnded)
 
 
 class SectionSnapshot(Value):
@@ -74,21 +83,19 @@ class RunChanges(Value):
     relationships_ended: list[int] = Field(default_factory=list[int])
 
     @classmethod
-    def of(cls, changes: Json | None) -> "RunChanges | None":
+    def of(cls, record: RunRecord) -> "RunChanges":
         """From what a run keeps to be undone."""
-        if changes is None:
-            return None
 
-        def ids(name: str) -> list[int]:
-            return list(dict.fromkeys(item["id"] for item in changes.get(name, [])))
+        def ids(kind: type[_Identified]) -> list[int]:
+            return list(dict.fromkeys(change.id for change in record.of(kind)))
 
         return cls(
-            superseded=changes.get("superseded", []),
-            written=changes.get("written", []),
-            entities_merged=ids("entities"),
-            relationships_merged=ids("relationships"),
-            relationships_created=ids("created"),
-            relationships_ended=ids("ended"),
+            superseded=record.superseded,
+            written=record.written,
+            entities_merged=ids(EntityMerged),
+            relationships_merged=ids(RelationshipMerged),
+            relationships_created=ids(RelationshipCreated),
+            relationships_ended=ids(RelationshipEnded),
         )
 
 

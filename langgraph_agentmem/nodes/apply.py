@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
+from langgraph_agentmem.models.resolved import ResolvedRun
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.runs import applying
-from langgraph_agentmem.operations.runs.claiming import Claim
-from langgraph_agentmem.operations.runs.linking import Resolved
 from langgraph_agentmem.resources import HasResources
 
 
@@ -21,7 +21,7 @@ def apply_node(memory: HasResources) -> Node:
     async def apply(state: ConsolidationState) -> dict[str, Any]:
         claim = Claim.model_validate(state["claim"])
         failed = state.get("extraction_failed", False)
-        resolved = Resolved(
+        resolved = ResolvedRun(
             external_id=claim.external_id,
             memory_id=claim.memory_id,
             run_id=claim.run_id,

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConsolidationConflicts
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.runs import conflicts
-from langgraph_agentmem.operations.runs.claiming import Claim
 from langgraph_agentmem.policies import planning
 from langgraph_agentmem.resources import HasResources
 

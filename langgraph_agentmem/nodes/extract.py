@@ -4,11 +4,11 @@ from typing import Any
 
 from langgraph_agentmem.errors import AgentMemoryError, ModelError
 from langgraph_agentmem.extraction import Extractor
+from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
-from langgraph_agentmem.operations.runs.claiming import Claim
 from langgraph_agentmem.resources import HasResources
 
 

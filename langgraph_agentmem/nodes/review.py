@@ -32,6 +32,8 @@ def review_node(memory: HasResources) -> Node:
             return {}
         problem: str | None = None
         while True:
+            # only reads before interrupt(): the node starts anew when it is resumed, and would write again; what
+            # earlier interrupts have brought is handed in again, too, and changes nothing, as it is carried out already
             found = await disputes.of_run(resources, tenant, run_id)
             decisions = interrupt(_question(state, run_id, found, problem))
             try:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.chunk import Origin
-from langgraph_agentmem.models.review import Dispute, DisputedValue, Key, ReviewDecision
+from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewDecision, TombstoneKey
 from langgraph_agentmem.policies import matching, rejecting, validation
 from langgraph_agentmem.policies.chunking import statements
 from langgraph_agentmem.policies.matching import overlap_coefficient
@@ -28,19 +28,19 @@ class NewText(Value):
     replaces: list[int] = Field(default_factory=list[int])
 
 
-class Outcome(Value):
+class ChunkOutcome(Value):
     """What a decision on chunks does.
 
     Attributes:
         superseded: (chunk, the chunk that takes its place).
         rejected: What the decision keeps from coming back.
-        stale: Why it cannot be carried out any more; then it does nothing.
+        outdated: Why it cannot be carried out any more; then it does nothing.
     """
 
     superseded: list[tuple[int, int]] = Field(default_factory=list[tuple[int, int]])
     texts: list[NewText] = Field(default_factory=list[NewText])
-    rejected: list[Key] = Field(default_factory=list[Key])
-    stale: str = ""
+    rejected: list[TombstoneKey] = Field(default_factory=list[TombstoneKey])
+    outdated: str = ""
 
 
 def read_decisions(decisions: object, *, limit: int) -> list[ReviewDecision]:
@@ -60,9 +60,9 @@ def read_decisions(decisions: object, *, limit: int) -> list[ReviewDecision]:
     return read
 
 
-def _decision(given: object, limit: int) -> ReviewDecision:
+def _decision(plain: object, limit: int) -> ReviewDecision:
     try:
-        decision = given if isinstance(given, ReviewDecision) else ReviewDecision.model_validate(given, strict=True)
+        decision = plain if isinstance(plain, ReviewDecision) else ReviewDecision.model_validate(plain, strict=True)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "a decision"
@@ -98,7 +98,7 @@ def check(dispute: Dispute, decision: ReviewDecision) -> None:
 _KINDS = {"merge": "a text in the place of several chunks", "entity": "two entities"}
 
 
-def outcome(dispute: Dispute, decision: ReviewDecision) -> Outcome:
+def outcome(dispute: Dispute, decision: ReviewDecision) -> ChunkOutcome:
     """What a decision on chunks or on a merged text does, as these are now."""
     if dispute.kind == "merge":
         return _merge_outcome(dispute, decision)
@@ -109,54 +109,60 @@ def outcome(dispute: Dispute, decision: ReviewDecision) -> Outcome:
         return _rejected(*((new, existing) if decision.value == "new" else (existing, new)))
     if decision.action == "accept" and dispute.verdict.action == "supersede" and existing.valid and existing.id:
         left = _leftovers(existing, dispute.verdict.leftover)
-        return Outcome(superseded=[(existing.id, _id(new))], texts=left)
-    return Outcome()
+        return ChunkOutcome(superseded=[(existing.id, _id(new))], texts=left)
+    return ChunkOutcome()
 
 
-def _rejected(loser: DisputedValue, winner: DisputedValue) -> Outcome:
+def _rejected(loser: DisputedValue, winner: DisputedValue) -> ChunkOutcome:
     """The loser ends in favour of the winner; what has nothing to do with that one stays."""
     left = matching.lost_by(loser.content, winner.content)
     if len(statements(left)) == len(statements(loser.content)):
         left = ""
     spared = set(rejecting.statement_keys(left))
-    keys: list[Key] = [("statement", key) for key in rejecting.statement_keys(loser.content) if key not in spared]
+    keys: list[TombstoneKey] = [
+        ("statement", key) for key in rejecting.statement_keys(loser.content) if key not in spared
+    ]
     if not loser.valid:
-        return Outcome(rejected=keys)
-    return Outcome(superseded=[(_id(loser), _id(winner))], texts=_leftovers(loser, left), rejected=keys)
+        return ChunkOutcome(rejected=keys)
+    return ChunkOutcome(superseded=[(_id(loser), _id(winner))], texts=_leftovers(loser, left), rejected=keys)
 
 
-def _overridden(values: Sequence[DisputedValue], text: str) -> Outcome:
+def _overridden(values: Sequence[DisputedValue], text: str) -> ChunkOutcome:
     """A text takes the place of what is still valid; what has to do with neither the other value nor it, stays."""
     valid = [value for value in values if value.valid]
     if not valid:
-        return Outcome(stale="neither value is valid any more, so there is nothing for a text to take the place of")
+        return ChunkOutcome(
+            outdated="neither value is valid any more, so there is nothing for a text to take the place of"
+        )
     texts = [_replacing(valid, text)]
     for value in valid:
         left = value.content
         for other in (*(v.content for v in values if v is not value), text):
             left = matching.lost_by(left, other)
         texts += _leftovers(value, left)
-    return Outcome(texts=texts)
+    return ChunkOutcome(texts=texts)
 
 
-def _merge_outcome(dispute: Dispute, decision: ReviewDecision) -> Outcome:
+def _merge_outcome(dispute: Dispute, decision: ReviewDecision) -> ChunkOutcome:
     valid = [value for value in dispute.existing_now if value.valid]
     if decision.action == "reject":
-        return Outcome(rejected=[("merge", rejecting.merge_key(dispute.verdict.text))])
+        return ChunkOutcome(rejected=[("merge", rejecting.merge_key(dispute.verdict.text))])
     if decision.action == "override" and valid:
         text = decision.text or ""
         left = [chunk for v in valid for chunk in _leftovers(v, matching.lost_by(v.content, text))]
-        return Outcome(texts=[_replacing(valid, text), *left])
+        return ChunkOutcome(texts=[_replacing(valid, text), *left])
     if decision.action == "accept" and len(valid) == len(dispute.existing_now):
         written = [_replacing(valid, dispute.verdict.text)]
         if dispute.verdict.leftover:
             ids = [_id(value) for value in valid]
             section = dispute.section_id or ""
             written += [NewText(section_id=section, text=dispute.verdict.leftover, origin="leftover", sources=ids)]
-        return Outcome(texts=written)
+        return ChunkOutcome(texts=written)
     if decision.action in {"override", "accept"}:
-        return Outcome(stale="its sources are not valid any more, so the text would bring back what was replaced")
-    return Outcome()
+        return ChunkOutcome(
+            outdated="its sources are not valid any more, so the text would bring back what was replaced"
+        )
+    return ChunkOutcome()
 
 
 def _replacing(values: Sequence[DisputedValue], text: str) -> NewText:
@@ -175,14 +181,14 @@ def _id(value: DisputedValue) -> int:
     return value.id
 
 
-def entity_keys(new: Json, existing: Json) -> list[Key]:
+def entity_keys(new: Json, existing: Json) -> list[TombstoneKey]:
     """What is rejected of a new entity: its types that the other one lacks, or it as a whole."""
     same = new["name"].casefold() == existing["name"].casefold()
     keys = rejecting.entity_keys(new["name"], _own_types(new, existing) if same else ())
     return [("entity", key) for key in keys]
 
 
-def relationship_keys(loser: Json, winner: Json) -> list[Key]:
+def relationship_keys(loser: Json, winner: Json) -> list[TombstoneKey]:
     """What is rejected of a relationship: its types, without those that one with the same ends has, too."""
     types = _own_types(loser, winner) if same_ends(loser, winner) else loser["types"]
     keys = rejecting.relationship_keys(loser["source"], loser["target"], types)

@@ -3,17 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from langgraph_agentmem.models.base import Json, Value
-from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
-
-
-class Traits(Value):
-    """What merging changes of an entity or a relationship; `weight` is its importance or its strength."""
-
-    types: list[str]
-    description: str
-    confidence: float
-    weight: float
+from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Traits
 
 
 def union_types(first: Iterable[str], second: Iterable[str]) -> list[str]:
@@ -46,19 +37,21 @@ def merged(stored: Traits, new: Traits, description: str | None = None) -> Trait
     )
 
 
-def created_change(at: datetime, source: str, origin: Json, traits: Traits, *, strength: bool) -> Json:
-    """The history entry of a new entity or relationship."""
-    change = {"timestamp": at.isoformat(), "source": source, **origin, "action": "created"}
-    change |= {"types": traits.types, "confidence": traits.confidence}
-    return change | ({"strength": traits.weight} if strength else {})
+def history_entry(at: datetime, source: str, origin: Json, change: Json) -> Json:
+    """An entry of state history: when, by what, from where, and the change."""
+    return {"timestamp": at.isoformat(), "source": source, **origin, **change}
 
 
-def merged_change(at: datetime, source: str, origin: Json, old: Traits, new: Traits, *, strength: bool) -> Json:
-    """The history entry of a merge."""
-    change = {"timestamp": at.isoformat(), "source": source, **origin}
-    change |= {"old_types": old.types, "new_types": new.types}
-    change |= {"old_confidence": old.confidence, "new_confidence": new.confidence}
-    return change | ({"old_strength": old.weight, "new_strength": new.weight} if strength else {})
+def traits_change(before: Traits | None, after: Traits, *, strength: bool) -> Json:
+    """What state history says of a new entity or relationship, where there was nothing before, or of a merge."""
+    if before is None:
+        return {"action": "created", **_prefixed("", after, strength=strength)}
+    return _prefixed("old_", before, strength=strength) | _prefixed("new_", after, strength=strength)
+
+
+def _prefixed(prefix: str, traits: Traits, *, strength: bool) -> Json:
+    values = {f"{prefix}types": traits.types, f"{prefix}confidence": traits.confidence}
+    return values | ({f"{prefix}strength": traits.weight} if strength else {})
 
 
 def deduplicated_entities(entities: Iterable[ExtractedEntity]) -> list[ExtractedEntity]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import (
     ChunkDecision,
@@ -148,7 +149,10 @@ def _section_by_rule(section: ConflictSection, decisions: list[Decision]) -> Sec
         chosen.append(decision)
         decisions.append(
             Decision(
-                part=chunk_part(section.section_id, chunk.id), action=decision.action, decided_by="rules", reason=reason
+                about=About.chunk(section.section_id, chunk.id),
+                action=decision.action,
+                decided_by="rules",
+                reason=reason,
             )
         )
     return SectionResolution(section_id=section.section_id, decisions=chosen)
@@ -200,35 +204,15 @@ def same_ends(conflict: ConflictRelationship) -> list[int]:
 def entity_decision(conflicts: ConsolidationConflicts, resolution: EntityResolution) -> Decision:
     """The report's line on an entity."""
     entity = conflicts.entities[resolution.conflict].active_entity
-    part = entity_part(entity.name, resolution.conflict)
-    return Decision(part=part, action=resolution.action, decided_by="rules", reason=resolution.reason)
+    about = About.entity(entity.name, resolution.conflict)
+    return Decision(about=about, action=resolution.action, decided_by="rules", reason=resolution.reason)
 
 
 def relationship_decision(conflicts: ConsolidationConflicts, resolution: RelationshipResolution) -> Decision:
     """The report's line on a relationship."""
     item = conflicts.relationships[resolution.conflict].active_relationship
-    part = relationship_part(item.source, item.target, resolution.conflict)
-    return Decision(part=part, action=resolution.action, decided_by="rules", reason=resolution.reason)
-
-
-def chunk_part(section_id: str, chunk_id: int) -> str:
-    """How the report names a chunk."""
-    return f"chunk {chunk_id} of section {section_id!r}"
-
-
-def merge_part(section_id: str, chunk_ids: Sequence[int]) -> str:
-    """How the report names a merged text."""
-    return f"merged text of section {section_id!r} from chunks {', '.join(map(str, chunk_ids))}"
-
-
-def entity_part(name: str, conflict: int) -> str:
-    """How the report names an entity."""
-    return f"entity {name!r} #{conflict}"
-
-
-def relationship_part(source: str, target: str, conflict: int) -> str:
-    """How the report names a relationship."""
-    return f"relationship {source!r} → {target!r} #{conflict}"
+    about = About.relationship(item.source, item.target, resolution.conflict)
+    return Decision(about=about, action=resolution.action, decided_by="rules", reason=resolution.reason)
 
 
 def _postings(new: Sequence[ConflictChunk]) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.conflict import (
     ChunkDecision,
     ConflictEntity,
@@ -24,9 +25,7 @@ from langgraph_agentmem.models.conflict import (
 from langgraph_agentmem.policies import matching
 from langgraph_agentmem.policies.planning import (
     DecidedPlan,
-    chunk_part,
     entity_decision,
-    merge_part,
     open_entities,
     open_relationships,
     relationship_decision,
@@ -53,7 +52,7 @@ def validated(
         survival_share: Share of the sources' distinct words and numbers that a merged text must keep.
         least_similarity: Of the names of entities that it may merge.
     """
-    decisions = {decision.part: decision for decision in by_rules.decisions}
+    decisions = {decision.about: decision for decision in by_rules.decisions}
     plan = by_rules.plan
     sections = {resolution.section_id: resolution for resolution in plan.sections}
     for section in (s for s in conflicts.sections if any(not r.clear for r in s.replacements)):
@@ -73,7 +72,7 @@ def _checked_section(
     rule: SectionResolution,
     answers: list[SectionResolution],
     survival_share: float,
-    decisions: dict[str, Decision],
+    decisions: dict[About, Decision],
 ) -> SectionResolution:
     merges = [(m, _refuse_merge(section, m, survival_share)) for answer in answers for m in answer.merged]
     choices = [(d, _refuse_chunk(section, d)) for answer in answers for d in answer.decisions]
@@ -88,12 +87,12 @@ def _checked_section(
     ]
     chosen = {decision.chunk_id: decision for decision in rule.decisions}
     for decision, invalid in choices:
-        part = chunk_part(section.section_id, decision.chunk_id)
+        about = About.chunk(section.section_id, decision.chunk_id)
         if refused := invalid or (_CONTRADICTION if decision.chunk_id in twice else None):
-            _refuse(decisions, part, f"{decision.action} by {decision.replaced_by}: {refused}")
+            _refuse(decisions, about, f"{decision.action} by {decision.replaced_by}: {refused}")
             continue
         chosen[decision.chunk_id] = decision.model_copy(update={"leftover": _leftover(section, decision)})
-        _accept(decisions, Decision(part=part, action=decision.action, decided_by="model", reason=decision.reason))
+        _accept(decisions, Decision(about=about, action=decision.action, decided_by="model", reason=decision.reason))
     taken = {id for m in merged for id in m.chunk_ids}
     kept = [decision for id, decision in chosen.items() if id not in taken]
     return SectionResolution(section_id=section.section_id, decisions=kept, merged=merged)
@@ -137,15 +136,15 @@ def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | No
 
 
 def _accept_merge(
-    section: ConflictSection, merge: MergedText, invalid: str | None, twice: set[int], decisions: dict[str, Decision]
+    section: ConflictSection, merge: MergedText, invalid: str | None, twice: set[int], decisions: dict[About, Decision]
 ) -> bool:
-    part = merge_part(section.section_id, merge.chunk_ids)
+    about = About.merge(section.section_id, merge.chunk_ids)
     if refused := invalid or (_CONTRADICTION if twice & set(merge.chunk_ids) else None):
-        decisions.setdefault(part, Decision(part=part, action="refuse", decided_by="rules", reason=refused))
-        _refuse(decisions, part, f"merge into {merge.text[:200]!r}: {refused}")
+        decisions.setdefault(about, Decision(about=about, action="refuse", decided_by="rules", reason=refused))
+        _refuse(decisions, about, f"merge into {merge.text[:200]!r}: {refused}")
         return False
-    for line in (part, *(chunk_part(section.section_id, id) for id in merge.chunk_ids)):
-        _accept(decisions, Decision(part=line, action="merge", decided_by="model", reason=merge.reason))
+    for line in (about, *(About.chunk(section.section_id, id) for id in merge.chunk_ids)):
+        _accept(decisions, Decision(about=line, action="merge", decided_by="model", reason=merge.reason))
     return True
 
 
@@ -173,7 +172,7 @@ def _checked_entities(
     rules: list[EntityResolution],
     proposed: ConsolidationPlan,
     least_similarity: float,
-    decisions: dict[str, Decision],
+    decisions: dict[About, Decision],
 ) -> list[EntityResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
     twice = _repeated(answer.conflict for answer in proposed.entities)
@@ -185,13 +184,13 @@ def _checked_entities(
             if answer.conflict in twice
             else _refuse_entity(conflicts.entities[position], answer, least_similarity)
         ):
-            _refuse(decisions, decision.part, f"{answer.action} with entity {answer.entity_id}: {refused}")
+            _refuse(decisions, decision.about, f"{answer.action} with entity {answer.entity_id}: {refused}")
             continue
         chosen[position] = resolution
         _accept(decisions, decision.model_copy(update={"decided_by": "model"}))
         if resolution.description is not None and not resolution.description.strip():
             chosen[position] = resolution.model_copy(update={"description": None})
-            _refuse(decisions, decision.part, "an empty description")
+            _refuse(decisions, decision.about, "an empty description")
     return list(chosen.values())
 
 
@@ -199,7 +198,7 @@ def _checked_relationships(
     conflicts: ConsolidationConflicts,
     rules: list[RelationshipResolution],
     proposed: ConsolidationPlan,
-    decisions: dict[str, Decision],
+    decisions: dict[About, Decision],
 ) -> list[RelationshipResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
     twice = _repeated(answer.conflict for answer in proposed.relationships)
@@ -208,7 +207,7 @@ def _checked_relationships(
         decision = relationship_decision(conflicts, resolution)
         conflict = conflicts.relationships[position]
         if refused := _CONTRADICTION if answer.conflict in twice else _refuse_relationship(conflict, answer):
-            _refuse(decisions, decision.part, f"{answer.action} with relationship {answer.relationship_id}: {refused}")
+            _refuse(decisions, decision.about, f"{answer.action} with relationship {answer.relationship_id}: {refused}")
             continue
         chosen[position] = resolution
         _accept(decisions, decision.model_copy(update={"decided_by": "model"}))
@@ -219,7 +218,7 @@ def _checked_relationships(
             chosen[rule.conflict] = rule
             decision = relationship_decision(conflicts, rule)
             _accept(decisions, decision)
-            _refuse(decisions, decision.part, f"supersede relationship {ended.relationship_id}: this run confirms it")
+            _refuse(decisions, decision.about, f"supersede relationship {ended.relationship_id}: this run confirms it")
     return list(chosen.values())
 
 
@@ -248,32 +247,36 @@ def _refuse_relationship(conflict: ConflictRelationship, answer: RelationshipRes
 
 
 def _note_strangers(
-    conflicts: ConsolidationConflicts, proposed: ConsolidationPlan, decisions: dict[str, Decision]
+    conflicts: ConsolidationConflicts, proposed: ConsolidationPlan, decisions: dict[About, Decision]
 ) -> None:
     """Put what a model said about things outside the conflicts on record."""
     known = {s.section_id for s in conflicts.sections if any(not r.clear for r in s.replacements)}
-    strangers = [f"section {s.section_id!r}" for s in proposed.sections if s.section_id not in known]
+    strangers = [About(kind="section", section_id=s.section_id) for s in proposed.sections if s.section_id not in known]
     strangers += [
-        f"entity conflict {a.conflict}"
+        About(kind="entity_conflict", position=a.conflict)
         for a in proposed.entities
         if not 0 <= a.conflict < len(open_entities(conflicts))
     ]
     count = len(open_relationships(conflicts))
-    strangers += [f"relationship conflict {a.conflict}" for a in proposed.relationships if not 0 <= a.conflict < count]
-    for part in strangers:
-        _refuse(decisions, part, "not among the conflicts")
+    strangers += [
+        About(kind="relationship_conflict", position=a.conflict)
+        for a in proposed.relationships
+        if not 0 <= a.conflict < count
+    ]
+    for about in strangers:
+        _refuse(decisions, about, "not among the conflicts")
 
 
-def _accept(decisions: dict[str, Decision], decision: Decision) -> None:
-    """Put a decision on record, along with what was refused about the same part."""
-    known = decisions.get(decision.part)
-    decisions[decision.part] = decision.model_copy(update={"refused": known and known.refused})
+def _accept(decisions: dict[About, Decision], decision: Decision) -> None:
+    """Put a decision on record, along with what was refused about the same."""
+    known = decisions.get(decision.about)
+    decisions[decision.about] = decision.model_copy(update={"refused": known and known.refused})
 
 
-def _refuse(decisions: dict[str, Decision], part: str, refused: str) -> None:
-    """Put on record what was refused, along with what was refused before about the same part."""
-    known = decisions.get(part) or Decision(
-        part=part, action="ignore", decided_by="rules", reason="not among the conflicts"
+def _refuse(decisions: dict[About, Decision], about: About, refused: str) -> None:
+    """Put on record what was refused, along with what was refused before about the same."""
+    known = decisions.get(about) or Decision(
+        about=about, action="ignore", decided_by="rules", reason="not among the conflicts"
     )
-    said = f"{known.refused}; {refused}" if known.refused else refused
-    decisions[part] = known.model_copy(update={"refused": said})
+    refusals = f"{known.refused}; {refused}" if known.refused else refused
+    decisions[about] = known.model_copy(update={"refused": refusals})

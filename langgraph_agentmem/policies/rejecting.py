@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import (
     ConflictChunk,
@@ -15,12 +16,11 @@ from langgraph_agentmem.models.conflict import (
     MergedText,
     SectionResolution,
 )
-from langgraph_agentmem.models.review import Key
+from langgraph_agentmem.models.review import TombstoneKey
 from langgraph_agentmem.policies import forgetting, matching
 from langgraph_agentmem.policies.chunking import statements
-from langgraph_agentmem.policies.planning import chunk_part, entity_part, merge_part, relationship_part
 
-Old = Callable[[Iterable[int], Key], set[int]]
+Old = Callable[[Iterable[int], TombstoneKey], set[int]]
 """Those of these chunks that were written before something was rejected."""
 _AGAIN = "a person has rejected this, and no newer text says it"
 
@@ -67,9 +67,9 @@ def relationship_keys(source: str, target: str, types: Iterable[str] = ()) -> li
     return [_hash("relationship", *ends, type_.casefold()) for type_ in types] or [_hash("relationship", *ends)]
 
 
-def keys(conflicts: ConsolidationConflicts, plan: ConsolidationPlan, new: Iterable[ConflictChunk]) -> set[Key]:
+def keys(conflicts: ConsolidationConflicts, plan: ConsolidationPlan, new: Iterable[ConflictChunk]) -> set[TombstoneKey]:
     """What of a run a person may have rejected."""
-    found: set[Key] = {("statement", key) for chunk in new for key in statement_keys(chunk.content)}
+    found: set[TombstoneKey] = {("statement", key) for chunk in new for key in statement_keys(chunk.content)}
     found |= {("merge", merge_key(merge.text)) for section in plan.sections for merge in section.merged}
     for entity in (conflict.active_entity for conflict in conflicts.entities):
         found |= {("entity", k) for k in (*entity_keys(entity.name), *entity_keys(entity.name, entity.types))}
@@ -94,7 +94,7 @@ def without_rejected(
     conflicts: ConsolidationConflicts,
     plan: ConsolidationPlan,
     taken: Iterable[int],
-    rejected_at: Mapping[Key, datetime],
+    rejected_at: Mapping[TombstoneKey, datetime],
     written_at: Mapping[int, datetime],
 ) -> Filtered:
     """A run without what a person has rejected, as far as no newer text says it.
@@ -107,13 +107,13 @@ def without_rejected(
         written_at: When the texts of chunks were written.
     """
 
-    def old(chunk_ids: Iterable[int], key: Key) -> set[int]:
+    def old(chunk_ids: Iterable[int], key: TombstoneKey) -> set[int]:
         """Those of these chunks that were written before something was rejected."""
         at = rejected_at.get(key)
         return set() if at is None else {id for id in chunk_ids if id in written_at and written_at[id] <= at}
 
     rejected = _said_again(conflicts, taken, old)
-    decisions = [_refused(chunk_part(chunk.section_id, chunk.chunk_id)) for chunk in rejected]
+    decisions = [_refused(About.chunk(chunk.section_id, chunk.chunk_id)) for chunk in rejected]
     entities, relationships = _filtered_entities(conflicts, old), _filtered_relationships(conflicts, old)
     filtered = conflicts.model_copy(update={"entities": entities, "relationships": relationships})
     decisions += _changed(conflicts, filtered)
@@ -126,25 +126,25 @@ def without_rejected(
 def _said_again(conflicts: ConsolidationConflicts, taken: Iterable[int], old: Old) -> list[RejectedChunk]:
     rejected: list[RejectedChunk] = []
     for section_id, chunk in new_chunks(conflicts, taken):
-        said = list(zip(statements(chunk.content), statement_keys(chunk.content), strict=True))
-        left = [statement for statement, key in said if not old([chunk.id], ("statement", key))]
-        if len(left) < len(said):
+        keyed = list(zip(statements(chunk.content), statement_keys(chunk.content), strict=True))
+        left = [statement for statement, key in keyed if not old([chunk.id], ("statement", key))]
+        if len(left) < len(keyed):
             rejected.append(RejectedChunk(chunk_id=chunk.id, section_id=section_id, leftover="\n".join(left)))
     return rejected
 
 
 def _changed(before: ConsolidationConflicts, after: ConsolidationConflicts) -> list[Decision]:
-    parts = [
-        entity_part(old.active_entity.name, position)
+    abouts = [
+        About.entity(old.active_entity.name, position)
         for position, (old, new) in enumerate(zip(before.entities, after.entities, strict=True))
         if old != new
     ]
-    parts += [
-        relationship_part(old.active_relationship.source, old.active_relationship.target, position)
+    abouts += [
+        About.relationship(old.active_relationship.source, old.active_relationship.target, position)
         for position, (old, new) in enumerate(zip(before.relationships, after.relationships, strict=True))
         if old != new
     ]
-    return [_refused(part) for part in parts]
+    return [_refused(about) for about in abouts]
 
 
 def _filtered_entities(conflicts: ConsolidationConflicts, old: Old) -> list[ConflictEntity]:
@@ -152,7 +152,9 @@ def _filtered_entities(conflicts: ConsolidationConflicts, old: Old) -> list[Conf
     for conflict in conflicts.entities:
         entity = conflict.active_entity
         left = set(entity.chunk_ids) - old(entity.chunk_ids, ("entity", entity_keys(entity.name)[0]))
-        keys: dict[str, Key] = {type_: ("entity", entity_keys(entity.name, [type_])[0]) for type_ in entity.types}
+        keys: dict[str, TombstoneKey] = {
+            type_: ("entity", entity_keys(entity.name, [type_])[0]) for type_ in entity.types
+        }
         types = _types(keys, left, old)
         update = {"chunk_ids": _support(entity.chunk_ids, left, entity.types, types), "types": types}
         found.append(conflict.model_copy(update={"active_entity": entity.model_copy(update=update)}))
@@ -165,32 +167,34 @@ def _filtered_relationships(conflicts: ConsolidationConflicts, old: Old) -> list
         item = conflict.active_relationship
         ends = item.source, item.target
         left = set(item.chunk_ids) - old(item.chunk_ids, ("relationship", relationship_keys(*ends)[0]))
-        keys: dict[str, Key] = {type_: ("relationship", relationship_keys(*ends, [type_])[0]) for type_ in item.types}
+        keys: dict[str, TombstoneKey] = {
+            type_: ("relationship", relationship_keys(*ends, [type_])[0]) for type_ in item.types
+        }
         types = _types(keys, left, old)
         update = {"chunk_ids": _support(item.chunk_ids, left, item.types, types), "types": types}
         found.append(conflict.model_copy(update={"active_relationship": item.model_copy(update=update)}))
     return found
 
 
-def _types(keys: Mapping[str, Key], chunk_ids: set[int], old: Old) -> list[str]:
+def _types(keys: Mapping[str, TombstoneKey], chunk_ids: set[int], old: Old) -> list[str]:
     """Those of these types that some chunk states which is newer than their rejection."""
     return [type_ for type_, key in keys.items() if not chunk_ids or chunk_ids - old(chunk_ids, key)]
 
 
-def _support(given: list[int], left: set[int], types: Sequence[str], left_types: Sequence[str]) -> list[int]:
+def _support(chunk_ids: list[int], left: set[int], types: Sequence[str], left_types: Sequence[str]) -> list[int]:
     """The chunks that still state something; none where all that they state was rejected."""
-    return [id for id in given if id in left] if left_types or not types else []
+    return [id for id in chunk_ids if id in left] if left_types or not types else []
 
 
 def _section(section: SectionResolution, gone: set[int], old: Old, decisions: list[Decision]) -> SectionResolution:
     kept = [decision for decision in section.decisions if decision.replaced_by not in gone]
     decisions += [
-        _refused(chunk_part(section.section_id, d.chunk_id), "keep", "what would replace it was rejected by a person")
+        _refused(About.chunk(section.section_id, d.chunk_id), "keep", "what would replace it was rejected by a person")
         for d in section.decisions
         if d.replaced_by in gone
     ]
     merged = [merge for merge in section.merged if not _again(merge, gone, old)]
-    decisions += [_refused(merge_part(section.section_id, m.chunk_ids)) for m in section.merged if m not in merged]
+    decisions += [_refused(About.merge(section.section_id, m.chunk_ids)) for m in section.merged if m not in merged]
     return section.model_copy(update={"decisions": kept, "merged": merged})
 
 
@@ -199,8 +203,8 @@ def _again(merge: MergedText, gone: set[int], old: Old) -> bool:
     return bool(sources & gone) or old(sources, ("merge", merge_key(merge.text))) == sources
 
 
-def _refused(part: str, action: str = "reject", reason: str = _AGAIN) -> Decision:
-    return Decision(part=part, action=action, decided_by="person", reason=reason)
+def _refused(about: About, action: str = "reject", reason: str = _AGAIN) -> Decision:
+    return Decision(about=about, action=action, decided_by="person", reason=reason)
 
 
 def _hash(*parts: str) -> bytes:

@@ -1,8 +1,9 @@
 """Which of a run's decisions are left to a person, and what the run does meanwhile."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.conflict import (
     ChunkDecision,
     ConflictEntity,
@@ -17,17 +18,22 @@ from langgraph_agentmem.models.conflict import (
     StoredEntity,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
-from langgraph_agentmem.models.review import DisputeKind, ProposedChange, ReviewPolicy, Verdict
-from langgraph_agentmem.policies.planning import chunk_part, entity_part, merge_part, relationship_part
+from langgraph_agentmem.models.review import ProposedChange, ReviewPolicy, Verdict
 
 Because = Literal["policy", "cap"]
-Key = tuple[DisputeKind, str | None, tuple[int, ...], int | None, str]
-"""Identifies a change within a plan."""
 
 
-def key_of(change: ProposedChange) -> Key:
-    """What identifies a change within its plan."""
-    return change.kind, change.section_id, tuple(change.existing_ids), change.new_id, change.part
+class ChangeKey(NamedTuple):
+    """Identifies a change: what it is about, and which values it is about to choose between."""
+
+    about: About
+    existing_ids: tuple[int, ...]
+    new_id: int | None
+
+
+def key_of(change: ProposedChange) -> ChangeKey:
+    """What identifies a change within its plan, and in the plan that is left where chunks were deleted since."""
+    return ChangeKey(change.about, tuple(change.existing_ids), change.new_id)
 
 
 def changes(
@@ -38,7 +44,7 @@ def changes(
     These are all that end something's validity, all that the rules are not sure about, and entities that are merged
     under another name. That something is confirmed is no conflict.
     """
-    lines = {decision.part: decision for decision in decisions}
+    lines = {decision.about: decision for decision in decisions}
     sections = {section.section_id: section for section in conflicts.sections}
     found: list[ProposedChange] = []
     for resolution in plan.sections:
@@ -51,17 +57,17 @@ def changes(
     return found
 
 
-def reserved(found: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) -> dict[Key, Because]:
+def reserved(proposed: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) -> dict[ChangeKey, Because]:
     """Which changes are left to a person, and why.
 
     Args:
-        found: The plan's.
+        proposed: The plan's changes.
         policy: Whom to ask about what.
         cap: How much a run may supersede by itself. What the rules are sure about comes first.
     """
-    asked: dict[Key, Because] = {key_of(change): "policy" for change in found if _asked(change, policy)}
+    asked: dict[ChangeKey, Because] = {key_of(change): "policy" for change in proposed if _asked(change, policy)}
     left = cap
-    rest = [change for change in found if key_of(change) not in asked and change.supersedes]
+    rest = [change for change in proposed if key_of(change) not in asked and change.supersedes]
     for change in sorted(rest, key=lambda c: (not c.verdict.clear, c.verdict.decided_by == "model")):
         if change.supersedes > left:
             asked[key_of(change)] = "cap"
@@ -71,25 +77,25 @@ def reserved(found: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) ->
 
 
 def park(
-    conflicts: ConsolidationConflicts,
     plan: ConsolidationPlan,
     decisions: Sequence[Decision],
-    parked: Mapping[Key, Because],
-    kept: Iterable[Key] = (),
+    proposed: Sequence[ProposedChange],
+    parked: Mapping[ChangeKey, Because],
+    kept: Iterable[ChangeKey] = (),
 ) -> tuple[ConsolidationPlan, list[Decision]]:
     """A plan and its report that leave both values of what is parked as they are.
 
     Args:
-        conflicts: The run's.
-        plan: What it was about to do.
+        plan: What the run was about to do.
         decisions: The report's lines on that.
+        proposed: The plan's changes.
         parked: What is left to a person.
         kept: What waits for one already, or was decided so by one.
     """
-    of = {key_of(change): change for change in changes(conflicts, plan, decisions)}
+    of = {key_of(change): change for change in proposed}
     set_aside = [of[key] for key in (*parked, *kept) if key in of]
     chunks = {c.existing_ids[0] for c in set_aside if c.kind == "chunk"}
-    merges = {(c.section_id, c.part) for c in set_aside if c.kind == "merge"}
+    merges = [c.about for c in set_aside if c.kind == "merge"]
     entities = {c.conflict for c in set_aside if c.kind == "entity"}
     relationships = {c.conflict for c in set_aside if c.kind == "relationship"}
     left = ConsolidationPlan(
@@ -99,8 +105,8 @@ def park(
     )
     reasons = {key: f"left to a person ({because})" for key, because in parked.items()}
     reasons |= dict.fromkeys(kept, "a person decides this, or has decided to keep both")
-    said = {part: reason for key, reason in reasons.items() if key in of for part in _parts(of[key])}
-    return left, [_noted(decision, said) for decision in decisions]
+    notes = {about: reason for key, reason in reasons.items() if key in of for about in _lines_about(of[key])}
+    return left, [_noted(decision, notes) for decision in decisions]
 
 
 def in_a_line(name: str, types: Sequence[str], description: str) -> str:
@@ -121,7 +127,7 @@ def _asked(change: ProposedChange, policy: ReviewPolicy) -> bool:
 
 
 def _chunks(
-    section: ConflictSection, resolution: SectionResolution, lines: Mapping[str, Decision]
+    section: ConflictSection, resolution: SectionResolution, lines: Mapping[About, Decision]
 ) -> Iterator[ProposedChange]:
     contents = {chunk.id: chunk.content for chunk in (*section.existing_chunks, *section.new_chunks)}
     replacements = {replacement.chunk_id: replacement for replacement in section.replacements}
@@ -130,8 +136,8 @@ def _chunks(
         by = decision.replaced_by or (found.replaced_by if found else None)
         if by is None or by not in contents or (decision.action == "keep" and (not found or found.clear)):
             continue
-        part = chunk_part(section.section_id, decision.chunk_id)
-        line = lines.get(part)
+        about = About.chunk(section.section_id, decision.chunk_id)
+        line = lines.get(about)
         yield ProposedChange(
             kind="chunk",
             section_id=section.section_id,
@@ -139,7 +145,7 @@ def _chunks(
             existing=[contents[decision.chunk_id]],
             new_id=by,
             new=contents[by],
-            part=part,
+            about=about,
             verdict=Verdict(
                 action=decision.action,
                 decided_by=_by(line),
@@ -151,15 +157,15 @@ def _chunks(
 
 
 def _merges(
-    section: ConflictSection, resolution: SectionResolution, lines: Mapping[str, Decision]
+    section: ConflictSection, resolution: SectionResolution, lines: Mapping[About, Decision]
 ) -> Iterator[ProposedChange]:
     contents = {chunk.id: chunk.content for chunk in (*section.existing_chunks, *section.new_chunks)}
     for merge in resolution.merged:
         ids = list(dict.fromkeys(merge.chunk_ids))
-        part = merge_part(section.section_id, merge.chunk_ids)
+        about = About.merge(section.section_id, merge.chunk_ids)
         verdict = Verdict(
             action="merge",
-            decided_by=_by(lines.get(part)),
+            decided_by=_by(lines.get(about)),
             reason=merge.reason,
             clear=False,
             text=merge.text,
@@ -171,29 +177,29 @@ def _merges(
             existing_ids=ids,
             existing=[contents[id] for id in ids],
             new=merge.text,
-            part=part,
+            about=about,
             verdict=verdict,
         )
 
 
 def _entity(
-    conflict: ConflictEntity, resolution: EntityResolution, lines: Mapping[str, Decision]
+    conflict: ConflictEntity, resolution: EntityResolution, lines: Mapping[About, Decision]
 ) -> ProposedChange | None:
     new, clear = conflict.active_entity, conflict.recommended_action != "manual"
     stored = _candidate(conflict, resolution)
     if stored is None or (clear and stored.name.casefold() == new.name.casefold()):
         return None
-    part = entity_part(new.name, resolution.conflict)
+    about = About.entity(new.name, resolution.conflict)
     return ProposedChange(
         kind="entity",
         existing_ids=[stored.id],
         existing=[in_a_line(stored.name, stored.types, stored.description)],
         new=_entity_line(new),
         conflict=resolution.conflict,
-        part=part,
+        about=about,
         verdict=Verdict(
             action=resolution.action,
-            decided_by=_by(lines.get(part)),
+            decided_by=_by(lines.get(about)),
             reason=resolution.reason,
             clear=clear,
             text=resolution.description or "",
@@ -211,7 +217,7 @@ def _candidate(conflict: ConflictEntity, resolution: EntityResolution) -> Stored
 
 
 def _relationship(
-    conflict: ConflictRelationship, resolution: RelationshipResolution, lines: Mapping[str, Decision]
+    conflict: ConflictRelationship, resolution: RelationshipResolution, lines: Mapping[About, Decision]
 ) -> ProposedChange | None:
     new, clear = conflict.active_relationship, conflict.recommended_action != "manual"
     if clear and resolution.action != "supersede":
@@ -220,16 +226,16 @@ def _relationship(
     stored = stored or next(iter(conflict.shortterm_relationships), None)
     if stored is None:
         return None
-    part = relationship_part(new.source, new.target, resolution.conflict)
+    about = About.relationship(new.source, new.target, resolution.conflict)
     return ProposedChange(
         kind="relationship",
         existing_ids=[stored.id],
         existing=[in_a_line(named(stored.source, stored.target), stored.types, stored.description)],
         new=_relationship_line(new),
         conflict=resolution.conflict,
-        part=part,
+        about=about,
         verdict=Verdict(
-            action=resolution.action, decided_by=_by(lines.get(part)), reason=resolution.reason, clear=clear
+            action=resolution.action, decided_by=_by(lines.get(about)), reason=resolution.reason, clear=clear
         ),
     )
 
@@ -246,11 +252,9 @@ def _by(line: Decision | None) -> Literal["rules", "model"]:
     return "model" if line is not None and line.decided_by == "model" else "rules"
 
 
-def _without(section: SectionResolution, chunks: set[int], merges: set[tuple[str | None, str]]) -> SectionResolution:
+def _without(section: SectionResolution, chunks: set[int], merges: Sequence[About]) -> SectionResolution:
     decisions = [_kept(decision) if decision.chunk_id in chunks else decision for decision in section.decisions]
-    merged = [
-        m for m in section.merged if (section.section_id, merge_part(section.section_id, m.chunk_ids)) not in merges
-    ]
+    merged = [m for m in section.merged if About.merge(section.section_id, m.chunk_ids) not in merges]
     return section.model_copy(update={"decisions": decisions, "merged": merged})
 
 
@@ -266,15 +270,16 @@ def _own_relationship(resolution: RelationshipResolution) -> RelationshipResolut
     return resolution.model_copy(update={"action": "create", "relationship_id": None})
 
 
-def _parts(change: ProposedChange) -> list[str]:
-    """The lines of the report about a change."""
+def _lines_about(change: ProposedChange) -> list[About]:
+    """What the report's lines on a change are about."""
     if change.kind != "merge":
-        return [change.part]
-    return [change.part, *(chunk_part(change.section_id or "", id) for id in change.existing_ids)]
+        return [change.about]
+    return [change.about, *(About.chunk(change.section_id or "", id) for id in change.existing_ids)]
 
 
-def _noted(decision: Decision, said: Mapping[str, str]) -> Decision:
-    if decision.part not in said:
+def _noted(decision: Decision, notes: Mapping[About, str]) -> Decision:
+    if decision.about not in notes:
         return decision
-    reason = f"{said[decision.part]}; proposed: {decision.action}" + (f", {decision.reason}" if decision.reason else "")
+    proposed = f"{decision.action}, {decision.reason}" if decision.reason else decision.action
+    reason = f"{notes[decision.about]}; proposed: {proposed}"
     return decision.model_copy(update={"action": "park", "reason": reason})

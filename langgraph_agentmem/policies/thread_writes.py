@@ -6,7 +6,7 @@ from typing import Literal
 from langgraph_agentmem.models.active import Section
 from langgraph_agentmem.models.thread import PutCheckpoint, SeenSection, ThreadSection
 
-Verdict = Literal["same", "unchanged", "write", "conflict"]
+ThreadVerdict = Literal["same", "unchanged", "write", "conflict"]
 
 
 def text_hash(text: str) -> bytes:
@@ -32,7 +32,7 @@ def seen_at(put: PutCheckpoint, text: str, known: ThreadSection) -> SeenSection 
     return loaded.section if since or loaded.section.text_hash == text_hash(text) else known.seen
 
 
-def verdict(text: str, section: Section, seen: SeenSection | None) -> Verdict:
+def verdict(text: str, section: Section, seen: SeenSection | None) -> ThreadVerdict:
     """What a thread's text means for a section.
 
     Args:

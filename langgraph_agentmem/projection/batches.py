@@ -15,13 +15,13 @@ _CYPHER = cypher("project")
 _SWEPT_AT_ONCE = 5_000
 _MENDS = "`agentmem graph rebuild` mends it"
 
-Key = tuple[ThingKind, int]
-Work = Sequence[tuple[Key, Thing | None]]
+ThingKey = tuple[ThingKind, int]
+BatchWork = Sequence[tuple[ThingKey, Thing | None]]
 """Things as they are now; None for those that are gone."""
 
 
 @dataclass
-class Outcome:
+class BatchOutcome:
     """What became of a batch's things.
 
     Attributes:
@@ -31,15 +31,15 @@ class Outcome:
     """
 
     superseded: bool = False
-    refused: dict[Key, str] = field(default_factory=dict[Key, str])
-    incomplete: dict[Key, str] = field(default_factory=dict[Key, str])
+    refused: dict[ThingKey, str] = field(default_factory=dict[ThingKey, str])
+    incomplete: dict[ThingKey, str] = field(default_factory=dict[ThingKey, str])
 
-    def failed(self) -> dict[Key, str]:
+    def failed(self) -> dict[ThingKey, str]:
         """All that Neo4j does not hold as it is."""
         return {**self.refused, **self.incomplete}
 
 
-async def write(neo4j: Neo4jDatabase, external_id: str, batch: Batch, work: Work) -> Outcome:
+async def write(neo4j: Neo4jDatabase, external_id: str, batch: Batch, work: BatchWork) -> BatchOutcome:
     """Write things; where Neo4j refuses one, write the others.
 
     Raises:
@@ -49,7 +49,7 @@ async def write(neo4j: Neo4jDatabase, external_id: str, batch: Batch, work: Work
     """
     try:
         incomplete = await neo4j.write(external_id, lambda transaction: _write(transaction, batch, work))
-        return Outcome(superseded=incomplete is None, incomplete=incomplete or {})
+        return BatchOutcome(superseded=incomplete is None, incomplete=incomplete or {})
     except (OutageError, StaleGraphError):
         raise
     except StorageError as error:
@@ -59,16 +59,16 @@ async def write(neo4j: Neo4jDatabase, external_id: str, batch: Batch, work: Work
 
 
 async def _write_apart(
-    neo4j: Neo4jDatabase, external_id: str, batch: Batch, work: Work, error: StorageError
-) -> Outcome:
+    neo4j: Neo4jDatabase, external_id: str, batch: Batch, work: BatchWork, error: StorageError
+) -> BatchOutcome:
     """Find what Neo4j refuses by halves; a refusal of nothing at all is not the things' fault."""
     if len(work) == 1:
         control = await write(neo4j, external_id, batch, [])
-        return Outcome(superseded=control.superseded, refused={work[0][0]: str(error)})
+        return BatchOutcome(superseded=control.superseded, refused={work[0][0]: str(error)})
     middle = len(work) // 2
     first = await write(neo4j, external_id, batch, work[:middle])
     second = await write(neo4j, external_id, batch, work[middle:])
-    return Outcome(
+    return BatchOutcome(
         first.superseded or second.superseded,
         {**first.refused, **second.refused},
         {**first.incomplete, **second.incomplete},
@@ -118,7 +118,7 @@ def _sweep(transaction: Neo4jTransaction, *, statement: str, before: int) -> int
     return transaction.run(statement, before=before, limit=_SWEPT_AT_ONCE)[0]["swept"]
 
 
-def _write(transaction: Neo4jTransaction, batch: Batch, work: Work) -> dict[Key, str] | None:
+def _write(transaction: Neo4jTransaction, batch: Batch, work: BatchWork) -> dict[ThingKey, str] | None:
     if not _enter(transaction, batch):
         return None
     gone: dict[ThingKind, list[int]] = {"entity": [], "chunk": [], "relationship": []}
@@ -172,7 +172,7 @@ def _write_entities(transaction: Neo4jTransaction, batch: Batch, entities: list[
             transaction.run(of_tier(_CYPHER["upsert_entities"], tier), rows=rows, batch=batch.number)
 
 
-def _write_chunks(transaction: Neo4jTransaction, batch: Batch, chunks: list[Thing]) -> dict[Key, str]:
+def _write_chunks(transaction: Neo4jTransaction, batch: Batch, chunks: list[Thing]) -> dict[ThingKey, str]:
     if not chunks:
         return {}
     transaction.run(_CYPHER["upsert_chunks"], rows=[chunk.properties for chunk in chunks], batch=batch.number)
@@ -189,7 +189,9 @@ def _write_chunks(transaction: Neo4jTransaction, batch: Batch, chunks: list[Thin
     }
 
 
-def _write_relationships(transaction: Neo4jTransaction, batch: Batch, relationships: list[Thing]) -> dict[Key, str]:
+def _write_relationships(
+    transaction: Neo4jTransaction, batch: Batch, relationships: list[Thing]
+) -> dict[ThingKey, str]:
     written: set[int] = set()
     for tier in TIERS:
         rows: list[Json] = [_row(thing) for thing in relationships if thing.tier == tier]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from langgraph_agentmem.projection import batches
-from langgraph_agentmem.projection.batches import Key, Outcome
+from langgraph_agentmem.projection.batches import BatchOutcome, ThingKey
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.storage import projection as storage
 from langgraph_agentmem.storage.driver.database import Database
@@ -58,12 +58,12 @@ def expected(known: storage.Projection | None) -> Batch:
 
 async def _next(
     database: Database, external_id: str, limit: int
-) -> tuple[Batch, list[Change], dict[Key, Thing | None]]:
+) -> tuple[Batch, list[Change], dict[ThingKey, Thing | None]]:
     """A batch: its number, the changes, and the things that changed as they are now."""
     async with database.transaction(external_id) as connection:
         batch = await storage.draw(connection, external_id, str(uuid4()))
         changes = await storage.pending(connection, external_id, limit)
-        work: dict[Key, Thing | None] = {(change.kind, change.target_id): None for change in changes}
+        work: dict[ThingKey, Thing | None] = {(change.kind, change.target_id): None for change in changes}
         for kind in reversed(KINDS):  # entities last, so that whatever refers to them finds them
             ids = [change.target_id for change in changes if change.kind == kind]
             found = await storage.things(connection, external_id, kind, ids) if ids else {}
@@ -72,7 +72,7 @@ async def _next(
 
 
 async def _finish(
-    database: Database, external_id: str, batch: Batch, changes: list[Change], outcome: Outcome
+    database: Database, external_id: str, batch: Batch, changes: list[Change], outcome: BatchOutcome
 ) -> tuple[int, int]:
     failed = outcome.failed()
     by_key = {(change.kind, change.target_id): change for change in changes}

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from langgraph_agentmem.models.graph import ThingKind
 from langgraph_agentmem.projection import batches
-from langgraph_agentmem.projection.batches import Key, Work
+from langgraph_agentmem.projection.batches import BatchWork, ThingKey
 from langgraph_agentmem.projection.draining import Step, draw, refuse_lost_numbers
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.storage import outbox
@@ -53,7 +53,7 @@ async def _write_page(
             ids, things = await storage.page(connection, external_id, kind, after, limit)
         if not ids:
             return None
-        work: Work = [((kind, id), thing) for id, thing in things.items()]
+        work: BatchWork = [((kind, id), thing) for id, thing in things.items()]
         outcome = await batches.write(neo4j, external_id, batch, work)
         if not outcome.superseded:
             break
@@ -65,5 +65,5 @@ async def _write_page(
     return ids[-1], len(things)
 
 
-def _revisions(things: dict[int, Thing], failed: Iterable[Key]) -> list[tuple[int, int]]:
+def _revisions(things: dict[int, Thing], failed: Iterable[ThingKey]) -> list[tuple[int, int]]:
     return [(id, things[id].properties.get("revision", 0)) for _, id in failed]

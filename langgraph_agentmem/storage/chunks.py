@@ -1,13 +1,10 @@
 """Chunks in all tiers."""
 
-from collections.abc import Collection, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncRawCursor
-from psycopg.rows import DictRow
-
-from langgraph_agentmem.models.base import Json, Tier, Value
+from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.chunk import Origin, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
@@ -23,16 +20,12 @@ from langgraph_agentmem.storage.driver.rows import (
     columns,
     first_row,
     numbered,
-    send,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
-UnchunkedMemory: TypeAlias = tuple[str, int]
-"""A tenant, and the id of its memory that has stale sections."""
-
 _SQL = statements("chunks")
-_WRITE = RawStatement(template("chunks", "write_chunks").format(chunks=template("chunks", "chunks_of_written")))
+_WRITE = RawStatement(template("chunks", "write_chunks").format(open_memory=template("sections", "open_memory")))
 _CHUNK_COLUMNS = (
     "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
     "neighbours", "embeddings",
@@ -51,34 +44,12 @@ class RunChunk(Value):
     embedding: list[float] | None = None
 
 
-class Unembedded:
-    """How many chunks of a write lack their vector; the result is fetched when it is asked for."""
-
-    def __init__(self, cursor: AsyncRawCursor[DictRow]) -> None:
-        self._cursor = cursor
-
-    async def count(self) -> int:
-        """The number of chunks."""
-        row = await self._cursor.fetchone()
-        assert row is not None
-        return row["unembedded"]
-
-
 class PendingChunk(Value):
     """A chunk that waits for its vector."""
 
     external_id: str
     id: int
     content: str
-
-
-class UnchunkedSection(Value):
-    """A section whose chunks are those of an earlier value."""
-
-    namespace: tuple[str, ...]
-    section_id: str
-    value: Json
-    text_fields: tuple[str, ...] | None
 
 
 class SectionChunk(ConflictChunk):
@@ -110,7 +81,7 @@ async def write(
     *,
     config: str,
     model: EmbeddingModel | None,
-) -> Unembedded:
+) -> Deferred[int]:
     """Make the stored chunks of sections those of their present values.
 
     Args:
@@ -120,21 +91,24 @@ async def write(
         vectors: By the hash of the chunk's content.
         config: Text search configuration.
         model: The vectors'.
+
+    Returns:
+        How many new chunks lack their vector.
     """
     places = numbered(section.namespace for section in sections)
     params = {
         "external_id": external_id,
         "namespaces": as_array(map(as_array, places)),
         **columns([(places[s.namespace], s.section_id) for s in sections], "places", "section_ids"),
-        **chunk_params(sections, vectors, config, model),
+        **_chunk_params(sections, vectors, config, model),
     }
-    return Unembedded(await _WRITE.execute(connection, params))
+    return await _WRITE.send(connection, params, lambda rows: rows[0]["unembedded"])
 
 
-def chunk_params(
+def _chunk_params(
     sections: Sequence[WrittenSection], vectors: Vectors, config: str, model: EmbeddingModel | None
 ) -> dict[str, Any]:
-    """Parameters of `chunks_of_written`, in which sections are numbered as they are given."""
+    """The chunks, whose sections are numbered as they are given."""
     rows = [
         (
             number, section.section_id, chunk.order, chunk.text, chunk.content_hash, chunk.equal_before, chunk.overlap,
@@ -151,36 +125,6 @@ def _model(model: EmbeddingModel | None) -> dict[str, Any]:
         "embedding_model": model and model.id,
         "full_vectors": model is not None and model.vector_type == "vector",
     }
-
-
-async def send_unchunked(
-    connection: Connection, external_id: str, memory_ids: Collection[int] | None = None
-) -> Deferred[list[UnchunkedMemory]]:
-    """Ask for a tenant's memories with stale sections, or for those among these."""
-    params: Json = {"external_id": external_id, "memory_ids": None if memory_ids is None else list(memory_ids)}
-    return await send(connection, _SQL["unchunked_memories"], params, unchunked_memories)
-
-
-async def unchunked_after(connection: Connection, after: UnchunkedMemory, *, limit: int) -> list[UnchunkedMemory]:
-    """Memories with stale sections, of all tenants, in the order of their ids."""
-    params = {"external_id": after[0], "memory_id": after[1], "limit": limit}
-    return unchunked_memories(await all_rows(connection, _SQL["all_unchunked_memories"], params))
-
-
-def unchunked_memories(rows: list[DictRow]) -> list[UnchunkedMemory]:
-    """Memories with stale sections; a row without one tells that there are none."""
-    return [(row["external_id"], row["memory_id"]) for row in rows if row["memory_id"] is not None]
-
-
-async def take_unchunked(
-    connection: Connection, external_id: str, memory_id: int, *, limit: int
-) -> list[UnchunkedSection]:
-    """Stale sections of a memory that is locked; they are so no more, as their chunks are written next."""
-    params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
-    rows = await all_rows(connection, _SQL["take_unchunked"], params)
-    if len(rows) < limit:
-        await connection.execute(_SQL["none_unchunked"], params)
-    return [UnchunkedSection.model_validate(row) for row in rows]
 
 
 async def allocate(connection: Connection, count: int) -> list[int]:
@@ -355,3 +299,8 @@ async def delete_all(connection: Connection, external_id: str, memory_id: int) -
 
 def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
+
+
+async def retire(connection: Connection, external_id: str, memory_id: int) -> None:
+    """Note that what is left of a closed memory's chunks is part of no section any more."""
+    await connection.execute(_SQL["retire_chunks"], {"external_id": external_id, "memory_id": memory_id})

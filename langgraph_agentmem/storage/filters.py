@@ -24,10 +24,10 @@ _BOUND = "b.bound_value"
 _SHORT_PATH = 4
 """Steps that may be repeated where a condition says its target several times."""
 
-Params = dict[str, Any]
+FilterParams = dict[str, Any]
 
 
-def compiled(condition: Condition) -> tuple[str, Params]:
+def compiled(condition: Condition) -> tuple[str, FilterParams]:
     """SQL that is true or false of `s.value`, and its parameters."""
     compiler = _Compiler()
     return compiler.text(condition), compiler.params
@@ -37,7 +37,7 @@ class _Compiler:
     """Collects parameters: one for each operand, and one for each key, however often it is looked under."""
 
     def __init__(self) -> None:
-        self.params: Params = {}
+        self.params: FilterParams = {}
         self._keys: dict[str | int, str] = {}
         self._paths: dict[str, str] = {}
 

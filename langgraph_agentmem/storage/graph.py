@@ -6,8 +6,7 @@ from typing import Any
 
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import StoredEntity, StoredRelationship
-from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship
-from langgraph_agentmem.policies.merging import Traits
+from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship, Traits
 from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_json, as_vector, columns, first_row, one_row
@@ -81,7 +80,7 @@ class NewRelationship(Value):
     end_date: datetime | None = None
 
 
-class Merge(Value):
+class TraitsUpdate(Value):
     """New traits for a stored entity or relationship, and the revision that this makes."""
 
     id: int
@@ -178,14 +177,16 @@ async def insert_entities(
     await outbox.enqueue(connection, external_id, "entity", ((entity.id, 1) for entity in entities))
 
 
-async def update_entities(connection: Connection, external_id: str, merges: Sequence[Merge]) -> None:
-    """Give merged entities their new traits."""
-    if not merges:
+async def update_entities(connection: Connection, external_id: str, updates: Sequence[TraitsUpdate]) -> None:
+    """Give entities their new traits."""
+    if not updates:
         return
-    rows = [(m.id, as_json(m.traits.types), m.traits.description, m.traits.confidence, m.traits.weight) for m in merges]
+    rows = [
+        (u.id, as_json(u.traits.types), u.traits.description, u.traits.confidence, u.traits.weight) for u in updates
+    ]
     params = columns(rows, "ids", "types", "descriptions", "confidences", "importances")
     await connection.execute(_SQL["update_entities"], {"external_id": external_id, **params})
-    await outbox.enqueue(connection, external_id, "entity", ((m.id, m.revision) for m in merges))
+    await outbox.enqueue(connection, external_id, "entity", ((u.id, u.revision) for u in updates))
 
 
 async def insert_relationships(
@@ -216,17 +217,17 @@ async def insert_relationships(
     await outbox.enqueue(connection, external_id, "relationship", ((r.id, 1) for r in relationships))
 
 
-async def update_relationships(connection: Connection, external_id: str, merges: Sequence[Merge]) -> None:
-    """Give merged relationships their new traits and validity."""
-    if not merges:
+async def update_relationships(connection: Connection, external_id: str, updates: Sequence[TraitsUpdate]) -> None:
+    """Give relationships their new traits and validity."""
+    if not updates:
         return
     rows = [
-        (m.id, as_json(m.traits.types), m.traits.description, m.traits.confidence, m.traits.weight, m.end_date)
-        for m in merges
+        (u.id, as_json(u.traits.types), u.traits.description, u.traits.confidence, u.traits.weight, u.end_date)
+        for u in updates
     ]
     params = columns(rows, "ids", "types", "descriptions", "confidences", "strengths", "end_dates")
     await connection.execute(_SQL["update_relationships"], {"external_id": external_id, **params})
-    await outbox.enqueue(connection, external_id, "relationship", ((m.id, m.revision) for m in merges))
+    await outbox.enqueue(connection, external_id, "relationship", ((u.id, u.revision) for u in updates))
 
 
 async def move_ends(

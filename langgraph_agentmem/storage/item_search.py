@@ -11,11 +11,11 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.storage.chunks import UnchunkedMemory, unchunked_memories
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, RawStatement, all_rows, as_array, as_json, as_vector, send
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.filters import compiled
+from langgraph_agentmem.storage.sections import UnchunkedMemory, unchunked_memories
 from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
 
 _SQL = statements("item_search")
@@ -32,7 +32,7 @@ _MOST_MATCHES = {True: 60, False: 5_000}
 
 
 async def set_up(connection: Connection, tenants: Iterable[str]) -> Deferred[list[UnchunkedMemory]]:
-    """Set what searches need, for all that travel together, and ask for the tenants' memories with stale sections."""
+    """Set what searches need, for all that travel together, and ask for the tenants' memories that need chunking."""
     return await _SET_UP.send(connection, {"external_ids": as_array(tenants)}, unchunked_memories)
 
 

@@ -10,8 +10,8 @@ from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.review import (
     DisputedValue,
     DisputeKind,
-    Key,
     ReviewDecision,
+    TombstoneKey,
     ValueSource,
     Verdict,
 )
@@ -207,7 +207,7 @@ async def replace(
 
 
 async def write_tombstones(
-    connection: Connection, external_id: str, memory_id: int, rejected: Sequence[tuple[int, Key]]
+    connection: Connection, external_id: str, memory_id: int, rejected: Sequence[tuple[int, TombstoneKey]]
 ) -> None:
     """Remember what a person has rejected: (dispute, what)."""
     if rejected:
@@ -223,8 +223,8 @@ async def any_rejected(connection: Connection, external_id: str, memory_id: int)
 
 
 async def rejected(
-    connection: Connection, external_id: str, memory_id: int, keys: Iterable[Key]
-) -> dict[Key, datetime]:
+    connection: Connection, external_id: str, memory_id: int, keys: Iterable[TombstoneKey]
+) -> dict[TombstoneKey, datetime]:
     """When a person has last rejected what has one of these keys."""
     params: dict[str, Any] = {"external_id": external_id, "memory_id": memory_id}
     params |= columns(sorted(set(keys)), "kinds", "keys")

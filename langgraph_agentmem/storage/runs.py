@@ -7,6 +7,7 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.graph_change import RunRecord
 from langgraph_agentmem.models.run import (
     ConsolidationReport,
     ConsolidationRun,
@@ -24,7 +25,7 @@ _SQL = statements("runs")
 class RunRow(ConsolidationRun):
     """A run with what it needs to be undone."""
 
-    changes: Json | None = None
+    changes: RunRecord | None = None
 
 
 async def begin(
@@ -76,12 +77,12 @@ async def finish(
     resolver: str,
     conflicts: Json | None,
     plan: Json | None,
-    changes: Json,
+    changes: RunRecord,
 ) -> None:
     """Log a run as applied."""
     params: dict[str, Any] = {"external_id": external_id, "run_id": run_id, "resolver": resolver}
     params |= {"conflicts": conflicts and as_json(conflicts), "plan": plan and as_json(plan)}
-    params |= {"changes": as_json(changes)}
+    params |= {"changes": changes.model_dump_json()}
     params |= {"report": report.model_dump_json(), "usage": report.usage.model_dump_json()}
     await connection.execute(_SQL["finish_run"], params)
 
@@ -92,13 +93,13 @@ async def log_review(
     review_run_id: str,
     *,
     report: ConsolidationReport,
-    changes: Json,
+    changes: RunRecord,
     worker: str | None,
 ) -> None:
     """Log what a person has decided about a run as a run of its own, which knows the same sections."""
     sections = [section.model_copy(update={"update_count": 0}).model_dump(mode="json") for section in run.snapshot]
     params: dict[str, Any] = {"external_id": run.external_id, "memory_id": run.memory_id, "run_id": review_run_id}
-    params |= {"snapshot": as_json(sections), "changes": as_json(changes), "worker": worker}
+    params |= {"snapshot": as_json(sections), "changes": changes.model_dump_json(), "worker": worker}
     params["report"] = report.model_dump_json()
     await connection.execute(_SQL["insert_review"], params)
 
@@ -108,10 +109,9 @@ async def fail(connection: Connection, external_id: str, run_id: str, error: str
     await connection.execute(_SQL["fail_run"], {"external_id": external_id, "run_id": run_id, "error": error})
 
 
-async def undone(connection: Connection, external_id: str, run_id: str, changes: Json) -> None:
+async def undone(connection: Connection, external_id: str, run_id: str) -> None:
     """Log a run as undone."""
-    params = {"external_id": external_id, "run_id": run_id, "changes": as_json(changes)}
-    await connection.execute(_SQL["undo_run"], params)
+    await connection.execute(_SQL["undo_run"], {"external_id": external_id, "run_id": run_id})
 
 
 async def report_promotion(connection: Connection, external_id: str, run_id: str, report: ConsolidationReport) -> None:
@@ -128,5 +128,6 @@ async def delete_memory(connection: Connection, external_id: str, memory_id: int
 
 
 def _run(row: DictRow) -> RunRow:
-    changed = RunChanges.of(row["changes"])
-    return RunRow.model_validate({**row, "changed": changed, "usage": row["usage"] or ModelUsage()})
+    record = None if row["changes"] is None else RunRecord.model_validate(row["changes"])
+    changed = record and RunChanges.of(record)
+    return RunRow.model_validate({**row, "changes": record, "changed": changed, "usage": row["usage"] or ModelUsage()})

@@ -8,12 +8,12 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import as_vector, columns
+from langgraph_agentmem.storage.driver.rows import Deferred, as_vector, columns, send
 from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, set_ann
 
 
-async def candidates(
+async def send_candidates(
     connection: Connection,
     external_id: str,
     query: str,
@@ -27,8 +27,8 @@ async def candidates(
     config: str,
     exact_rows: int,
     named: list[NamedMention] | None = None,
-) -> list[DictRow]:
-    """Chunks that any arm finds, with every arm's score, in no particular order.
+) -> Deferred[list[DictRow]]:
+    """Ask for chunks that any arm finds, with every arm's score, in no particular order.
 
     Args:
         connection: In a transaction.
@@ -62,4 +62,4 @@ async def candidates(
     statement = template("search", "search").format(**parts(model.form if model else None))
     if model:
         await set_ann(connection)
-    return await (await connection.execute(statement, params)).fetchall()
+    return await send(connection, statement, params, list)

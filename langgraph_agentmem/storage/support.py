@@ -66,6 +66,8 @@ async def delete(
     connection: Connection, external_id: str, kind: Literal["entity", "relationship"], revisions: list[tuple[int, int]]
 ) -> None:
     """Remove entities, with their relationships, or relationships, given as (id, revision)."""
+    if not revisions:
+        return
     sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
     await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
     await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")

@@ -1,7 +1,6 @@
 """What a checkpointer's threads have of the sections that their state is mapped to."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from psycopg.rows import DictRow
 
@@ -9,9 +8,8 @@ from langgraph_agentmem.models.active import Section
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadMemory, ThreadSection
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import MAX_ROWS, RawStatement, all_rows, as_json, columns
-from langgraph_agentmem.storage.driver.statements import statements, template
-from langgraph_agentmem.storage.langgraph.inserts import Inserts, Shape, ctes
+from langgraph_agentmem.storage.driver.rows import all_rows, columns
+from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
 _SQL = statements("threads")
@@ -30,48 +28,6 @@ async def lock(
     locked = await connection.execute(_SQL["lock_memory_of_thread"], params)
     rows = await all_rows(connection, _SQL["sections_of_thread"], params)
     return memory_row(await locked.fetchone()), {row["section_id"]: _section(row) for row in rows}
-
-
-async def write_as_seen(
-    connection: Connection,
-    stored: Inserts,
-    thread: ThreadMemory,
-    memory_id: int,
-    texts: Mapping[str, tuple[str, bytes]],
-    *,
-    source: str,
-    average: float,
-    most: int,
-    minutes: float | None,
-) -> bool:
-    """Write texts with their hashes, by section, where the thread alone has written these since it has seen them.
-
-    Args:
-        connection: In no transaction; where that is not so, nothing is written, and a `StorageError` tells.
-        stored: What is inserted with it.
-        thread: The thread.
-        memory_id: Of its memory.
-        texts: By section.
-        source: Who writes.
-        average: Updates a section; see `policies.thresholds`.
-        most: Updates a memory.
-        minutes: After which the memory is due at the latest.
-
-    Returns:
-        Whether the memory has become due.
-    """
-    rows = [(id, as_json({"content": text}), text_hash) for id, (text, text_hash) in texts.items()]
-    params: Json = {"external_id": thread.external_id, "memory_id": memory_id, "thread_id": thread.thread_id}
-    params |= {"source": source, "count": len(rows), "max_rows": MAX_ROWS}
-    params |= {"average": average, "most": most, "minutes": minutes}
-    params |= columns(rows, "section_ids", "values", "hashes") | stored.params
-    cursor = await _writing_as_seen(stored.shape).execute(connection, params)
-    return any(row["due"] for row in await cursor.fetchall())
-
-
-@lru_cache(maxsize=200)
-def _writing_as_seen(shape: Shape) -> RawStatement:
-    return RawStatement(template("threads", "write_as_seen").format(stored=ctes(shape)))
 
 
 async def note_seen(

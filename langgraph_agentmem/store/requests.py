@@ -23,11 +23,11 @@ from langgraph_agentmem.models.item import (
     FoundItem,
     ItemKey,
     ItemSearch,
-    ItemWrite,
     Namespace,
     NamespaceListing,
     StoredItem,
 )
+from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.retrieval.item_search import PreparedSearch
 from langgraph_agentmem.operations.sections import items, texts
 from langgraph_agentmem.policies import validation
@@ -66,7 +66,7 @@ class Get:
         tier: Of a consolidated chunk; None for an item.
     """
 
-    place: ItemKey
+    key: ItemKey
     refresh: bool
     tier: Tier | None
 
@@ -80,7 +80,7 @@ class Search:
 
 
 Read = Get | Search | NamespaceListing
-Write = ItemWrite | ItemKey
+Write = SectionWrite | ItemKey
 Request = Read | Write
 
 
@@ -104,7 +104,7 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
             return _delete(op) if op.value is None else put(resources, options, op)
 
 
-def put(resources: Resources, options: Options, op: PutOp) -> ItemWrite:
+def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
     """A put, not embedded yet; see `checked`."""
     _refuse_reserved(op.namespace)
     index = cast("object", op.index)
@@ -117,9 +117,9 @@ def put(resources: Resources, options: Options, op: PutOp) -> ItemWrite:
     return items.checked(resources, options.ownership, (tuple(op.namespace), op.key), value, fields, op.ttl)
 
 
-def place(write: Write) -> ItemKey:
+def key_of(write: Write) -> ItemKey:
     """What a write is about."""
-    return write.place if isinstance(write, ItemWrite) else write
+    return write.key if isinstance(write, SectionWrite) else write
 
 
 def refreshing(op: Op) -> bool:

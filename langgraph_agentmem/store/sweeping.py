@@ -7,7 +7,7 @@ import anyio
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.operations.sections import items
+from langgraph_agentmem.operations.sections import deleting
 from langgraph_agentmem.resources import HasResources
 
 _logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ async def sweep_forever(memory: "weakref.ref[HasResources]", seconds: float) -> 
         if this is None:
             return
         try:
-            await items.sweep(this.resources)
+            await deleting.sweep(this.resources)
         except AgentMemoryError as error:  # the next time may find the server up again
             _logger.warning("items that have expired could not be removed: %s", telemetry.described(error))
         del this

@@ -13,7 +13,7 @@ from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import StorageError
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.runs import claiming
-from langgraph_agentmem.operations.sections import chunks
+from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import HasResources, Resources
 
@@ -72,7 +72,7 @@ class Consolidation:
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
             raise
-        await chunks.embed_what_is_left(self._resources, validation.tenant(external_id))
+        await embeddings.embed_what_is_left(self._resources, validation.tenant(external_id))
         return ConsolidationReport.model_validate(state["report"])
 
     @asynccontextmanager

@@ -17,7 +17,7 @@ from langgraph_agentmem.errors import AgentMemoryError, MemoryNotFoundError, Sto
 from langgraph_agentmem.models.queue import WorkReport
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.queue import measuring, queueing
-from langgraph_agentmem.operations.sections import chunks
+from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import HasResources, Resources
@@ -114,7 +114,7 @@ class MemoryWorker:
             await self._work(until_idle=True)
             if (projector := self._projector()) is not None:
                 await projector.arun_once(self._tenant)
-            await chunks.embed_pending(self._resources, self._tenant)
+            await embeddings.embed_pending(self._resources, self._tenant)
             await measuring.measure(self._resources)
         return self._report
 
@@ -209,7 +209,7 @@ class MemoryWorker:
         others, rest = True, self._poll
         while True:
             try:
-                await chunks.embed_pending(self._resources, self._tenant, others=others)
+                await embeddings.embed_pending(self._resources, self._tenant, others=others)
                 others, rest = False, self._poll
             except AgentMemoryError as error:
                 rest = min(rest * 2, _LONGEST_REST)

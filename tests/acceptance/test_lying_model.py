@@ -139,7 +139,7 @@ def fact(number: int, value: int) -> str:
 
 
 def on_record(report: ConsolidationReport) -> str:
-    return "\n".join(f"{d.part} {d.refused}" for d in report.decisions if d.refused)
+    return "\n".join(f"{d.about} {d.refused}" for d in report.decisions if d.refused)
 
 
 @pytest.mark.slow

@@ -167,7 +167,7 @@ async def write(memory: AgentMemory, tenant: str, values: dict[Section, Value]) 
     ]  # fmt: skip
     async with memory.resources.database.transaction(EVERYONE) as connection:
         unembedded = await chunks.write(connection, tenant, sections, {}, config="english", model=None)
-    return await unembedded.count()
+    return await unembedded()
 
 
 def check(table: Table, values: dict[Section, Value], before: dict[int, Any], after: dict[int, Any]) -> int:

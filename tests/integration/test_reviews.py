@@ -409,7 +409,7 @@ async def test_a_rejected_value_does_not_come_back_from_old_text_but_from_newer(
     await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "reject"))
     later = await memory.aconsolidate("alice", created.id)  # takes what was written before the rejection
     assert await valid(memory, "deadline falcon") == {OLD, "The falcon nests."}
-    assert [(d.action, d.decided_by) for d in later.decisions if "log" in d.part] == [("reject", "person")]
+    assert [(d.action, d.decided_by) for d in later.decisions if "log" in str(d.about)] == [("reject", "person")]
     await cycle(memory, created, f"Ada confirms.\n{NEW}.", "log")
     assert f"{NEW}." in await valid(memory)
 

@@ -128,6 +128,21 @@ async def test_undoing_a_rejection_brings_the_entity_back_with_its_relationships
     await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "accept"}])
 
 
+async def test_an_entity_is_rejected_together_with_its_relationship_and_both_come_back(
+    memory: AgentMemory, rows: Rows, dsn: str
+) -> None:
+    _, [_, (run, disputes)] = await start(memory, MERCURY[0], "Mercury/metal orbits Tube/thing")
+    assert len(disputes) == 2
+    done = await memory.areview("alice", run, [{"dispute": dispute, "action": "reject"} for dispute in disputes])
+    assert rows(ENTITIES) == [("Mercury", ["planet"]), ("Sun", ["star"]), ("Tube", ["thing"])]
+    assert rows(LINKS) == [("Mercury", "Sun", ["orbits"], True)]
+    assert_consistent(dsn)
+    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    assert sorted(rows(ENTITIES))[:2] == [("Mercury", ["metal"]), ("Mercury", ["planet"])]
+    assert rows(LINKS) == [("Mercury", "Sun", ["orbits"], True), ("Mercury", "Tube", ["orbits"], True)]
+    assert_consistent(dsn)
+
+
 JOBS = ("Ada/person works_at Acme/company", "Ada/person works_at Initech/company")
 
 

@@ -1,15 +1,17 @@
 """Sections that checkpoints write in one round trip, and that become chunks when somebody asks for these."""
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypedDict, cast
 
 import psycopg
 import pytest
+from consistency import caught_up
 from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import PutOp, SearchOp
+from locks import until_waiting
+from wire import Wire, wire
 
 from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings, MemorySection, hydrate_node
 from langgraph_agentmem.errors import StateConflictError, StorageError
@@ -17,12 +19,13 @@ from langgraph_agentmem.nodes.apply import apply_node
 from langgraph_agentmem.nodes.conflicts import conflicts_node
 from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.operations.sections import memories as active
-from langgraph_agentmem.operations.sections import threads
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.worker import MemoryWorker
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Savers = Callable[..., AgentMemorySaver]
+ONE = {"pool_size": 1}
+"""Settings of a checkpointer whose traffic is looked at."""
 CHUNKS = "SELECT content FROM agentmem.memory_chunk WHERE external_id = %s AND current ORDER BY content"
 
 
@@ -83,32 +86,39 @@ async def until(rows: Rows, sql: str, expected: int) -> None:
             await asyncio.sleep(0.02)
 
 
-def at_once(saver: AgentMemorySaver, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of each checkpoint with sections from now on, whether it was stored in one round trip."""
-    stored: list[bool] = []
-    put = saver._put_as_seen
+class StoredAtOnce:
+    """Of each checkpoint with sections that a checkpointer stores, whether it was by one statement."""
 
-    async def noting(*arguments: Any) -> bool:
-        stored.append(await put(*arguments))
-        return stored[-1]
+    def __init__(self, traffic: Wire) -> None:
+        self._traffic = traffic
 
-    monkeypatch.setattr(saver, "_put_as_seen", noting)
-    return stored
+    def __call__(self) -> list[bool]:
+        found = list[bool]()
+        for sent in self._traffic.statements:
+            if "INSERT INTO checkpoints" in sent.text and "agentmem.section" in sent.text and not sent.refused:
+                found.append(True)
+            elif "agentmem.active_memory" in sent.text and "namespace = $" in sent.text and "FOR UPDATE" in sent.text:
+                found.append(False)
+        return found
+
+
+@asynccontextmanager
+async def at_once(saver: AgentMemorySaver) -> AsyncGenerator[StoredAtOnce]:
+    """Look at what a checkpointer with one connection stores from now on."""
+    async with wire(saver.memory) as traffic:
+        yield StoredAtOnce(traffic)
 
 
 # One round trip
 
 
-async def test_a_thread_that_writes_alone_needs_one_round_trip(
-    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows
-) -> None:
-    saver = savers()
-    stored = at_once(saver, monkeypatch)
+async def test_a_thread_that_writes_alone_needs_one_round_trip(savers: Savers, rows: Rows) -> None:
+    saver = savers(settings=ONE)
+    async with at_once(saver) as stored:
+        for text in ("one", "two", "two", "three"):
+            await say(saver, "1", progress=text, facts="the same")
+        assert stored() == [False, True, True, True]
 
-    for text in ("one", "two", "two", "three"):
-        await say(saver, "1", progress=text, facts="the same")
-
-    assert stored == [False, True, True, True]
     written = "SELECT value, revision, update_count, total_updates, source FROM agentmem.section ORDER BY section_id"
     assert rows(written) == [
         ({"content": "the same"}, 2, 1, 1, "thread 1"),
@@ -118,18 +128,17 @@ async def test_a_thread_that_writes_alone_needs_one_round_trip(
 
 
 @pytest.mark.parametrize("policy", ["last_write", "refuse"])
-async def test_whoever_wrote_in_between_is_noticed(
-    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows, policy: Any
-) -> None:
-    saver = savers(on_conflict=policy)
-    stored = at_once(saver, monkeypatch)
-    await say(saver, "1", progress="one")
-    await say(saver, "1", progress="two")
-    [memory] = await saver.memory.aget_active_memories("alice")
-    await saver.memory.aupdate_active_memory_section("alice", memory.id, "progress", new_content="by hand")
-    before = rows("SELECT count(*) FROM checkpoints")
+async def test_whoever_wrote_in_between_is_noticed(savers: Savers, rows: Rows, policy: Any) -> None:
+    saver = savers(on_conflict=policy, settings=ONE)
+    async with at_once(saver) as stored:
+        await say(saver, "1", progress="one")
+        await say(saver, "1", progress="two")
+        [memory] = await saver.memory.aget_active_memories("alice")
+        await saver.memory.aupdate_active_memory_section("alice", memory.id, "progress", new_content="by hand")
+        before = rows("SELECT count(*) FROM checkpoints")
 
-    outcome = await _outcome(agent(saver).aupdate_state(of("1"), {"progress": "three"}))
+        outcome = await _outcome(agent(saver).aupdate_state(of("1"), {"progress": "three"}))
+        assert stored() == [False, True, False]
 
     refused = policy == "refuse"
     assert isinstance(outcome, StateConflictError) == refused
@@ -137,7 +146,6 @@ async def test_whoever_wrote_in_between_is_noticed(
     assert (await saver.memory.aget_active_memory("alice", memory.id)).sections["progress"].content == (
         "by hand" if refused else "three"
     )
-    assert stored == [False, True, False]
 
 
 async def test_a_memory_that_was_closed_in_between_is_made_anew(savers: Savers, rows: Rows) -> None:
@@ -154,22 +162,20 @@ async def test_a_memory_that_was_closed_in_between_is_made_anew(savers: Savers, 
     assert made.sections["progress"].content == "three"
 
 
-async def test_the_put_that_reaches_the_threshold_makes_the_memory_due(
-    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows
-) -> None:
-    saver = savers(settings={"avg_section_update_count": 1.5, "max_pending_minutes": 60})
-    stored = at_once(saver, monkeypatch)
+async def test_the_put_that_reaches_the_threshold_makes_the_memory_due(savers: Savers, rows: Rows) -> None:
+    saver = savers(settings=ONE | {"avg_section_update_count": 1.5, "max_pending_minutes": 60})
     due = "SELECT due_at <= now(), due_at <= now() + interval '60 minutes' FROM agentmem.active_memory"
 
-    await say(saver, "1", progress="one")
-    await say(saver, "1", progress="two")
-    assert rows(due) == [(False, True)]
-    assert [report.status for report in await saver.memory.queue.arun_due()] == []
-    await say(saver, "1", progress="three")
-    assert rows(due) == [(True, True)]
-    [report] = await saver.memory.queue.arun_due()
+    async with at_once(saver) as stored:
+        await say(saver, "1", progress="one")
+        await say(saver, "1", progress="two")
+        assert rows(due) == [(False, True)]
+        assert [report.status for report in await saver.memory.queue.arun_due()] == []
+        await say(saver, "1", progress="three")
+        assert rows(due) == [(True, True)]
+        [report] = await saver.memory.queue.arun_due()
+        assert stored() == [False, True, True]
 
-    assert stored == [False, True, True]
     assert (report.status, report.updates_consumed) == ("applied", 3)
     await say(saver, "1", progress="four")
     assert rows(due) == [(False, True)]
@@ -218,32 +224,23 @@ async def test_several_writers_at_once_lose_no_update(savers: Savers, rows: Rows
     assert rows("SELECT pending_updates FROM agentmem.active_memory") == [(before + 100,)]
 
 
-async def test_threads_that_take_turns_do_not_try_what_fails_again_and_again(
-    savers: Savers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saver, tried = savers(), list[str]()
-    write_as_seen = threads.write_as_seen
-
-    async def noting(*arguments: Any) -> bool:
-        tried.append(arguments[3].thread_id)
-        return await write_as_seen(*arguments)
-
-    monkeypatch.setattr(threads, "write_as_seen", noting)
-    for step in range(10):
-        await say(saver, str(step % 2), progress=f"step {step}")
-    assert len(tried) <= 2, "each thread has taken itself for the only one once"
-    for step in range(3):
-        await say(saver, "0", progress=f"alone {step}")
-    assert tried[-1] == "0"
+async def test_threads_that_take_turns_do_not_try_what_fails_again_and_again(savers: Savers) -> None:
+    saver = savers(settings=ONE)
+    async with wire(saver.memory) as traffic:
+        for step in range(10):
+            await say(saver, str(step % 2), progress=f"step {step}")
+        refused = [sent for sent in traffic.statements if sent.refused]
+        assert len(refused) <= 2, "each thread has taken itself for the only one once"
+        for step in range(3):
+            await say(saver, "0", progress=f"alone {step}")
+        assert StoredAtOnce(traffic)()[-2:] == [True, True]
+        assert [sent for sent in traffic.statements if sent.refused] == refused
 
 
-async def test_a_text_that_the_section_has_already_makes_nothing_due(
-    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows
-) -> None:
+async def test_a_text_that_the_section_has_already_makes_nothing_due(savers: Savers, rows: Rows) -> None:
     saver = savers(settings={"max_pending_minutes": 60})
     await say(saver, "1", progress="one", facts="none")
     await say(saver, "1", progress="two")
-    stored = at_once(saver, monkeypatch)
     [memory] = await saver.memory.aget_active_memories("alice")
     await saver.memory.aupdate_active_memory_sections(
         "alice", memory.id, [{"section_id": "progress", "new_content": "three"}]
@@ -254,14 +251,13 @@ async def test_a_text_that_the_section_has_already_makes_nothing_due(
     await say(saver, "1", progress="three")
 
     assert before[:2] == (0, None)
-    assert (stored, rows(state)) == ([True], [before])
+    assert rows(state) == [before]
 
 
 async def test_a_checkpoint_that_loses_a_deadlock_is_stored_once_more(savers: Savers, rows: Rows) -> None:
     """Two who store the same one at once may lock its rows and the memory in another order."""
     saver = savers()
-    await say(saver, "1", progress="begun", facts="none")
-    saver._writers.discard(saver._mapping.thread(of("1")))  # pyright: ignore[reportArgumentType]
+    await say(savers(), "1", progress="begun", facts="none")
     rows("CREATE SEQUENCE deadlocks")
     rows(
         "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('deadlocks') = 1 THEN "
@@ -297,60 +293,6 @@ async def test_a_copy_that_a_put_overtakes_does_not_overwrite_what_it_has_not_se
         await agent(saver).aupdate_state(of("copy"), {"progress": "of the copy"})
 
 
-@pytest.mark.parametrize("seed", range(12))
-async def test_any_story_ends_as_if_everything_had_been_looked_at(
-    savers: Savers, monkeypatch: pytest.MonkeyPatch, rows: Rows, seed: int
-) -> None:
-    """Two tenants live through the same; one's checkpoints are all stored the long way."""
-    story, policy = random.Random(seed), ["last_write", "refuse", lambda c: f"{c.mine}+{c.theirs}"][seed % 3]
-    quick, slow = savers(on_conflict=policy), savers(on_conflict=policy)
-    stored = at_once(quick, monkeypatch)
-    monkeypatch.setattr(slow._writers, "memory_of", lambda thread: None)
-    sides = [("quick", quick), ("slow", slow)]
-
-    for _ in range(60):
-        thread, text = story.choice("112"), story.choice(["", "a", "b", "c"])
-        texts = {name: text for name in ("progress", "facts") if story.random() < 0.7}
-        what = story.choice(["say"] * 4 + ["mend", "hydrate", "hydrate at once", "by hand", "consolidate", "search"])
-        outcomes = [type(await _outcome(_step(what, tenant, saver, thread, texts))) for tenant, saver in sides]
-        assert outcomes[0] is outcomes[1]
-    for tenant, saver in sides:
-        await saver.memory.asearch(tenant, "b")
-
-    assert [rows(sql, "quick") for sql in LEFT] == [rows(sql, "slow") for sql in LEFT]
-    assert stored.count(True) > 5
-
-
-LEFT = (
-    "SELECT pending_updates, section_count, due_at IS NULL FROM agentmem.active_memory WHERE external_id = %s",
-    "SELECT section_id, value, revision, update_count, total_updates, needs_chunking FROM agentmem.section "
-    "WHERE external_id = %s ORDER BY section_id",
-    "SELECT split_part(thread_id, ' ', 2), section_id, revision, text_hash, loaded_revision, loaded_hash "
-    "FROM agentmem.thread_section WHERE external_id = %s ORDER BY 1, 2",
-    "SELECT section_id, content, tier, current FROM agentmem.memory_chunk WHERE external_id = %s ORDER BY 1, 2, 3, 4",
-)
-"""What a story leaves of a tenant."""
-
-
-async def _step(what: str, tenant: str, saver: AgentMemorySaver, thread: str, texts: dict[str, str]) -> None:
-    config = of(f"{tenant} {thread}", tenant)
-    match what:
-        case "say" | "hydrate" | "hydrate at once":
-            durability: Any = "exit" if what == "hydrate at once" else "sync"
-            await agent(saver, hydrate=what != "say").ainvoke({"say": texts}, config, durability=durability)
-        case "mend":
-            await agent(saver).aupdate_state(config, texts)
-        case "by hand":
-            for found in await saver.memory.aget_active_memories(tenant):
-                edits = [{"section_id": id, "new_content": text} for id, text in texts.items()]
-                if edits:
-                    await saver.memory.aupdate_active_memory_sections(tenant, found.id, edits)
-        case "consolidate":
-            await saver.memory.queue.aflush(tenant)
-        case _:
-            await saver.memory.asearch(tenant, "b")
-
-
 async def _outcome(call: Any) -> Exception | None:
     try:
         await call
@@ -377,10 +319,11 @@ async def test_searches_find_the_last_text_and_none_before(savers: Savers, rows:
     assert [hit.key for hit in await store.asearch((), query="wine") if hit.score] == ["progress"]
     await say(saver, "1", progress="red wine")
     found, _ = await store.abatch(
-        [SearchOp(("alice",), query="red"), PutOp(("alice", "notes"), "elsewhere", {"text": "at once"})]
+        [SearchOp(("alice",), query="red"), PutOp(("alice", "notes"), "k", {"text": "elsewhere"})]
     )
     assert [hit.key for hit in found if hit.score] == ["progress"]
-    assert rows(CHUNKS, "alice") == [("at once",), ("red wine",)]
+    await caught_up(saver.memory)
+    assert rows(CHUNKS, "alice") == [("elsewhere",), ("red wine",)]
 
 
 async def test_searches_at_once_write_chunks_once(savers: Savers, rows: Rows) -> None:
@@ -547,12 +490,11 @@ async def held_up(
     dsn: str, saver: AgentMemorySaver, rows: Rows, statement: str, texts: dict[str, str]
 ) -> Exception | None:
     """What becomes of a checkpoint that waits for somebody who holds the memory and changes something of it."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with await psycopg.AsyncConnection.connect(dsn) as other:
         await other.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
         await other.execute(cast("Any", statement))
         put = asyncio.create_task(_outcome(agent(saver).aupdate_state(of("1"), texts)))
-        await until(rows, waiting, 1)
+        await until_waiting(rows)
         await other.commit()
     return await put
 

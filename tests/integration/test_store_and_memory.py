@@ -8,12 +8,14 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from consistency import assert_consistent, caught_up
 from fakes import ScriptedModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import GetOp, PutOp
+from locks import until_waiting
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import RevisionConflictError
@@ -222,7 +224,7 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
         settings = memory.settings.model_copy(update=limits)
         [item] = [items.checked(memory.resources, Ownership(), (NS, key), {"content": "x"}, None, None)]
         changed = replace(memory.resources, settings=settings)
-        await items.write(connection, changed, Ownership(), [item])
+        await items.write(connection, changed, Ownership(), [item], locked=False)
 
     drawn: list[tuple[int, int, float, int]] = []
 
@@ -527,34 +529,32 @@ async def test_what_is_renewed_while_it_is_swept_stays(store: AgentMemoryStore, 
 
 
 async def test_an_item_that_was_renewed_between_looking_and_locking_is_not_swept(
-    store: AgentMemoryStore, rows: Rows
+    store: AgentMemoryStore, rows: Rows, dsn: str
 ) -> None:
-    from langgraph_agentmem.operations.sections import items
-
+    """The sweeper finds it expired, and waits for whoever renews it."""
     await store.aput(NS, "k", {"content": "Falcon"}, ttl=1)
     expire(rows, "k")
-    async with store.memory.resources.database.connection(EVERYONE) as connection:
-        seen = await items.storage.expired(connection, 10)
-    assert seen == {"alice": [(NS, "k")]}
-    await store.aput(NS, "k", {"content": "Falcon"}, ttl=1)
+    async with await psycopg.AsyncConnection.connect(dsn) as other:
+        await other.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
+        sweeping = asyncio.create_task(store.asweep_ttl())
+        await until_waiting(rows)
+        await other.execute("UPDATE agentmem.section SET expires_at = now() + interval '1 minute'")
+        await other.commit()
 
-    assert await items._swept(store.memory.resources, "alice", seen["alice"]) == 0
+    assert await sweeping == 0
     assert await store.aget(NS, "k") is not None
 
 
 async def test_one_sweeper_serves_all_tenants_and_more_items_than_it_takes_at_once(
-    store: AgentMemoryStore, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    store: AgentMemoryStore, rows: Rows
 ) -> None:
-    from langgraph_agentmem.operations.sections import items
-
-    monkeypatch.setattr(items, "_SWEPT_AT_ONCE", 3)
     for tenant in ("alice", "bob", "carol"):
-        await store.abatch([PutOp((tenant, "notes"), f"k{i}", {"content": "Falcon"}) for i in range(4)])
-    expire(rows, "k0", "k1", "k2")
+        await store.abatch([PutOp((tenant, "notes"), f"k{i}", {"content": "Falcon"}) for i in range(201)])
+    expire(rows, *(f"k{i}" for i in range(200)))
 
-    assert await store.asweep_ttl() == 9
+    assert await store.asweep_ttl() == 600
     assert rows("SELECT external_id, section_id FROM agentmem.section ORDER BY 1") == [
-        ("alice", "k3"), ("bob", "k3"), ("carol", "k3"),
+        ("alice", "k200"), ("bob", "k200"), ("carol", "k200"),
     ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from langgraph.store.base import PutOp
 from langgraph_agentmem import AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingMismatchError
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
-from langgraph_agentmem.storage.vectors import search_thoroughly
+from langgraph_agentmem.storage.vectors import set_ann
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -288,7 +288,7 @@ async def test_an_index_is_searched_thoroughly(opens: Opens) -> None:
     store = opens(index=index())
     await store.aput(NS, "k", {"text": "falcon"})
     async with store.memory.resources.database.transaction(EVERYONE) as connection:
-        await search_thoroughly(connection)
+        await set_ann(connection)
         shown = await connection.execute("SHOW hnsw.ef_search")
     assert await shown.fetchall() == [{"hnsw.ef_search": "80"}]
 

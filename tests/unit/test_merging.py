@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
+from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Traits
 from langgraph_agentmem.policies.merging import (
-    Traits,
-    created_change,
     deduplicated_entities,
     deduplicated_relationships,
+    history_entry,
     merged,
-    merged_change,
+    traits_change,
     union_types,
     weighted,
 )
@@ -151,7 +150,7 @@ NEW = Traits(types=["person", "engineer"], description="A colleague", confidence
 
 
 def test_the_history_of_a_new_entity_has_the_published_shape():
-    assert created_change(AT, PROMOTION, ORIGIN, OLD, strength=False) == {
+    assert history_entry(AT, PROMOTION, ORIGIN, traits_change(None, OLD, strength=False)) == {
         "timestamp": "2025-03-04T05:06:07+00:00",
         "source": "shortterm_promotion",
         "shortterm_memory_id": 7,
@@ -162,13 +161,15 @@ def test_the_history_of_a_new_entity_has_the_published_shape():
 
 
 def test_the_history_of_a_new_relationship_says_its_strength_too():
-    created = created_change(AT, PROMOTION, ORIGIN, OLD, strength=True)
+    created = history_entry(AT, PROMOTION, ORIGIN, traits_change(None, OLD, strength=True))
 
-    assert created == created_change(AT, PROMOTION, ORIGIN, OLD, strength=False) | {"strength": 0.25}
+    assert created == history_entry(AT, PROMOTION, ORIGIN, traits_change(None, OLD, strength=False)) | {
+        "strength": 0.25
+    }
 
 
 def test_the_history_of_a_merged_entity_has_the_published_shape():
-    assert merged_change(AT, PROMOTION, ORIGIN, OLD, NEW, strength=False) == {
+    assert history_entry(AT, PROMOTION, ORIGIN, traits_change(OLD, NEW, strength=False)) == {
         "timestamp": "2025-03-04T05:06:07+00:00",
         "source": "shortterm_promotion",
         "shortterm_memory_id": 7,
@@ -180,9 +181,9 @@ def test_the_history_of_a_merged_entity_has_the_published_shape():
 
 
 def test_the_history_of_a_merged_relationship_says_its_strengths_too():
-    changed = merged_change(AT, PROMOTION, ORIGIN, OLD, NEW, strength=True)
+    changed = history_entry(AT, PROMOTION, ORIGIN, traits_change(OLD, NEW, strength=True))
 
-    entity = merged_change(AT, PROMOTION, ORIGIN, OLD, NEW, strength=False)
+    entity = history_entry(AT, PROMOTION, ORIGIN, traits_change(OLD, NEW, strength=False))
     assert changed == entity | {"old_strength": 0.25, "new_strength": 0.5}
 
 
@@ -190,17 +191,17 @@ def test_the_history_of_a_merged_relationship_says_its_strengths_too():
 def test_a_new_description_does_not_change_the_shape_of_the_history(strength):
     described = NEW.model_copy(update={"description": "Leads the importer"})
 
-    changed = merged_change(AT, PROMOTION, ORIGIN, OLD, described, strength=strength)
+    changed = history_entry(AT, PROMOTION, ORIGIN, traits_change(OLD, described, strength=strength))
 
-    assert changed.keys() == merged_change(AT, PROMOTION, ORIGIN, OLD, NEW, strength=strength).keys()
+    assert changed.keys() == history_entry(AT, PROMOTION, ORIGIN, traits_change(OLD, NEW, strength=strength)).keys()
 
 
 @settings(max_examples=50, deadline=None)
 @given(old=TRAITS, new=TRAITS, strength=st.booleans())
 def test_history_is_json(old, new, strength):
     for change in (
-        created_change(AT, PROMOTION, ORIGIN, new, strength=strength),
-        merged_change(AT, PROMOTION, ORIGIN, old, new, strength=strength),
+        history_entry(AT, PROMOTION, ORIGIN, traits_change(None, new, strength=strength)),
+        history_entry(AT, PROMOTION, ORIGIN, traits_change(old, new, strength=strength)),
     ):
         assert json.loads(json.dumps(change, allow_nan=False)) == change
         assert datetime.fromisoformat(change["timestamp"]) == AT

@@ -219,7 +219,7 @@ def test_every_decision_of_the_rules_is_on_record_with_its_reason(all_of):
     chunk_count = sum(len(part.existing_chunks) for part in all_of.sections)
 
     assert len(decided.decisions) == chunk_count + len(all_of.entities) + len(all_of.relationships)
-    assert len({line.part for line in decided.decisions}) == len(decided.decisions)
+    assert len({line.about for line in decided.decisions}) == len(decided.decisions)
     assert all(line.decided_by == "rules" and line.reason and line.refused is None for line in decided.decisions)
 
 
@@ -284,7 +284,7 @@ def test_clearing_a_section_does_not_make_its_facts_untrue():
 def test_the_record_of_a_superseded_chunk_says_which_chunk_how_and_why():
     (line,) = rules_plan(conflicts([section(chunks(c7="Deadline: Friday"), chunks(c9="Deadline: Monday"))])).decisions
 
-    assert (line.part, line.action) == ("chunk 7 of section 'plan'", "supersede")
+    assert (str(line.about), line.action) == ("chunk 7 of section 'plan'", "supersede")
     assert "chunk 9" in line.reason
 
 

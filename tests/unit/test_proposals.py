@@ -138,7 +138,7 @@ def merge(text: str, *chunk_ids: int) -> MergedText:
 
 def line(decided: DecidedPlan, part: str) -> Decision:
     """The record's only line on a part."""
-    (found,) = [decision for decision in decided.decisions if part in decision.part]
+    (found,) = [decision for decision in decided.decisions if part in str(decision.about)]
     return found
 
 
@@ -242,7 +242,10 @@ def test_the_record_does_not_say_that_a_merged_chunk_was_kept():
     decided = check(on_plan(merged=[merge(WHOLE, 1, 10)]))
 
     assert of_plan(decided.plan).merged
-    assert [d.action for d in decided.decisions if d.part.startswith(("chunk 1 ", "chunk 10 "))] == ["merge", "merge"]
+    assert [d.action for d in decided.decisions if str(d.about).startswith(("chunk 1 ", "chunk 10 "))] == [
+        "merge",
+        "merge",
+    ]
 
 
 @pytest.mark.parametrize("entity_id", [4, 5])
@@ -338,7 +341,7 @@ def test_an_answer_on_chunks_that_does_not_hold_is_refused(answer, part):
 
     assert decided.plan == RULES.plan
     refused = [decision for decision in decided.decisions if decision.refused]
-    assert [part in decision.part for decision in refused] == [True]
+    assert [part in str(decision.about) for decision in refused] == [True]
     assert refused[0].decided_by == "rules"
 
 
@@ -357,7 +360,7 @@ def test_an_answer_on_entities_that_does_not_hold_is_refused(answer, part):
     decided = check(entities=[answer])
 
     assert decided.plan == RULES.plan
-    assert [(d.part, d.decided_by) for d in decided.decisions if d.refused] == [(part, "rules")]
+    assert [(str(d.about), d.decided_by) for d in decided.decisions if d.refused] == [(part, "rules")]
 
 
 @pytest.mark.parametrize(
@@ -377,7 +380,7 @@ def test_an_answer_on_relationships_that_does_not_hold_is_refused(answer, part):
     decided = check(relationships=[answer])
 
     assert decided.plan == RULES.plan
-    assert [(d.part, d.decided_by) for d in decided.decisions if d.refused] == [(f"relationship {part}", "rules")]
+    assert [(str(d.about), d.decided_by) for d in decided.decisions if d.refused] == [(f"relationship {part}", "rules")]
 
 
 def test_a_refusal_says_what_was_proposed_and_why_it_was_refused():
@@ -649,9 +652,9 @@ def test_the_record_has_one_line_a_part_and_says_model_exactly_where_the_model_d
 
     decided = validated(conflicts, rules, proposed, SHARE)
 
-    parts = [decision.part for decision in decided.decisions]
+    parts = [decision.about for decision in decided.decisions]
     assert len(parts) == len(set(parts))
-    assert {decision.part for decision in rules.decisions} <= set(parts)
+    assert {decision.about for decision in rules.decisions} <= set(parts)
     if decided.plan != rules.plan:
         assert any(decision.decided_by == "model" for decision in decided.decisions)
     if proposed == ConsolidationPlan():

@@ -22,7 +22,7 @@ SCHEMA = (STORAGE / "sql" / "schema.sql").read_text()
 MIGRATIONS = {path.name: path.read_text() for path in sorted((STORAGE / "sql" / "migrations").glob("*.sql"))}
 BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.M | re.S)
 READS_OVER_ALL_TENANTS = {
-    "chunks:all_unchunked_memories",
+    "sections:all_unchunked_memories",
     "chunks:unembedded_chunks",
     "chunks:waiting_chunks",
     "sections:expired",

@@ -5,7 +5,7 @@ import logging
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import InvalidInputError, StorageError
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
-from langgraph_agentmem.operations.sections.memories import found
+from langgraph_agentmem.operations.sections.memories import existing
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories, queue
@@ -26,7 +26,7 @@ async def mark_pending_due(resources: Resources, external_id: str, memory_id: in
     id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     async with resources.database.transaction(external_id) as connection:
         if id is not None:
-            found(await memories.get(connection, external_id, id), external_id, id)
+            existing(await memories.get(connection, external_id, id), external_id, id)
         ids = await queue.mark_pending_due(connection, external_id, id)
     return [(external_id, id) for id in ids]
 
@@ -75,5 +75,5 @@ async def retry_dead_letters(resources: Resources, external_id: object, memory_i
 async def _retry(resources: Resources, external_id: str, memory_id: int | None) -> int:
     async with resources.database.transaction(external_id) as connection:
         if memory_id is not None:
-            found(await memories.get(connection, external_id, memory_id), external_id, memory_id)
+            existing(await memories.get(connection, external_id, memory_id), external_id, memory_id)
         return await queue.retry_dead_letters(connection, external_id, memory_id)

@@ -7,8 +7,7 @@ from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, Sto
 from langgraph_agentmem.policies.filters import Condition, read_filter
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources, WordFrequencies
-from langgraph_agentmem.storage import item_search
-from langgraph_agentmem.storage import sections as items
+from langgraph_agentmem.storage import item_search, items
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
 from langgraph_agentmem.storage.driver.tenants import EVERYONE

@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.models.search import ArmScores, SearchHit
-from langgraph_agentmem.operations.sections.chunks import read_fresh
+from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import ranking, validation
 from langgraph_agentmem.projection.graph import PostgresGraph
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import chunks, reading
+from langgraph_agentmem.storage import reading, sections
 from langgraph_agentmem.storage import search as storage
-from langgraph_agentmem.storage.chunks import UnchunkedMemory
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.rows import Deferred, DictRow
+from langgraph_agentmem.storage.sections import UnchunkedMemory
 
 _LEAST_CANDIDATES = 50
 _LONGEST_QUERY = 100_000
@@ -46,9 +46,9 @@ async def search(
     vector = await resources.embedder.embed_query(text) if resources.embedder else None
     named = await _named(resources, tenant, text)
 
-    async def read(connection: Connection) -> tuple[list[dict[str, Any]], Deferred[list[UnchunkedMemory]]]:
-        stale = await chunks.send_unchunked(connection, tenant, memories)
-        rows = await storage.candidates(
+    async def send(connection: Connection) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
+        unchunked = await sections.send_unchunked(connection, tenant, memories)
+        rows = await storage.send_candidates(
             connection,
             tenant,
             text,
@@ -62,9 +62,9 @@ async def search(
             exact_rows=resources.settings.exact_search_rows,
             named=named,
         )
-        return rows, stale
+        return rows, unchunked
 
-    rows = await read_fresh(resources, tenant, read)
+    rows = await freshness.read(resources, tenant, send)
     return ranking.ranked([_hit(row) for row in rows], count)
 
 
@@ -94,6 +94,6 @@ def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
     return [validation.identifier(id, "an id of memory_ids") for id in memory_ids]
 
 
-def _hit(row: dict[str, Any]) -> SearchHit:
+def _hit(row: DictRow) -> SearchHit:
     arms = ArmScores(vector=row["vector"], lexical=row["lexical"], graph=row["graph"])
     return SearchHit.model_validate({**row, "arms": arms, "score": round(ranking.fused(arms), 6)})

@@ -7,18 +7,19 @@ from typing import Any
 from langgraph_agentmem.errors import RunNotFoundError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.review import Dispute, DisputedValue, PendingReview, ValueSource
-from langgraph_agentmem.operations.sections.chunks import read_fresh
+from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.texts import texts
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.reviewing import in_a_line, named
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import chunks, graph, reviews, runs
-from langgraph_agentmem.storage.chunks import UnchunkedMemory
+from langgraph_agentmem.storage import graph, reviews, runs
+from langgraph_agentmem.storage import sections as stored_sections
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred, gathered
+from langgraph_agentmem.storage.driver.rows import Deferred, gathered, received
 from langgraph_agentmem.storage.driver.tenants import tenant_or_everyone
 from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow, SectionState
+from langgraph_agentmem.storage.sections import UnchunkedMemory
 
 _MOST_SOURCES = 5
 
@@ -27,13 +28,13 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     """See `Reviews.apending`."""
     tenant = None if external_id is None else validation.tenant(external_id)
     memory = None if memory_id is None else validation.identifier(memory_id, "memory_id")
-    most = validation.positive(limit, "limit")
+    max_runs = validation.positive(limit, "limit")
 
-    async def read(connection: Connection) -> tuple[list[PendingReview], Deferred[list[UnchunkedMemory]]]:
-        found, stale = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
-        for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, most)).items():
+    async def send(connection: Connection) -> tuple[Deferred[list[PendingReview]], Deferred[list[UnchunkedMemory]]]:
+        found, unchunked = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
+        for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, max_runs)).items():
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
-            stale.append(await chunks.send_unchunked(connection, owner, {row.memory_id for row in rows}))
+            unchunked.append(await stored_sections.send_unchunked(connection, owner, {row.memory_id for row in rows}))
             titles = await reviews.titles(connection, owner, [row.memory_id for row in rows])
             disputes = await assembled(connection, owner, rows)
             for run_id in run_ids:
@@ -47,21 +48,21 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
                         disputes=mine,
                     )
                 ]
-        return found, gathered(stale)
+        return received(found), gathered(unchunked)
 
-    found = await read_fresh(resources, tenant_or_everyone(tenant), read)
+    found = await freshness.read(resources, tenant_or_everyone(tenant), send)
     return sorted(found, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
 
 
 async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Dispute]:
     """All disputes of a run, decided ones too."""
 
-    async def read(connection: Connection) -> tuple[list[Dispute], Deferred[list[UnchunkedMemory]]]:
+    async def send(connection: Connection) -> tuple[Deferred[list[Dispute]], Deferred[list[UnchunkedMemory]]]:
         rows = await reviews.of_runs(connection, external_id, [run_id])
-        stale = await chunks.send_unchunked(connection, external_id, {row.memory_id for row in rows})
-        return await assembled(connection, external_id, rows), stale
+        unchunked = await stored_sections.send_unchunked(connection, external_id, {row.memory_id for row in rows})
+        return received(await assembled(connection, external_id, rows)), unchunked
 
-    return await read_fresh(resources, external_id, read)
+    return await freshness.read(resources, external_id, send)
 
 
 async def of_known_run(resources: Resources, external_id: object, run_id: object) -> list[Dispute]:
@@ -80,7 +81,7 @@ async def assembled(connection: Connection, external_id: str, rows: Sequence[Dis
 
 
 @dataclass
-class _Present:
+class _ValuesNow:
     chunks: Mapping[int, DisputedValue]
     entities: Mapping[int, EntityRow]
     relationships: Mapping[int, RelationshipRow]
@@ -89,7 +90,7 @@ class _Present:
     sections: Mapping[tuple[int, str], SectionState]
 
 
-async def _present(connection: Connection, external_id: str, rows: Sequence[DisputeRow]) -> _Present:
+async def _present(connection: Connection, external_id: str, rows: Sequence[DisputeRow]) -> _ValuesNow:
     def ids(*kinds: str) -> list[int]:
         return sorted({id for row in rows if row.kind in kinds for id in (*row.existing_ids, row.new_id) if id})
 
@@ -108,10 +109,10 @@ async def _present(connection: Connection, external_id: str, rows: Sequence[Disp
         wanted = sorted({row.section_id for row in rows if row.memory_id == memory_id and row.section_id is not None})
         states = await reviews.sections(connection, external_id, memory_id, wanted)
         sections |= {(memory_id, section_id): state for section_id, state in states.items()}
-    return _Present(chunks, entities, relationships, entity_sources, relationship_sources, sections)
+    return _ValuesNow(chunks, entities, relationships, entity_sources, relationship_sources, sections)
 
 
-def _dispute(row: DisputeRow, now: _Present) -> Dispute:
+def _dispute(row: DisputeRow, now: _ValuesNow) -> Dispute:
     existing_now, new_now = _values(row, now)
     existing, new = _parked(row, existing_now, new_now)
     section = now.sections.get((row.memory_id, row.section_id or ""))
@@ -134,7 +135,7 @@ _COPIED = {
 }  # fmt: skip
 
 
-def _values(row: DisputeRow, now: _Present) -> tuple[list[DisputedValue], DisputedValue]:
+def _values(row: DisputeRow, now: _ValuesNow) -> tuple[list[DisputedValue], DisputedValue]:
     """The existing values and the new one, as they are now."""
     if row.kind == "merge":
         return [_chunk(id, now) for id in row.existing_ids], DisputedValue(content=row.verdict.text)
@@ -149,11 +150,11 @@ def _values(row: DisputeRow, now: _Present) -> tuple[list[DisputedValue], Disput
     )
 
 
-def _chunk(id: int, now: _Present) -> DisputedValue:
+def _chunk(id: int, now: _ValuesNow) -> DisputedValue:
     return now.chunks.get(id) or DisputedValue(id=id, content="", valid=False)
 
 
-def _entity(id: int, parked: Json, now: _Present) -> DisputedValue:
+def _entity(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
     row = now.entities.get(id)
     if row is None:
         return DisputedValue(id=id, content=entity_line(parked), valid=False)
@@ -161,7 +162,7 @@ def _entity(id: int, parked: Json, now: _Present) -> DisputedValue:
     return DisputedValue(id=id, content=entity_line(row.model_dump()), start_date=row.first_seen, sources=sources)
 
 
-def _relationship(id: int, parked: Json, now: _Present) -> DisputedValue:
+def _relationship(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
     row = now.relationships.get(id)
     if row is None:
         return DisputedValue(id=id, content=relationship_line(parked), valid=False)

@@ -5,24 +5,26 @@ from dataclasses import dataclass
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import InvalidInputError, ReviewConflictError, RunNotFoundError
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.conflict import Decision
+from langgraph_agentmem.models.graph_change import EntityMerged, RelationshipEnded, RelationshipMerged, RunRecord
 from langgraph_agentmem.models.review import Dispute, ReviewDecision, ReviewReport
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.reviews import disputes, relinking
 from langgraph_agentmem.operations.reviews.relinking import SOURCE, ReviewWork
 from langgraph_agentmem.operations.runs.claiming import new_run_id
-from langgraph_agentmem.operations.sections.chunks import catch_up
+from langgraph_agentmem.operations.runs.graph_changes import Authorship, GraphRecorder
+from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import deciding, validation
-from langgraph_agentmem.policies.deciding import NewText, Outcome
-from langgraph_agentmem.policies.planning import chunk_part
+from langgraph_agentmem.policies.deciding import ChunkOutcome, NewText
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import chunks, graph, longterm, memories, reviews, runs, support
+from langgraph_agentmem.storage import chunks, graph, longterm, reviews, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.runs import RunRow
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
-Decided = list[tuple[Dispute, ReviewDecision]]
+DecidedDisputes = list[tuple[Dispute, ReviewDecision]]
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,19 @@ async def review(
 ) -> ReviewReport:
     """See `Reviews.adecide`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
-    given = deciding.read_decisions(decisions, limit=resources.settings.max_content_chars)
+    choices = deciding.read_decisions(decisions, limit=resources.settings.max_content_chars)
     who = None if reviewer is None else validation.name(reviewer, "reviewer")
     async with resources.database.transaction(tenant) as connection:
         run = await _run(connection, tenant, id)
-        found = _decided(await _disputes(connection, tenant, id), given, id)
-    prepared = await _prepared(resources, found, given, who)
+        expected = _decided(await _disputes(connection, tenant, id), choices, id)
+    # embedding takes its time, so it is done without a lock, for the texts that the disputes lead to as they are now
+    prepared = await _prepared(resources, expected, choices, who)
     async with resources.database.transaction(tenant) as connection:
-        await memories.lock_any(connection, tenant, run.memory_id)
-        await catch_up(connection, resources, tenant, run.memory_id)
+        # a closed memory's disputes can be decided, too
+        await freshness.lock(connection, resources, tenant, run.memory_id, closed=True)
+        # run and disputes again: until the lock was had, somebody else may have decided them, or undone the run
         run = await _run(connection, tenant, id)
-        decided = _open(_decided(await _disputes(connection, tenant, id), given, id), id)
+        decided = _open(_decided(await _disputes(connection, tenant, id), choices, id), id)
         report = await _carry_out(connection, prepared, run, decided) if decided else None
         left = await _disputes(connection, tenant, id)
     for _, decision in decided:
@@ -71,13 +75,13 @@ async def _disputes(connection: Connection, external_id: str, run_id: str) -> li
     return await disputes.assembled(connection, external_id, await reviews.of_runs(connection, external_id, [run_id]))
 
 
-def _decided(found: Sequence[Dispute], decisions: Sequence[ReviewDecision], run_id: str) -> Decided:
+def _decided(disputes_of_run: Sequence[Dispute], decisions: Sequence[ReviewDecision], run_id: str) -> DecidedDisputes:
     """Decisions with their disputes.
 
     Raises:
         InvalidInputError: The run has no such dispute, or it cannot be decided so.
     """
-    known = {dispute.id: dispute for dispute in found}
+    known = {dispute.id: dispute for dispute in disputes_of_run}
     if strangers := [decision.dispute for decision in decisions if decision.dispute not in known]:
         has = f"it has {', '.join(map(str, known))}" if known else "it has left nothing to a person"
         raise InvalidInputError(f"run {run_id} has no dispute {strangers[0]}; {has}")
@@ -87,7 +91,7 @@ def _decided(found: Sequence[Dispute], decisions: Sequence[ReviewDecision], run_
     return pairs
 
 
-def _open(decided: Decided, run_id: str) -> Decided:
+def _open(decided: DecidedDisputes, run_id: str) -> DecidedDisputes:
     """Those that are still to be carried out.
 
     Raises:
@@ -109,7 +113,7 @@ def _against(dispute: Dispute, decision: ReviewDecision) -> str | None:
 
 
 async def _prepared(
-    resources: Resources, decided: Decided, decisions: Sequence[ReviewDecision], reviewer: str | None
+    resources: Resources, decided: DecidedDisputes, decisions: Sequence[ReviewDecision], reviewer: str | None
 ) -> _Prepared:
     texts = [text.text for dispute, decision in decided for text in _outcome(dispute, decision).texts]
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
@@ -117,42 +121,48 @@ async def _prepared(
     return _Prepared(resources, decisions, reviewer, dict(zip(texts, vectors, strict=False)), model)
 
 
-def _outcome(dispute: Dispute, decision: ReviewDecision) -> Outcome:
-    return deciding.outcome(dispute, decision) if dispute.kind in {"chunk", "merge"} else Outcome()
+def _outcome(dispute: Dispute, decision: ReviewDecision) -> ChunkOutcome:
+    return deciding.outcome(dispute, decision) if dispute.kind in {"chunk", "merge"} else ChunkOutcome()
 
 
-async def _carry_out(connection: Connection, prepared: _Prepared, run: RunRow, decided: Decided) -> ConsolidationReport:
+async def _carry_out(
+    connection: Connection, prepared: _Prepared, run: RunRow, decided: DecidedDisputes
+) -> ConsolidationReport:
     shortterm = await longterm.shortterm(connection, run.external_id, run.memory_id)
     assert shortterm is not None  # the run that parked something has made it
+    review_run_id = new_run_id()
     work = ReviewWork(
         connection=connection,
         external_id=run.external_id,
         memory_id=run.memory_id,
-        run_id=new_run_id(),
-        now=await graph.transaction_time(connection),
-        changes={name: [] for name in _CHANGES},
+        run_id=review_run_id,
+        recorder=await _recorder(connection, prepared.resources, run.external_id, review_run_id),
     )
     await _carry_out_on_chunks(work, prepared, decided, shortterm.id)
     rows = {row.id: row for row in await reviews.of_runs(connection, run.external_id, [run.id])}
-    await relinking.carry_out(work, [(rows[dispute.id], decision) for dispute, decision in decided])
-    if work.stale:
-        raise ReviewConflictError(run.id, work.stale)
-    report = _report(work, run.id, decided, shortterm.id)
-    await runs.log_review(connection, run, work.run_id, report=report, changes=work.changes, worker=prepared.reviewer)
+    await relinking.record(work, [(rows[dispute.id], decision) for dispute, decision in decided])
+    if work.outdated:
+        raise ReviewConflictError(run.id, work.outdated)
+    await work.recorder.write()
+    record = RunRecord(superseded=work.superseded, written=work.written, graph=work.recorder.changes)
+    report = _report(work.run_id, record, run.id, decided, shortterm.id)
+    await runs.log_review(connection, run, work.run_id, report=report, changes=record, worker=prepared.reviewer)
     choices = [decision for _, decision in decided]
     await reviews.close(connection, run.external_id, choices, reviewer=prepared.reviewer, review_run_id=work.run_id)
     await reviews.write_tombstones(connection, run.external_id, run.memory_id, work.rejected)
     return report
 
 
-_CHANGES = ("superseded", "written", "entities", "relationships", "ended", "created", "removed")
+async def _recorder(connection: Connection, resources: Resources, external_id: str, run_id: str) -> GraphRecorder:
+    by = Authorship(SOURCE, {"run_id": run_id}, await graph.transaction_time(connection), run_id)
+    return GraphRecorder(connection, external_id, by, config=resources.settings.text_search_config)
 
 
 async def _carry_out_on_chunks(
-    work: ReviewWork, prepared: _Prepared, decided: Decided, shortterm_memory_id: int
+    work: ReviewWork, prepared: _Prepared, decided: DecidedDisputes, shortterm_memory_id: int
 ) -> None:
     outcomes = {dispute.id: _outcome(dispute, decision) for dispute, decision in decided}
-    work.stale |= {id: outcome.stale for id, outcome in outcomes.items() if outcome.stale}
+    work.outdated |= {id: outcome.outdated for id, outcome in outcomes.items() if outcome.outdated}
     work.rejected += [(id, key) for id, outcome in outcomes.items() for key in outcome.rejected]
     texts = [text for outcome in outcomes.values() for text in outcome.texts]
     ids = await chunks.allocate(work.connection, len(texts))
@@ -163,8 +173,8 @@ async def _carry_out_on_chunks(
     first = {old: (old, new, forced) for old, new, forced in reversed(pairs)}  # two disputes may end the same chunk
     ended = await chunks.supersede(work.connection, work.external_id, list(first.values()))
     await _write(work, prepared, dict(zip(ids, texts, strict=True)), shortterm_memory_id)
-    work.changes["superseded"] += ended
-    work.changes["written"] += ids
+    work.superseded += ended
+    work.written += ids
 
 
 async def _write(work: ReviewWork, prepared: _Prepared, texts: dict[int, NewText], shortterm_memory_id: int) -> None:
@@ -193,26 +203,27 @@ async def _write(work: ReviewWork, prepared: _Prepared, texts: dict[int, NewText
     await support.inherit_mentions(work.connection, work.external_id, inherited)
 
 
-def _report(work: ReviewWork, run_id: str, decided: Decided, shortterm_memory_id: int) -> ConsolidationReport:
+def _report(
+    review_run_id: str, record: RunRecord, run_id: str, decided: DecidedDisputes, shortterm_memory_id: int
+) -> ConsolidationReport:
     return ConsolidationReport(
         status="applied",
-        run_id=work.run_id,
+        run_id=review_run_id,
         shortterm_memory_id=shortterm_memory_id,
         review_of=run_id,
         sections=sorted({dispute.section_id for dispute, _ in decided if dispute.section_id is not None}),
-        chunks_superseded=len(work.changes["superseded"]),
-        chunks_merged=len(work.changes["written"]),
-        entities_merged=len(work.changes["entities"]),
-        relationships_merged=len(work.changes["relationships"]),
-        relationships_ended=len(work.changes["ended"]),
+        chunks_superseded=len(record.superseded),
+        chunks_merged=len(record.written),
+        entities_merged=len(record.of(EntityMerged)),
+        relationships_merged=len(record.of(RelationshipMerged)),
+        relationships_ended=len(record.of(RelationshipEnded)),
         decisions=[
-            Decision(part=_part(dispute), action=decision.action, decided_by="person", reason=decision.reason)
+            Decision(about=_about(dispute), action=decision.action, decided_by="person", reason=decision.reason)
             for dispute, decision in decided
         ],
     )
 
 
-def _part(dispute: Dispute) -> str:
-    if dispute.kind == "chunk":
-        return f"dispute {dispute.id}: {chunk_part(dispute.section_id or '', dispute.existing[0].id or 0)}"
-    return f"dispute {dispute.id}: {dispute.kind} {dispute.existing[0].id}"
+def _about(dispute: Dispute) -> About:
+    ids = tuple(value.id for value in dispute.existing if value.id is not None)
+    return About(kind=dispute.kind, section_id=dispute.section_id, ids=ids, dispute=dispute.id)

@@ -8,14 +8,15 @@ from langgraph_agentmem.errors import LeaseLostError, RunNotFoundError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.conflict import ConsolidationPlan
+from langgraph_agentmem.models.resolved import ResolvedRun
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.runs import linking, parking
-from langgraph_agentmem.operations.runs.linking import Resolved, Work
-from langgraph_agentmem.operations.sections.chunks import catch_up
+from langgraph_agentmem.operations.runs.linking import RunWork
+from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.memories import info
 from langgraph_agentmem.policies import forgetting
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs, support
+from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs, sections, support
 from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.runs import RunRow
@@ -30,7 +31,7 @@ class _Text(Value):
     sources: list[int]
 
 
-async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
+async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
     """Carry out a run's plan; a run that is applied already only reports again.
 
     Raises:
@@ -39,33 +40,32 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
     """
     started = time.perf_counter()
     reserved = parking.reserved(resources, run)
+    # vectors before the transaction, too: an embedder may take its time, and holds no lock and no connection then
     texts = [text.text for text in _texts(run.plan)]
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
     vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
     name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
     async with resources.database.transaction(run.external_id) as connection:
-        row = await _fenced(connection, run)
+        row = await _fenced(connection, resources, run)
         if row.report:
             return row.report
-        await catch_up(connection, resources, run.external_id, run.memory_id)
+        # what rests on deleted chunks goes before anything is compared with what persons have rejected or kept
         run, gone = await _without_deleted(connection, run)
         run, rejected = await parking.without_rejected(connection, run)
         run, parked = await parking.parked(connection, run, reserved)
         shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
-        work = Work(resources, connection, run, model, shortterm_id, now)
+        work = RunWork(resources, connection, run, model, shortterm_id, now)
         await chunks.consolidate(
             connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
         )
         await parking.write_tombstones(work, rejected)
         texts = _texts(run.plan)
         chunk_texts = await _apply_sections(work, texts, [vectors[text.text] for text in texts])
-        ids = await linking.apply_entities(work, name_vectors)
-        link_ids = await linking.apply_relationships(work, ids)
+        ids, link_ids = await linking.apply_graph(work, name_vectors)
         await parking.log(work, parked, ids, link_ids)
         inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
         await support.inherit_mentions(connection, run.external_id, inherited)
-        await graph.add_history(connection, run.external_id, work.history)
         await _settle(work, row, consolidations)
         work.seconds = time.perf_counter() - started
         report = await _reported(work, row, deleted=bool(gone))
@@ -73,7 +73,7 @@ async def apply(resources: Resources, run: Resolved) -> ConsolidationReport:
     return report
 
 
-async def _without_deleted(connection: Connection, run: Resolved) -> tuple[Resolved, set[int]]:
+async def _without_deleted(connection: Connection, run: ResolvedRun) -> tuple[ResolvedRun, set[int]]:
     """The run without what rests on chunks that were deleted since it was claimed, and these chunks.
 
     What a model has read of them is not remembered and not logged.
@@ -88,8 +88,13 @@ async def _without_deleted(connection: Connection, run: Resolved) -> tuple[Resol
     return run.model_copy(update={**left, "taken": [id for id in run.taken if id not in gone]}), gone
 
 
-async def _fenced(connection: Connection, run: Resolved) -> RunRow:
-    memory = await memories.get(connection, run.external_id, run.memory_id, lock=True)
+async def _fenced(connection: Connection, resources: Resources, run: ResolvedRun) -> RunRow:
+    """The run, locked, if it may still apply: it holds the memory's lease, or has applied before.
+
+    The memory is locked before the run, as claims and undos do, and the lease is
+    looked at only then: whoever takes it over waits for this transaction, or has done so before it.
+    """
+    memory = await freshness.lock(connection, resources, run.external_id, run.memory_id)
     row = await runs.get(connection, run.external_id, run.run_id, lock=True)
     if row is None:
         raise RunNotFoundError(f"tenant {run.external_id!r} has no run {run.run_id}")
@@ -101,7 +106,7 @@ async def _fenced(connection: Connection, run: Resolved) -> RunRow:
     return row
 
 
-async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
+async def _settle(work: RunWork, row: RunRow, consolidations: int) -> None:
     """Subtract what was taken, end the lease, and queue the memory again if there is more to do.
 
     That is so where enough updates came meanwhile, and where a promotion is due: should the process die before it, the
@@ -109,7 +114,8 @@ async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
     """
     run, settings = work.run, work.resources.settings
     place = (work.connection, run.external_id, run.memory_id)
-    pending, section_count = await memories.consume(*place, row.snapshot, started_at=row.started_at, now=work.now)
+    await sections.consume(*place, row.snapshot)
+    pending, section_count = await memories.finish(*place, started_at=row.started_at, now=work.now)
     due = info(settings, pending, section_count).will_consolidate
     if due or consolidations >= settings.shortterm_update_threshold:
         await queue.mark_due(*place)
@@ -118,7 +124,7 @@ async def _settle(work: Work, row: RunRow, consolidations: int) -> None:
         await queue.schedule(*place, row.started_at, settings.max_pending_minutes)
 
 
-def _measure(work: Work, row: RunRow, report: ConsolidationReport) -> None:
+def _measure(work: RunWork, row: RunRow, report: ConsolidationReport) -> None:
     telemetry.applied(
         seconds=(work.now - row.started_at).total_seconds(),
         lag=report.lag_seconds,
@@ -128,7 +134,7 @@ def _measure(work: Work, row: RunRow, report: ConsolidationReport) -> None:
     )
 
 
-def _resolver(run: Resolved) -> str:
+def _resolver(run: ResolvedRun) -> str:
     by_model = any(decision.decided_by == "model" for decision in run.decisions)
     return "rules+model" if by_model else "rules"
 
@@ -140,7 +146,7 @@ def _lag(row: RunRow, now: datetime) -> float | None:
     return (now - row.due_at).total_seconds()
 
 
-async def _reported(work: Work, row: RunRow, *, deleted: bool) -> ConsolidationReport:
+async def _reported(work: RunWork, row: RunRow, *, deleted: bool) -> ConsolidationReport:
     run, snapshot, settings = work.run, row.snapshot, work.resources.settings
     report = ConsolidationReport(
         status="applied",
@@ -165,7 +171,7 @@ async def _reported(work: Work, row: RunRow, *, deleted: bool) -> ConsolidationR
         resolver=_resolver(run),
         conflicts=None if deleted else run.conflicts.model_dump(mode="json"),
         plan=None if deleted else run.plan.model_dump(mode="json"),
-        changes=work.changes,
+        changes=work.record,
     )
     return report
 
@@ -198,7 +204,7 @@ async def _vectors(resources: Resources, texts: list[str]) -> list[list[float] |
     return list(await resources.embedder.embed(texts))
 
 
-async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[float] | None]) -> dict[int, _Text]:
+async def _apply_sections(work: RunWork, texts: list[_Text], vectors: list[list[float] | None]) -> dict[int, _Text]:
     """Supersede what the plan supersedes and write its texts; returns these by chunk id.
 
     A leftover is written only where its source was superseded: it may have come back into its section meanwhile.
@@ -221,5 +227,6 @@ async def _apply_sections(work: Work, texts: list[_Text], vectors: list[list[flo
     await linking.insert_chunks(work, new)
     merged = [text for _, text, _ in written if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
-    work.changes |= {"superseded": superseded, "written": [chunk.id for chunk in new]}
+    record = {"superseded": superseded, "written": [chunk.id for chunk in new]}
+    work.record = work.record.model_copy(update=record)
     return {id: text for id, text, _ in written}

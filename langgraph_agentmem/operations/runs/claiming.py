@@ -7,52 +7,18 @@ from uuid import uuid4
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import AgentMemoryError, LeaseLostError
-from langgraph_agentmem.models.base import Value
-from langgraph_agentmem.models.conflict import ConflictChunk
+from langgraph_agentmem.models.claim import Claim, ClaimedChunk, ClaimedSection
 from langgraph_agentmem.models.run import ConsolidationReport, SectionSnapshot
-from langgraph_agentmem.operations.sections.chunks import catch_up
-from langgraph_agentmem.operations.sections.memories import found
+from langgraph_agentmem.operations.sections import freshness
+from langgraph_agentmem.operations.sections.memories import existing
 from langgraph_agentmem.operations.sections.texts import texts
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.retrying import retry_wait
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, memories, queue, runs
+from langgraph_agentmem.storage import sections as stored_sections
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.memories import MemoryRow
-
-
-class ClaimedSection(SectionSnapshot):
-    """A section as it was claimed, with its content."""
-
-    content: str
-    description: str
-
-
-class ClaimedChunk(ConflictChunk):
-    """A chunk that a run looks at.
-
-    Attributes:
-        new: No run has seen it before.
-        back: It was consolidated before, and has come back into its section since.
-        current: Whether it is part of its section's present value.
-        to_extract: Whether entities are still to be found in it.
-    """
-
-    section_id: str
-    new: bool
-    back: bool
-    current: bool
-    to_extract: bool
-
-
-class Claim(Value):
-    """What a run has taken."""
-
-    external_id: str
-    memory_id: int
-    run_id: str
-    sections: list[ClaimedSection]
-    chunks: list[ClaimedChunk]
 
 
 async def claim(
@@ -81,16 +47,16 @@ async def claim(
     run = new_run_id() if run_id is None else validation.uuid(run_id, "run_id")
     seconds = resources.settings.lease_seconds
     async with resources.database.transaction(tenant) as connection:
-        row = found(await memories.get(connection, tenant, id, lock=True), tenant, id)
+        # the memory's row first, as everybody locks it: it guards the sections, the chunks and the lease
+        row = existing(await freshness.lock(connection, resources, tenant, id), tenant, id)
         if if_due and await _given_up(connection, resources, row):
             return ConsolidationReport(status="dead")
         if await queue.lease(connection, tenant, id, run, seconds, if_due=if_due) is None:
             return ConsolidationReport(status="busy", lease_expires_at=row.lease_expires_at)
         sections = [
             ClaimedSection(**section.model_dump(), content="\n\n".join(texts(section.value, section.text_fields)))
-            for section in await memories.changed_sections(connection, tenant, id, everything=everything)
+            for section in await stored_sections.changed(connection, tenant, id, everything=everything)
         ]
-        await catch_up(connection, resources, tenant, id)
         changed = [section.section_id for section in sections]
         await chunks.claim(connection, tenant, id, run, changed, everything=everything)
         taken = await _taken(connection, resources, tenant, id, run)
@@ -99,13 +65,7 @@ async def claim(
             return ConsolidationReport(status="nothing")
         snapshot = [SectionSnapshot(**section.model_dump()) for section in sections]
         await runs.begin(connection, tenant, id, run, snapshot, worker=worker_name(), due_at=row.due_at)
-        return Claim(
-            external_id=tenant,
-            memory_id=id,
-            run_id=run,
-            sections=sections,
-            chunks=taken,
-        )
+        return Claim(external_id=tenant, memory_id=id, run_id=run, sections=sections, chunks=taken)
 
 
 def new_run_id() -> str:
@@ -137,15 +97,15 @@ async def release(
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
         async with resources.database.transaction(tenant) as connection:
             row = await memories.lock_any(connection, tenant, id)
-            said = f"{type(error).__name__}: {error}"
-            await runs.fail(connection, tenant, run_id, said)
+            message = f"{type(error).__name__}: {error}"
+            await runs.fail(connection, tenant, run_id, message)
             if isinstance(error, Exception):
                 telemetry.failed(error)
             if not isinstance(error, Exception):  # it was stopped, for which nothing can be blamed
                 await queue.give_back(connection, tenant, id, run_id, if_due=if_due)
                 await queue.notify(connection)
             elif row is not None and not isinstance(error, LeaseLostError):
-                await _failed(connection, resources, row, run_id, said, if_due=if_due)
+                await _failed(connection, resources, row, run_id, message, if_due=if_due)
     except AgentMemoryError as second:
         error.add_note(f"the memory's lease could not be given back: {second}")
 
@@ -165,8 +125,8 @@ async def _given_up(connection: Connection, resources: Resources, row: MemoryRow
     """Set a memory aside whose last attempt left nothing but its lease: its process died."""
     if row.attempts < resources.settings.max_attempts:
         return False
-    said = f"attempt {row.attempts} ended without a word: its process died, or could not reach the database any more"
-    given_up = await queue.give_up(connection, row.external_id, row.id, said)
+    error = f"attempt {row.attempts} ended without a word: its process died, or could not reach the database any more"
+    given_up = await queue.give_up(connection, row.external_id, row.id, error)
     if given_up:
         telemetry.set_aside()
     return given_up

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from rapidfuzz import fuzz, process
 
+from langgraph_agentmem.models.about import About
+from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import (
     ConflictChunk,
     ConflictEntity,
@@ -15,7 +17,6 @@ from langgraph_agentmem.models.conflict import (
     StoredEntity,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Extraction
-from langgraph_agentmem.operations.runs.claiming import Claim
 from langgraph_agentmem.policies import merging, planning, validation
 from langgraph_agentmem.policies.matching import overlap_coefficient
 from langgraph_agentmem.resources import Resources
@@ -31,20 +32,17 @@ _LEAST_SIMILARITY = 0.6
 def refused(claim: Claim, extraction: Extraction) -> list[Decision]:
     """What an extractor said that is not taken, for the run's report."""
     known = {chunk.id for chunk in claim.chunks if chunk.to_extract}
-    things = [(repr(e.name), e.chunk_ids, not e.name.strip()) for e in extraction.entities]
-    things += [
-        (f"{r.source!r} → {r.target!r}", r.chunk_ids, not (r.source.strip() and r.target.strip()))
-        for r in extraction.relationships
-    ]
-    found: list[Decision] = []
-    for number, (name, chunk_ids, nameless) in enumerate(things):
-        said = ["without a name"] if nameless else []
+    things: list[tuple[tuple[str, ...], list[int]]] = [((e.name,), e.chunk_ids) for e in extraction.entities]
+    things += [((r.source, r.target), r.chunk_ids) for r in extraction.relationships]
+    decisions: list[Decision] = []
+    for position, (names, chunk_ids) in enumerate(things):
+        reasons = [] if all(name.strip() for name in names) else ["without a name"]
         if strangers := sorted(set(chunk_ids) - known):
-            said.append(f"chunks {', '.join(map(str, strangers))} are not among those that it was shown")
-        if said:
-            part, why = f"extracted {name} #{number}", "; ".join(said)
-            found.append(Decision(part=part, action="ignore", decided_by="rules", reason=why, refused=why))
-    return found
+            reasons.append(f"chunks {', '.join(map(str, strangers))} are not among those that it was shown")
+        if reasons:
+            about, why = About(kind="extracted", names=names, position=position), "; ".join(reasons)
+            decisions.append(Decision(about=about, action="ignore", decided_by="rules", reason=why, refused=why))
+    return decisions
 
 
 async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> ConsolidationConflicts:

@@ -1,15 +1,17 @@
 """Leaves a run's decisions to a person, and keeps away what a person has rejected."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.resolved import ResolvedRun
 from langgraph_agentmem.models.review import ProposedChange
 from langgraph_agentmem.operations.runs import linking
-from langgraph_agentmem.operations.runs.linking import Resolved, Work
+from langgraph_agentmem.operations.runs.linking import RunWork
 from langgraph_agentmem.policies import rejecting, reviewing
 from langgraph_agentmem.policies.rejecting import RejectedChunk
-from langgraph_agentmem.policies.reviewing import Because, Key
+from langgraph_agentmem.policies.reviewing import Because, ChangeKey
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, reviews
 from langgraph_agentmem.storage.chunks import RunChunk
@@ -19,13 +21,27 @@ from langgraph_agentmem.storage.reviews import KnownDispute, NewDispute
 Parked = list[tuple[ProposedChange, Because]]
 
 
-def reserved(resources: Resources, run: Resolved) -> dict[Key, Because]:
+@dataclass(frozen=True)
+class Reserved:
+    """A run's changes, and which of them are left to a person; found before the transaction, as a policy is asked."""
+
+    run: ResolvedRun
+    changes: list[ProposedChange]
+    because: dict[ChangeKey, Because]
+
+    def changes_of(self, run: ResolvedRun) -> list[ProposedChange]:
+        """The changes of the run as it is now; its plan is another where it lost something under the lock."""
+        return self.changes if run is self.run else reviewing.changes(run.conflicts, run.plan, run.decisions)
+
+
+def reserved(resources: Resources, run: ResolvedRun) -> Reserved:
     """What of a run's plan is left to a person; asks the review policy, so no transaction is to be open."""
-    found = reviewing.changes(run.conflicts, run.plan, run.decisions)
-    return reviewing.reserved(found, resources.review, resources.settings.max_superseded_per_run)
+    changes = reviewing.changes(run.conflicts, run.plan, run.decisions)
+    because = reviewing.reserved(changes, resources.review, resources.settings.max_superseded_per_run)
+    return Reserved(run, changes, because)
 
 
-async def without_rejected(connection: Connection, run: Resolved) -> tuple[Resolved, list[RejectedChunk]]:
+async def without_rejected(connection: Connection, run: ResolvedRun) -> tuple[ResolvedRun, list[RejectedChunk]]:
     """A run without what a person has rejected, and its new chunks that say that again."""
     if not await reviews.any_rejected(connection, run.external_id, run.memory_id):
         return run, []
@@ -34,31 +50,30 @@ async def without_rejected(connection: Connection, run: Resolved) -> tuple[Resol
     found = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
     written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if found else {}
     left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, found, written_at)
-    lines = {decision.part: decision for decision in (*run.decisions, *left.decisions)}
+    lines = {decision.about: decision for decision in (*run.decisions, *left.decisions)}
     changed = {"plan": left.plan, "conflicts": left.conflicts, "decisions": list(lines.values())}
     return run.model_copy(update=changed), left.rejected
 
 
-def _chunk_ids(run: Resolved) -> set[int]:
+def _chunk_ids(run: ResolvedRun) -> set[int]:
     found = set(run.taken)
     found |= {id for section in run.plan.sections for merge in section.merged for id in merge.chunk_ids}
     found |= {id for conflict in run.conflicts.entities for id in conflict.active_entity.chunk_ids}
     return found | {id for conflict in run.conflicts.relationships for id in conflict.active_relationship.chunk_ids}
 
 
-async def parked(connection: Connection, run: Resolved, reserved: Mapping[Key, Because]) -> tuple[Resolved, Parked]:
+async def parked(connection: Connection, run: ResolvedRun, reserved: Reserved) -> tuple[ResolvedRun, Parked]:
     """A run that leaves both values of what is reserved as they are, and what that is.
 
     What waits for a person already is not parked again, and what one has decided to keep stays so.
     """
-    found = reviewing.changes(run.conflicts, run.plan, run.decisions)
-    existing = sorted({id for change in found if change.section_id is not None for id in change.existing_ids})
+    changes, why = reserved.changes_of(run), reserved.because
+    existing = sorted({id for change in changes if change.section_id is not None for id in change.existing_ids})
     known = await reviews.about(connection, run.external_id, run.memory_id, existing)
-    kept = [change for change in found if any(_settles(dispute, change) for dispute in known)]
-    keys = {reviewing.key_of(change) for change in kept}
-    new: Parked = [(c, reserved[key]) for c in found if (key := reviewing.key_of(c)) in reserved and key not in keys]
-    because: dict[Key, Because] = {reviewing.key_of(change): why for change, why in new}
-    plan, decisions = reviewing.park(run.conflicts, run.plan, run.decisions, because, keys)
+    kept = {reviewing.key_of(change) for change in changes if any(_settles(dispute, change) for dispute in known)}
+    new: Parked = [(c, why[key]) for c in changes if (key := reviewing.key_of(c)) in why and key not in kept]
+    because: dict[ChangeKey, Because] = {reviewing.key_of(change): reason for change, reason in new}
+    plan, decisions = reviewing.park(run.plan, run.decisions, changes, because, kept)
     return run.model_copy(update={"plan": plan, "decisions": decisions}), new
 
 
@@ -73,7 +88,9 @@ def _settles(dispute: KnownDispute, change: ProposedChange) -> bool:
     return same and (dispute.decision is None or dispute.decision.action == "keep_both")
 
 
-async def log(work: Work, parked: Parked, entity_ids: Mapping[str, int], relationship_ids: Mapping[int, int]) -> None:
+async def log(
+    work: RunWork, parked: Parked, entity_ids: Mapping[str, int], relationship_ids: Mapping[int, int]
+) -> None:
     """Log what is left to a person, once the entities and relationships that are disputed have their ids."""
     linked = [change.existing_ids[0] for change, _ in parked if change.kind == "relationship"]
     stating = await reviews.supports(work.connection, work.external_id, [], linked)
@@ -102,14 +119,14 @@ async def log(work: Work, parked: Parked, entity_ids: Mapping[str, int], relatio
     work.parked = await reviews.insert(work.connection, work.external_id, work.run.memory_id, work.run.run_id, disputes)
 
 
-def _entity(work: Work, change: ProposedChange, ids: Mapping[str, int]) -> tuple[int, Json, list[int]]:
+def _entity(work: RunWork, change: ProposedChange, ids: Mapping[str, int]) -> tuple[int, Json, list[int]]:
     conflict = work.run.conflicts.entities[change.conflict or 0]
     stored = next(entity for entity in conflict.shortterm_entities if entity.id == change.existing_ids[0])
     new = conflict.active_entity
     return ids[new.name.casefold()], {"existing": stored.model_dump(), "new": new.model_dump()}, []
 
 
-def _relationship(work: Work, change: ProposedChange, ids: Mapping[int, int]) -> tuple[int, Json, list[int]]:
+def _relationship(work: RunWork, change: ProposedChange, ids: Mapping[int, int]) -> tuple[int, Json, list[int]]:
     position = change.conflict or 0
     conflict = work.run.conflicts.relationships[position]
     stored = next(link for link in conflict.shortterm_relationships if link.id == change.existing_ids[0])
@@ -117,7 +134,7 @@ def _relationship(work: Work, change: ProposedChange, ids: Mapping[int, int]) ->
     return ids[position], {"existing": stored.model_dump(), "new": new.model_dump()}, list(new.chunk_ids)
 
 
-async def write_tombstones(work: Work, rejected: Sequence[RejectedChunk]) -> None:
+async def write_tombstones(work: RunWork, rejected: Sequence[RejectedChunk]) -> None:
     """End new chunks that say what a person has rejected; what they say besides stays as chunks of their own.
 
     An undo of the run changes nothing about that, so these are not among its changes.

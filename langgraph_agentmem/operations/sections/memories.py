@@ -5,14 +5,15 @@ from typing import Any
 
 from langgraph_agentmem.errors import DuplicateTitleError, MemoryBusyError, MemoryNotFoundError
 from langgraph_agentmem.models.active import ActiveMemory, ConsolidationInfo, MemoryTemplate, Section
-from langgraph_agentmem.operations.sections import chunks as writing
+from langgraph_agentmem.operations.sections import chunks as chunking
+from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.templates import initial_contents, read_template
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage import chunks, longterm, queue, runs, support
+from langgraph_agentmem.storage import chunks, longterm, queue, runs, sections, support
 from langgraph_agentmem.storage import memories as storage
 from langgraph_agentmem.storage.memories import MemoryRow
 
@@ -25,12 +26,12 @@ def info(settings: AgentMemorySettings, pending_updates: int, section_count: int
     )
 
 
-def assembled(settings: AgentMemorySettings, row: MemoryRow, sections: Sequence[Section]) -> ActiveMemory:
+def assembled(settings: AgentMemorySettings, row: MemoryRow, listed: Sequence[Section]) -> ActiveMemory:
     """A memory from its row and sections."""
     return ActiveMemory(
         **row.model_dump(include={"external_id", "id", "title", "namespace", "metadata", "created_at", "updated_at"}),
         template=row.template,
-        sections={section.section_id: section for section in sections},
+        sections={section.section_id: section for section in listed},
         section_count=row.section_count,
         consolidation_info=info(settings, row.pending_updates, row.section_count),
     )
@@ -54,14 +55,14 @@ async def create(
     contents = initial_contents(template, initial_sections, limit=limit)
     described = validation.json_object({} if metadata is None else metadata, "metadata")
     place = validation.namespace(_default(resources, tenant, name) if namespace is None else namespace)
-    written = [writing.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
-    vectors = await writing.vectors_for(resources, [section.chunks for section in written])
+    written = [chunking.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
+    vectors = await embeddings.vectors_for(resources, [section.chunks for section in written])
     while True:
         async with resources.database.transaction(tenant) as connection:
             row = await storage.insert(connection, tenant, place, name, template, described)
             if row is not None:
-                await storage.insert_sections(connection, tenant, row.id, template, contents)
-                await writing.write_chunks(connection, resources, tenant, written, vectors)
+                await sections.insert_template(connection, tenant, row.id, template, contents)
+                await chunking.write_chunks(connection, resources, tenant, written, vectors)
             elif not exist_ok:
                 raise DuplicateTitleError(
                     f"tenant {tenant!r} already has a memory titled {name!r}; choose another title, "
@@ -71,12 +72,12 @@ async def create(
                     "or pass exist_ok=True to get the existing one"
                 )
             elif (row := await storage.get_by_namespace(connection, tenant, place, lock=True)) and _bare(row):
-                new = await storage.insert_sections(connection, tenant, row.id, template, contents)
+                new = await sections.insert_template(connection, tenant, row.id, template, contents)
                 row = await storage.adopt_template(connection, tenant, row.id, template, len(new))
                 added = [section for section in written if section.section_id in new]
-                await writing.write_chunks(connection, resources, tenant, added, vectors)
+                await chunking.write_chunks(connection, resources, tenant, added, vectors)
             if row is not None:  # else the existing one has just been closed, and its namespace is free
-                return assembled(resources.settings, row, await storage.sections(connection, tenant, row.id))
+                return assembled(resources.settings, row, await sections.listed(connection, tenant, row.id))
 
 
 def _bare(row: MemoryRow) -> bool:
@@ -92,8 +93,9 @@ async def get(resources: Resources, external_id: object, memory_id: object) -> A
     """See `AgentMemory.aget_active_memory`."""
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     async with resources.database.transaction(tenant) as connection:
-        row = found(await storage.get(connection, tenant, id), tenant, id)
-        return assembled(resources.settings, row, await storage.sections(connection, tenant, id))
+        row = await storage.send_get(connection, tenant, id)
+        listed = await sections.send_listed(connection, tenant, id)
+    return assembled(resources.settings, existing(await row(), tenant, id), await listed())
 
 
 async def list_all(resources: Resources, external_id: object) -> list[ActiveMemory]:
@@ -101,12 +103,12 @@ async def list_all(resources: Resources, external_id: object) -> list[ActiveMemo
     tenant = validation.tenant(external_id)
     async with resources.database.transaction(tenant) as connection:
         rows = await storage.list_all(connection, tenant)
-        listed = [row.id for row in rows if row.section_count <= storage.MAX_LISTED_SECTIONS]
-        sections = await storage.sections_of(connection, tenant, listed)
-    return [assembled(resources.settings, row, sections.get(row.id, [])) for row in rows]
+        short = [row.id for row in rows if row.section_count <= sections.MAX_LISTED]
+        listed = await sections.of_memories(connection, tenant, short)
+    return [assembled(resources.settings, row, listed.get(row.id, [])) for row in rows]
 
 
-def found(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:
+def existing(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:
     """The row, or the error that there is none; another tenant's memory is unknown as well."""
     if row is None:
         raise MemoryNotFoundError(f"tenant {external_id!r} has no active memory {memory_id}")
@@ -116,9 +118,11 @@ def found(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryRow:
 async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
     """Close a memory, unless something is still to be consolidated; returns whether it was closed."""
     async with resources.database.transaction(external_id) as connection:
-        found(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
+        existing(await storage.get(connection, external_id, memory_id, lock=True), external_id, memory_id)
         if await chunks.has_active(connection, external_id, memory_id):
             return False
+        await chunks.retire(connection, external_id, memory_id)
+        await sections.delete_all(connection, external_id, memory_id)
         await storage.close(connection, external_id, memory_id)
         return True
 
@@ -130,7 +134,7 @@ async def forget(resources: Resources, external_id: str, memory_id: int) -> None
         MemoryBusyError: It is being consolidated.
     """
     async with resources.database.transaction(external_id) as connection:
-        row = found(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
+        row = existing(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
         if row.lease_owner and await queue.leased(connection, external_id, memory_id):
             raise MemoryBusyError(memory_id, row.lease_expires_at)
         await longterm.lock_tenant(connection, external_id)

@@ -1,6 +1,7 @@
 """Maps the state of threads onto the sections of memories."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from langgraph_agentmem.errors import StateConflictError
 from langgraph_agentmem.models.active import MemoryTemplate
@@ -11,17 +12,32 @@ from langgraph_agentmem.models.thread import (
     ThreadMemory,
     ThreadSection,
 )
-from langgraph_agentmem.operations.sections.edits import write_values
-from langgraph_agentmem.policies.thread_writes import Verdict, seen_at, text_hash, to_load, verdict
+from langgraph_agentmem.models.write import SectionWrite
+from langgraph_agentmem.operations.sections import values
+from langgraph_agentmem.policies.thread_writes import ThreadVerdict, seen_at, text_hash, to_load, verdict
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import memories as active
-from langgraph_agentmem.storage import threads
+from langgraph_agentmem.storage import memories, sections, threads
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.langgraph.inserts import Inserts
+from langgraph_agentmem.storage.driver.rows import Deferred, as_json
 from langgraph_agentmem.storage.memories import MemoryRow
+from langgraph_agentmem.storage.values import ValueBatch, Written
 
 Merged = Mapping[tuple[str, int], str]
 """Texts that settle conflicts, by section and the revision that they were made from."""
+
+
+class ThreadWrite(NamedTuple):
+    """What writing a thread's state has come to.
+
+    Attributes:
+        memory_id: The thread's memory.
+        left: The sections that hold the thread's own text, as it has noted, at these revisions.
+        written: What writing values has come to; None where none were.
+    """
+
+    memory_id: int
+    left: Mapping[str, SeenSection]
+    written: Deferred[Written] | None
 
 
 async def write(
@@ -32,10 +48,10 @@ async def write(
     texts: Mapping[str, str],
     rest: Callable[[], Awaitable[Mapping[str, str]]],
     merged: Merged | None,
-) -> int | None:
+) -> ThreadWrite:
     """Write what a thread's state holds into its sections, as one batch of updates; what is unchanged does not count.
 
-    Chunks are written later: sections are stale until then.
+    Chunks are written when somebody asks for them.
 
     Args:
         connection: In a transaction.
@@ -47,10 +63,6 @@ async def write(
             new to it.
         merged: Texts that settle conflicts; without them, the thread's own texts are written.
 
-    Returns:
-        The memory's id, if its sections were as the thread has last seen them, or new to it: then the next checkpoint
-        may be one for `write_as_seen`.
-
     Raises:
         StateConflictError: Others have written sections since the thread has seen them; no merged texts settle it.
     """
@@ -61,60 +73,59 @@ async def write(
         empty = {id for id, known in others.items() if known.seen is None and not known.section.content.strip()}
         texts = {**texts, **{id: text for id, text in added.items() if id in empty}}
         present |= others
-    verdicts: dict[str, Verdict] = {
+    verdicts: dict[str, ThreadVerdict] = {
         id: verdict(text, present[id].section, present[id].seen) for id, text in texts.items()
     }
+    wanted = _settled(thread, texts, present, verdicts, merged)
+    written = {id: text for id, text in wanted.items() if text != present[id].section.content}
+    sent = None
+    if written:
+        revisions = {id: present[id].section.revision for id in written}
+        sent, _ = await values.send(connection, resources, batch(thread, row.id, written, revisions))
+    seen = {id: _seen(text, verdicts[id], present[id], written.get(id)) for id, text in texts.items()}
+    await threads.note_seen(connection, thread, row.id, {id: now for id, now in seen.items() if now is not None})
+    return ThreadWrite(row.id, _left(texts, present, written), sent)
+
+
+def batch(thread: ThreadMemory, memory_id: int, texts: Mapping[str, str], revisions: Mapping[str, int]) -> ValueBatch:
+    """Texts that a thread writes into sections that are at these revisions."""
+    writes = [
+        SectionWrite(
+            namespace=thread.namespace,
+            section_id=id,
+            json_text=as_json({"content": text}),
+            expected=revisions[id],
+        )
+        for id, text in texts.items()
+    ]
+    return ValueBatch(thread.external_id, writes, f"thread {thread.thread_id}", edits=True, memory_id=memory_id)
+
+
+def _settled(
+    thread: ThreadMemory,
+    texts: Mapping[str, str],
+    present: Mapping[str, ThreadSection],
+    verdicts: Mapping[str, ThreadVerdict],
+    merged: Merged | None,
+) -> dict[str, str]:
+    """The texts that sections are to hold: the thread's, or what settles the conflict where both sides have changed."""
     conflicts = [_conflict(thread, texts[id], present[id]) for id, found in verdicts.items() if found == "conflict"]
     if merged is not None and any((c.section_id, c.revision) not in merged for c in conflicts):
         raise StateConflictError(conflicts)
     wanted = {id: texts[id] for id, found in verdicts.items() if found == "write"}
-    wanted |= {c.section_id: c.mine if merged is None else merged[c.section_id, c.revision] for c in conflicts}
-    written = {id: text for id, text in wanted.items() if text != present[id].section.content}
-    if written:
-        values = {id: {**present[id].section.value, "content": text} for id, text in written.items()}
-        await write_values(connection, resources, row, values, _source(thread), needs_chunking=True)
-    seen = {id: _seen(text, verdicts[id], present[id], written.get(id)) for id, text in texts.items()}
-    await threads.note_seen(connection, thread, row.id, {id: now for id, now in seen.items() if now is not None})
-    alone = all(known.seen is None or known.seen.revision == known.section.revision for known in present.values())
-    return row.id if alone else None
+    return wanted | {c.section_id: c.mine if merged is None else merged[c.section_id, c.revision] for c in conflicts}
 
 
-async def write_as_seen(
-    connection: Connection,
-    resources: Resources,
-    stored: Inserts,
-    thread: ThreadMemory,
-    memory_id: int,
-    texts: Mapping[str, str],
-) -> bool:
-    """Write what a thread's state holds into sections that it has written before, and since the last time alone.
-
-    It does as `write` does, with a checkpoint, in one statement that is a transaction by itself; where anything else
-    holds, that fails as a whole.
-
-    Args:
-        connection: In no transaction; a `StorageError` tells that this does not apply.
-        resources: The open memory's.
-        stored: The checkpoint.
-        thread: The thread.
-        memory_id: Of its memory, as `write` has returned it.
-        texts: By section, of the channels that the checkpoint changes.
-
-    Returns:
-        Whether the memory has become due; then `queueing.wake_workers` is to be called.
-    """
-    settings = resources.settings
-    return await threads.write_as_seen(
-        connection,
-        stored,
-        thread,
-        memory_id,
-        {id: (text, text_hash(text)) for id, text in texts.items()},
-        source=_source(thread),
-        average=settings.avg_section_update_count,
-        most=settings.max_pending_updates,
-        minutes=settings.max_pending_minutes,
-    )
+def _left(
+    texts: Mapping[str, str], present: Mapping[str, ThreadSection], written: Mapping[str, str]
+) -> dict[str, SeenSection]:
+    """The sections that hold just what the thread's state holds, which is what it has noted of them."""
+    left = dict[str, SeenSection]()
+    for id, text in texts.items():
+        section = present[id].section
+        if written.get(id, section.content) == text:
+            left[id] = SeenSection(revision=section.revision + (id in written), text_hash=text_hash(text))
+    return left
 
 
 async def load(
@@ -164,19 +175,19 @@ async def _make(connection: Connection, thread: ThreadMemory, row: MemoryRow | N
     tenant, template = thread.external_id, MemoryTemplate(name=thread.title, sections=thread.sections)
     empty = dict.fromkeys((section.id for section in template.sections), "")
     if row is None:
-        row = await active.insert(connection, tenant, thread.namespace, thread.title, template, {})
+        row = await memories.insert(connection, tenant, thread.namespace, thread.title, template, {})
         if row is not None:
-            await active.insert_sections(connection, tenant, row.id, template, empty)
+            await sections.insert_template(connection, tenant, row.id, template, empty)
         return
-    new = await active.insert_sections(connection, tenant, row.id, template, empty)
+    new = await sections.insert_template(connection, tenant, row.id, template, empty)
     known = {section.id for section in row.template.sections}
-    sections = (*row.template.sections, *(section for section in template.sections if section.id not in known))
-    await active.adopt_template(
-        connection, tenant, row.id, row.template.model_copy(update={"sections": sections}), len(new)
+    both = (*row.template.sections, *(section for section in template.sections if section.id not in known))
+    await memories.adopt_template(
+        connection, tenant, row.id, row.template.model_copy(update={"sections": both}), len(new)
     )
 
 
-def _seen(mine: str, found: Verdict, known: ThreadSection, written: str | None) -> SeenSection | None:
+def _seen(mine: str, found: ThreadVerdict, known: ThreadSection, written: str | None) -> SeenSection | None:
     """What is to be noted of a section that a thread has from now on, or nothing; a merged text it has yet to see."""
     if found == "unchanged":
         return known.seen if known.loaded and known.seen == known.loaded.section else None
@@ -188,10 +199,6 @@ def _seen(mine: str, found: Verdict, known: ThreadSection, written: str | None) 
         revision = known.seen.revision if known.seen else 0
     now = SeenSection(revision=revision, text_hash=text_hash(mine))
     return None if now == known.seen and not known.loaded else now
-
-
-def _source(thread: ThreadMemory) -> str:
-    return f"thread {thread.thread_id}"
 
 
 def _conflict(thread: ThreadMemory, text: str, known: ThreadSection) -> SectionConflict:

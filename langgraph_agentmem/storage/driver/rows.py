@@ -36,6 +36,15 @@ async def send(
     return received
 
 
+def received(value: T) -> Deferred[T]:
+    """What is there already, as an answer."""
+
+    async def at_once() -> T:
+        return value
+
+    return at_once
+
+
 def gathered(answers: Sequence[Deferred[list[T]]]) -> Deferred[list[T]]:
     """Several answers as one list."""
 

@@ -14,6 +14,14 @@ _REFUSALS = ("28", "3D000")
 """SQLSTATEs of a user that is not let in, and of a database that there is not."""
 
 
+class RefusedError(StorageError):
+    """A statement has refused to do its work, as somebody has come in between; nothing was done.
+
+    It says so by dividing by zero, which nothing else does. Whoever sends such a statement handles this: it is no error
+    of the server, and no caller of this package ever sees it.
+    """
+
+
 @contextmanager
 def translated() -> Generator[None]:
     """Translate the driver's errors into this package's, chained."""
@@ -34,6 +42,8 @@ def _translate(error: psycopg.Error) -> AgentMemoryError:
         )
     if state.startswith(_OUTAGES) or (not state and isinstance(error, psycopg.OperationalError)):
         return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
+    if isinstance(error, psycopg.errors.DivisionByZero):
+        return RefusedError(f"a statement has refused: {text}")
     return StorageError(f"PostgreSQL refused a statement ({state}): {text}")
 
 

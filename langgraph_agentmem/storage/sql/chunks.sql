@@ -1,18 +1,25 @@
 -- name: write_chunks
 -- Makes the stored chunks of sections those of their present values, and counts the new ones that wait for a vector.
+--
+-- The n-th of several equal chunks matches the n-th stored one; present ones are preferred to earlier ones that are still
+-- valid and come back. Chunks that the section no longer holds go, or, where a run has seen them, are no longer current.
+-- A consolidated one that comes back is news to the next run, so it belongs to none. A chunk's search vector holds its own
+-- words with weight A and its neighbours' with weight D.
+--
+-- What is looked up is looked up row by row, and only where there may be something: a plan that was made when the tables
+-- were small would read all of a tenant's rows for a join. `OFFSET 0` keeps it from making one. `max_rows` is no limit, but
+-- without one the planner takes every array for ten rows, and plans the statement anew each time, which takes as long as
+-- running it.
 WITH memory AS MATERIALIZED (
     SELECT array_agg(a.id ORDER BY n.place) AS ids
     FROM (
         SELECT u.place, u.namespace::text[] AS namespace
         FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS u (namespace, place)
         LIMIT %(max_rows)s) n
-    LEFT JOIN LATERAL (
-        SELECT m.id FROM agentmem.active_memory m
-        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
-        OFFSET 0) a ON true
+    LEFT JOIN {open_memory} a ON true
 ),
 written AS MATERIALIZED (
-    SELECT u.number, m.ids[u.place] AS memory_id, u.section_id, false AS new, s.revision, s.source
+    SELECT u.number, m.ids[u.place] AS memory_id, u.section_id, s.revision, s.source
     FROM memory m
     CROSS JOIN (
         SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[]) WITH ORDINALITY AS u (place, section_id, number)
@@ -22,24 +29,9 @@ written AS MATERIALIZED (
         WHERE p.external_id = %(external_id)s AND p.memory_id = m.ids[u.place] AND p.section_id = u.section_id
         OFFSET 0) s ON true
 ),
-{chunks}
-SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
-
--- name: chunks_of_written
--- What brings the chunks of sections up to date: `written` numbers these, and says of each which memory and revision it is
--- of, who wrote it, and whether it is new.
---
--- The n-th of several equal chunks matches the n-th stored one; present ones are preferred to earlier ones that are still
--- valid and come back. Chunks that the section no longer holds go, or, where a run has seen them, are no longer current.
--- A consolidated one that comes back is news to the next run, so it belongs to none. A chunk's search vector holds its own
--- words with weight A and its neighbours' with weight D.
---
--- What is looked up is looked up row by row, and only where there may be something: a plan that was made when the tables
--- were small would read all of a tenant's rows for a join. `max_rows` is no limit, but without one the planner takes every array
--- for ten rows, and plans the statement anew each time, which takes as long as running it.
 numbered AS MATERIALIZED (
     SELECT array_agg(w.memory_id ORDER BY w.number) AS memory_ids, array_agg(w.revision ORDER BY w.number) AS revisions,
-           array_agg(w.source ORDER BY w.number) AS sources, array_agg(w.new ORDER BY w.number) AS new
+           array_agg(w.source ORDER BY w.number) AS sources
     FROM written w
 ),
 given AS MATERIALIZED (
@@ -58,7 +50,7 @@ given AS MATERIALIZED (
         LIMIT %(max_rows)s) u
     LEFT JOIN LATERAL (
         SELECT c.id, c.embedding_model FROM agentmem.memory_chunk c
-        WHERE NOT n.new[u.number] AND c.external_id = %(external_id)s AND c.memory_id = n.memory_ids[u.number] AND c.section_id = u.section_id
+        WHERE c.external_id = %(external_id)s AND c.memory_id = n.memory_ids[u.number] AND c.section_id = u.section_id
           AND c.content_hash = u.content_hash AND c.origin = 'section' AND (c.current OR c.end_date IS NULL)
         ORDER BY NOT c.current, c.chunk_order, c.id
         LIMIT 1 OFFSET u.equal_before) k ON true
@@ -72,7 +64,7 @@ gone AS MATERIALIZED (
         WHERE c.external_id = %(external_id)s AND c.memory_id = w.memory_id AND c.section_id = w.section_id
           AND c.origin = 'section' AND c.current
         OFFSET 0) s
-    WHERE NOT w.new AND s.id NOT IN (SELECT g.kept FROM given g WHERE g.kept IS NOT NULL)
+    WHERE s.id NOT IN (SELECT g.kept FROM given g WHERE g.kept IS NOT NULL)
 ),
 deleted AS (
     DELETE FROM agentmem.memory_chunk
@@ -114,6 +106,7 @@ inserted AS (
     WHERE g.kept IS NULL
     RETURNING embedding_model
 )
+SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
 
 -- name: insert_chunks
 -- Short-term chunks that a run has written.
@@ -141,36 +134,6 @@ SELECT EXISTS (SELECT 1 FROM agentmem.memory_chunk
                WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'active')
     OR EXISTS (SELECT 1 FROM agentmem.section
                WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND needs_chunking) AS found
-
--- name: unchunked_memories
--- Memories of a tenant, or those of these ids, with sections whose chunks are those of an earlier value.
-SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
-WHERE s.external_id = %(external_id)s AND s.needs_chunking
-  AND (%(memory_ids)s::bigint[] IS NULL OR s.memory_id = ANY (%(memory_ids)s))
-
--- name: all_unchunked_memories
--- Memories with sections whose chunks are those of an earlier value, of all tenants, in the order of their ids.
-SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
-WHERE s.needs_chunking AND (s.external_id, s.memory_id) > (%(external_id)s, %(memory_id)s)
-ORDER BY s.external_id, s.memory_id
-LIMIT %(limit)s
-
--- name: take_unchunked
--- Sections of a memory whose chunks are brought up to date in this transaction.
-UPDATE agentmem.section s SET needs_chunking = false
-FROM agentmem.active_memory a
-WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
-  AND s.section_id = ANY (ARRAY(
-          SELECT p.section_id FROM agentmem.section p
-          WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.needs_chunking
-          LIMIT %(limit)s))
-  AND a.external_id = %(external_id)s AND a.id = %(memory_id)s
-RETURNING a.namespace, s.section_id, s.value, s.text_fields
-
--- name: none_unchunked
--- Notes that no section of a memory is stale any more.
-UPDATE agentmem.active_memory SET unchunked_writes = 0
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND unchunked_writes > 0
 
 -- name: claim_chunks
 -- Marks what a run takes: chunks of changed sections that are active or came back, and what a run that died had taken.
@@ -289,3 +252,8 @@ WHERE c.external_id = %(external_id)s AND c.id = u.id
 -- name: delete_memory_chunks
 -- Removes all of a memory's chunks, in every tier.
 DELETE FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: retire_chunks
+-- What is left of a closed memory's chunks is part of no section any more.
+UPDATE agentmem.memory_chunk SET current = false
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND current

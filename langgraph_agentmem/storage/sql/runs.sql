@@ -58,7 +58,7 @@ WHERE external_id = %(external_id)s AND id = %(run_id)s AND status = 'running'
 
 -- name: undo_run
 -- A run was undone.
-UPDATE agentmem.consolidation_run SET status = 'undone', changes = %(changes)s
+UPDATE agentmem.consolidation_run SET status = 'undone'
 WHERE external_id = %(external_id)s AND id = %(run_id)s
 
 -- name: report_promotion

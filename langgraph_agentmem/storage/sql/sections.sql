@@ -1,101 +1,55 @@
--- name: get_items
--- Items by (namespace, key), looked up one by one; `max_rows` is no limit, as in `chunks_of_written`.
-SELECT w.place, s.*
-FROM (
-    SELECT u.place, u.namespace::text[] AS namespace, u.key
-    FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
-    LIMIT %(max_rows)s) w
-CROSS JOIN LATERAL (
-    SELECT m.id FROM agentmem.active_memory m
-    WHERE m.external_id = %(external_id)s AND m.namespace = w.namespace AND m.closed_at IS NULL
-    OFFSET 0) a
-CROSS JOIN LATERAL (
-    SELECT p.value, p.created_at, p.updated_at, p.revision,
-           CASE WHEN p.expires_at IS NOT NULL THEN p.ttl_minutes END AS ttl_minutes
-    FROM agentmem.section p
-    WHERE p.external_id = %(external_id)s AND p.memory_id = a.id AND p.section_id = w.key
-      AND (NOT %(omit_expired)s OR p.expires_at IS NULL OR p.expires_at > now())
-    OFFSET 0) s
-
--- name: refresh_items
--- Lets items that expire live on from now, all for the same time: those that nobody else is changing, and whose end moves
--- by at least a hundredth of it.
-UPDATE agentmem.section s SET expires_at = now() + %(ttl)s * interval '1 minute'
-FROM (
-    SELECT p.memory_id, p.section_id
-    FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
-    JOIN agentmem.active_memory a
-      ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
-    JOIN agentmem.section p ON p.external_id = %(external_id)s AND p.memory_id = a.id AND p.section_id = u.key
-    WHERE p.ttl_minutes = %(ttl)s AND p.expires_at < now() + %(ttl)s * interval '0.99 minute'
-    ORDER BY p.memory_id, p.section_id
-    FOR NO KEY UPDATE OF p SKIP LOCKED
-) f
-WHERE s.external_id = %(external_id)s AND s.memory_id = f.memory_id AND s.section_id = f.section_id
-
--- name: lock_memories
--- Open memories by namespace, locked, always in the same order.
-SELECT a.id, a.namespace FROM agentmem.active_memory a
-WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
-  AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
-ORDER BY a.namespace
-FOR UPDATE
-
--- name: put_memories
--- Locks the memories that are written to, always in the same order, makes those that are missing, and counts updates,
--- the first of which sets when the memory will be due at the latest.
-INSERT INTO agentmem.active_memory (external_id, namespace, title, template, pending_updates, due_at)
-SELECT %(external_id)s, u.namespace::text[], u.title, '{"sections": []}', u.updates,
-       CASE WHEN u.updates > 0 THEN now() + %(minutes)s::float8 * interval '1 minute' END
-FROM unnest(%(namespaces)s::text[], %(titles)s::text[], %(updates)s::int[]) AS u (namespace, title, updates)
-ORDER BY u.namespace::text[]
-ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
-DO UPDATE SET pending_updates = active_memory.pending_updates + excluded.pending_updates, updated_at = excluded.updated_at,
-              due_at = LEAST(active_memory.due_at, excluded.due_at)
-
--- name: put_values
--- Writes items of one lifetime into memories, which are made if they are missing, without their chunks: the sections are
--- stale. All of that is one statement, and so a transaction by itself. It counts which items are new before it has the
--- memories' locks, and fails, by making a boolean of what is none, if that turns out wrong for one of the memories.
+-- name: write_values
+-- Writes sections' values, and makes the memories that are missing. It is the only statement that changes a value; what is
+-- derived of values, the chunks, is written by `write_chunks`, right behind it or when somebody asks for them.
 --
--- Memories are locked in the order of their namespaces. Otherwise as `put_memories` and `put_items`.
+-- It is sent alone first, as a transaction by itself. What is new is then counted before the memories are locked, so that
+-- somebody may come in between; and what was looked at may have moved on: a memory by another id, a section that has expired,
+-- or one at another revision than is expected (NULL: any; 0: none). Then it divides by zero, which nothing else in it can do,
+-- so that nothing is written, and it is sent again by somebody who holds the memories' locks.
+--
+-- Edits keep what puts replace: the other keys of the value, the fields, the lifetime. `also` are rows of LangGraph's tables
+-- that are stored along, and `agreed` is what must hold of them.
+--
+-- Memories are locked by the upsert, always in the order of their namespaces, and before any section: two writers of the
+-- same memories wait for each other, and lock nothing that the other one waits for.
+--
+-- Rows that the upsert has updated were locked by it first, and only those: that is what `xmax` tells apart. What is looked
+-- up is looked up row by row, and `max_rows` is no limit; see `write_chunks`.
 WITH space AS MATERIALIZED (
     SELECT n.place, n.namespace, n.title, a.id
     FROM (
         SELECT u.place, u.namespace::text[] AS namespace, u.title
         FROM unnest(%(namespaces)s::text[], %(titles)s::text[]) WITH ORDINALITY AS u (namespace, title, place)
         LIMIT %(max_rows)s) n
-    LEFT JOIN LATERAL (
-        SELECT m.id FROM agentmem.active_memory m
-        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
-        OFFSET 0) a ON true
+    LEFT JOIN {open_memory} a ON true
 ),
-given AS MATERIALIZED (
-    SELECT n.namespace, u.section_id, u.value, u.fields::text[] AS fields, u.counted, s.section_id IS NULL AS new,
-           now() + %(ttl)s::float8 * interval '1 minute' AS expires_at
+wanted AS MATERIALIZED (
+    SELECT n.namespace, u.section_id, u.value, u.fields::text[] AS fields, u.ttl, u.counted, u.expected,
+           s.section_id IS NULL AS new, now() + u.ttl * interval '1 minute' AS expires_at
     FROM (
         SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[], %(values)s::text[], %(fields)s::text[],
-                             %(counted)s::int[]) AS u (place, section_id, value, fields, counted)
+                             %(ttls)s::float8[], %(counted)s::int[], %(expected)s::bigint[])
+                      AS u (place, section_id, value, fields, ttl, counted, expected)
         LIMIT %(max_rows)s) u
     JOIN space n ON n.place = u.place
     LEFT JOIN LATERAL (
         SELECT p.section_id FROM agentmem.section p
         WHERE p.external_id = %(external_id)s AND p.memory_id = n.id AND p.section_id = u.section_id
+          AND (%(with_expired)s OR p.expires_at IS NULL OR p.expires_at > now())
         OFFSET 0) s ON true
 ),
 counted AS MATERIALIZED (
-    SELECT g.namespace, count(*) FILTER (WHERE g.new) AS items, sum(g.counted) AS updates, now() AS now,
+    SELECT w.namespace, count(*) FILTER (WHERE w.new) AS items, sum(w.counted) AS updates,
+           CASE WHEN %(later)s THEN sum(w.counted) ELSE 0 END AS unchunked, now() AS now,
            now() + %(minutes)s::float8 * interval '1 minute' AS latest
-    FROM given g
-    GROUP BY g.namespace
+    FROM wanted w
+    GROUP BY w.namespace
 ),
 memory AS (
     INSERT INTO agentmem.active_memory AS a (external_id, namespace, title, template, section_count, pending_updates,
                                              unchunked_writes, due_at)
-    SELECT %(external_id)s, n.namespace, n.title, '{"sections": []}', c.items, c.updates, c.updates,
-           CASE WHEN c.updates >= LEAST(%(average)s::float8 * GREATEST(c.items, 1), %(most)s::float8) AND c.updates > 0
-                THEN c.now
-                WHEN c.updates > 0 THEN c.latest END
+    SELECT %(external_id)s, n.namespace, n.title, '{{"sections": []}}', c.items, c.updates, c.unchunked,
+           LEAST(CASE WHEN c.updates > 0 THEN c.latest END, CASE WHEN c.updates > 0 AND {new_is_due} THEN c.now END)
     FROM space n
     JOIN counted c ON c.namespace = n.namespace
     ORDER BY n.namespace
@@ -107,115 +61,188 @@ memory AS (
                       a.due_at,
                       CASE WHEN excluded.pending_updates > 0
                            THEN excluded.updated_at + %(minutes)s::float8 * interval '1 minute' END,
-                      CASE WHEN excluded.pending_updates > 0
-                                AND a.pending_updates + excluded.pending_updates >= LEAST(
-                                    %(average)s::float8 * GREATEST(a.section_count + excluded.section_count, 1),
-                                    %(most)s::float8)
-                           THEN excluded.updated_at END)
+                      CASE WHEN excluded.pending_updates > 0 AND {known_is_due} THEN excluded.updated_at END)
     RETURNING id, namespace, deleted_revision, due_at, updated_at, unchunked_writes
 ),
 put AS (
     INSERT INTO agentmem.section AS s (external_id, memory_id, section_id, position, value, text_fields, revision,
                                        update_count, total_updates, source, expires_at, ttl_minutes, needs_chunking)
-    SELECT %(external_id)s, m.id, g.section_id, 1000000, g.value::jsonb, g.fields, m.deleted_revision + 1, g.counted, 1,
-           %(source)s, g.expires_at, %(ttl)s::float8, g.counted > 0
-    FROM given g
-    JOIN memory m ON m.namespace = g.namespace
+    SELECT %(external_id)s, m.id, w.section_id, 1000000, w.value::jsonb, w.fields, m.deleted_revision + 1, w.counted, 1,
+           %(source)s, w.expires_at, w.ttl, %(later)s AND w.counted > 0
+    FROM wanted w
+    JOIN memory m ON m.namespace = w.namespace
     ON CONFLICT (external_id, memory_id, section_id) DO UPDATE
-    SET value = excluded.value, text_fields = excluded.text_fields, revision = s.revision + 1,
-        update_count = s.update_count + excluded.update_count, total_updates = s.total_updates + 1,
-        source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
-        updated_at = excluded.updated_at, needs_chunking = s.needs_chunking OR excluded.needs_chunking OR s.text_fields IS DISTINCT FROM '{}'
-    RETURNING memory_id, created_at, updated_at
+    SET value = CASE WHEN %(edits)s THEN s.value || excluded.value ELSE excluded.value END,
+        text_fields = CASE WHEN %(edits)s THEN s.text_fields ELSE excluded.text_fields END,
+        expires_at = CASE WHEN %(edits)s THEN s.expires_at ELSE excluded.expires_at END,
+        ttl_minutes = CASE WHEN %(edits)s THEN s.ttl_minutes ELSE excluded.ttl_minutes END,
+        revision = s.revision + 1, update_count = s.update_count + excluded.update_count,
+        total_updates = s.total_updates + 1, source = excluded.source, updated_at = excluded.updated_at,
+        needs_chunking = %(later)s AND (s.needs_chunking OR excluded.needs_chunking OR s.text_fields IS DISTINCT FROM '{{}}')
+    RETURNING memory_id, section_id, revision, xmax
 ),
-miscounted AS (
-    SELECT m.id
-    FROM counted c
-    JOIN memory m ON m.namespace = c.namespace
-    LEFT JOIN put p ON p.memory_id = m.id
-    GROUP BY m.id, c.items
-    HAVING count(*) FILTER (WHERE p.created_at = p.updated_at) <> c.items
+{also}
+refused AS (
+    SELECT FROM wanted w
+    JOIN memory m ON m.namespace = w.namespace
+    LEFT JOIN put p ON p.memory_id = m.id AND p.section_id = w.section_id
+    WHERE (p.xmax = 0) IS DISTINCT FROM w.new
+       OR CASE WHEN p.xmax = 0 THEN 0 ELSE p.revision - 1 END <> w.expected
+       OR m.id <> %(memory_id)s::bigint
 )
-SELECT bool_or(m.due_at = m.updated_at) AS due, array_agg(m.id) FILTER (WHERE m.unchunked_writes >= %(many)s) AS behind
+SELECT bool_or(m.due_at = m.updated_at) AS due,
+       array_agg(m.id) FILTER (WHERE m.unchunked_writes >= %(max_unchunked)s) AS behind,
+       1 / CASE WHEN {agreed} AND NOT EXISTS (SELECT FROM refused) THEN 1 ELSE 0 END AS written
 FROM memory m
-HAVING CASE WHEN NOT EXISTS (SELECT FROM miscounted)
-            THEN true ELSE (count(*) || ' memories, some of which others have written to')::boolean END
 
--- name: put_items
--- Writes items that live for the same time into memories that are locked, with their chunks, counts the new ones, and puts
--- memories into the queue whose pending updates reach the threshold of `policies.thresholds`.
-WITH memory AS MATERIALIZED (
-    SELECT array_agg(a.id ORDER BY n.place) AS ids, array_agg(a.deleted_revision ORDER BY n.place) AS deleted_revisions,
-           array_agg(a.section_count ORDER BY n.place) AS section_counts,
-           array_agg(a.pending_updates ORDER BY n.place) AS pending_updates
-    FROM (
-        SELECT u.place, u.namespace::text[] AS namespace
-        FROM unnest(%(namespaces)s::text[]) WITH ORDINALITY AS u (namespace, place)
-        LIMIT %(max_rows)s) n
-    LEFT JOIN LATERAL (
-        SELECT m.id, m.deleted_revision, m.section_count, m.pending_updates FROM agentmem.active_memory m
-        WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
-        OFFSET 0) a ON true
-),
-written AS MATERIALIZED (
-    SELECT u.number, u.place, m.ids[u.place] AS memory_id, u.section_id, u.value, u.fields, u.counted, s.revision IS NULL AS new,
-           coalesce(s.revision, m.deleted_revisions[u.place]) + 1 AS revision, %(source)s::text AS source
-    FROM memory m
-    CROSS JOIN (
-        SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[], %(values)s::text[], %(fields)s::text[],
-                             %(counted)s::int[])
-                      WITH ORDINALITY AS u (place, section_id, value, fields, counted, number)
-        LIMIT %(max_rows)s) u
-    LEFT JOIN LATERAL (
-        SELECT p.revision FROM agentmem.section p
-        WHERE p.external_id = %(external_id)s AND p.memory_id = m.ids[u.place] AND p.section_id = u.section_id
-        OFFSET 0) s ON true
-),
-put AS (
-    INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, text_fields, revision, update_count,
-                                  total_updates, source, expires_at, ttl_minutes)
-    SELECT %(external_id)s, w.memory_id, w.section_id, 1000000, w.value::jsonb, w.fields::text[], w.revision, w.counted, 1,
-           w.source, now() + %(ttl)s::float8 * interval '1 minute', %(ttl)s::float8
-    FROM written w
-    ON CONFLICT (external_id, memory_id, section_id) DO UPDATE
-    SET value = excluded.value, text_fields = excluded.text_fields, revision = excluded.revision,
-        update_count = section.update_count + excluded.update_count, total_updates = section.total_updates + 1,
-        source = excluded.source, expires_at = excluded.expires_at, ttl_minutes = excluded.ttl_minutes,
-        updated_at = excluded.updated_at, needs_chunking = false
-),
-{chunks},
-counted AS (
-    SELECT m.ids[w.place] AS memory_id, w.items,
-           w.updates > 0 AND m.pending_updates[w.place] >= LEAST(
-               %(average)s::float8 * GREATEST(m.section_counts[w.place] + w.items, 1), %(most)s::float8) AS due
-    FROM (
-        SELECT i.place, count(*) FILTER (WHERE i.new) AS items, sum(i.counted) AS updates FROM written i GROUP BY i.place
-    ) w
-    CROSS JOIN memory m
-)
-UPDATE agentmem.active_memory a
-SET section_count = a.section_count + c.items,
-    due_at = CASE WHEN c.due THEN LEAST(a.due_at, a.updated_at) ELSE a.due_at END
-FROM counted c
-WHERE a.external_id = %(external_id)s AND a.id = ANY ((SELECT m.ids FROM memory m)::bigint[]) AND a.id = c.memory_id
-  AND (c.items > 0 OR c.due AND (a.due_at IS NULL OR a.due_at > a.updated_at))
-RETURNING a.due_at, a.updated_at
+-- name: is_due
+-- Whether pending updates, of which there are some, reach the threshold; as `policies.thresholds` says.
+{pending} >= LEAST(%(average)s::float8 * GREATEST({sections}, 1), %(max_pending)s::float8)
 
--- name: item_revisions
--- Revisions of items, as those see them who hold their memories' locks.
-SELECT u.place, s.revision
-FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
-JOIN agentmem.active_memory a
-  ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
-JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.key
+-- name: make_memories
+-- Makes those memories that are missing; their makers come one after the other, in the order of the namespaces.
+INSERT INTO agentmem.active_memory (external_id, namespace, title, template)
+SELECT %(external_id)s, u.namespace::text[], u.title, '{"sections": []}'
+FROM unnest(%(namespaces)s::text[], %(titles)s::text[]) AS u (namespace, title)
+ORDER BY u.namespace::text[]
+ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL DO NOTHING
+
+-- name: lock_memories
+-- Open memories by namespace, locked, always in the same order.
+SELECT a.id, a.namespace FROM agentmem.active_memory a
+WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
+ORDER BY a.namespace
+FOR UPDATE
+
+-- name: insert_sections
+-- The sections of a template, as far as the memory lacks them.
+INSERT INTO agentmem.section (external_id, memory_id, section_id, position, title, description, value, revision)
+SELECT %(external_id)s, %(memory_id)s, u.section_id, u.position, u.title, u.description, u.value::jsonb,
+       (SELECT m.deleted_revision FROM agentmem.active_memory m
+        WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s) + 1
+FROM unnest(%(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %(descriptions)s::text[],
+            %(contents)s::text[]) AS u (section_id, position, title, description, value)
+ON CONFLICT (external_id, memory_id, section_id) DO NOTHING
+RETURNING section_id
+
+-- name: sections
+-- The named sections of a memory, and all of them where it has few; all named where none is given.
+SELECT s.* FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
+  AND (%(section_ids)s::text[] IS NULL
+       OR s.section_id = ANY (%(section_ids)s)
+       OR (SELECT m.section_count FROM agentmem.active_memory m
+           WHERE m.external_id = %(external_id)s AND m.id = %(memory_id)s) <= %(max_listed)s)
+ORDER BY s.position, s.section_id
+
+-- name: changed_sections
+-- The sections of a memory with pending updates, or all of them.
+SELECT s.* FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND (s.update_count > 0 OR %(everything)s)
+ORDER BY s.position, s.section_id
+
+-- name: embedded_in_sections
+-- Hashes of the chunks of a memory's sections that have a vector of a model.
+SELECT DISTINCT c.content_hash FROM agentmem.memory_chunk c
+WHERE c.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = ANY (%(section_ids)s)
+  AND c.embedding_model = %(embedding_model)s AND (c.current OR c.end_date IS NULL)
+
+-- name: sections_of_memories
+-- The sections of several memories.
+SELECT s.* FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.memory_id = ANY (%(memory_ids)s)
+ORDER BY s.memory_id, s.position, s.section_id
+
+-- name: consume_updates
+-- Subtracts exactly what a run took from those sections that are still the same.
+UPDATE agentmem.section s SET update_count = GREATEST(s.update_count - u.update_count, 0)
+FROM unnest(%(section_ids)s::text[], %(update_counts)s::int[], %(created_ats)s::timestamptz[])
+     AS u (section_id, update_count, created_at)
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.section_id
+  AND s.created_at = u.created_at
+
+-- name: delete_sections
+-- Removes a memory's sections.
+DELETE FROM agentmem.section WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: unchunked_memories
+-- Memories of a tenant, or those of these ids, with sections whose chunks are behind.
+SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
+WHERE s.external_id = %(external_id)s AND s.needs_chunking
+  AND (%(memory_ids)s::bigint[] IS NULL OR s.memory_id = ANY (%(memory_ids)s))
+
+-- name: all_unchunked_memories
+-- Memories with sections whose chunks are behind, of all tenants, in the order of their ids.
+SELECT DISTINCT s.external_id, s.memory_id FROM agentmem.section s
+WHERE s.needs_chunking AND (s.external_id, s.memory_id) > (%(external_id)s, %(memory_id)s)
+ORDER BY s.external_id, s.memory_id
+LIMIT %(limit)s
+
+-- name: take_unchunked
+-- Sections of a memory whose chunks are brought up to date in this transaction.
+UPDATE agentmem.section s SET needs_chunking = false
+FROM agentmem.active_memory a
+WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
+  AND s.section_id = ANY (ARRAY(
+          SELECT p.section_id FROM agentmem.section p
+          WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.needs_chunking
+          LIMIT %(limit)s))
+  AND a.external_id = %(external_id)s AND a.id = %(memory_id)s
+RETURNING a.namespace, s.section_id, s.value, s.text_fields
+
+-- name: none_unchunked
+-- Notes that none of a memory's sections needs chunking any more.
+UPDATE agentmem.active_memory SET unchunked_writes = 0
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND unchunked_writes > 0
+
+-- name: open_memory
+-- The open memory of a namespace, looked up by itself; a part of statements.
+LATERAL (
+    SELECT m.id FROM agentmem.active_memory m
+    WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
+    OFFSET 0)
+
+-- name: items_at
+-- Keys of items, numbered, with the memories that hold them; a part of statements. `max_rows` is no limit, see `write_chunks`.
+SELECT n.place, n.key, a.id AS memory_id
+FROM (
+    SELECT u.place, u.namespace::text[] AS namespace, u.key
+    FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) WITH ORDINALITY AS u (namespace, key, place)
+    LIMIT %(max_rows)s) n
+CROSS JOIN {open_memory} a
+
+-- name: get_items
+-- Items by namespace and key, looked up one by one.
+SELECT i.place, s.*
+FROM ({items_at}) i
+CROSS JOIN LATERAL (
+    SELECT p.value, p.created_at, p.updated_at, p.revision,
+           CASE WHEN p.expires_at IS NOT NULL THEN p.ttl_minutes END AS ttl_minutes
+    FROM agentmem.section p
+    WHERE p.external_id = %(external_id)s AND p.memory_id = i.memory_id AND p.section_id = i.key
+      AND (NOT %(omit_expired)s OR p.expires_at IS NULL OR p.expires_at > now())
+    OFFSET 0) s
+
+-- name: refresh_items
+-- Lets items that expire live on from now, all for the same time: those that nobody else is changing, and whose end moves
+-- by at least a hundredth of it.
+UPDATE agentmem.section s SET expires_at = now() + %(ttl)s * interval '1 minute'
+FROM (
+    SELECT p.memory_id, p.section_id
+    FROM ({items_at}) i
+    JOIN agentmem.section p ON p.external_id = %(external_id)s AND p.memory_id = i.memory_id AND p.section_id = i.key
+    WHERE p.ttl_minutes = %(ttl)s AND p.expires_at < now() + %(ttl)s * interval '0.99 minute'
+    ORDER BY p.memory_id, p.section_id
+    FOR NO KEY UPDATE OF p SKIP LOCKED
+) f
+WHERE s.external_id = %(external_id)s AND s.memory_id = f.memory_id AND s.section_id = f.section_id
 
 -- name: embedded_hashes
 -- Hashes of the chunks of items that have a vector of a model.
 SELECT DISTINCT c.content_hash
-FROM unnest(%(namespaces)s::text[], %(keys)s::text[]) AS u (namespace, key)
-JOIN agentmem.active_memory a
-  ON a.external_id = %(external_id)s AND a.namespace = u.namespace::text[] AND a.closed_at IS NULL
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = a.id AND c.section_id = u.key
+FROM ({items_at}) i
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = i.memory_id AND c.section_id = i.key
 WHERE c.embedding_model = %(embedding_model)s AND (c.current OR c.end_date IS NULL)
 
 -- name: supported_by_items
@@ -226,9 +253,9 @@ WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.sect
 
 -- name: expired_items
 -- Those of these items that have expired.
-SELECT s.section_id FROM agentmem.section s
-WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(keys)s)
-  AND s.expires_at <= now()
+SELECT i.place FROM ({items_at}) i
+JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = i.memory_id AND s.section_id = i.key
+WHERE s.expires_at <= now()
 
 -- name: delete_item_chunks
 -- Removes what was made from items, in every tier.
@@ -310,7 +337,7 @@ ORDER BY a.external_id
 
 -- name: list_items
 -- Items under a prefix that pass a filter, the newest first; each memory's newest are read in their order until there are
--- enough. `most` is a number of at least limit + offset: of one that it does not know, the planner believes that it is a
+-- enough. `page_limit` is a number of at least limit + offset: of one that it does not know, the planner believes that it is a
 -- tenth of all items, and plans the statement anew each time.
 SELECT s.memory_id, a.namespace, s.section_id AS key, s.value, s.created_at, s.updated_at, s.revision,
        CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes
@@ -321,7 +348,7 @@ CROSS JOIN LATERAL (
       AND (NOT %(omit_expired)s OR s.expires_at IS NULL OR s.expires_at > now())
       AND {filter}
     ORDER BY s.updated_at DESC, s.section_id
-    LIMIT {most}
+    LIMIT {page_limit}
 ) s
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
   AND a.namespace[1:cardinality(%(prefix)s::text[])] = %(prefix)s::text[]

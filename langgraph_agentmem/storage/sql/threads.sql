@@ -14,74 +14,38 @@ LEFT JOIN agentmem.thread_section t
   ON t.external_id = %(external_id)s AND t.memory_id = m.id AND t.section_id = s.section_id AND t.thread_id = %(thread_id)s
 WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.closed_at IS NULL
 
--- name: write_as_seen
--- What `operations.threads.write` does, for a thread that has written all of these sections before, and since the last time
--- alone: in one statement, which fails on everything else, also where somebody comes in between: what is no boolean is made
--- one. It changes the memory's row first, as all do who write, and then only what is as it was when the statement began.
--- What LangGraph's checkpointer inserts goes along, so that this is a transaction by itself.
---
--- What is looked up is looked up row by row, and `max_rows` is no limit; see `chunks_of_written`.
-WITH {stored},
-given AS MATERIALIZED (
-    SELECT u.section_id, u.value, u.text_hash, s.revision, t.revision AS seen,
-           coalesce(s.value -> 'content', '""') <> u.value::jsonb -> 'content' AS differs, t.text_hash <> u.text_hash AS changed
+-- name: note_written
+-- Notes, in the statement that writes it, what a thread has of sections from now on; a part of `write_values`. It must be as
+-- the thread has noted it last, of sections that nobody has changed since, and nothing may be loaded for it. The memory is locked before these rows, as it is where
+-- sections are loaded for a thread.
+noting AS MATERIALIZED (
+    SELECT u.section_id, u.revision, u.seen_hash, u.text_hash, t.revision IS NOT NULL AS known
     FROM (
-        SELECT * FROM unnest(%(section_ids)s::text[], %(values)s::text[], %(hashes)s::bytea[])
-                      AS u (section_id, value, text_hash)
+        SELECT * FROM unnest(%(noted_ids)s::text[], %(seen_revisions)s::bigint[], %(seen_hashes)s::bytea[],
+                             %(text_hashes)s::bytea[]) AS u (section_id, revision, seen_hash, text_hash)
         LIMIT %(max_rows)s) u
-    CROSS JOIN LATERAL (
-        SELECT p.revision, p.value FROM agentmem.section p
+    LEFT JOIN LATERAL (
+        SELECT p.revision FROM agentmem.thread_section p
+        JOIN agentmem.section c
+          ON c.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = u.section_id
+          AND c.revision = u.revision
         WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.section_id = u.section_id
-        OFFSET 0) s
-    CROSS JOIN LATERAL (
-        SELECT p.revision, p.text_hash FROM agentmem.thread_section p
-        WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.section_id = u.section_id
-          AND p.thread_id = %(thread_id)s AND p.loaded_at IS NULL AND p.revision IS NOT NULL
-        OFFSET 0) t
-),
-wanted AS MATERIALIZED (
-    SELECT count(*) FILTER (WHERE NOT g.differs OR NOT g.changed OR g.seen = g.revision) AS plain,
-           count(*) FILTER (WHERE g.differs AND g.changed) AS updates,
-           count(*) FILTER (WHERE g.changed OR NOT g.differs AND g.seen <> g.revision) AS notes,
-           now() AS now, now() + %(minutes)s::float8 * interval '1 minute' AS latest
-    FROM given g
-),
-counted AS (
-    UPDATE agentmem.active_memory a
-    SET pending_updates = a.pending_updates + w.updates,
-        updated_at = CASE WHEN w.updates > 0 THEN w.now ELSE a.updated_at END,
-        due_at = CASE WHEN w.updates > 0 THEN LEAST(a.due_at, w.latest, CASE WHEN a.pending_updates + w.updates >= LEAST(
-            %(average)s::float8 * GREATEST(a.section_count, 1), %(most)s::float8) THEN w.now END) ELSE a.due_at END
-    FROM wanted w
-    WHERE a.external_id = %(external_id)s AND a.id = %(memory_id)s
-      AND w.plain = %(count)s AND w.notes > 0
-    RETURNING a.pending_updates, a.section_count
-),
-written AS (
-    UPDATE agentmem.section s
-    SET value = s.value || g.value::jsonb, revision = s.revision + 1,
-        update_count = s.update_count + 1, total_updates = s.total_updates + 1, source = %(source)s, updated_at = now(),
-        needs_chunking = true
-    FROM given g, counted c
-    WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = ANY (%(section_ids)s::text[])
-      AND s.section_id = g.section_id AND s.revision = g.revision AND g.differs AND g.changed
-    RETURNING s.section_id
+          AND p.thread_id = %(thread_id)s AND p.revision = u.revision AND p.text_hash = u.seen_hash AND p.loaded_at IS NULL
+        OFFSET 0) t ON true
 ),
 noted AS (
-    UPDATE agentmem.thread_section t SET revision = g.revision + g.differs::int, text_hash = g.text_hash
-    FROM given g, counted c
-    WHERE t.external_id = %(external_id)s AND t.memory_id = %(memory_id)s AND t.section_id = ANY (%(section_ids)s::text[])
-      AND t.thread_id = %(thread_id)s AND t.section_id = g.section_id AND t.revision = g.seen AND t.loaded_at IS NULL
-      AND (g.changed OR NOT g.differs AND g.seen <> g.revision)
+    UPDATE agentmem.thread_section t SET revision = n.revision + 1, text_hash = n.text_hash
+    FROM noting n, memory m
+    WHERE t.external_id = %(external_id)s AND t.memory_id = %(memory_id)s AND t.section_id = ANY (%(noted_ids)s::text[])
+      AND t.thread_id = %(thread_id)s AND t.section_id = n.section_id AND t.revision = n.revision
+      AND t.text_hash = n.seen_hash AND t.loaded_at IS NULL AND n.text_hash <> n.seen_hash
     RETURNING t.section_id
-)
-SELECT c.pending_updates >= t.threshold AND c.pending_updates - w.updates < t.threshold AS due
-FROM wanted w
-LEFT JOIN counted c ON true
-CROSS JOIN LATERAL (
-    SELECT LEAST(%(average)s::float8 * GREATEST(c.section_count, 1), %(most)s::float8) AS threshold OFFSET 0) t
-WHERE CASE WHEN w.plain = %(count)s AND w.updates = (SELECT count(*) FROM written) AND w.notes = (SELECT count(*) FROM noted)
-           THEN true ELSE (w.plain || ' sections are as the thread has left them')::boolean END
+),
+
+-- name: all_noted
+-- Whether all of it was as the thread has noted it; a part of `write_values`.
+(SELECT count(*) FILTER (WHERE n.text_hash <> n.seen_hash) FROM noting n WHERE n.known) = (SELECT count(*) FROM noted)
+    AND NOT EXISTS (SELECT FROM noting n WHERE NOT n.known)
 
 -- name: note_seen
 -- Notes what a thread has of sections; what was loaded for it before is settled by that.

@@ -9,11 +9,10 @@ import pytest
 from consistency import assert_consistent, caught_up
 from fakes import WordEmbedder
 from langgraph.store.base import PutOp
+from locks import until_waiting
+from wire import wire
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.operations.sections import chunks as writing
-from langgraph_agentmem.operations.sections import items
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[object, ...]]]
@@ -75,49 +74,31 @@ async def test_stores_that_put_the_same_new_items_at_once_count_each_once(dsn: s
     assert_consistent(dsn)
 
 
-async def test_a_store_that_comes_in_between_is_noticed(
-    memory: AgentMemory, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_store_that_comes_in_between_is_noticed(memory: AgentMemory, opened: Any, rows: Rows, dsn: str) -> None:
     """A writer that holds the memory's lock puts the same new item: what was counted before is wrong."""
-    store, refused = AgentMemoryStore(memory), list[psycopg.Error]()
+    store = AgentMemoryStore(opened(settings={"pool_size": 1}))
     await store.aput(NS, "other", {"text": "an owl"})
-    put_values = items.storage.put_values
-
-    async def noting(*args: Any, **named: Any) -> Any:
-        try:
-            return await put_values(*args, **named)
-        except psycopg.Error as error:
-            refused.append(error)
-            raise
-
-    monkeypatch.setattr(items.storage, "put_values", noting)
-    async with memory.resources.database.transaction(EVERYONE) as connection:
-        await items.storage.lock(connection, "alice", [NS])
+    async with wire(store.memory) as traffic, await psycopg.AsyncConnection.connect(dsn) as other:
+        await other.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
         waiting = asyncio.create_task(store.aput(NS, "k", {"text": "a falcon"}))
-        await asyncio.sleep(0.3)
-        assert not waiting.done()
-        insert = (
+        await until_waiting(rows)
+        await other.execute(
             "INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, update_count) "
             "SELECT 'alice', id, 'k', 1, '{}', 1 FROM agentmem.active_memory"
         )
-        await connection.execute(insert.encode())
-        count = (
+        await other.execute(
             "UPDATE agentmem.active_memory SET section_count = section_count + 1, pending_updates = pending_updates + 1"
         )
-        await connection.execute(count.encode())
-    await waiting
+        await other.commit()
+        await waiting
+        assert sum(sent.refused for sent in traffic.statements) == 1
 
-    assert len(refused) == 1
     assert rows("SELECT section_count, pending_updates FROM agentmem.active_memory") == [(2, 3)]
     assert rows("SELECT revision, value ->> 'text' FROM agentmem.section WHERE section_id = 'k'") == [(2, "a falcon")]
 
 
-async def test_whoever_puts_the_last_of_many_cuts_them(
-    memory: AgentMemory, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(items, "_MANY_UNCHUNKED", 10)
-    monkeypatch.setattr(writing, "_UNCHUNKED_AT_ONCE", 3)
-    store, left = AgentMemoryStore(memory), list[int]()
+async def test_whoever_puts_the_last_of_many_cuts_them(opened: Any, rows: Rows) -> None:
+    store, left = AgentMemoryStore(opened(settings={"max_unchunked_writes": 10})), list[int]()
     for i in range(25):
         await store.aput(NS, f"k{i}", {"text": f"a falcon {i}"})
         left += [int(str(rows(STALE)[0][0]))]
@@ -127,17 +108,15 @@ async def test_whoever_puts_the_last_of_many_cuts_them(
     assert len([hit for hit in await store.asearch(NS, query="falcon", limit=30) if hit.score]) == 25
 
 
-async def test_many_unchunked_writes_are_cut_in_several_steps(
-    memory: AgentMemory, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writing, "_UNCHUNKED_AT_ONCE", 3)
+async def test_more_than_are_cut_in_one_step_are_cut_in_several(memory: AgentMemory, rows: Rows) -> None:
     store = AgentMemoryStore(memory)
-    for i in range(9):
-        await store.aput(NS, f"k{i}", {"text": f"a falcon {i}"})
+    for start in range(0, 600, 200):
+        await store.abatch([PutOp(NS, f"k{i}", {"text": f"a falcon {i}"}) for i in range(start, start + 200)])
 
     [made] = await memory.aget_active_memories("alice")
     await memory.aconsolidate("alice", made.id)
-    assert rows(STALE) + rows("SELECT count(*) FROM agentmem.memory_chunk WHERE tier = 'shortterm'") == [(0,), (9,)]
+    assert rows(STALE) + rows("SELECT count(*) FROM agentmem.memory_chunk WHERE tier = 'shortterm'") == [(0,), (600,)]
+    assert rows("SELECT unchunked_writes FROM agentmem.active_memory") == [(0,)]
 
 
 async def test_with_an_embedder_what_is_put_is_cut_and_embedded_at_once(opened: Any, rows: Rows) -> None:
@@ -165,13 +144,21 @@ async def test_what_others_add_in_one_memory_and_remove_in_another_does_not_canc
     store, other = AgentMemoryStore(memory), ("alice", "other")
     await store.aput(NS, "z", {"text": "an owl"})
     await store.aput(other, "b", {"text": "an owl"})
-    first = items.checked(memory.resources, store._options.ownership, (NS, "a"), {"text": "a crow"}, None, None)
-    async with memory.resources.database.transaction(EVERYONE) as connection:
-        await items.write(connection, memory.resources, store._options.ownership, [first], [(other, "b")], mortal=False)
+    async with await psycopg.AsyncConnection.connect(dsn) as between:
+        await between.execute("SELECT 1 FROM agentmem.active_memory ORDER BY namespace FOR UPDATE")
+        await between.execute(
+            "INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value) "
+            "SELECT 'alice', id, 'a', 1, '{}' FROM agentmem.active_memory WHERE namespace[2] = 'notes'"
+        )
+        await between.execute("DELETE FROM agentmem.section WHERE section_id = 'b'")
+        await between.execute(
+            "UPDATE agentmem.active_memory SET section_count = CASE namespace[2] WHEN 'notes' THEN 2 ELSE 0 END, "
+            "pending_updates = CASE namespace[2] WHEN 'notes' THEN 1 ELSE 0 END"
+        )
         batch = [PutOp(NS, "a", {"text": "a falcon"}), PutOp(other, "b", {"text": "a falcon"})]
         waiting = asyncio.create_task(store.abatch(batch))
-        await asyncio.sleep(0.3)
-        assert not waiting.done()
+        await until_waiting(rows)
+        await between.commit()
     await waiting
 
     counts = "SELECT namespace[2], section_count FROM agentmem.active_memory ORDER BY namespace"
@@ -214,10 +201,9 @@ def refuse(dsn: str, times: int, state: str) -> None:
 
 
 async def test_a_put_that_was_stored_does_not_fail_because_others_cannot_be_cut(
-    memory: AgentMemory, rows: Rows, dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    opened: Any, rows: Rows, dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(items, "_MANY_UNCHUNKED", 2)
-    store = AgentMemoryStore(memory)
+    store = AgentMemoryStore(opened(settings={"max_unchunked_writes": 2}))
     await store.aput(NS, "k", {"text": "a falcon"})
     refuse(dsn, 1000, "57014")
     await asyncio.gather(*(store.aput(NS, f"n{i}", {"text": "an owl"}) for i in range(4)))
