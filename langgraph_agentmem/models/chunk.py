@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.base import Json, Value
 
 Origin = Literal["section", "merge", "leftover"]
 """Cut from a section, written by a merge, or what a replaced chunk said besides what was replaced."""
@@ -14,10 +14,12 @@ class TextChunk(Value):
     Attributes:
         text: The piece; all pieces joined give back the whole text.
         overlap: The end of the preceding piece, where this one continues it in the middle of a block.
+        headings: Those that it stands under, the outermost first.
     """
 
     text: str
     overlap: str = ""
+    headings: tuple[str, ...] = ()
 
 
 class PlacedChunk(Value):
@@ -25,6 +27,7 @@ class PlacedChunk(Value):
 
     Attributes:
         equal_before: How many equal chunks of the section come before it.
+        headings: As in `TextChunk`.
     """
 
     order: int
@@ -33,6 +36,12 @@ class PlacedChunk(Value):
     neighbours: str
     content_hash: bytes
     equal_before: int
+    headings: tuple[str, ...] = ()
+
+    @property
+    def metadata(self) -> Json:
+        """What is kept with it for those who find it: `headings`, where it stands under some."""
+        return {"headings": self.headings} if self.headings else {}
 
 
 class WrittenSection(Value):

@@ -31,6 +31,7 @@ class SearchHit(Value):
         start_date: Valid from.
         end_date: Valid until; None while valid.
         disputed: Whether it, or a relationship that it states, waits for a person's review.
+        metadata: `headings`: those that it stands under in its section, the outermost first, where there are any.
     """
 
     chunk_id: int

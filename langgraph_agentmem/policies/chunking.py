@@ -32,7 +32,12 @@ def chunk(text: str, size: int, overlap: int = 0) -> list[TextChunk]:
     Returns:
         Chunks whose texts joined are exactly `text`; none for an empty text.
     """
-    return [piece for block in _blocks(text) for piece in _pieces(block, size, overlap)]
+    chunks: list[TextChunk] = []
+    above: dict[int, str] = {}
+    for block in _blocks(text):
+        above = _headings(block, above)
+        chunks += _pieces(block, size, overlap, tuple(above.values()))
+    return chunks
 
 
 def statements(text: str) -> list[str]:
@@ -97,12 +102,25 @@ def _is_bare_heading(block: str) -> bool:
     return all(_HEADING.match(line) or not line.strip() for line in block.splitlines())
 
 
-def _pieces(block: str, size: int, overlap: int) -> list[TextChunk]:
+def _headings(block: str, above: dict[int, str]) -> dict[int, str]:
+    """The headings, by level, that a block stands under; one at its beginning ends those of its level and below."""
+    for line in block.splitlines():
+        if not line.strip():
+            continue
+        heading = _HEADING.match(line)
+        if not heading:  # whatever comes now is no heading, but perhaps a comment within code
+            break
+        level, title = heading[0].count("#"), line[heading.end() :].strip().rstrip("#").strip()
+        above = {other: text for other, text in above.items() if other < level} | ({level: title} if title else {})
+    return above
+
+
+def _pieces(block: str, size: int, overlap: int, headings: tuple[str, ...]) -> list[TextChunk]:
     if len(block) <= size:
-        return [TextChunk(text=block)]
+        return [TextChunk(text=block, headings=headings)]
     texts = list(_packed(_short_parts(block, size), size))
     tails = ["", *(text[-overlap:] if overlap else "" for text in texts[:-1])]
-    return [TextChunk(text=text, overlap=tail) for text, tail in zip(texts, tails, strict=True)]
+    return [TextChunk(text=text, overlap=tail, headings=headings) for text, tail in zip(texts, tails, strict=True)]
 
 
 def _short_parts(block: str, size: int) -> Iterator[str]:

@@ -35,6 +35,7 @@ def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
                 neighbours=neighbours,
                 content_hash=hash,
                 equal_before=seen[hash],
+                headings=chunk.headings,
             )
         )
         seen[hash] += 1

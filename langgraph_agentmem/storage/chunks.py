@@ -16,6 +16,7 @@ from langgraph_agentmem.storage.driver.rows import (
     RawStatement,
     all_rows,
     as_array,
+    as_json,
     as_vector,
     columns,
     first_row,
@@ -28,7 +29,7 @@ _SQL = statements("chunks")
 _WRITE = RawStatement(template("chunks", "write_chunks").format(open_memory=template("sections", "open_memory")))
 _CHUNK_COLUMNS = (
     "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
-    "neighbours", "embeddings",
+    "neighbours", "embeddings", "chunk_metadata",
 )  # fmt: skip
 _MOST_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
@@ -112,7 +113,7 @@ def _chunk_params(
     rows = [
         (
             number, section.section_id, chunk.order, chunk.text, chunk.content_hash, chunk.equal_before, chunk.overlap,
-            chunk.neighbours, as_vector(vectors.get(chunk.content_hash)),
+            chunk.neighbours, as_vector(vectors.get(chunk.content_hash)), as_json(chunk.metadata),
         )
         for number, section in enumerate(sections, 1)
         for chunk in section.chunks

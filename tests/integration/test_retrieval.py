@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -200,3 +201,15 @@ async def test_zero_vectors_do_no_harm(opened: Open) -> None:
     await notes(memory, "a fox")
     [hit] = await memory.asearch("alice", "fox")
     assert (hit.arms.vector, hit.score > 0) == (0, True)
+
+
+async def test_a_hit_says_which_headings_it_stands_under(memory: AgentMemory) -> None:
+    made = await memory.acreate_active_memory("alice", "plan", {"sections": [{"id": "trip"}]})
+    write = partial(memory.aupdate_active_memory_section, "alice", made.id, "trip")
+    await write(new_content="# Travel\n## Hotels\nThe Ritz is booked.\n\n- And a table.")
+    assert [hit.metadata for hit in await memory.asearch("alice", "Ritz", limit=1)] == [{"headings": ["Travel", "Hotels"]}]
+
+    await write("Hostels", "Hotels")
+    assert [hit.metadata for hit in await memory.asearch("alice", "table", limit=1)] == [{"headings": ["Travel", "Hostels"]}]
+    await write(new_content="- And a table.")
+    assert [hit.metadata for hit in await memory.asearch("alice", "table", limit=1)] == [{}]

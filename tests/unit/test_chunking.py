@@ -292,3 +292,27 @@ def test_statements_hold_every_word_of_a_list(lines):
 @pytest.mark.parametrize("text", ["Alice - the boss - rests", "It costs 12) of them", "Call 555-1234.", "a * b + c"])
 def test_what_looks_like_a_list_mark_within_a_statement_stays(text):
     assert statements(text) == [text]
+
+
+# What a chunk stands under
+
+
+def test_a_chunk_carries_the_path_of_headings_that_it_stands_under() -> None:
+    text = "Preface.\n# Travel #\n## Hotels\nThe Ritz.\n\n- The Plaza.\n## Trains\nTo Rome.\n# Food\nRice."
+
+    assert [(piece.text.strip().splitlines()[-1], piece.headings) for piece in chunk(text, 200)] == [
+        ("Preface.", ()),
+        ("The Ritz.", ("Travel", "Hotels")),
+        ("- The Plaza.", ("Travel", "Hotels")),
+        ("To Rome.", ("Travel", "Trains")),
+        ("Rice.", ("Food",)),
+    ]
+
+
+def test_a_comment_within_code_is_no_heading_and_a_long_block_keeps_its_path() -> None:
+    fenced = chunk("# Setup\n```\n# not a heading\nrun\n```\nThen wait.", 200)
+    assert {piece.headings for piece in fenced} == {("Setup",)}
+
+    long = chunk("# Diary\n" + "It rained. " * 40, 100)
+    assert len(long) > 3
+    assert {piece.headings for piece in long} == {("Diary",)}

@@ -36,7 +36,7 @@ numbered AS MATERIALIZED (
 ),
 given AS MATERIALIZED (
     SELECT n.memory_ids[u.number] AS memory_id, n.revisions[u.number] AS revision, n.sources[u.number] AS source,
-           u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap,
+           u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap, u.metadata::jsonb AS metadata,
            CASE WHEN k.embedding_model IS DISTINCT FROM %(embedding_model)s THEN u.embedding END AS embedding,
            setweight(to_tsvector(%(config)s::regconfig, u.content), 'A') AS own_words,
            setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D') AS other_words, k.id AS kept
@@ -45,8 +45,9 @@ given AS MATERIALIZED (
         SELECT * FROM unnest(
             %(chunk_numbers)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
             %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(neighbours)s::text[],
-            %(embeddings)s::text[])
-            AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, neighbours, embedding)
+            %(embeddings)s::text[], %(chunk_metadata)s::text[])
+            AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, neighbours, embedding,
+                  metadata)
         LIMIT %(max_rows)s) u
     LEFT JOIN LATERAL (
         SELECT c.id, c.embedding_model FROM agentmem.memory_chunk c
@@ -78,7 +79,7 @@ retired AS (
 ),
 refreshed AS (
     UPDATE agentmem.memory_chunk c
-    SET chunk_order = g.chunk_order, content = g.content, text_search = g.own_words || g.other_words, current = true,
+    SET chunk_order = g.chunk_order, content = g.content, metadata = g.metadata, text_search = g.own_words || g.other_words, current = true,
         run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END,
         embedding = CASE WHEN g.embedding IS NULL THEN c.embedding
                          WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
@@ -88,20 +89,20 @@ refreshed AS (
     FROM given g
     WHERE c.external_id = %(external_id)s AND EXISTS (SELECT 1 FROM given k WHERE k.kept IS NOT NULL)
       AND c.id = ANY (ARRAY(SELECT k.kept FROM given k)) AND c.id = g.kept
-      AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content
+      AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content OR c.metadata <> g.metadata
            OR c.text_search <> g.own_words || g.other_words OR g.embedding IS NOT NULL)
 ),
 inserted AS (
     INSERT INTO agentmem.memory_chunk (
         external_id, memory_id, section_id, section_revision, chunk_order, content, content_hash, overlap, source,
-        embedding, full_embedding, embedding_model, text_search, word_count)
+        embedding, full_embedding, embedding_model, text_search, word_count, metadata)
     SELECT %(external_id)s, g.memory_id, g.section_id, g.revision, g.chunk_order, g.content, g.content_hash, g.overlap,
            g.source,
            CASE WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
            CASE WHEN %(full_vectors)s THEN g.embedding::vector END,
            CASE WHEN g.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
            g.own_words || g.other_words,
-           (SELECT coalesce(sum(cardinality(o.positions)), 0) FROM unnest(g.own_words) o)
+           (SELECT coalesce(sum(cardinality(o.positions)), 0) FROM unnest(g.own_words) o), g.metadata
     FROM given g
     WHERE g.kept IS NULL
     RETURNING embedding_model
