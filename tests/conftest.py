@@ -139,8 +139,21 @@ def data_dir(shared_folder: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def server(shared_folder: Path) -> str:
     """The DSN of the server's maintenance database."""
-    given = os.environ.get("AGENTMEM_TEST_DSN")
-    return given or make_conninfo(embedded.start(shared_folder / "postgres"), dbname="postgres")
+    if given := os.environ.get("AGENTMEM_TEST_DSN"):
+        return given
+    dsn = make_conninfo(embedded.start(shared_folder / "postgres"), dbname="postgres")
+    with FileLock(shared_folder / "server.lock"), psycopg.connect(dsn, autocommit=True) as connection:
+        if not (set_up := shared_folder / "server.set_up").exists():
+            for setting in _HURRIED:
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+            set_up.touch()
+    return dsn
+
+
+_HURRIED = ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'", "checkpoint_timeout = '1h'")
+"""Of the shared server, whose machine does not crash: a database is made and dropped for every test. A commit is still
+written before it is acknowledged, so that a server that is killed loses none."""
 
 
 @pytest.fixture(scope="session")
