@@ -4,13 +4,9 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, cast
 
-import yaml
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
-
-_OTHER_BREAKS = frozenset("\r\x85\u2028\u2029")
-"""What YAML takes for ends of lines, and reads as such unless it is escaped."""
 
 
 def first_valid(adapter: TypeAdapter[Any]) -> Any:
@@ -33,8 +29,9 @@ def rendered(value: Any, plain: bool) -> str:
         return "\n".join(_line(message) for message in cast("list[BaseMessage]", value))
     if isinstance(value, list | tuple | dict | set | frozenset) and not value:
         return ""
-    text = yaml.dump(_ordered(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
-    return text.removesuffix("\n...\n").removesuffix("\n")
+    from langgraph_agentmem.checkpoint import yaml_texts  # noqa: PLC0415 - imports YAML, which plain texts do without
+
+    return yaml_texts.dumped(_ordered(value))
 
 
 def _ordered(value: Any) -> Any:
@@ -59,25 +56,6 @@ def _line(message: BaseMessage) -> str:
 
 def loaded(text: str) -> Any:
     """The value of a YAML text."""
-    return yaml.load(text, Loader=_Loader)
+    from langgraph_agentmem.checkpoint import yaml_texts  # noqa: PLC0415 - as above
 
-
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as such."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Leaves dates as texts, as JSON would."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text and text == text.strip() else None
-    return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
+    return yaml_texts.loaded(text)

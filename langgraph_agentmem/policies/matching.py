@@ -2,8 +2,6 @@
 
 import re
 
-from rapidfuzz import fuzz
-
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.policies.chunking import statements
 
@@ -85,6 +83,8 @@ def unsaid_by(old: str, new: str) -> str:
 
 def name_similarity(a: str, b: str) -> float:
     """Similarity of two names or statements without an embedder, 0 to 1: rapidfuzz's indel ratio, case-folded."""
+    from rapidfuzz import fuzz  # noqa: PLC0415 - fifty modules, which only runs and reviews need
+
     return fuzz.ratio(a.casefold(), b.casefold()) / 100
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, cast
 
-import yaml
 from pydantic import ValidationError
 
 from langgraph_agentmem.errors import InvalidInputError, InvalidTemplateError, SectionNotFoundError
@@ -72,21 +71,13 @@ def unknown_section(section_id: object, known: Mapping[str, Any]) -> str:
     return f"unknown section {section_id!r}; this memory has {shown or 'none'}"
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that comes twice, where YAML would silently drop the first value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = Counter(str(key.value) for key, _ in node.value)
-        if repeated := [key for key, count in keys.items() if count > 1]:
-            raise yaml.YAMLError(f"the key {repeated[0]!r} comes more than once")
-        return super().construct_mapping(node, deep=deep)
-
-
 def _as_mapping(source: object) -> Mapping[str, Any]:
     if isinstance(source, str):
+        from langgraph_agentmem.policies import strict_yaml  # noqa: PLC0415 - imports YAML, which most do without
+
         validation.text(source, "the template")
         try:
-            source = yaml.load(source, Loader=_StrictLoader)
+            source = strict_yaml.loaded(source)
         except Exception as error:  # a tag such as !!timestamp raises whatever its constructor does
             raise InvalidTemplateError(f"the template is not readable as YAML: {error}") from error
     if not isinstance(source, Mapping):

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from contextvars import Context
 
 import pytest
@@ -11,6 +12,15 @@ from langgraph_agentmem.errors import TooManyCallsError
 from langgraph_agentmem.storage.driver.turns import Turns
 
 ALL_OF_IT = 10_000
+
+
+@asynccontextmanager
+async def turn_of(turns: Turns) -> AsyncGenerator[None]:
+    turn = await turns.take()
+    try:
+        yield
+    finally:
+        turn.end()
 
 
 async def until_they_wait() -> None:
@@ -24,7 +34,7 @@ async def free(turns: Turns) -> int:
 
     async def has_one() -> None:
         nonlocal inside
-        async with turns.turn():
+        async with turn_of(turns):
             inside += 1
             await gone.wait()
 
@@ -37,7 +47,7 @@ async def free(turns: Turns) -> int:
 
 
 async def hold(turns: Turns, held: Callable[[], Awaitable[object]] = until_they_wait) -> None:
-    async with turns.turn():
+    async with turn_of(turns):
         await held()
 
 
@@ -47,7 +57,7 @@ async def test_only_so_many_have_a_turn_and_the_others_come_in_their_order() -> 
 
     async def call(number: int) -> None:
         nonlocal inside
-        async with turns.turn():
+        async with turn_of(turns):
             inside += 1
             at_once.append(inside)
             order.append(number)
@@ -62,7 +72,7 @@ async def test_only_so_many_have_a_turn_and_the_others_come_in_their_order() -> 
 
 async def test_a_cancelled_waiter_frees_its_turn_also_in_the_moment_in_which_it_gets_it() -> None:
     turns = Turns(1, ALL_OF_IT)
-    async with turns.turn():
+    async with turn_of(turns):
         left, given, last = [asyncio.create_task(hold(turns), context=Context()) for _ in range(3)]
         await until_they_wait()
         left.cancel()
@@ -78,7 +88,7 @@ async def test_no_turn_is_lost_however_many_fail_and_are_cancelled() -> None:
     turns, chance = Turns(3, ALL_OF_IT), random.Random(7)
 
     async def call(fails: bool) -> None:
-        async with turns.turn():
+        async with turn_of(turns):
             for _ in range(chance.randrange(4)):
                 await asyncio.sleep(0)
             if fails:
@@ -109,7 +119,7 @@ async def test_one_more_than_may_wait_is_told_what_is_wrong_and_what_would_be_ri
 
 async def test_whoever_has_a_turn_does_not_wait_for_another_one() -> None:
     turns = Turns(1, ALL_OF_IT)
-    async with turns.turn():
+    async with turn_of(turns):
         waits = asyncio.create_task(hold(turns), context=Context())
         await until_they_wait()
         await asyncio.wait_for(hold(turns), 1)
@@ -119,6 +129,16 @@ async def test_whoever_has_a_turn_does_not_wait_for_another_one() -> None:
     assert await free(turns) == 1
 
 
+async def test_whoever_has_a_turn_has_two_of_them_where_another_one_is_free() -> None:
+    turns = Turns(2, ALL_OF_IT)
+    async with turn_of(turns), turn_of(turns):
+        waits = asyncio.create_task(hold(turns), context=Context())
+        await until_they_wait()
+        assert not waits.done()
+    await asyncio.wait_for(waits, 1)
+    assert await free(turns) == 2
+
+
 async def test_what_outlives_the_turn_in_which_it_was_started_waits_as_all_others() -> None:
     turns, go, done = Turns(1, ALL_OF_IT), asyncio.Event(), asyncio.Event()
 
@@ -126,7 +146,7 @@ async def test_what_outlives_the_turn_in_which_it_was_started_waits_as_all_other
         await go.wait()
         await hold(turns)
 
-    async with turns.turn():
+    async with turn_of(turns):
         outlives = asyncio.create_task(later())
     first = asyncio.create_task(hold(turns, done.wait))
     await until_they_wait()

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rapidfuzz import fuzz, process
-
 from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import (
@@ -137,6 +135,8 @@ def _entity(
 
 
 def _by_ratio(key: str, stored: Sequence[EntityRow]) -> dict[int, float]:
+    from rapidfuzz import fuzz, process  # noqa: PLC0415 - fifty modules, which only runs need
+
     names = {row.id: row.name_key for row in stored}
     found = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_LEAST_SIMILARITY * 100)
     return {id: score / 100 for _, score, id in found}

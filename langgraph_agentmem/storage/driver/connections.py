@@ -2,9 +2,10 @@
 
 import asyncio
 import select
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
+from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio
@@ -15,7 +16,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.storage.driver.turns import Turns
+from langgraph_agentmem.storage.driver.translation import translation
+from langgraph_agentmem.storage.driver.turns import Turn, Turns
 
 T = TypeVar("T")
 Connection: TypeAlias = AsyncConnection[DictRow]
@@ -66,33 +68,35 @@ class Pool:
         """Close its connections, those in use when they are given back."""
         await self._pool.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection for the block, waited for until those who came before have theirs.
+    async def take(self) -> tuple[Turn, Connection]:
+        """A connection, waited for until those who came before have theirs, and the turn in which it is used.
 
         Raises:
             PoolTimeout: The server does not give one in time.
             TooManyCallsError: Too many wait already.
         """
         # the pool's time-out would also run while others are at work: a turn first, then it is about the server alone
-        async with self._turns.turn():
-            connection = await self._connected()
-            try:
-                yield connection
-            except BaseException:
-                await clean(connection)
-                raise
-            finally:
-                await self._pool.putconn(connection)
-
-    async def _connected(self) -> Connection:
+        turn = await self._turns.take()
         asked = asyncio.get_running_loop().time()
         try:
-            return await self._living()
-        except PoolTimeout as error:
-            # one turn after the other would wait for the same server: who has waited as long as this knows as much
-            self._turns.refuse(asked, partial(PoolTimeout, str(error)))
+            return turn, await self._living()
+        except BaseException as error:
+            turn.end()
+            if isinstance(error, PoolTimeout):
+                # one turn after the other would wait for the same server: who has waited as long as this knows as much
+                self._turns.refuse(asked, partial(PoolTimeout, str(error)))
             raise
+
+    async def give_back(self, turn: Turn, connection: Connection, error: BaseException | None) -> None:
+        """Give back what `take` gave, made fit for others where its use has failed."""
+        try:
+            try:
+                if error is not None:
+                    await clean(connection)
+            finally:
+                await self._pool.putconn(connection)
+        finally:
+            turn.end()
 
     async def _living(self) -> Connection:
         """A connection whose server is there; dead ones are thrown away at once, however many a restart has left."""
@@ -106,6 +110,37 @@ class Pool:
                 if not alive:
                     await connection.close()
                     await self._pool.putconn(connection)  # which makes room for a new one
+
+
+class TakenConnection:
+    """A connection of a pool for a block, as an asynchronous context manager; the driver's errors are translated.
+
+    Args:
+        pool: Gives the pool of the running event loop.
+    """
+
+    # not made of generators: every call of a store comes through here, and these would take more than all the rest
+    __slots__ = ("_connection", "_find", "_pool", "_turn")
+
+    def __init__(self, pool: Callable[[], Awaitable[Pool]]) -> None:
+        self._find = pool
+
+    async def __aenter__(self) -> Connection:
+        """Take the connection."""
+        try:
+            self._pool = await self._find()
+            self._turn, self._connection = await self._pool.take()
+        except psycopg.Error as error:
+            raise translation(error) from error
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give it back."""
+        await self._pool.give_back(self._turn, self._connection, error)
+        if isinstance(error, psycopg.Error):
+            raise translation(error) from error
 
 
 async def retrying_deadlocks(attempt: Callable[[], Awaitable[T]]) -> T:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver import embedded, migrate, tenants
-from langgraph_agentmem.storage.driver.connections import Connection, Pool, undo
+from langgraph_agentmem.storage.driver.connections import Connection, Pool, TakenConnection, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.tenants import Everyone
@@ -120,14 +120,14 @@ class Database:
             OutageError: The server cannot be reached, or does not answer in time.
             TooManyCallsError: Too many callers wait for a connection already.
         """
-        async with self._taken(tenant) as connection, connection.pipeline() as pipeline:
+        async with self.connection(tenant) as connection, connection.pipeline() as pipeline:
             try:
                 yield connection
             except BaseException:
                 await undo(connection, pipeline)
                 raise
 
-    def connection(self, tenant: str | Everyone) -> AbstractAsyncContextManager[Connection]:
+    def connection(self, tenant: str | Everyone) -> TakenConnection:
         """A connection outside any transaction: for a single read, or for what cannot run in one.
 
         Args:
@@ -138,17 +138,8 @@ class Database:
             OutageError: The server cannot be reached, or does not answer in time.
             TooManyCallsError: Too many callers wait for a connection already.
         """
-        return self._taken(tenant)
-
-    @asynccontextmanager
-    async def _taken(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
-        """The one door: row-level security would tell the server here for whom its connection is taken."""
-        tenants.known(tenant)
-        await self.start()
-        with translated():
-            pool = self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
-            async with pool.connection() as connection:
-                yield connection
+        tenants.known(tenant)  # the one door: row-level security would tell the server here for whom it is taken
+        return TakenConnection(self._pool)
 
     async def close(self) -> None:
         """Close this loop's pool, and what is left of the pools of closed loops."""
@@ -157,6 +148,10 @@ class Database:
         if pool is not None:
             await pool.close()
         self._forget_closed_loops()
+
+    async def _pool(self) -> Pool:
+        await self.start()
+        return self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
 
     async def _open_pool(self) -> Pool:
         self._forget_closed_loops()

@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -22,6 +21,8 @@ _CREATE_DATABASE = (
 
 def default_folder() -> Path:
     """The per-user data folder."""
+    import platformdirs  # noqa: PLC0415 - only who has no server of their own needs it
+
     return Path(platformdirs.user_data_dir("langgraph-agentmem", appauthor=False)) / "postgres"
 
 
@@ -51,6 +52,8 @@ def start(folder: Path | None = None) -> str:
 
 
 def _library() -> Any:
+    import platformdirs  # noqa: PLC0415 - as above
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR, as in containers

@@ -28,10 +28,11 @@ def translated() -> Generator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise _translate(error) from error
+        raise translation(error) from error
 
 
-def _translate(error: psycopg.Error) -> AgentMemoryError:
+def translation(error: psycopg.Error) -> AgentMemoryError:
+    """This package's error for one of the driver's."""
     if isinstance(error, PoolTimeout):
         return OutageError(f"PostgreSQL gave no connection in time ({error}); is it up, and the pool large enough?")
     state = error.sqlstate or ""

@@ -1,10 +1,8 @@
 """Turns at something that only so many can have at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 from langgraph_agentmem.errors import TooManyCallsError
 
@@ -23,29 +21,25 @@ class Turns:
         self._waiting: dict[asyncio.Future[None], float] = {}
         """Since when, in their order: a dict, as those who give up leave from anywhere."""
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None]:
-        """Wait for a turn, however long it takes, and have it for the block.
+    async def take(self) -> "Turn":
+        """Wait for a turn, however long it takes; whoever takes one ends it.
 
-        Whoever has one, and what it has called or started since, takes another one at once: if these waited here for
-        each other, nobody would ever go on.
+        Whoever has one, and what it has called or started since, does not wait for another one: if these waited here
+        for each other, nobody would ever go on.
 
         Raises:
             TooManyCallsError: Too many wait already.
         """
-        held = tuple(other for other in _HELD.get() if other.open)
-        mine = _Held(self)
-        nested = any(other.turns is self for other in held)
-        if not nested:
-            await self._take()
-        _HELD.set((*held, mine))
-        try:
-            yield
-        finally:
-            mine.open = False
-            _HELD.set(held)  # not by a token: a block may end in another context than it began in
-            if not nested:
-                self._give_on()
+        held = [turn for turn in _HELD.get() if turn.open]
+        turn = Turn(self)
+        if self._free:
+            self._free -= 1
+        elif any(outer.turns is self for outer in held):
+            turn.counts = False
+        else:
+            await self._wait()
+        _HELD.set((*held, turn))
+        return turn
 
     def refuse(self, waiting_since: float, error: Callable[[], Exception]) -> None:
         """Let those fail who wait since then, by the loop's clock, or longer."""
@@ -53,10 +47,7 @@ class Turns:
             if since <= waiting_since and not waiter.done():
                 waiter.set_exception(error())
 
-    async def _take(self) -> None:
-        if self._free:
-            self._free -= 1
-            return
+    async def _wait(self) -> None:
         if len(self._waiting) >= self._most_waiting:
             raise TooManyCallsError(
                 f"{len(self._waiting):,} calls wait for one of {self._count} connections already, which is the limit; "
@@ -69,12 +60,13 @@ class Turns:
             await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_on()  # cancelled when it had just been given its turn
+                self.give_on()  # cancelled when it had just been given its turn
             raise
         finally:
             self._waiting.pop(waiter, None)
 
-    def _give_on(self) -> None:
+    def give_on(self) -> None:
+        """Give a turn that has ended to whoever waits first."""
         while self._waiting:
             waiter = next(iter(self._waiting))
             del self._waiting[waiter]
@@ -84,11 +76,25 @@ class Turns:
         self._free += 1
 
 
-@dataclass
-class _Held:
-    turns: Turns
-    open: bool = True
-    """Not any more where a task outlives the block in which it was started."""
+class Turn:
+    """A turn that was taken."""
+
+    __slots__ = ("counts", "open", "turns")
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self.counts = True
+        """Not where it was taken although none was free."""
+        self.open = True
+        """Not any more where a task outlives the block in which it was started."""
+
+    def end(self) -> None:
+        """Leave it to the next."""
+        self.open = False
+        if self.counts:
+            self.turns.give_on()
 
 
-_HELD: ContextVar[tuple[_Held, ...]] = ContextVar("_HELD", default=())
+_HELD: ContextVar[tuple[Turn, ...]] = ContextVar("_HELD", default=())
+"""The turns that were taken here; some have ended. These stay until the next is taken: a block may end in another
+context than it began in."""
