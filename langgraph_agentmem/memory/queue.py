@@ -99,7 +99,7 @@ class Queue:
     async def aembed_pending(self, external_id: str | None = None) -> int:
         """Embed the chunks that have no vector of this embedder yet, and return how many those were.
 
-        What checkpoints have written is cut into chunks first, also where there is no embedder.
+        What was written without its chunks (by puts and checkpoints) is chunked first, also where there is no embedder.
 
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
