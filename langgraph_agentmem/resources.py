@@ -37,9 +37,11 @@ class WordFrequencies:
 
     def __init__(self, chunks: Mapping[str, int] | None = None) -> None:
         self._until = 0.0 if chunks is None else time.monotonic() + _STATISTICS_SECONDS
+        # the statistics list frequent words only: any other one is rarer than the rarest of these
         self.rare = max(min((chunks or {}).values(), default=1) // 2, 1)
         self._by_start: dict[str, dict[str, int]] = {}
         for word, count in (chunks or {}).items():
+            # by all letters but the last, which stemming may change: happy and happi
             self._by_start.setdefault(word[: max(len(word) - 1, 2)], {})[word] = count
 
     @property

@@ -61,6 +61,7 @@ class _Metrics:
 
         def observe(_options: Any) -> Iterable[Any]:
             oldest = time.monotonic() - _OLD
+            # of a copy: the exporter reads in a thread of its own while workers count
             fresh = [(database, values) for database, (at, values) in list(self.counted.items()) if at > oldest]
             return [Observation(values[name], {"db.namespace": database}) for database, values in fresh]
 

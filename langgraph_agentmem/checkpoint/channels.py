@@ -181,6 +181,7 @@ def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None)
 
 
 def _mark(schema: type, name: str, hint: Any) -> MemorySection | None:
+    # in a TypedDict these stand around Annotated
     while get_origin(hint) in (Required, NotRequired):
         hint = get_args(hint)[0]
     if not hasattr(hint, "__metadata__") and _holds_mark(hint):
@@ -206,6 +207,7 @@ def _holds_mark(hint: Any) -> bool:
 def _is_reducer(item: object) -> bool:
     if not callable(item) or isinstance(item, type):
         return False
+    # two positional parameters, as LangGraph itself tells a reducer from other metadata
     places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return sum(parameter.kind in places for parameter in signature(item).parameters.values()) == 2
 

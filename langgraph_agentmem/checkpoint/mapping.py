@@ -157,6 +157,7 @@ class ThreadMapping:
         texts, unread = dict[str, str](), list[str]()
         for channel in channels:
             spec = self.sections[channel].spec
+            # without a schema, only the counters in the metadata show that it is a delta channel
             if channel not in values and (channel in delta or (spec is not None and spec.is_delta)):
                 unread.append(channel)
             else:

@@ -26,14 +26,17 @@ def first_valid(adapter: TypeAdapter[Any]) -> Any:
 def rendered(value: Any, plain: bool) -> str:
     """The text of a value; a string of a channel that holds other values as well is quoted where need be."""
     if isinstance(value, str) and plain:
+        # `str` of an enumeration's member would name the member, not its value
         return str(value.value) if isinstance(value, Enum) else value
     if isinstance(value, BaseMessage):
         return _line(value)
     if isinstance(value, list | tuple) and value and all(isinstance(v, BaseMessage) for v in cast("list[Any]", value)):
         return "\n".join(_line(message) for message in cast("list[BaseMessage]", value))
+    # an empty section reads back as the type's empty value, see `first_valid`
     if isinstance(value, list | tuple | dict | set | frozenset) and not value:
         return ""
     text = yaml.dump(_ordered(value), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
+    # so YAML ends a document that is a bare word or number
     return text.removesuffix("\n...\n").removesuffix("\n")
 
 
@@ -76,6 +79,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # as a block only where YAML reads it back to the letter: it drops white space at a block's ends
     style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text and text == text.strip() else None
     return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

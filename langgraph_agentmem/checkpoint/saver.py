@@ -350,6 +350,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             return mapped[id].text(value)
 
         given = config.get("configurable", {})
+        # within a run, the graph's own checkpoint stands in this map under the empty namespace
         at = given.get("checkpoint_map", {}).get("") or get_checkpoint_id(config) or ""
         await threads.load(self.memory.resources, thread, at, texts, read)
         return update
@@ -399,6 +400,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     def _thread(self, config: RunnableConfig, new_versions: ChannelVersions) -> ThreadMemory | None:
         """The memory that a checkpoint is to be written into; None if it changes nothing there."""
         if config.get("configurable", {}).get("checkpoint_ns"):
+            # a subgraph's checkpoint, whose channels are not the graph's
             return None
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
 

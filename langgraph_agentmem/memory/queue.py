@@ -114,6 +114,7 @@ class Queue:
         for tenant, memory_id in memories:
             try:
                 reports.append(await self._consolidation.run(tenant, memory_id, if_due=if_due))
+            # one memory that fails keeps no other from its turn; all errors are raised together
             except Exception as error:
                 errors[tenant, memory_id] = error
         await self._project(external_id)

@@ -13,6 +13,7 @@ from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.reviews import disputes, reviewing
 from langgraph_agentmem.resources import HasResources
 
+# LangGraph's own key. Without a checkpointer there is nothing to resume from, and interrupt() would fail the run.
 _CHECKPOINTER = "__pregel_checkpointer"
 
 

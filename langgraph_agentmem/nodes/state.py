@@ -84,10 +84,12 @@ def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str, *, tim
 
     async def traced(state: Any) -> dict[str, Any]:
         started = time.perf_counter()
+        # an interrupt is no error
         with telemetry.span(name, quiet=(GraphBubbleUp,), **_ids(state)):
             update = await function(state)
         if not timed:
             return update
+        # `claim` empties the channel: what it returns counts, not what an earlier run of the thread has left
         known: dict[str, float] = update.get("timings", state.get("timings")) or {}
         return {**update, "timings": {**known, name: round(time.perf_counter() - started, 6)}}
 

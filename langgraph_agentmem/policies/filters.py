@@ -118,6 +118,7 @@ def _at(at: _Reader, wanted: object) -> Condition:
     if not isinstance(wanted, Mapping):
         return _equal(at, wanted)
     inner = cast("Mapping[Any, Any]", wanted)
+    # one operator makes all keys operators, so that a misspelt one is refused and not looked for in values
     if any(isinstance(key, str) and _OPERATOR.fullmatch(key) for key in inner):
         return AllOf(conditions=tuple(_operator(at, key, operand) for key, operand in inner.items()))
     return AllOf(conditions=(at.compare("object"), _filter(at.deeper(), inner)))
@@ -142,6 +143,7 @@ def _any(at: _Reader, operand: object) -> Condition:
 def _among(at: _Reader, operand: object, name: str = "$in") -> Condition:
     """One comparison for all values that are compared as JSON."""
     items = _list(name, operand)
+    # dates are compared as instants, and null also means a missing key: neither is compared as JSON
     plain = [item for item in items if item is not None and not isinstance(item, date)]
     others = [item for item in items if isinstance(item, date)]
     conditions = [_exactly(at, item) for item in others]
@@ -181,6 +183,7 @@ def _exists(at: _Reader, operand: object) -> Condition:
 
 
 def _contains(at: _Reader, operand: object) -> Condition:
+    # a list contains elements, a text contains parts; which of the two stands there shows only in each value
     element = at.compare("element", _json(operand))
     if not isinstance(operand, str):
         return element

@@ -34,6 +34,7 @@ def without(
     """
     entities = [_entity(conflict, gone) for conflict in conflicts.entities]
     relationships = [_relationship(conflict, gone) for conflict in conflicts.relationships]
+    # a relationship needs both of its ends
     names = {e.active_entity.name.casefold() for e in entities if e.active_entity.chunk_ids}
     kept = {
         position

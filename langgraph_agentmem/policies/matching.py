@@ -52,6 +52,8 @@ def compare(old: str, new: str, threshold: float) -> Match:
     scores = [similarity for similarity, _ in best]
     replaced = [similarity >= threshold or same for similarity, same in best]
     leftover = [text for text, gone in zip(ours, replaced, strict=True) if not gone]
+    # half similar without a common subject; a common subject and little else; or so similar that only a name or a
+    # number tells them apart
     unsure = [
         similarity
         for mine, (similarity, same) in zip(ours, best, strict=True)
@@ -121,6 +123,7 @@ def _statement_match(a: str, b: str) -> tuple[float, bool]:
     if subject_a and subject_b:
         (about_a, verb_a), (about_b, verb_b) = subject_a, subject_b
         if about_a != about_b:
+            # about different things, so not even related, however similar the words
             return min(similarity, _RELATED - 0.01), False
         return (similarity, True) if verb_a == verb_b else (min(max(similarity, _RELATED), 0.8), False)
     same_start = words_in_order(a)[:1] == words_in_order(b)[:1]

@@ -51,6 +51,7 @@ def replacements(
             (matching.compare(old.content, candidate.content, threshold), candidate)
             for candidate in _nearest(old, new, postings)
         ]
+        # the new chunk that says most of it anew; of equal ones, the oldest
         match, candidate = max(compared, key=lambda c: (c[0].replaced, c[0].similarity, -c[1].id), default=(None, None))
         if match and candidate and (match.replaced or not match.clear):
             found.append(
@@ -226,6 +227,7 @@ def _postings(new: Sequence[ConflictChunk]) -> dict[str, list[int]]:
 def _nearest(old: ConflictChunk, new: Sequence[ConflictChunk], postings: dict[str, list[int]]) -> list[ConflictChunk]:
     if len(new) <= _COMPARED:
         return list(new)
+    # words that many chunks hold tell little apart, and would take long
     rare = (found for word in matching.words(old.content) if len(found := postings.get(word, [])) <= 50)
     shared = Counter(index for found in rare for index in found)
     return [new[index] for index, _ in shared.most_common(_COMPARED)]

@@ -119,6 +119,7 @@ def without_rejected(
     decisions += _changed(conflicts, filtered)
     gone = {chunk.chunk_id for chunk in rejected}
     sections = [_section(section, gone, old, decisions) for section in plan.sections]
+    # no chunk is gone; but what has lost all of its support above goes, and so do its relationships
     left, filtered = forgetting.without(plan.model_copy(update={"sections": sections}), filtered, [])
     return Filtered(plan=left, conflicts=filtered, rejected=rejected, decisions=decisions)
 

@@ -66,6 +66,7 @@ def reserved(proposed: Sequence[ProposedChange], policy: ReviewPolicy, cap: int)
         cap: How much a run may supersede by itself. What the rules are sure about comes first.
     """
     asked: dict[ChangeKey, Because] = {key_of(change): "policy" for change in proposed if _asked(change, policy)}
+    # what a person is asked about anyway does not use up what the run may do by itself
     left = cap
     rest = [change for change in proposed if key_of(change) not in asked and change.supersedes]
     for change in sorted(rest, key=lambda c: (not c.verdict.clear, c.verdict.decided_by == "model")):
@@ -134,6 +135,7 @@ def _chunks(
     for decision in resolution.decisions:
         found = replacements.get(decision.chunk_id)
         by = decision.replaced_by or (found.replaced_by if found else None)
+        # there is nothing to choose between: no other value, or nobody doubts that the old one stays
         if by is None or by not in contents or (decision.action == "keep" and (not found or found.clear)):
             continue
         about = About.chunk(section.section_id, decision.chunk_id)
@@ -223,6 +225,7 @@ def _relationship(
     if clear and resolution.action != "supersede":
         return None
     stored = next((s for s in conflict.shortterm_relationships if s.id == resolution.relationship_id), None)
+    # where nobody has named one, the first candidate stands for all
     stored = stored or next(iter(conflict.shortterm_relationships), None)
     if stored is None:
         return None

@@ -99,6 +99,7 @@ def _as_mapping(source: object) -> Mapping[str, Any]:
 def _from_mapping(source: Mapping[str, Any]) -> MemoryTemplate:
     header = source.get("template")
     header = cast("Mapping[str, Any]", header) if isinstance(header, Mapping) else source
+    # YAML reads a name such as 2026 as a number
     known = {key: str(header[key]) for key in ("id", "name", "description") if header.get(key) is not None}
     try:
         return MemoryTemplate.model_validate({**known, "sections": _sections(source.get("sections"))})

@@ -63,6 +63,7 @@ async def _write_apart(
 ) -> BatchOutcome:
     """Find what Neo4j refuses by halves; a refusal of nothing at all is not the things' fault."""
     if len(work) == 1:
+        # the same batch without the thing: if even that is refused, this raises, and the thing is not set aside
         control = await write(neo4j, external_id, batch, [])
         return BatchOutcome(superseded=control.superseded, refused={work[0][0]: str(error)})
     middle = len(work) // 2
@@ -128,6 +129,7 @@ def _write(transaction: Neo4jTransaction, batch: Batch, work: BatchWork) -> dict
             gone[kind].append(id)
         else:
             present[kind].append(thing)
+    # first, so that an entity that is gone is no end of what is written next
     _delete(transaction, gone)
     _write_entities(transaction, batch, present["entity"])
     incomplete = _write_chunks(transaction, batch, present["chunk"])

@@ -26,6 +26,8 @@ async def drain(database: Database, neo4j: Neo4jDatabase, external_id: str, limi
         if not changes:
             return projected, dead
         outcome = await batches.write(neo4j, external_id, batch, list(work.items()))
+        # either another projector was faster, and this one reads anew; or PostgreSQL was restored, and would read anew
+        # for ever
         if outcome.superseded:
             await refuse_lost_numbers(database, neo4j, external_id)
             continue

@@ -185,10 +185,13 @@ class Neo4jDatabase:
                     auth=self._auth,
                     connection_timeout=self._connect_timeout,
                     connection_acquisition_timeout=self._connect_timeout + 5,
+                    # pooled connections that a restart has left dead are found before a statement is sent on one
                     liveness_check_timeout=1.0,
+                    # the driver would log the server's hints about our own statements
                     notifications_min_severity="OFF",
                     user_agent="langgraph-agentmem",
                 )
+                # a driver that is collected without being closed warns of it
                 self._closing = weakref.finalize(self, self._driver.close)
             return self._driver
 

@@ -85,6 +85,7 @@ def _of(name: str, tier: GraphTier) -> str:
 
 def _cypher(transaction: Neo4jTransaction, *, query: str, params: Json, limit: int) -> list[Json]:
     tenant_guard.check(transaction, query, params)
+    # one more than the limit: else exactly as many could not be told from too many
     rows = transaction.first(limit + 1, query, **params)
     if len(rows) > limit:
         raise InvalidInputError(f"the query returns more than {limit:,} rows; give it a LIMIT")
@@ -99,6 +100,7 @@ def _neighborhood(transaction: Neo4jTransaction, asked: Question) -> Neighborhoo
     frontier = _entities(transaction, tiers, "start", 0, asked.limit, name_keys=asked.keys, **shared)
     for distance in range(1, asked.depth + 1):
         found |= {entity.id: entity for entity in frontier}
+        # the nearest levels are complete; the limit cuts the farthest one
         room = asked.limit - len(found)
         if not frontier or room <= 0:
             frontier = []
@@ -157,6 +159,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if hasattr(value, "relationships") and hasattr(value, "nodes"):
+        # a path, as its nodes and relationships in turn; a relationship may be walked from its end to its start
         parts: list[Any] = [value.start_node]
         for relationship in value.relationships:
             parts += [relationship, relationship.nodes[relationship.nodes[0] == parts[-1]]]

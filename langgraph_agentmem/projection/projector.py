@@ -130,6 +130,7 @@ class GraphProjector:
             try:
                 report = await self.arun_once(external_id)
                 for tenant, problem in report.problems.items():
+                    # once, not with every look
                     if problems.get(tenant) != problem:
                         _logger.warning("a graph is not projected into Neo4j: %s", problem)
                 if report.dead:

@@ -106,6 +106,7 @@ def _bound(name: str, details: str, above: dict[str, Any] | None) -> bool:
         return False
     wanted = f"{scanned[1]}.external_id = $external_id"
     parts = _conjuncts(str(above.get("args", {}).get("Details", "")))
+    # a property that the plan has read before is written `cache[...]`
     return any(part in (wanted, f"cache[{wanted.replace(' = ', '] = ', 1)}") for part in parts)
 
 

@@ -30,6 +30,7 @@ async def verify(database: Database, neo4j: Neo4jDatabase, external_id: str, rep
         while after < _LAST:
             async with database.transaction(external_id) as connection:
                 ids, ours = await storage.page(connection, external_id, kind, after, _PAGE)
+            # the last page goes on to the end of all ids: what only Neo4j has may lie behind PostgreSQL's last one
             last = ids[-1] if len(ids) == _PAGE else _LAST
             theirs = await _theirs(neo4j, external_id, kind, after, last)
             suspect = [id for id in {**ours, **theirs} if ours.get(id) != theirs.get(id)]

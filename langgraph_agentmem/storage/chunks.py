@@ -266,6 +266,7 @@ async def promote(connection: Connection, external_id: str, memory_id: int) -> i
     """Refresh long-term chunks that are still current, move the short-term ones; returns how many were moved."""
     params = {"external_id": external_id, "memory_id": memory_id}
     await connection.execute(_SQL["refresh_longterm_chunks"], params)
+    # before they move: the outbox finds them by their tier
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, tier="shortterm")
     return (await first_row(connection, _SQL["promote_chunks"], params))["chunks"]
 
@@ -293,6 +294,7 @@ async def embed(
 
 async def delete_all(connection: Connection, external_id: str, memory_id: int) -> None:
     """Remove all of a memory's chunks, in every tier."""
+    # before they go: what they support says which of them the projection knows
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, operation="delete")
     await connection.execute(_SQL["delete_memory_chunks"], {"external_id": external_id, "memory_id": memory_id})
 

@@ -270,6 +270,7 @@ async def by_id(
     connection: Connection, external_id: str, entity_ids: list[int], relationship_ids: list[int]
 ) -> tuple[dict[int, EntityRow], dict[int, RelationshipRow]]:
     """Entities and relationships by id."""
+    # both are sent before either is read: within a transaction, that is one round trip
     entities = await connection.execute(_SQL["entities_by_id"], {"external_id": external_id, "ids": entity_ids})
     relationships = await connection.execute(
         _SQL["relationships_by_id"], {"external_id": external_id, "ids": relationship_ids}

@@ -121,6 +121,7 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
     kept: sql.Composable = template("item_search", "kept_items").format(passing=all_pass) if passing else all_pass
     found = template("item_search", "found_items")
     if not documents:
+        # items only: those of open memories, and chunks that are part of a section's value
         made = {"reachable": sql.SQL("a.closed_at IS NULL"), "visible": sql.SQL("c.current"), "listed": all_pass}
         return {**made, "kept": kept, "document": sql.SQL("NULL::bigint"), "items": found}
     consolidated = template("item_search", "consolidated")

@@ -104,6 +104,7 @@ async def delete(
     """
     params = _keys(external_id, memory_id, keys)
     entities, relationships = [e for e, _ in supported if e], [r for _, r in supported if r]
+    # disputes and the outbox first: both are found by the items' chunks
     await reviews.forget(connection, external_id, memory_id, keys, entities=entities, relationships=relationships)
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, sections=keys, operation="delete")
     await connection.execute(_SQL["delete_item_chunks"], params)
@@ -150,6 +151,7 @@ async def send_list(
     text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": as_array(search.prefix)}
+    # a power of two, so that there are few shapes of the statement to be planned
     page_limit = 1 << max(search.limit + search.offset, _SHORTEST_PAGE).bit_length()
     return await _list_statement(text, page_limit).send(connection, params, lambda rows: [_found(row) for row in rows])
 

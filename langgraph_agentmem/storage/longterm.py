@@ -40,6 +40,7 @@ async def count_consolidation(connection: Connection, external_id: str, memory_i
 
 async def lock_tenant(connection: Connection, external_id: str) -> None:
     """Wait until nobody else changes this tenant's long-term entities; held until the transaction ends."""
+    # two tenants that share a key only wait for each other
     key = zlib.crc32(f"agentmem.longterm:{external_id}".encode())
     await connection.execute(_SQL["lock_longterm"], {"key": key})
 

@@ -78,6 +78,7 @@ async def get_by_namespace(
     """An open memory by its namespace, locked if so asked."""
     params = {"external_id": external_id, "namespace": list(namespace)}
     row = memory_row(await one_row(connection, _SQL["memory_by_namespace"], params))
+    # by its id: one that was closed in between is not taken for the open one of that namespace
     return await get(connection, external_id, row.id, lock=True) if row and lock else row
 
 

@@ -58,8 +58,10 @@ async def send_candidates(
     }
     found = [(mention.name_key, mention.confidence, mention.chunk_id) for mention in named or ()]
     arms = ("named_keys", "named_confidences", "named_chunks")
+    # None, unlike an empty list, lets the statement look for the entities itself
     params |= dict.fromkeys(arms) if named is None else columns(found, *arms)
     statement = template("search", "search").format(**parts(model.form if model else None))
     if model:
+        # it ends with the transaction
         await set_ann(connection)
     return await send(connection, statement, params, list)

@@ -143,5 +143,6 @@ async def take_unchunked(
     params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
     rows = await all_rows(connection, _SQL["take_unchunked"], params)
     if len(rows) < limit:
+        # these were the last ones: from here on, writes without chunks are counted anew
         await connection.execute(_SQL["none_unchunked"], params)
     return [UnchunkedSection.model_validate(row) for row in rows]

@@ -45,6 +45,7 @@ async def delete_unsupported(
     connection: Connection, external_id: str, supported: list[tuple[int | None, int | None]]
 ) -> None:
     """Remove those of these entities and relationships that no chunk supports any more."""
+    # relationships first: an entity stays as long as one of them leads from or to it
     ids = sorted({relationship for _, relationship in supported if relationship})
     relationships = await all_rows(
         connection, _SQL["unsupported_relationships"], {"external_id": external_id, "ids": ids}
@@ -70,4 +71,5 @@ async def delete(
         return
     sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
     await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
+    # a deletion counts as one revision more
     await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")

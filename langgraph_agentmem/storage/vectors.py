@@ -101,6 +101,7 @@ async def register_embedding_model(
         EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
     """
     async with connection.transaction():
+        # one at a time, and not during a migration, which may change the table that the index is made on
         await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
         row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
         newest = EmbeddingModel.model_validate(row) if row else None
@@ -142,6 +143,7 @@ def _shown(index: VectorIndex) -> str:
 
 
 async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
+    # not indexed: its searches compare all of a tenant's vectors, which is right, only slower
     if model.index_kind == "flat" or model.dimensions > _MOST_INDEXED[model.vector_type]:
         return
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]

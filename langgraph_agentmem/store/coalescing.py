@@ -81,6 +81,7 @@ class Coalescer(Generic[T, R]):
         try:
             return await asked.answer
         except asyncio.CancelledError:
+            # one that still waits for its turn is passed over when that comes
             if asked.call is not None:
                 asked.call.abandon()
             raise
@@ -96,6 +97,7 @@ class Coalescer(Generic[T, R]):
         batch, lane.waiting = lane.waiting[: self._most], lane.waiting[self._most :]
         lane.busy = bool(batch)
         if not batch:
+            # there is a lane for each tenant that writes, so idle ones go
             del lanes[key]
             return
         self._call(loop, batch).add_done_callback(lambda _: self._start(loop, key))
@@ -114,10 +116,12 @@ class Coalescer(Generic[T, R]):
             results = await self._answer([one.request for one in asked]) if asked else []
         except BaseException as error:
             results = [error] * len(asked)
+            # cancelled: it stays cancelled, but its callers hear of it first, below
             if not isinstance(error, Exception):
                 raise
         finally:
             for one, result in zip(asked, results, strict=False):
+                # answered: whoever gives up from here on cancels nothing
                 one.call = None
                 if not one.answer.done():
                     _settle(one.answer, result)

@@ -69,9 +69,11 @@ class Consolidation:
             async with self._lease_renewed(external_id, memory_id, run_id):
                 state: Any = await self._graph.ainvoke({**given, "everything": everything, "if_due": if_due}, traced)
         except BaseException as error:
+            # cancelled or not, the memory is given back before anybody hears of the error
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
             raise
+        # with `embed="background"`, a consolidation is one of the moments at which vectors are made up for
         await embeddings.embed_what_is_left(self._resources, validation.tenant(external_id))
         return ConsolidationReport.model_validate(state["report"])
 
@@ -82,6 +84,7 @@ class Consolidation:
             yield
         finally:
             renewing.cancel()
+            # unlike awaiting it, this does not raise its cancellation
             await asyncio.wait([renewing])
 
     async def _renew(self, external_id: str, memory_id: int, run_id: str) -> None:

@@ -134,8 +134,11 @@ class MemoryWorker:
         try:
             async with anyio.create_task_group() as runs:
                 await self._dispatch(runs, until_idle=until_idle)
+                # leaving the block waits for the runs; those that take longer are cancelled, which gives their memories
+                # back
                 runs.cancel_scope.deadline = anyio.current_time() + self._grace
         finally:
+            # so that the worker can be run again
             self._stopping = False
 
     async def _dispatch(self, runs: TaskGroup, *, until_idle: bool) -> None:
@@ -147,9 +150,11 @@ class MemoryWorker:
             for memory in due[:room]:
                 self._running.add(memory)
                 runs.start_soon(self._consolidate, memory)
+            # a run may leave its memory due again, so a worker is idle only when it has none left
             if not due and until_idle and not self._running:
                 return
             if not due:
+                # spread, so that workers that were started together do not look together
                 with anyio.move_on_after(self._poll * random.uniform(0.75, 1.25)):
                     await news.wait()
 
@@ -160,6 +165,7 @@ class MemoryWorker:
     async def _due(self, *, patiently: bool) -> list[Memory]:
         """Memories that are offered and do not run here, in an order that is hardly another worker's."""
         try:
+            # so many more, as those that run here may still be offered; they are taken out below
             due = await queueing.due(self._resources, self._tenant, _LOOKED_AT + self._concurrency)
         except StorageError as error:
             if not patiently:
@@ -202,6 +208,7 @@ class MemoryWorker:
                 _logger.info(
                     "the worker does not hear of memories that are due for now: %s", telemetry.described(error)
                 )
+            # where the connection fails at once, this must not become a busy loop
             await anyio.sleep(self._poll)
 
     async def _embed(self) -> None:

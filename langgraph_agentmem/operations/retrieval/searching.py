@@ -57,6 +57,7 @@ async def search(
             tiers=chosen,
             memory_ids=memories,
             as_of=as_of,
+            # more than are asked for: the best hit may be the first of no single arm
             limit=max(_LEAST_CANDIDATES, 4 * count),
             config=resources.settings.text_search_config,
             exact_rows=resources.settings.exact_search_rows,

@@ -116,6 +116,7 @@ def _dispute(row: DisputeRow, now: _ValuesNow) -> Dispute:
     existing_now, new_now = _values(row, now)
     existing, new = _parked(row, existing_now, new_now)
     section = now.sections.get((row.memory_id, row.section_id or ""))
+    # then the whole section is shown: who decides should not decide about a text that is gone
     rewritten = section is not None and section.updated_at > row.created_at
     return Dispute(
         **row.model_dump(include=_COPIED),

@@ -43,6 +43,7 @@ def reserved(resources: Resources, run: ResolvedRun) -> Reserved:
 
 async def without_rejected(connection: Connection, run: ResolvedRun) -> tuple[ResolvedRun, list[RejectedChunk]]:
     """A run without what a person has rejected, and its new chunks that say that again."""
+    # mostly nothing was ever rejected, and nothing has to be hashed
     if not await reviews.any_rejected(connection, run.external_id, run.memory_id):
         return run, []
     new = [chunk for _, chunk in rejecting.new_chunks(run.conflicts, run.taken)]
@@ -50,6 +51,7 @@ async def without_rejected(connection: Connection, run: ResolvedRun) -> tuple[Re
     found = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
     written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if found else {}
     left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, found, written_at)
+    # what is left out here takes the place of the former line about the same thing
     lines = {decision.about: decision for decision in (*run.decisions, *left.decisions)}
     changed = {"plan": left.plan, "conflicts": left.conflicts, "decisions": list(lines.values())}
     return run.model_copy(update=changed), left.rejected
@@ -96,6 +98,7 @@ async def log(
     stating = await reviews.supports(work.connection, work.external_id, [], linked)
     disputes: list[NewDispute] = []
     for change, because in parked:
+        # marked: the chunks that a search is to show as disputed
         new_id, traits, marked = change.new_id, dict[str, Any](), [*change.existing_ids]
         if change.kind == "chunk":
             marked = [*change.existing_ids, *([change.new_id] if change.new_id else [])]
@@ -151,6 +154,7 @@ async def write_tombstones(work: RunWork, rejected: Sequence[RejectedChunk]) -> 
     await chunks.supersede(
         work.connection,
         work.external_id,
+        # True: although it is part of its section. Working memory keeps its text; what is remembered does not
         [(chunk.chunk_id, successors.get(chunk.chunk_id), True) for chunk in rejected],
     )
     await linking.insert_chunks(work, leftovers)

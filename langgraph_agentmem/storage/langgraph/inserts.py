@@ -13,6 +13,7 @@ from langgraph_agentmem.storage.langgraph.upstream import Statement
 Shape: TypeAlias = tuple[tuple[str, int], ...]
 """Statements, and how many rows each of them inserts."""
 
+# What LangGraph's inserts look like. Whatever a later release writes otherwise is not recognized, and sent as it is.
 _INSERT = re.compile(
     r"\s*(INSERT INTO (?P<table>\w+) \((?P<columns>[\w, ]+)\)\s+VALUES) \(%s(?:, %s)*\)"
     r"(\s+ON CONFLICT \((?P<key>[\w, ]+)\)\s+DO [^;]+);?\s*"
@@ -42,9 +43,11 @@ def as_one(statements: Sequence[Statement]) -> Inserts | None:
     """What one statement can insert; None if something else is to be done, or one row is to be written twice."""
     filled = [(query, rows) for query, rows in statements if rows]
     inserts = [insert for query, _ in filled if (insert := _read(query))]
+    # one insert a table: the parts of a statement do not see each other's rows
     apart = len({insert.table for insert in inserts}) == len(filled)
     if not filled or not apart or sum(len(rows) for _, rows in filled) > _MOST_ROWS:
         return None
+    # nor may an upsert meet one row twice
     if any(_repeats(insert, rows) for insert, (_, rows) in zip(inserts, filled, strict=True)):
         return None
     values = (value for _, rows in filled for row in rows for value in row)

@@ -5,6 +5,7 @@ WITH RECURSIVE reached (id, distance) AS (
     WHERE e.external_id = %(external_id)s AND e.name_key = ANY (%(name_keys)s)
       AND (%(tier)s::text IS NULL OR e.tier = %(tier)s)
       AND e.first_seen <= coalesce(%(as_of)s::timestamptz, 'infinity')
+    -- UNION drops what was reached at the same distance already, or the number of ways would decide the work.
     UNION
     SELECT n.id, c.distance + 1
     FROM reached c

@@ -10,6 +10,7 @@ WITH words AS (
 ),
 size AS (
     SELECT count(*) AS chunks, coalesce(avg(s.word_count), 1) AS words
+    -- No more are read than it takes to tell a small tenant from a large one.
     FROM (SELECT word_count FROM agentmem.memory_chunk WHERE external_id = %(external_id)s
           LIMIT %(exact_rows)s + 1) s
 ),
@@ -69,6 +70,7 @@ exact AS MATERIALIZED (
       AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
       AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
       AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+    -- No index has the order of a sum: adding 0 keeps the vector index out of what is to be exact.
     ORDER BY ({distance}) + 0, c.id
     LIMIT %(candidates)s
 ),
@@ -76,6 +78,8 @@ named AS (
     SELECT e.id, e.confidence, e.name_key
     FROM agentmem.entity e
     WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0 AND %(named_keys)s::text[] IS NULL
+      -- The index finds the names that share a word with the query; the next line keeps those of which it holds every
+      -- word.
       AND e.name_search @@ (SELECT string_agg('''' || f.quoted || '''', ' | ')::tsquery FROM frequency f)
       AND tsvector_to_array(e.name_search) <@ (SELECT array_agg(w.lexeme) FROM words w)
 ),
