@@ -18,7 +18,7 @@ from langgraph_agentmem.errors import (
 _NAME = "langgraph_agentmem"
 _OLD = 120.0
 """Seconds after which what was counted last is not reported any more."""
-_SAYABLE = (OutageError, StaleGraphError, ConfigurationError, ConflictError, NotFoundError)
+_SAFE_TO_LOG = (OutageError, StaleGraphError, ConfigurationError, ConflictError, NotFoundError)
 """Errors of this package whose messages quote no memory."""
 
 
@@ -169,7 +169,7 @@ def counted(database: str, values: Mapping[str, float]) -> None:
 
 def described(error: BaseException) -> str:
     """An error as logs may have it: without its text where that may quote memory."""
-    if isinstance(error, _SAYABLE):
+    if isinstance(error, _SAFE_TO_LOG):
         return f"{type(error).__name__}: {error}"
     cause = error.__cause__ if isinstance(error, AgentMemoryError) else None
     state = getattr(cause, "sqlstate", None)

@@ -22,7 +22,7 @@ Test = Literal["equal", "among", "null", "object", "list", "present", "gt", "gte
 _ORDERS: dict[str, Test] = {"$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
 _OPERATOR = re.compile(r"\$[A-Za-z]+")
 _DEEPEST = 40
-_MOST_CONDITIONS = 1_000
+_MAX_CONDITIONS = 1_000
 
 
 class Comparison(Value):
@@ -78,9 +78,9 @@ class _Reader:
     def compare(self, test: Test, operand: Any = None) -> Comparison:
         dotted = sum(isinstance(step, str) and "." in step for step in self.path)
         self._counted.extend(repeat(test, max(dotted, 1)))
-        if len(self._counted) > _MOST_CONDITIONS:
+        if len(self._counted) > _MAX_CONDITIONS:
             raise InvalidInputError(
-                f"filter has more than {_MOST_CONDITIONS:,} conditions; a list of values in $in or $nin counts as one, "
+                f"filter has more than {_MAX_CONDITIONS:,} conditions; a list of values in $in or $nin counts as one, "
                 "a condition under several keys with dots as many as there are such keys"
             )
         return Comparison(path=self.path, test=test, operand=operand)

@@ -30,7 +30,7 @@ _CHUNK_COLUMNS = (
     "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
     "neighbours", "embeddings",
 )  # fmt: skip
-_MOST_VANISHED = 200
+_MAX_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
 
 
@@ -187,7 +187,7 @@ async def vanished(
     connection: Connection, external_id: str, memory_id: int, section_ids: list[str]
 ) -> list[SectionChunk]:
     """Consolidated chunks of these sections that are valid but no longer part of them."""
-    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": section_ids, "limit": _MOST_VANISHED}
+    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": section_ids, "limit": _MAX_VANISHED}
     return [SectionChunk.model_validate(row) for row in await all_rows(connection, _SQL["vanished_chunks"], params)]
 
 

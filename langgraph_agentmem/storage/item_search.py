@@ -27,7 +27,7 @@ _WORTH = 1200
 scope's among the nearest of all, before comparing all of the scope's is cheaper."""
 _LEXICAL_SHARE = 0.39
 """As in `policies.ranking`, where 0.35 of 0.90 are lexical without the graph."""
-_MOST_MATCHES = {True: 60, False: 5_000}
+_MAX_MATCHES = {True: 60, False: 5_000}
 """How many matches the words that are looked up may have together, with and without vectors; rare words go first."""
 
 
@@ -77,7 +77,7 @@ async def send_search(
     params |= {"vector": as_vector(vector), "with_vector": vector is not None}
     params |= {"tiers": as_array(search.tiers), "active": "active" in search.tiers}
     params |= {"config": config, "frequent": as_json(frequent), "rare": rare}
-    params["most_matches"] = _MOST_MATCHES[vector is not None]
+    params["max_matches"] = _MAX_MATCHES[vector is not None]
     params["listing"] = search.query is None
     return await statement.send(
         connection, params, lambda rows: [_found(row, scored=bool(search.query)) for row in rows]

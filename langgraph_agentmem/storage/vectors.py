@@ -25,7 +25,7 @@ _SIMILARITIES: dict[str, LiteralString] = {
     "inner_product": "1 / (1 + exp(least(greatest({0}, -700), 700)))",
 }
 """Similarities of 0 to 1 from distances; pgvector's inner product is a negative one, and exp fails beyond 700."""
-_MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
+_MAX_INDEXED = {"halfvec": 4000, "vector": 2000}
 """Dimensions that pgvector can index; beyond them the search is exact."""
 
 Connected = AsyncConnection[DictRow]
@@ -144,7 +144,7 @@ def _shown(index: VectorIndex) -> str:
 
 async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
     # not indexed: its searches compare all of a tenant's vectors, which is right, only slower
-    if model.index_kind == "flat" or model.dimensions > _MOST_INDEXED[model.vector_type]:
+    if model.index_kind == "flat" or model.dimensions > _MAX_INDEXED[model.vector_type]:
         return
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
     await connection.execute(

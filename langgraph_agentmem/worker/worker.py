@@ -24,7 +24,7 @@ from langgraph_agentmem.resources import HasResources, Resources
 from langgraph_agentmem.storage.listening import due_notices
 from langgraph_agentmem.worker.running import Consolidation
 
-_LOOKED_AT = 100
+_MAX_OFFERED = 100
 _LONGEST_REST = 60.0
 _MEASURED_EVERY = 30.0
 """Seconds."""
@@ -166,7 +166,7 @@ class MemoryWorker:
         """Memories that are offered and do not run here, in an order that is hardly another worker's."""
         try:
             # so many more, as those that run here may still be offered; they are taken out below
-            due = await queueing.due(self._resources, self._tenant, _LOOKED_AT + self._concurrency)
+            due = await queueing.due(self._resources, self._tenant, _MAX_OFFERED + self._concurrency)
         except StorageError as error:
             if not patiently:
                 raise

@@ -21,7 +21,7 @@ from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow, SectionState
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 
-_MOST_SOURCES = 5
+_MAX_SOURCES = 5
 
 
 async def pending(resources: Resources, external_id: object, memory_id: object, limit: object) -> list[PendingReview]:
@@ -159,7 +159,7 @@ def _entity(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
     row = now.entities.get(id)
     if row is None:
         return DisputedValue(id=id, content=entity_line(parked), valid=False)
-    sources = now.entity_sources.get(id, [])[:_MOST_SOURCES]
+    sources = now.entity_sources.get(id, [])[:_MAX_SOURCES]
     return DisputedValue(id=id, content=entity_line(row.model_dump()), start_date=row.first_seen, sources=sources)
 
 
@@ -172,7 +172,7 @@ def _relationship(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
         content=relationship_line(parked | row.model_dump(include={"types", "description"})),
         start_date=row.start_date,
         valid=row.end_date is None,
-        sources=now.relationship_sources.get(id, [])[:_MOST_SOURCES],
+        sources=now.relationship_sources.get(id, [])[:_MAX_SOURCES],
     )
 
 

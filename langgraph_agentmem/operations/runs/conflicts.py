@@ -25,7 +25,7 @@ from langgraph_agentmem.storage.graph import EntityRow
 
 _CANDIDATES = 5
 _LONGEST_NAME = 250
-_LEAST_SIMILARITY = 0.6
+_MIN_SIMILARITY = 0.6
 """Entities whose names are less similar are no candidates."""
 
 
@@ -124,7 +124,7 @@ def _entity(
     # an equal name is the same name, whatever a model makes of it
     similar |= {row.id: 1.0 for row in stored if row.name_key == key}
     candidates = sorted(
-        (row for row in stored if similar.get(row.id, 0.0) >= _LEAST_SIMILARITY),
+        (row for row in stored if similar.get(row.id, 0.0) >= _MIN_SIMILARITY),
         key=lambda row: (-similar[row.id], row.id),
     )[:_CANDIDATES]
     similarities = {row.id: round(min(similar[row.id], 1.0), 4) for row in candidates}
@@ -143,7 +143,7 @@ def _entity(
 
 def _by_ratio(key: str, stored: Sequence[EntityRow]) -> dict[int, float]:
     names = {row.id: row.name_key for row in stored}
-    found = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_LEAST_SIMILARITY * 100)
+    found = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_MIN_SIMILARITY * 100)
     return {id: score / 100 for _, score, id in found}
 
 

@@ -18,7 +18,7 @@ _INSERT = re.compile(
     r"\s*(INSERT INTO (?P<table>\w+) \((?P<columns>[\w, ]+)\)\s+VALUES) \(%s(?:, %s)*\)"
     r"(\s+ON CONFLICT \((?P<key>[\w, ]+)\)\s+DO [^;]+);?\s*"
 )
-_MOST_ROWS = 16
+_MAX_ROWS = 16
 """Beyond, a statement of its own for each number of rows is no gain."""
 
 
@@ -45,7 +45,7 @@ def as_one(statements: Sequence[Statement]) -> Inserts | None:
     inserts = [insert for query, _ in filled if (insert := _read(query))]
     # one insert a table: the parts of a statement do not see each other's rows
     apart = len({insert.table for insert in inserts}) == len(filled)
-    if not filled or not apart or sum(len(rows) for _, rows in filled) > _MOST_ROWS:
+    if not filled or not apart or sum(len(rows) for _, rows in filled) > _MAX_ROWS:
         return None
     # nor may an upsert meet one row twice
     if any(_repeats(insert, rows) for insert, (_, rows) in zip(inserts, filled, strict=True)):

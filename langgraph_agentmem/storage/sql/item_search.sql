@@ -37,7 +37,7 @@ every_word AS MATERIALIZED (
 words AS MATERIALIZED (
     SELECT e.lexeme, e.word
     FROM (SELECT w.*, sum(w.chunks) OVER (ORDER BY w.chunks, w.lexeme) AS together FROM every_word w) e
-    WHERE e.together <= %(most_matches)s OR (NOT %(with_vector)s AND e.together = e.chunks)
+    WHERE e.together <= %(max_matches)s OR (NOT %(with_vector)s AND e.together = e.chunks)
     ORDER BY e.together
     LIMIT 64
 ),
