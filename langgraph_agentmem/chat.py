@@ -91,6 +91,6 @@ def _usage(message: AIMessage) -> ModelUsage:
 
 def _cost(message: AIMessage) -> float | None:
     """What a call cost, where the provider says so."""
-    said = cast("dict[str, Any]", message.response_metadata.get("token_usage") or {})
-    cost = said.get("cost")
+    usage = cast("dict[str, Any]", message.response_metadata.get("token_usage") or {})
+    cost = usage.get("cost")
     return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None

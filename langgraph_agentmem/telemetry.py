@@ -112,10 +112,10 @@ def span(
     with tracer.start_as_current_span(
         f"agentmem.{name}", record_exception=False, set_status_on_exception=False
     ) as started:
-        found = Span(started)
-        found.set(**attributes)
+        current = Span(started)
+        current.set(**attributes)
         try:
-            yield found
+            yield current
         except BaseException as error:
             if not isinstance(error, quiet):
                 started.set_status(trace.StatusCode.ERROR, type(error).__name__)

@@ -82,20 +82,20 @@ class ThreadMapping:
         Raises:
             InvalidInputError: The tenant cannot be one, the title names what is not there, or there is no thread.
         """
-        given = config.get("configurable", {})
-        tenant = self._tenant(given)
+        configurable = config.get("configurable", {})
+        tenant = self._tenant(configurable)
         if tenant is None:
             self._warn()
             return None
-        if given.get("thread_id") is None:
+        if configurable.get("thread_id") is None:
             raise InvalidInputError('the config names no thread; it looks like {"configurable": {"thread_id": "1"}}')
-        external_id, title = validation.tenant(tenant), validation.name(self._title(given), "title")
+        external_id, title = validation.tenant(tenant), validation.name(self._title(configurable), "title")
         return ThreadMemory(
             external_id=external_id,
             namespace=validation.namespace(self.ownership.default(external_id, title)),
             title=title,
             sections=self._of_template,
-            thread_id=str(given["thread_id"]),
+            thread_id=str(configurable["thread_id"]),
         )
 
     def changed(
@@ -173,16 +173,16 @@ class ThreadMapping:
             )
         return self.text(channel, spec.replayed(history))
 
-    def _tenant(self, given: Mapping[str, Any]) -> Any:
-        return next((given[key] for key in self.tenant_keys if given.get(key) is not None), None)
+    def _tenant(self, configurable: Mapping[str, Any]) -> Any:
+        return next((configurable[key] for key in self.tenant_keys if configurable.get(key) is not None), None)
 
-    def _title(self, given: Mapping[str, Any]) -> str:
-        if missing := [name for name in self._names if given.get(name) is None]:
+    def _title(self, configurable: Mapping[str, Any]) -> str:
+        if missing := [name for name in self._names if configurable.get(name) is None]:
             raise InvalidInputError(
                 f"the memory's title {self.title!r} needs {missing[0]!r}, which the config's configurable does not "
-                f"have; it has {', '.join(sorted(key for key in given if not key.startswith('__')))}"
+                f"have; it has {', '.join(sorted(key for key in configurable if not key.startswith('__')))}"
             )
-        return self.title.format_map({name: str(given[name]) for name in self._names})
+        return self.title.format_map({name: str(configurable[name]) for name in self._names})
 
     def _warn(self) -> None:
         if not self._warned.is_set():

@@ -377,10 +377,10 @@ class AgentMemory(bridge.Opened):
         Raises:
             EntityNotFoundError: The tenant has none of that name or id.
         """
-        found = await reading.entity(self._resources, external_id, entity, tier)
-        if found is None:
+        stored = await reading.entity(self._resources, external_id, entity, tier)
+        if stored is None:
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
-        return found
+        return stored
 
     setup = blocking(asetup)
     close = blocking(aclose)

@@ -22,12 +22,12 @@ def extract_node(memory: HasResources) -> Node:
     async def extract(state: ConsolidationState) -> dict[str, Any]:
         claim = Claim.model_validate(state["claim"])
         extractor = memory.resources.extractor
-        found, usage = Extraction(), ModelUsage()
+        extraction, usage = Extraction(), ModelUsage()
         chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in claim.chunks if chunk.to_extract]
         if extractor is not None and chunks:
-            found, usage = await _extracted(extractor, chunks)
+            extraction, usage = await _extracted(extractor, chunks)
         return {
-            "extraction": found.model_dump(mode="json"),
+            "extraction": extraction.model_dump(mode="json"),
             "usage": usage.model_dump(),
             "extraction_failed": False,
         }

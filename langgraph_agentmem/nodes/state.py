@@ -106,7 +106,7 @@ def _ids(state: Any) -> dict[str, Any]:
     """What a span says of a state: ids only, never content."""
     if not isinstance(state, dict):
         return {}
-    found = cast("dict[str, Any]", state)
-    claim: Json = found.get("claim") or {}
-    run_id = found.get("run_id") or claim.get("run_id")
-    return {"external_id": found.get("external_id"), "memory_id": found.get("memory_id"), "run_id": run_id}
+    channels = cast("dict[str, Any]", state)
+    claim: Json = channels.get("claim") or {}
+    run_id = channels.get("run_id") or claim.get("run_id")
+    return {"external_id": channels.get("external_id"), "memory_id": channels.get("memory_id"), "run_id": run_id}

@@ -41,15 +41,15 @@ def statements(text: str) -> list[str]:
 
     Where they stand under a heading, they begin with it: "likes tea" under "# Alice" is "Alice – likes tea".
     """
-    found: list[str] = []
+    lines: list[str] = []
     heading = ""
     for block in _raw_blocks(text.splitlines(keepends=True)):
         if _HEADING.match(block):
             heading = block.strip().lstrip("#").strip()
             continue
         bare = (re.sub(r"\s+", " ", _ITEM.sub("", part, count=1)).strip() for part in _cut(block, _SENTENCE_END))
-        found += [f"{heading} – {statement}" if heading else statement for statement in bare if statement]
-    return found
+        lines += [f"{heading} – {statement}" if heading else statement for statement in bare if statement]
+    return lines
 
 
 def _blocks(text: str) -> list[str]:

@@ -86,20 +86,20 @@ class _Reader:
         return Comparison(path=self.path, test=test, operand=operand)
 
 
-def read_filter(given: object) -> Condition:
+def read_filter(source: object) -> Condition:
     """The condition that a filter stands for.
 
     Raises:
         InvalidInputError: It is no dict, is nested more than 40 levels deep, has more than 1,000 conditions, names an
             unknown operator, or compares with what cannot be compared.
     """
-    return _filter(_Reader((), 0, []), given)
+    return _filter(_Reader((), 0, []), source)
 
 
-def _filter(at: _Reader, given: object) -> Condition:
-    if not isinstance(given, Mapping):
-        raise InvalidInputError(f"filter must be a dict, not {given!r}")
-    return AllOf(conditions=tuple(_entry(at, key, item) for key, item in cast("Mapping[Any, Any]", given).items()))
+def _filter(at: _Reader, source: object) -> Condition:
+    if not isinstance(source, Mapping):
+        raise InvalidInputError(f"filter must be a dict, not {source!r}")
+    return AllOf(conditions=tuple(_entry(at, key, item) for key, item in cast("Mapping[Any, Any]", source).items()))
 
 
 def _entry(at: _Reader, key: object, item: object) -> Condition:

@@ -47,7 +47,7 @@ def compare(old: str, new: str, threshold: float) -> Match:
         threshold: Similarity from which statements are the same.
     """
     ours, theirs = statements(old), statements(new)
-    said = _names_or_numbers(new)
+    new_names = _names_or_numbers(new)
     best = [max((_statement_match(mine, other) for other in theirs), default=(0.0, False)) for mine in ours]
     scores = [similarity for similarity, _ in best]
     replaced = [similarity >= threshold or same for similarity, same in best]
@@ -58,7 +58,7 @@ def compare(old: str, new: str, threshold: float) -> Match:
         similarity
         for mine, (similarity, same) in zip(ours, best, strict=True)
         if _RELATED <= similarity < threshold or (same and similarity < threshold)
-        or (similarity >= threshold and not same and _names_or_numbers(mine) - said)
+        or (similarity >= threshold and not same and _names_or_numbers(mine) - new_names)
     ]  # fmt: skip
     return Match(
         similarity=max(scores, default=0.0),
@@ -81,8 +81,8 @@ def lost_by(old: str, new: str) -> str:
 
 def unsaid_by(old: str, new: str) -> str:
     """The statements of an old text of which a new one lacks a word, one a line; articles do not count."""
-    said = words(new)
-    return "\n".join(statement for statement in statements(old) if set(words_in_order(statement)) - said)
+    new_words = words(new)
+    return "\n".join(statement for statement in statements(old) if set(words_in_order(statement)) - new_words)
 
 
 def name_similarity(a: str, b: str) -> float:
@@ -105,8 +105,8 @@ def survival(sources: list[str], merged: str) -> float:
     """Share of a source's distinct words, or of its numbers, that a merged text keeps; for what fares worst."""
     kept = words(merged)
     wanted = [words(source) for source in sources]
-    wanted += [{word for word in found if any(c.isdigit() for c in word)} for found in wanted]
-    return min((len(found & kept) / len(found) for found in wanted if found), default=1.0)
+    wanted += [{word for word in distinct if any(c.isdigit() for c in word)} for distinct in wanted]
+    return min((len(distinct & kept) / len(distinct) for distinct in wanted if distinct), default=1.0)
 
 
 def _statement_match(a: str, b: str) -> tuple[float, bool]:

@@ -46,15 +46,15 @@ def changes(
     """
     lines = {decision.about: decision for decision in decisions}
     sections = {section.section_id: section for section in conflicts.sections}
-    found: list[ProposedChange] = []
+    proposed: list[ProposedChange] = []
     for resolution in plan.sections:
         if section := sections.get(resolution.section_id):
             places = {chunk.id: place for place, chunk in enumerate(section.new_chunks)}
-            found += sorted(_chunks(section, resolution, lines), key=lambda c: places.get(c.new_id or 0, -1))
-            found += _merges(section, resolution, lines)
-    found += [c for r in plan.entities if (c := _entity(conflicts.entities[r.conflict], r, lines))]
-    found += [c for r in plan.relationships if (c := _relationship(conflicts.relationships[r.conflict], r, lines))]
-    return found
+            proposed += sorted(_chunks(section, resolution, lines), key=lambda c: places.get(c.new_id or 0, -1))
+            proposed += _merges(section, resolution, lines)
+    proposed += [c for r in plan.entities if (c := _entity(conflicts.entities[r.conflict], r, lines))]
+    proposed += [c for r in plan.relationships if (c := _relationship(conflicts.relationships[r.conflict], r, lines))]
+    return proposed
 
 
 def reserved(proposed: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) -> dict[ChangeKey, Because]:
@@ -133,10 +133,10 @@ def _chunks(
     contents = {chunk.id: chunk.content for chunk in (*section.existing_chunks, *section.new_chunks)}
     replacements = {replacement.chunk_id: replacement for replacement in section.replacements}
     for decision in resolution.decisions:
-        found = replacements.get(decision.chunk_id)
-        by = decision.replaced_by or (found.replaced_by if found else None)
+        replacement = replacements.get(decision.chunk_id)
+        by = decision.replaced_by or (replacement.replaced_by if replacement else None)
         # there is nothing to choose between: no other value, or nobody doubts that the old one stays
-        if by is None or by not in contents or (decision.action == "keep" and (not found or found.clear)):
+        if by is None or by not in contents or (decision.action == "keep" and (not replacement or replacement.clear)):
             continue
         about = About.chunk(section.section_id, decision.chunk_id)
         line = lines.get(about)
@@ -152,7 +152,7 @@ def _chunks(
                 action=decision.action,
                 decided_by=_by(line),
                 reason=decision.reason,
-                clear=found is None or found.clear,
+                clear=replacement is None or replacement.clear,
                 leftover=decision.leftover,
             ),
         )

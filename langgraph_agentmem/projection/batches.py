@@ -199,8 +199,8 @@ def _write_relationships(
         rows: list[Json] = [_row(thing) for thing in relationships if thing.tier == tier]
         if rows:
             transaction.run(of_tier(_CYPHER["unlink_relationships"], tier), rows=rows)
-            found = transaction.run(of_tier(_CYPHER["upsert_relationships"], tier), rows=rows, batch=batch.number)
-            written |= {row["id"] for row in found}
+            upserted = transaction.run(of_tier(_CYPHER["upsert_relationships"], tier), rows=rows, batch=batch.number)
+            written |= {row["id"] for row in upserted}
     return {
         ("relationship", thing.id): f"Neo4j has not both of its ends, the entities {thing.ends}"
         for thing in relationships

@@ -68,8 +68,8 @@ async def _next(
         work: dict[ThingKey, Thing | None] = {(change.kind, change.target_id): None for change in changes}
         for kind in reversed(KINDS):  # entities last, so that whatever refers to them finds them
             ids = [change.target_id for change in changes if change.kind == kind]
-            found = await storage.things(connection, external_id, kind, ids) if ids else {}
-            work.update({(kind, id): thing for id, thing in found.items()})
+            things = await storage.things(connection, external_id, kind, ids) if ids else {}
+            work.update({(kind, id): thing for id, thing in things.items()})
         return batch, changes, work
 
 

@@ -148,7 +148,7 @@ class GraphProjector:
             OutageError: PostgreSQL cannot be reached.
         """
         tenant = None if external_id is None else validation.tenant(external_id)
-        found: list[ProjectionStatus] = []
+        statuses: list[ProjectionStatus] = []
         outage: str | None = None
         async for name in self._tenants(storage.known_tenants, tenant):
             status, known = await self._status(name)
@@ -160,8 +160,8 @@ class GraphProjector:
                 problem = str(error)
             except AgentMemoryError as error:  # it will be no better for the next tenant
                 problem = outage = str(error)
-            found.append(status.model_copy(update={"problem": problem}))
-        return found
+            statuses.append(status.model_copy(update={"problem": problem}))
+        return statuses
 
     async def arebuild(self, external_id: str | None = None, *, progress: Progress | None = None) -> ProjectionReport:
         """Write the graph anew from PostgreSQL, into an empty or a stale database; it stays readable meanwhile.

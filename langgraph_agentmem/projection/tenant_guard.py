@@ -68,10 +68,10 @@ def check(transaction: Neo4jTransaction, query: str, params: Json) -> None:
     Raises:
         InvalidInputError: It says what stands in the way.
     """
-    if found := _FORBIDDEN.search(query):
+    if forbidden := _FORBIDDEN.search(query):
         raise InvalidInputError(
-            f"the query holds {found[0]!r}; quoted identifiers, escapes, comments, USE, EXPLAIN and PROFILE cannot be "
-            "checked, and values belong into params"
+            f"the query holds {forbidden[0]!r}; quoted identifiers, escapes, comments, USE, EXPLAIN and PROFILE cannot "
+            "be checked, and values belong into params"
         )
     for function in _FUNCTION.finditer(query):
         if function[1].lower() not in _NAMESPACES:

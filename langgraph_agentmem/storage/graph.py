@@ -117,10 +117,10 @@ async def similarities(
     params: dict[str, Any] = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id, "limit": limit}
     params |= {"embedding_model": embedding_model, "indexes": list(range(len(vectors)))}
     params["embeddings"] = [as_vector(vector) for vector in vectors]
-    found: list[dict[int, float]] = [{} for _ in vectors]
+    by_vector: list[dict[int, float]] = [{} for _ in vectors]
     for row in await all_rows(connection, _SQL["entity_similarities"], params):
-        found[row["index"]][row["id"]] = row["similarity"]
-    return found
+        by_vector[row["index"]][row["id"]] = row["similarity"]
+    return by_vector
 
 
 async def relationships_from(

@@ -80,7 +80,7 @@ async def send_search(
     params["max_matches"] = _MAX_MATCHES[vector is not None]
     params["listing"] = search.query is None
     return await statement.send(
-        connection, params, lambda rows: [_found(row, scored=bool(search.query)) for row in rows]
+        connection, params, lambda rows: [_found_item(row, scored=bool(search.query)) for row in rows]
     )
 
 
@@ -119,11 +119,11 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
         passing.append(template("item_search", "unexpired"))
     all_pass = sql.SQL(" AND ").join(passing) if passing else sql.SQL("TRUE")
     kept: sql.Composable = template("item_search", "kept_items").format(passing=all_pass) if passing else all_pass
-    found = template("item_search", "found_items")
+    page_items = template("item_search", "found_items")
     if not documents:
         # items only: those of open memories, and chunks that are part of a section's value
-        made = {"reachable": sql.SQL("a.closed_at IS NULL"), "visible": sql.SQL("c.current"), "listed": all_pass}
-        return {**made, "kept": kept, "document": sql.SQL("NULL::bigint"), "items": found}
+        conditions = {"reachable": sql.SQL("a.closed_at IS NULL"), "visible": sql.SQL("c.current"), "listed": all_pass}
+        return {**conditions, "kept": kept, "document": sql.SQL("NULL::bigint"), "items": page_items}
     consolidated = template("item_search", "consolidated")
     document = sql.SQL("CASE WHEN c.current AND %(active)s THEN NULL ELSE c.id END")
     value = template("item_search", "document_value")
@@ -137,7 +137,7 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
         "listed": sql.SQL("%(active)s AND {}").format(all_pass),
         "kept": kept,
         "document": document,
-        "items": sql.SQL("\n").join([found, template("item_search", "found_documents").format(value=value)]),
+        "items": sql.SQL("\n").join([page_items, template("item_search", "found_documents").format(value=value)]),
     }
 
 
@@ -146,7 +146,7 @@ _ONE_DOCUMENT = (
 )
 
 
-def _found(row: DictRow, *, scored: bool) -> FoundItem:
+def _found_item(row: DictRow, *, scored: bool) -> FoundItem:
     fields: dict[str, Any] = {**row, "namespace": tuple(row["namespace"])}
     fields["key"] = fields.pop("section_id") if row["document"] is None else str(row["document"])
     if not scored:

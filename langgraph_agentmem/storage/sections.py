@@ -87,10 +87,10 @@ async def changed(connection: Connection, external_id: str, memory_id: int, *, e
 async def of_memories(connection: Connection, external_id: str, memory_ids: list[int]) -> dict[int, list[Section]]:
     """The sections of several memories, by memory."""
     params = {"external_id": external_id, "memory_ids": memory_ids}
-    found: dict[int, list[Section]] = {memory_id: [] for memory_id in memory_ids}
+    by_memory: dict[int, list[Section]] = {memory_id: [] for memory_id in memory_ids}
     for row in await all_rows(connection, _SQL["sections_of_memories"], params):
-        found[row["memory_id"]].append(Section.model_validate(row))
-    return found
+        by_memory[row["memory_id"]].append(Section.model_validate(row))
+    return by_memory
 
 
 async def send_embedded(

@@ -131,7 +131,7 @@ def refreshing(op: Op) -> bool:
 def result(answer: Any) -> Result:
     """What was read, as LangGraph's items."""
     if isinstance(answer, list):
-        return [_found(item) if isinstance(item, FoundItem) else item for item in cast("list[Any]", answer)]
+        return [_as_search_item(item) if isinstance(item, FoundItem) else item for item in cast("list[Any]", answer)]
     return as_item(answer) if isinstance(answer, StoredItem) else answer
 
 
@@ -147,7 +147,7 @@ def as_item(item: StoredItem) -> AgentMemoryItem:
     )
 
 
-def _found(item: FoundItem) -> AgentMemorySearchItem:
+def _as_search_item(item: FoundItem) -> AgentMemorySearchItem:
     return AgentMemorySearchItem(
         namespace=item.namespace if item.document is None else (*item.namespace, _LABELS[item.value["tier"]]),
         key=item.key,

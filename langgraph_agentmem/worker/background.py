@@ -63,5 +63,5 @@ async def _work(worker: MemoryWorker) -> None:
     try:
         await worker.arun()
     except Exception as error:
-        said = "the worker within the application has ended; the next use of the memory starts it again: %s"
-        _logger.error(said, telemetry.described(error))
+        message = "the worker within the application has ended; the next use of the memory starts it again: %s"
+        _logger.error(message, telemetry.described(error))

@@ -181,7 +181,7 @@ class MemoryWorker:
         try:
             report = await self._consolidation.run(*memory, if_due=True)
             self._count("applied" if report.status == "applied" else "dead" if report.status == "dead" else None)
-            _tell(memory, report, time.perf_counter() - started)
+            _log_report(memory, report, time.perf_counter() - started)
         except MemoryNotFoundError:
             pass  # it was closed, or forgotten, since it was due
         except Exception as error:
@@ -262,7 +262,7 @@ def _leaf(error: BaseException) -> BaseException:
     return _leaf(cast("Any", error).exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _tell(memory: Memory, report: ConsolidationReport, seconds: float) -> None:
+def _log_report(memory: Memory, report: ConsolidationReport, seconds: float) -> None:
     fields = {"external_id": memory[0], "memory_id": memory[1], "run_id": report.run_id, "status": report.status}
     fields |= {"updates": report.updates_consumed, "seconds": round(seconds, 3)}
     level = {"busy": logging.DEBUG, "dead": logging.ERROR}.get(report.status, logging.INFO)

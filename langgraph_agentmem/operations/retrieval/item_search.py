@@ -61,13 +61,13 @@ async def send_search(
     sent = [(tenant, await _send(resources, connection, ownership, tenant, every)) for tenant in tenants]
 
     async def received() -> list[FoundItem]:
-        found = [
+        merged = [
             (_rank(wanted, item), tenant, place, item)
             for tenant, answer in sent
             for place, item in enumerate(await answer())
         ]
-        found.sort(key=lambda entry: entry[:3])
-        return [item for *_, item in found[wanted.search.offset :][: wanted.search.limit]]
+        merged.sort(key=lambda entry: entry[:3])
+        return [item for *_, item in merged[wanted.search.offset :][: wanted.search.limit]]
 
     return received
 

@@ -31,7 +31,7 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     max_runs = validation.positive(limit, "limit")
 
     async def send(connection: Connection) -> tuple[Deferred[list[PendingReview]], Deferred[list[UnchunkedMemory]]]:
-        found, unchunked = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
+        waiting, unchunked = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
         for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, max_runs)).items():
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
             unchunked.append(await stored_sections.send_unchunked(connection, owner, {row.memory_id for row in rows}))
@@ -39,7 +39,7 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
             disputes = await assembled(connection, owner, rows)
             for run_id in run_ids:
                 mine = [dispute for dispute in disputes if dispute.run_id == run_id]
-                found += [
+                waiting += [
                     PendingReview(
                         external_id=owner,
                         run_id=run_id,
@@ -48,10 +48,10 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
                         disputes=mine,
                     )
                 ]
-        return received(found), gathered(unchunked)
+        return received(waiting), gathered(unchunked)
 
-    found = await freshness.read(resources, tenant_or_everyone(tenant), send)
-    return sorted(found, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
+    waiting = await freshness.read(resources, tenant_or_everyone(tenant), send)
+    return sorted(waiting, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
 
 
 async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Dispute]:
@@ -96,10 +96,10 @@ async def _present(connection: Connection, external_id: str, rows: Sequence[Disp
 
     chunks = await reviews.chunks(connection, external_id, ids("chunk", "merge"))
     entities, relationships = await graph.by_id(connection, external_id, ids("entity"), ids("relationship"))
-    found = await reviews.supports(connection, external_id, ids("entity"), ids("relationship"))
+    supports = await reviews.supports(connection, external_id, ids("entity"), ids("relationship"))
     entity_sources: dict[int, list[ValueSource]] = {}
     relationship_sources: dict[int, list[ValueSource]] = {}
-    for support in found:
+    for support in supports:
         if support.entity_id is not None:
             entity_sources.setdefault(support.entity_id, []).append(support.source)
         elif support.relationship_id is not None:

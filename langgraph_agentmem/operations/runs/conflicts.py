@@ -143,8 +143,8 @@ def _entity(
 
 def _by_ratio(key: str, stored: Sequence[EntityRow]) -> dict[int, float]:
     names = {row.id: row.name_key for row in stored}
-    found = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_MIN_SIMILARITY * 100)
-    return {id: score / 100 for _, score, id in found}
+    matches = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_MIN_SIMILARITY * 100)
+    return {id: score / 100 for _, score, id in matches}
 
 
 def _relationship(

@@ -48,9 +48,9 @@ async def without_rejected(connection: Connection, run: ResolvedRun) -> tuple[Re
         return run, []
     new = [chunk for _, chunk in rejecting.new_chunks(run.conflicts, run.taken)]
     keys = rejecting.keys(run.conflicts, run.plan, new)
-    found = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
-    written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if found else {}
-    left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, found, written_at)
+    rejected_at = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
+    written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if rejected_at else {}
+    left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, rejected_at, written_at)
     # what is left out here takes the place of the former line about the same thing
     lines = {decision.about: decision for decision in (*run.decisions, *left.decisions)}
     changed = {"plan": left.plan, "conflicts": left.conflicts, "decisions": list(lines.values())}
@@ -58,10 +58,10 @@ async def without_rejected(connection: Connection, run: ResolvedRun) -> tuple[Re
 
 
 def _chunk_ids(run: ResolvedRun) -> set[int]:
-    found = set(run.taken)
-    found |= {id for section in run.plan.sections for merge in section.merged for id in merge.chunk_ids}
-    found |= {id for conflict in run.conflicts.entities for id in conflict.active_entity.chunk_ids}
-    return found | {id for conflict in run.conflicts.relationships for id in conflict.active_relationship.chunk_ids}
+    ids = set(run.taken)
+    ids |= {id for section in run.plan.sections for merge in section.merged for id in merge.chunk_ids}
+    ids |= {id for conflict in run.conflicts.entities for id in conflict.active_entity.chunk_ids}
+    return ids | {id for conflict in run.conflicts.relationships for id in conflict.active_relationship.chunk_ids}
 
 
 async def parked(connection: Connection, run: ResolvedRun, reserved: Reserved) -> tuple[ResolvedRun, Parked]:

@@ -78,7 +78,7 @@ async def _refuse_if_changed(connection: Connection, run: RunRow, record: RunRec
     entities = [change.id for change in record.of(EntityMerged)]
     links = [change.id for change in (*record.of(RelationshipMerged), *record.of(RelationshipEnded))]
     later |= set(_runs_after(await graph.histories(connection, tenant, entities, links), run.id))
-    named = [found.id for found in await _later_runs(connection, run) if found.id in later and found.status != "undone"]
+    named = [other.id for other in await _later_runs(connection, run) if other.id in later and other.status != "undone"]
     if named:
         raise UndoConflictError(run.id, named)
 

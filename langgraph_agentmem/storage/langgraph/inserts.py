@@ -73,12 +73,12 @@ def _text(query: str, rows: int, places: "count[int]") -> str:
 
 @lru_cache(maxsize=32)
 def _read(query: str) -> _Insert | None:
-    found = _INSERT.fullmatch(query)
-    if found is None:
+    match = _INSERT.fullmatch(query)
+    if match is None:
         return None
-    columns = found["columns"].split(", ")
-    key = tuple(columns.index(column) for column in found["key"].split(", "))
-    return _Insert(found["table"], found[1], found[4], len(columns), key)
+    columns = match["columns"].split(", ")
+    key = tuple(columns.index(column) for column in match["key"].split(", "))
+    return _Insert(match["table"], match[1], match[4], len(columns), key)
 
 
 def _repeats(insert: _Insert, rows: Sequence[Sequence[Any]]) -> bool:
