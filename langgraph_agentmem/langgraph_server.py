@@ -39,9 +39,8 @@ async def make_checkpointer() -> AsyncGenerator[AgentMemorySaver]:
 
     In `langgraph.json`: `"checkpointer": {"path": "langgraph_agentmem.langgraph_server.make_checkpointer"}`.
 
-    Everything comes
-    from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`, `AGENTMEM_CHECKPOINT_STATE_SCHEMA`,
-    `AGENTMEM_CHECKPOINT_TENANT_KEYS`, `AGENTMEM_CHECKPOINT_TITLE` and the others.
+    Everything comes from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`,
+    `AGENTMEM_CHECKPOINT_STATE_SCHEMA`, `AGENTMEM_CHECKPOINT_TENANT_KEYS`, `AGENTMEM_CHECKPOINT_TITLE` and the others.
 
     Raises:
         ConfigurationError: A variable does not fit.

@@ -26,7 +26,7 @@ _STATISTICS_SECONDS = 300.0
 
 
 class WordFrequencies:
-    """About how many chunks hold a word, of those that many do; old after five minutes.
+    """How many chunks hold each of the frequent words, roughly; looked up again after five minutes.
 
     Args:
         chunks: By word, as the text search configuration writes it; None where it was never looked up.
@@ -50,7 +50,7 @@ class WordFrequencies:
         return time.monotonic() > self._until
 
     def of(self, text: str) -> dict[str, int]:
-        """Those of words that a text's words may become by stemming, which changes how they end."""
+        """The frequent words that words of a text may become by stemming, which changes endings."""
         starts = {word[:end] for word in re.findall(r"\w+", text.casefold()) for end in range(2, len(word) + 1)}
         return {word: count for start in starts for word, count in self._by_start.get(start, {}).items()}
 

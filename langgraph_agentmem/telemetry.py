@@ -162,7 +162,7 @@ def write_refused(writer: str) -> None:
 
 
 def counted(database: str, values: Mapping[str, float]) -> None:
-    """Take what was counted in a database, by the names of all gauges; it is reported for two minutes."""
+    """Set the values of all gauges, counted in a database; they are reported for two minutes."""
     if metrics := _metrics():
         metrics.counted[database] = (time.monotonic(), values)
 

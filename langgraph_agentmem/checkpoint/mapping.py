@@ -77,7 +77,7 @@ class ThreadMapping:
         return {**config, "configurable": {**known, **config.get("configurable", {})}}
 
     def thread(self, config: RunnableConfig) -> ThreadMemory | None:
-        """The memory of a config's thread; None where it names no tenant, of which the first time warns.
+        """The memory of a config's thread; None where it names no tenant, which is logged as a warning the first time.
 
         Raises:
             InvalidInputError: The tenant cannot be one, the title names what is not there, or there is no thread.
@@ -136,7 +136,7 @@ class ThreadMapping:
         return {self.sections[c].id: self.text(c, values[c]) for c in channels if c in values}
 
     def replayed(self, histories: Mapping[str, DeltaChannelHistory]) -> dict[str, str]:
-        """The texts of the sections whose delta channels' values come of these histories.
+        """The texts of sections whose channels are delta channels, rebuilt from these histories of writes.
 
         Raises:
             ConfigurationError: No schema tells how their values are made from their writes.

@@ -66,7 +66,7 @@ def loaded(text: str) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as such."""
+    """Writes a text of several lines as a block of lines."""
 
 
 class _Loader(yaml.SafeLoader):

@@ -18,7 +18,7 @@ _SHOWN = 100
 @app.command()
 @report_errors
 def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
-    """How many memories wait for what, and which were set aside; exit code 1 where there are such."""
+    """How many memories wait for what, and which were set aside; exit code 1 if any were."""
     with AgentMemory.open(dsn, background=False) as memory:
         counts = memory.queue.status(tenant)
         letters = memory.queue.dead_letters(tenant, limit=_SHOWN)

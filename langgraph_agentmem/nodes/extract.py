@@ -45,7 +45,7 @@ async def _extracted(extractor: Extractor, chunks: list[ConflictChunk]) -> tuple
 
 
 def without_extraction(error: BaseException) -> dict[str, Any]:
-    """What the state is where the extraction failed for good: the memory's next run makes up for it."""
+    """The state's update after the last attempt to extract has failed: the memory's next run makes up for it."""
     return {
         "extraction": Extraction().model_dump(mode="json"),
         "extraction_failed": True,

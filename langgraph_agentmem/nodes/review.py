@@ -1,4 +1,4 @@
-"""The node that asks a person about what a run has parked."""
+"""The node that asks a person about the conflicts that a run has parked."""
 
 from typing import Any, Literal
 
@@ -61,5 +61,5 @@ def _outcome(run_id: str, done: ReviewReport | None, parked: list[Dispute], prob
 
 
 def after_promotion(state: ConsolidationState) -> Literal["parked", "done"]:
-    """Whether a person is to be asked: the condition behind `promote`."""
+    """Whether a person has to be asked: the condition behind `promote`."""
     return "parked" if state["report"].get("parked") else "done"

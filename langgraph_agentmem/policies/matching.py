@@ -80,7 +80,7 @@ def lost_by(old: str, new: str) -> str:
 
 
 def unsaid_by(old: str, new: str) -> str:
-    """The statements of an old text of which a new one lacks a word, one a line; articles do not count."""
+    """The statements of an old text that have a word which a new text lacks, one a line; articles do not count."""
     new_words = words(new)
     return "\n".join(statement for statement in statements(old) if set(words_in_order(statement)) - new_words)
 

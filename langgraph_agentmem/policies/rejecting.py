@@ -97,7 +97,7 @@ def without_rejected(
     rejected_at: Mapping[TombstoneKey, datetime],
     written_at: Mapping[int, datetime],
 ) -> Filtered:
-    """A run without what a person has rejected, as far as no newer text says it.
+    """A run without what a person has rejected, unless a newer text says it.
 
     Args:
         conflicts: The run's.

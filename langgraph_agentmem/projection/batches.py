@@ -105,7 +105,7 @@ async def keep(neo4j: Neo4jDatabase, external_id: str, batch: Batch, entity_ids:
 
 
 async def sweep(neo4j: Neo4jDatabase, external_id: str, before: int) -> None:
-    """Remove what was not written since a batch; whatever is written later has a higher number, and stays."""
+    """Remove what was last written before a batch; what is written from then on has a higher number, and stays."""
     statements = [_CYPHER["sweep_chunks"]]
     for tier in TIERS:
         statements += [of_tier(_CYPHER[name], tier) for name in ("sweep_relationships", "sweep_entities")]

@@ -142,7 +142,7 @@ class GraphProjector:
             await anyio.sleep(wait)
 
     async def astatus(self, external_id: str | None = None) -> list[ProjectionStatus]:
-        """How far each tenant's graph is projected, and what stands in the way, be it that Neo4j is down.
+        """How far each tenant's graph is projected, and what stands in the way, such as an outage of Neo4j.
 
         Raises:
             OutageError: PostgreSQL cannot be reached.
@@ -164,7 +164,7 @@ class GraphProjector:
         return statuses
 
     async def arebuild(self, external_id: str | None = None, *, progress: Progress | None = None) -> ProjectionReport:
-        """Write the graph anew from PostgreSQL, into an empty or a stale database; it stays readable meanwhile.
+        """Write the whole graph again from PostgreSQL, into an empty or a stale database; it stays readable meanwhile.
 
         What Neo4j holds of these tenants and PostgreSQL does not is removed. A rebuild that was interrupted is begun
         again by the next one.

@@ -1,4 +1,4 @@
-"""Writes one tenant's graph anew, then removes what was there besides."""
+"""Writes all of one tenant's graph again, then removes everything else that Neo4j has of the tenant."""
 
 from collections.abc import Iterable
 from uuid import uuid4

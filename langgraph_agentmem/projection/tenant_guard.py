@@ -111,7 +111,7 @@ def _bound(name: str, details: str, above: dict[str, Any] | None) -> bool:
 
 
 def _conjuncts(condition: str) -> list[str]:
-    """The parts of a condition that all must hold; none where it is not simply a list of such."""
+    """The parts of a condition that are joined by AND; empty where anything else joins them."""
     if re.search(r"(?<!\w)(?:X?OR|CASE)(?!\w)", condition):
         return []
     depth, start, parts = 0, 0, list[str]()

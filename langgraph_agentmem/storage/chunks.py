@@ -178,7 +178,7 @@ async def claim(
 async def claimed(
     connection: Connection, external_id: str, memory_id: int, run_id: str, *, with_pending: bool = False
 ) -> list[TakenChunk]:
-    """The chunks that a run has taken; with those of earlier runs whose extraction failed, if so asked."""
+    """The chunks that a run has taken; `with_pending` adds those of earlier runs whose extraction failed."""
     params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "with_pending": with_pending}
     return [TakenChunk.model_validate(row) for row in await all_rows(connection, _SQL["claimed_chunks"], params)]
 

@@ -60,8 +60,8 @@ async def send_search(
         vector: Of the query; None to leave vectors out.
         model: Of the vector.
         config: Text search configuration.
-        frequent: About how many chunks hold a word, of those that many do.
-        rare: About how many hold any other one.
+        frequent: By word, roughly how many chunks hold it; frequent words only.
+        rare: Roughly how many chunks hold any other word.
     """
     text, params = compiled(condition) if condition else (None, {})
     form = model.form if model and vector else None
@@ -85,7 +85,7 @@ async def send_search(
 
 
 async def word_frequencies(connection: Connection) -> dict[str, int]:
-    """About how many chunks hold a word, of those that many do, as the server's statistics know."""
+    """Roughly how many chunks hold each of the frequent words, from the server's statistics."""
     rows = await all_rows(connection, _SQL["word_frequencies"], {})
     return {row["word"]: row["chunks"] for row in rows}
 

@@ -68,7 +68,7 @@ async def paths(
 
 
 async def named(connection: Connection, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-    """Entities of whose name these are all words, and the chunks that mention them."""
+    """Entities whose names consist of these words only, and the chunks that mention them."""
     params = {"external_id": external_id, "words": list(words)}
     return [NamedMention.model_validate(row) for row in await all_rows(connection, _SQL["named"], params)]
 

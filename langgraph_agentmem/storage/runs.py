@@ -55,7 +55,7 @@ async def begin(
 
 
 async def get(connection: Connection, external_id: str, run_id: str, *, lock: bool = False) -> RunRow | None:
-    """A run, locked if so asked."""
+    """A run, locked if `lock` is set."""
     row = await one_row(connection, _SQL["lock_run" if lock else "run"], {"external_id": external_id, "run_id": run_id})
     return _run(row) if row else None
 

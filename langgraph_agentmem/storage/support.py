@@ -33,7 +33,7 @@ async def _execute(connection: Connection, external_id: str, name: str, mentions
 
 
 async def inherit_mentions(connection: Connection, external_id: str, rows: Sequence[tuple[int, int, str]]) -> None:
-    """Let new chunks support what their sources support, as far as they name it: (source, new chunk, its text)."""
+    """Let new chunks support those things that their sources support and they name: (source, new chunk, its text)."""
     if rows:
         folded = [(source, id, text.casefold()) for source, id, text in rows]
         params = columns(folded, "from_ids", "to_ids", "texts")

@@ -32,7 +32,7 @@ Connected = AsyncConnection[DictRow]
 
 
 class VectorForm(NamedTuple):
-    """What a statement has to know of vectors."""
+    """The properties of vectors that a statement depends on."""
 
     model: int
     dimensions: int
@@ -50,7 +50,7 @@ class EmbeddingModel(VectorIndex):
 
     @property
     def form(self) -> VectorForm:
-        """What a statement has to know of its vectors."""
+        """The properties of its vectors that a statement depends on."""
         return VectorForm(self.id, self.dimensions, self.vector_type, self.distance, self.index_kind)
 
 
@@ -81,7 +81,7 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
 
 
 async def set_ann(connection: Connected) -> None:
-    """Let the index go on, for what travels together, until it has found enough of what else is asked for."""
+    """Let index scans of this transaction go on until they have found enough rows that pass all other conditions."""
     await connection.execute(_SET_ANN)
 
 

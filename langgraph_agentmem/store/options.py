@@ -1,4 +1,4 @@
-"""What a store is configured with."""
+"""The configuration of a store, checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -212,7 +212,7 @@ class MemoryWorker:
             await anyio.sleep(self._poll)
 
     async def _embed(self) -> None:
-        """Cut what is stale into chunks, and embed what has no vector: all that others have left, then what comes."""
+        """Chunk and embed what waits for it: at first also all that another embedder has embedded, then new chunks."""
         others, rest = True, self._poll
         while True:
             try:

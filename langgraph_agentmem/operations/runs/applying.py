@@ -183,7 +183,7 @@ async def _reported(work: RunWork, row: RunRow, *, deleted: bool) -> Consolidati
 
 
 def _texts(plan: ConsolidationPlan) -> list[_Text]:
-    """What a plan writes: merged texts, and what superseded chunks said besides what was replaced."""
+    """The texts that a plan writes: merged ones, and the statements of superseded chunks that nothing has replaced."""
     merged = [
         _Text(section_id=section.section_id, text=merge.text, origin="merge", sources=merge.chunk_ids)
         for section in plan.sections

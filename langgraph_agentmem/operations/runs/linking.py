@@ -39,7 +39,7 @@ class RunWork:
         return self.run.external_id
 
     def recorder(self) -> GraphRecorder:
-        """What takes the changes of the graph."""
+        """A recorder for the run's changes of the graph."""
         by = Authorship(SOURCE, {"run_id": self.run.run_id}, self.now, self.run.run_id, self.shortterm_memory_id)
         config = self.resources.settings.text_search_config
         return GraphRecorder(self.connection, self.external_id, by, config=config, embedding_model=self.embedding_model)

@@ -23,7 +23,7 @@ Parked = list[tuple[ProposedChange, Because]]
 
 @dataclass(frozen=True)
 class Reserved:
-    """A run's changes, and which of them are left to a person; found before the transaction, as a policy is asked."""
+    """A run's changes, and which of them are left to a person; made before the transaction, as a policy is asked."""
 
     run: ResolvedRun
     changes: list[ProposedChange]
@@ -35,7 +35,7 @@ class Reserved:
 
 
 def reserved(resources: Resources, run: ResolvedRun) -> Reserved:
-    """What of a run's plan is left to a person; asks the review policy, so no transaction is to be open."""
+    """The parts of a run's plan that are left to a person; to be called outside a transaction, as a policy is asked."""
     changes = reviewing.changes(run.conflicts, run.plan, run.decisions)
     because = reviewing.reserved(changes, resources.review, resources.settings.max_superseded_per_run)
     return Reserved(run, changes, because)
@@ -138,7 +138,7 @@ def _relationship(work: RunWork, change: ProposedChange, ids: Mapping[int, int])
 
 
 async def write_tombstones(work: RunWork, rejected: Sequence[RejectedChunk]) -> None:
-    """End new chunks that say what a person has rejected; what they say besides stays as chunks of their own.
+    """End new chunks that say what a person has rejected; their other statements stay, as chunks of their own.
 
     An undo of the run changes nothing about that, so these are not among its changes.
     """

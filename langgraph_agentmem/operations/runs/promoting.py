@@ -182,7 +182,7 @@ def _new_relationship(id: int, ends: tuple[int, int], row: NamedRelationshipRow)
 
 
 def _turn(before: datetime | None, after: datetime | None) -> Literal["ended", "reopened"] | None:
-    """What became of a relationship's validity."""
+    """Whether a relationship has ended or was reopened; None for neither."""
     if (before is None) == (after is None):
         return None
     return "ended" if after else "reopened"

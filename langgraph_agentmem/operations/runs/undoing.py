@@ -188,7 +188,7 @@ def _move_back(
 def _bring_back(
     recorder: GraphRecorder, change: EntityRemoved, links: Sequence[RemovedLink], id: int, link_ids: Iterator[int]
 ) -> None:
-    """Make an entity that a review has removed anew, with its relationships to what is still there."""
+    """Recreate an entity that a review has removed, with its relationships to entities that still exist."""
     recorder.bring_back_entity(id, change.entity)
     for link in links:
         new = NewRelationship(

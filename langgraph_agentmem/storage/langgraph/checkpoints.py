@@ -1,4 +1,4 @@
-"""The tables of LangGraph's PostgreSQL checkpointers, as far as these do not look after them themselves."""
+"""What this package does with the tables of LangGraph's PostgreSQL checkpointers."""
 
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence

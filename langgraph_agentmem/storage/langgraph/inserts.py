@@ -40,7 +40,7 @@ class _Insert(NamedTuple):
 
 
 def as_one(statements: Sequence[Statement]) -> Inserts | None:
-    """What one statement can insert; None if something else is to be done, or one row is to be written twice."""
+    """The rows of all statements, if one statement can insert them; None if one is no insert, or a row comes twice."""
     filled = [(query, rows) for query, rows in statements if rows]
     inserts = [insert for query, _ in filled if (insert := _read(query))]
     # one insert a table: the parts of a statement do not see each other's rows

@@ -88,7 +88,7 @@ FROM agentmem.relationship r
 WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
 
 -- name: named
--- Entities of whose name these are all words, with the chunks that mention them.
+-- Entities whose names consist of these words only, with the chunks that mention them.
 SELECT e.name_key, e.confidence, m.chunk_id
 FROM agentmem.entity e
 LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id

@@ -2,8 +2,9 @@
 -- Candidates of a search with every arm's score; the model in use and how its vectors are compared are filled in.
 --
 -- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
--- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
--- compared exactly, larger ones by the index with an iterative scan, and exactly as well if that finds too few.
+-- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are
+-- no others. Tenants with few chunks are compared exactly, larger ones by the index with an iterative scan, and exactly
+-- as well if that finds too few.
 -- Where another graph database has looked for the entities that the query names, it is given what that found.
 WITH words AS (
     SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64
