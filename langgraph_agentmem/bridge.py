@@ -23,6 +23,7 @@ R = TypeVar("R")
 
 _lock = threading.Lock()
 _portals: list[tuple[BlockingPortal, threading.Thread]] = []
+# a forked process has the list, but not the thread
 os.register_at_fork(after_in_child=_portals.clear)
 
 
@@ -100,6 +101,7 @@ class Opened(ABC):
 def start(function: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:
     """Run an async function on the background loop, without waiting for it; sync methods ask from that loop itself."""
     portal = _portal()
+    # the portal refuses calls that come from its own loop
     if _portals[0][1] is threading.current_thread():
         return asyncio.run_coroutine_threadsafe(function(), asyncio.get_running_loop())
     return portal.start_task_soon(function)
@@ -110,6 +112,7 @@ async def also(function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     with _lock:
         portal = _portals[0] if _portals else None
     if portal is not None and portal[1] is not threading.current_thread():
+        # in a thread, as waiting for the other loop blocks
         await anyio.to_thread.run_sync(portal[0].call, function)
 
 
@@ -135,6 +138,7 @@ def _portal() -> BlockingPortal:
     with _lock:
         if not _portals:
             started: Future[BlockingPortal] = Future()
+            # a daemon, so that a process that closes nothing can end all the same
             thread = threading.Thread(target=anyio.run, args=(_serve, started), name="agentmem", daemon=True)
             thread.start()
             _portals.append((started.result(), thread))

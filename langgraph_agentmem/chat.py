@@ -56,6 +56,7 @@ async def ask(model: "BaseChatModel", schema: type[T], instructions: str, data: 
     Raises:
         ModelError: The model fails, or answers with something else.
     """
+    # JSON reads the escape as the same character, so that no text in the data can close the block
     block = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     messages = [
         SystemMessage(
@@ -73,6 +74,7 @@ async def ask(model: "BaseChatModel", schema: type[T], instructions: str, data: 
         raise ModelError(
             f"the chat model's answer is no {schema.__name__}: {answer['parsing_error'] or answer['raw'].content!r}"
         )
+    # models do write NUL and lone surrogates, which PostgreSQL cannot hold
     return schema.model_validate(storable(parsed.model_dump())), _usage(answer["raw"])
 
 
@@ -89,6 +91,6 @@ def _usage(message: AIMessage) -> ModelUsage:
 
 def _cost(message: AIMessage) -> float | None:
     """What a call cost, where the provider says so."""
-    said = cast("dict[str, Any]", message.response_metadata.get("token_usage") or {})
-    cost = said.get("cost")
+    usage = cast("dict[str, Any]", message.response_metadata.get("token_usage") or {})
+    cost = usage.get("cost")
     return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None

@@ -149,15 +149,15 @@ def _vector_index(index: Mapping[str, Any]) -> VectorIndex | None:
         raise ConfigurationError(
             f'"ann_index_config" of the index must be a dict, e.g. {{"kind": "hnsw", "m": 16}}, not {configured!r}'
         )
-    given = dict(cast("Mapping[str, Any]", configured or {}))
-    values = {"distance": index.get("distance_type"), "index_kind": given.pop("kind", None)}
-    values["vector_type"] = given.pop("vector_type", None)
+    options = dict(cast("Mapping[str, Any]", configured or {}))
+    values = {"distance": index.get("distance_type"), "index_kind": options.pop("kind", None)}
+    values["vector_type"] = options.pop("vector_type", None)
     known = {key: value for key, value in values.items() if value is not None}
-    if not known and not given:
+    if not known and not options:
         return None
     try:
         names = {"nlist": "lists"}  # as pgvector calls them
-        return VectorIndex.model_validate({**known, "index_options": {names.get(k, k): v for k, v in given.items()}})
+        return VectorIndex.model_validate({**known, "index_options": {names.get(k, k): v for k, v in options.items()}})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
         raise ConfigurationError(f"the index configuration cannot be used: {problems}") from None

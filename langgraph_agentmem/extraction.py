@@ -65,6 +65,7 @@ class ModelExtractor:
         size = 0
         for chunk in chunks:
             tokens = len(chunk.content) // _CHARS_PER_TOKEN
+            # a chunk that exceeds the budget by itself is still asked about, alone
             if batch and size + tokens > self.token_budget:
                 yield batch
                 batch, size = [], 0

@@ -51,6 +51,7 @@ def create_consolidation_graph(
     graph.add_node("apply", apply_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_node("promote", promote_after_consolidation_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_edge(START, "claim")
+    # with nothing to consolidate, a promotion may still be due: a process may have died before it
     graph.add_conditional_edges("claim", after_claim, {"claimed": "extract", "nothing": "promote", "busy": END})
     graph.add_edge("extract", "conflicts")
     graph.add_conditional_edges("conflicts", route_conflicts)
@@ -81,6 +82,7 @@ def create_promotion_graph(memory: HasResources) -> StateGraph[PromotionState, A
 
 
 def _go_on_without_extraction(state: ConsolidationState, error: NodeError) -> Command[Literal["conflicts"]]:
+    # an error of another kind is no failure of the model: the run fails, and its updates stay pending
     if not isinstance(error.error, ModelError):
         raise error.error
     return Command(update=without_extraction(error.error), goto="conflicts")

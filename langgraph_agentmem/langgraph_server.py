@@ -39,9 +39,8 @@ async def make_checkpointer() -> AsyncGenerator[AgentMemorySaver]:
 
     In `langgraph.json`: `"checkpointer": {"path": "langgraph_agentmem.langgraph_server.make_checkpointer"}`.
 
-    Everything comes
-    from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`, `AGENTMEM_CHECKPOINT_STATE_SCHEMA`,
-    `AGENTMEM_CHECKPOINT_TENANT_KEYS`, `AGENTMEM_CHECKPOINT_TITLE` and the others.
+    Everything comes from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`,
+    `AGENTMEM_CHECKPOINT_STATE_SCHEMA`, `AGENTMEM_CHECKPOINT_TENANT_KEYS`, `AGENTMEM_CHECKPOINT_TITLE` and the others.
 
     Raises:
         ConfigurationError: A variable does not fit.
@@ -61,12 +60,12 @@ def _checkpointer() -> AgentMemorySaver:
 def _named(path: str) -> type:
     module, _, name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        schema = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(
             f"AGENTMEM_CHECKPOINT_STATE_SCHEMA names {path!r}, which cannot be imported ({error}); it looks like "
             "package.module:State"
         ) from error
-    if not isinstance(found, type):
-        raise ConfigurationError(f"AGENTMEM_CHECKPOINT_STATE_SCHEMA names {path!r}, which is no class but {found!r}")
-    return found
+    if not isinstance(schema, type):
+        raise ConfigurationError(f"AGENTMEM_CHECKPOINT_STATE_SCHEMA names {path!r}, which is no class but {schema!r}")
+    return schema

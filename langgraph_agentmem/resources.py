@@ -26,7 +26,7 @@ _STATISTICS_SECONDS = 300.0
 
 
 class WordFrequencies:
-    """About how many chunks hold a word, of those that many do; old after five minutes.
+    """How many chunks hold each of the frequent words, roughly; looked up again after five minutes.
 
     Args:
         chunks: By word, as the text search configuration writes it; None where it was never looked up.
@@ -37,9 +37,11 @@ class WordFrequencies:
 
     def __init__(self, chunks: Mapping[str, int] | None = None) -> None:
         self._until = 0.0 if chunks is None else time.monotonic() + _STATISTICS_SECONDS
+        # the statistics list frequent words only: any other one is rarer than the rarest of these
         self.rare = max(min((chunks or {}).values(), default=1) // 2, 1)
         self._by_start: dict[str, dict[str, int]] = {}
         for word, count in (chunks or {}).items():
+            # by all letters but the last, which stemming may change: happy and happi
             self._by_start.setdefault(word[: max(len(word) - 1, 2)], {})[word] = count
 
     @property
@@ -48,7 +50,7 @@ class WordFrequencies:
         return time.monotonic() > self._until
 
     def of(self, text: str) -> dict[str, int]:
-        """Those of words that a text's words may become by stemming, which changes how they end."""
+        """The frequent words that words of a text may become by stemming, which changes endings."""
         starts = {word[:end] for word in re.findall(r"\w+", text.casefold()) for end in range(2, len(word) + 1)}
         return {word: count for start in starts for word, count in self._by_start.get(start, {}).items()}
 

@@ -18,7 +18,7 @@ from langgraph_agentmem.errors import (
 _NAME = "langgraph_agentmem"
 _OLD = 120.0
 """Seconds after which what was counted last is not reported any more."""
-_SAYABLE = (OutageError, StaleGraphError, ConfigurationError, ConflictError, NotFoundError)
+_SAFE_TO_LOG = (OutageError, StaleGraphError, ConfigurationError, ConflictError, NotFoundError)
 """Errors of this package whose messages quote no memory."""
 
 
@@ -61,6 +61,7 @@ class _Metrics:
 
         def observe(_options: Any) -> Iterable[Any]:
             oldest = time.monotonic() - _OLD
+            # of a copy: the exporter reads in a thread of its own while workers count
             fresh = [(database, values) for database, (at, values) in list(self.counted.items()) if at > oldest]
             return [Observation(values[name], {"db.namespace": database}) for database, values in fresh]
 
@@ -111,10 +112,10 @@ def span(
     with tracer.start_as_current_span(
         f"agentmem.{name}", record_exception=False, set_status_on_exception=False
     ) as started:
-        found = Span(started)
-        found.set(**attributes)
+        current = Span(started)
+        current.set(**attributes)
         try:
-            yield found
+            yield current
         except BaseException as error:
             if not isinstance(error, quiet):
                 started.set_status(trace.StatusCode.ERROR, type(error).__name__)
@@ -161,14 +162,14 @@ def write_refused(writer: str) -> None:
 
 
 def counted(database: str, values: Mapping[str, float]) -> None:
-    """Take what was counted in a database, by the names of all gauges; it is reported for two minutes."""
+    """Set the values of all gauges, counted in a database; they are reported for two minutes."""
     if metrics := _metrics():
         metrics.counted[database] = (time.monotonic(), values)
 
 
 def described(error: BaseException) -> str:
     """An error as logs may have it: without its text where that may quote memory."""
-    if isinstance(error, _SAYABLE):
+    if isinstance(error, _SAFE_TO_LOG):
         return f"{type(error).__name__}: {error}"
     cause = error.__cause__ if isinstance(error, AgentMemoryError) else None
     state = getattr(cause, "sqlstate", None)

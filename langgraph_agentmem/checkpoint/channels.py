@@ -140,15 +140,15 @@ def state_sections(schema: type | None, sections: Mapping[str, str | MemorySecti
             a reducer stands where LangGraph does not see it.
     """
     if schema is None:
-        found = {name: StateSection(name, _marked(given)) for name, given in (sections or {}).items()}
+        by_channel = {name: StateSection(name, _marked(mark)) for name, mark in (sections or {}).items()}
     else:
-        found = _of_schema(schema, sections)
-    for mapped in found.values():
+        by_channel = _of_schema(schema, sections)
+    for mapped in by_channel.values():
         _check_name(mapped)
-    ids = [mapped.id for mapped in found.values()]
+    ids = [mapped.id for mapped in by_channel.values()]
     if repeated := {id for id in ids if ids.count(id) > 1}:
         raise ConfigurationError(f"several channels are mapped to the section {min(repeated)!r}; give each its own id")
-    return found
+    return by_channel
 
 
 def of_template(mapped: Mapping[str, StateSection]) -> tuple[TemplateSection, ...]:
@@ -168,7 +168,7 @@ def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None)
         raise ConfigurationError(f"state_schema {schema!r} is no state of a graph: {error}") from error
     marks = {name: mark for name, hint in hints.items() if (mark := _mark(schema, name, hint))}
     if sections is not None:
-        marks = {name: _marked(given) for name, given in sections.items()}
+        marks = {name: _marked(mark) for name, mark in sections.items()}
     elif not marks:
         raise ConfigurationError(
             f"{schema.__name__} marks no channel as a section; write for example {_EXAMPLE}, or give sections"
@@ -181,6 +181,7 @@ def _of_schema(schema: type, sections: Mapping[str, str | MemorySection] | None)
 
 
 def _mark(schema: type, name: str, hint: Any) -> MemorySection | None:
+    # in a TypedDict these stand around Annotated
     while get_origin(hint) in (Required, NotRequired):
         hint = get_args(hint)[0]
     if not hasattr(hint, "__metadata__") and _holds_mark(hint):
@@ -206,12 +207,13 @@ def _holds_mark(hint: Any) -> bool:
 def _is_reducer(item: object) -> bool:
     if not callable(item) or isinstance(item, type):
         return False
+    # two positional parameters, as LangGraph itself tells a reducer from other metadata
     places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return sum(parameter.kind in places for parameter in signature(item).parameters.values()) == 2
 
 
-def _marked(given: str | MemorySection) -> MemorySection:
-    return given if isinstance(given, MemorySection) else MemorySection(id=given)
+def _marked(mark: str | MemorySection) -> MemorySection:
+    return mark if isinstance(mark, MemorySection) else MemorySection(id=mark)
 
 
 def _check_name(mapped: StateSection) -> None:

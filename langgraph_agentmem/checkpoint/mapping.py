@@ -77,25 +77,25 @@ class ThreadMapping:
         return {**config, "configurable": {**known, **config.get("configurable", {})}}
 
     def thread(self, config: RunnableConfig) -> ThreadMemory | None:
-        """The memory of a config's thread; None where it names no tenant, of which the first time warns.
+        """The memory of a config's thread; None where it names no tenant, which is logged as a warning the first time.
 
         Raises:
             InvalidInputError: The tenant cannot be one, the title names what is not there, or there is no thread.
         """
-        given = config.get("configurable", {})
-        tenant = self._tenant(given)
+        configurable = config.get("configurable", {})
+        tenant = self._tenant(configurable)
         if tenant is None:
             self._warn()
             return None
-        if given.get("thread_id") is None:
+        if configurable.get("thread_id") is None:
             raise InvalidInputError('the config names no thread; it looks like {"configurable": {"thread_id": "1"}}')
-        external_id, title = validation.tenant(tenant), validation.name(self._title(given), "title")
+        external_id, title = validation.tenant(tenant), validation.name(self._title(configurable), "title")
         return ThreadMemory(
             external_id=external_id,
             namespace=validation.namespace(self.ownership.default(external_id, title)),
             title=title,
             sections=self._of_template,
-            thread_id=str(given["thread_id"]),
+            thread_id=str(configurable["thread_id"]),
         )
 
     def changed(
@@ -136,7 +136,7 @@ class ThreadMapping:
         return {self.sections[c].id: self.text(c, values[c]) for c in channels if c in values}
 
     def replayed(self, histories: Mapping[str, DeltaChannelHistory]) -> dict[str, str]:
-        """The texts of the sections whose delta channels' values come of these histories.
+        """The texts of sections whose channels are delta channels, rebuilt from these histories of writes.
 
         Raises:
             ConfigurationError: No schema tells how their values are made from their writes.
@@ -157,6 +157,7 @@ class ThreadMapping:
         texts, unread = dict[str, str](), list[str]()
         for channel in channels:
             spec = self.sections[channel].spec
+            # without a schema, only the counters in the metadata show that it is a delta channel
             if channel not in values and (channel in delta or (spec is not None and spec.is_delta)):
                 unread.append(channel)
             else:
@@ -172,16 +173,16 @@ class ThreadMapping:
             )
         return self.text(channel, spec.replayed(history))
 
-    def _tenant(self, given: Mapping[str, Any]) -> Any:
-        return next((given[key] for key in self.tenant_keys if given.get(key) is not None), None)
+    def _tenant(self, configurable: Mapping[str, Any]) -> Any:
+        return next((configurable[key] for key in self.tenant_keys if configurable.get(key) is not None), None)
 
-    def _title(self, given: Mapping[str, Any]) -> str:
-        if missing := [name for name in self._names if given.get(name) is None]:
+    def _title(self, configurable: Mapping[str, Any]) -> str:
+        if missing := [name for name in self._names if configurable.get(name) is None]:
             raise InvalidInputError(
                 f"the memory's title {self.title!r} needs {missing[0]!r}, which the config's configurable does not "
-                f"have; it has {', '.join(sorted(key for key in given if not key.startswith('__')))}"
+                f"have; it has {', '.join(sorted(key for key in configurable if not key.startswith('__')))}"
             )
-        return self.title.format_map({name: str(given[name]) for name in self._names})
+        return self.title.format_map({name: str(configurable[name]) for name in self._names})
 
     def _warn(self) -> None:
         if not self._warned.is_set():

@@ -22,11 +22,13 @@ def first_valid(adapter: TypeAdapter[Any]) -> Any:
 def rendered(value: Any, plain: bool) -> str:
     """The text of a value; a string of a channel that holds other values as well is quoted where need be."""
     if isinstance(value, str) and plain:
+        # `str` of an enumeration's member would name the member, not its value
         return str(value.value) if isinstance(value, Enum) else value
     if isinstance(value, BaseMessage):
         return _line(value)
     if isinstance(value, list | tuple) and value and all(isinstance(v, BaseMessage) for v in cast("list[Any]", value)):
         return "\n".join(_line(message) for message in cast("list[BaseMessage]", value))
+    # an empty section reads back as the type's empty value, see `first_valid`
     if isinstance(value, list | tuple | dict | set | frozenset) and not value:
         return ""
     from langgraph_agentmem.checkpoint import yaml_texts  # noqa: PLC0415 - imports YAML, which plain texts do without

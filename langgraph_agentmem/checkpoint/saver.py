@@ -203,8 +203,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             before: Only those before this one.
             limit: The most checkpoints.
         """
-        for found in await self._alist_all(config, filter, before, limit):
-            yield found
+        for checkpoint in await self._alist_all(config, filter, before, limit):
+            yield checkpoint
 
     async def aput(
         self,
@@ -349,8 +349,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             update[mapped[id].channel] = mapped[id].update(value)
             return mapped[id].text(value)
 
-        given = config.get("configurable", {})
-        at = given.get("checkpoint_map", {}).get("") or get_checkpoint_id(config) or ""
+        configurable = config.get("configurable", {})
+        # within a run, the graph's own checkpoint stands in this map under the empty namespace
+        at = configurable.get("checkpoint_map", {}).get("") or get_checkpoint_id(config) or ""
         await threads.load(self.memory.resources, thread, at, texts, read)
         return update
 
@@ -387,18 +388,21 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
     async def _with_tenant(self, config: RunnableConfig) -> RunnableConfig:
         """The config, with the tenant of the checkpoint that it goes on from where it names none itself."""
-        given = config.get("configurable", {})
-        parent = given.get("checkpoint_id")
-        of_graph_itself = self._mapping.sections and not given.get("checkpoint_ns")
+        configurable = config.get("configurable", {})
+        parent = configurable.get("checkpoint_id")
+        of_graph_itself = self._mapping.sections and not configurable.get("checkpoint_ns")
         if not of_graph_itself or not parent or self._mapping.names_tenant(config):
             return config
         await self._tables.setup()
         async with self.memory.resources.database.connection(EVERYONE) as connection:
-            return self._mapping.inherited(config, await checkpoints.metadata(connection, given["thread_id"], parent))
+            return self._mapping.inherited(
+                config, await checkpoints.metadata(connection, configurable["thread_id"], parent)
+            )
 
     def _thread(self, config: RunnableConfig, new_versions: ChannelVersions) -> ThreadMemory | None:
         """The memory that a checkpoint is to be written into; None if it changes nothing there."""
         if config.get("configurable", {}).get("checkpoint_ns"):
+            # a subgraph's checkpoint, whose channels are not the graph's
             return None
         return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
 
@@ -425,10 +429,10 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     _list_all = blocking(_alist_all)
 
 
-def _ids(given: Sequence[str], what: str) -> Sequence[str]:
-    if isinstance(given, str):
-        raise InvalidInputError(f"{what} must be a list of ids, not the string {given!r}")
-    return [str(id) for id in given]
+def _ids(ids: Sequence[str], what: str) -> Sequence[str]:
+    if isinstance(ids, str):
+        raise InvalidInputError(f"{what} must be a list of ids, not the string {ids!r}")
+    return [str(id) for id in ids]
 
 
 def _large(values: Iterable[Any]) -> bool:

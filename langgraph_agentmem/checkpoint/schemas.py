@@ -56,6 +56,6 @@ class SchemaChannel:
 
 
 def channels_of(schema: type) -> Mapping[str, SchemaChannel]:
-    """The channels of a schema by name; raises whatever LangGraph does where it is none."""
+    """The channels of a schema by name; where it is not the schema of a state, LangGraph's own error is raised."""
     channels = cast("dict[str, BaseChannel[Any, Any, Any]]", cast("Any", StateGraph(schema)).channels)
     return {name: SchemaChannel(channel) for name, channel in channels.items()}

@@ -43,7 +43,7 @@ def project(
         asyncio.run(_follow(dsn, tenant, poll_seconds))
     with _projector(dsn) as projector, progress_bar("projecting") as progress:
         report = projector.run_once(tenant, progress=progress)
-    _tell(report, f"{report.projected:,} changes projected")
+    _print_report(report, f"{report.projected:,} changes projected")
 
 
 @app.command()
@@ -53,7 +53,7 @@ def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
     with _projector(dsn) as projector:
         with progress_bar("rebuilding") as progress:
             report = projector.rebuild(tenant, progress=progress)
-        _tell(report, f"{report.projected:,} entities, chunks and relationships written")
+        _print_report(report, f"{report.projected:,} entities, chunks and relationships written")
 
 
 @app.command()
@@ -61,24 +61,24 @@ def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
 def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """How far each tenant's graph is projected; exit code 1 where something stands in the way."""
     with _projector(dsn) as projector:
-        found = projector.status(tenant)
-    if not found:
+        statuses = projector.status(tenant)
+    if not statuses:
         out.print("PostgreSQL holds no graph" + (f" of tenant {escape(repr(tenant))}." if tenant else " yet."))
         return
     table = Table("tenant", "waiting", "oldest", "set aside", "last projected", "state")
-    for item in found:
+    for item in statuses:
         waits = "" if item.oldest is None else f"{_ago(item.oldest)} ago"
         last = "never" if item.projected_at is None else f"{_ago(item.projected_at)} ago"
         table.add_row(in_one_line(item.external_id), f"{item.pending:,}", waits, f"{item.dead:,}", last, _state(item))
     out.print(table)
-    for item in found:
+    for item in statuses:
         for letter in item.dead_letters:
             out.print(
                 f"{in_one_line(item.external_id)}: {letter.kind} {letter.id} is set aside: {in_one_line(letter.error)}"
             )
-    for problem in dict.fromkeys(item.problem for item in found if item.problem):
+    for problem in dict.fromkeys(item.problem for item in statuses if item.problem):
         err.print(f"[red]problem:[/red] {in_one_line(problem)}")
-    if any(item.problem or item.dead or item.rebuilding for item in found):
+    if any(item.problem or item.dead or item.rebuilding for item in statuses):
         raise typer.Exit(1)
 
 
@@ -88,8 +88,8 @@ def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
     """Compare PostgreSQL and Neo4j and print the differences; exit code 1 where there are any."""
     with _projector(dsn) as projector:
         report = projector.verify(tenant)
-    for found in report.differences[:_SHOWN]:
-        out.print(_line(found))
+    for difference in report.differences[:_SHOWN]:
+        out.print(_line(difference))
     if (more := len(report.differences) - _SHOWN) > 0:
         out.print(f"... and {more:,} more")
     waiting = f"; {report.pending:,} more differ because they still wait to be projected" if report.pending else ""
@@ -104,7 +104,7 @@ async def _follow(dsn: str | None, tenant: str | None, poll_seconds: float) -> N
         await projector.arun(tenant, poll_seconds=poll_seconds)
 
 
-def _tell(report: ProjectionReport, what: str) -> None:
+def _print_report(report: ProjectionReport, what: str) -> None:
     out.print(f"{what}, {report.dead:,} set aside")
     if report.dead:
         err.print("`agentmem graph status` says why changes were set aside.")
@@ -122,12 +122,14 @@ def _state(item: ProjectionStatus) -> str:
     return "[yellow]behind[/yellow]" if item.pending or item.dead else "[green]up to date[/green]"
 
 
-def _line(found: Difference) -> str:
-    thing = f"{found.kind} {found.id}" if found.id is not None else f"{found.kind} without an id"
-    named = f" {found.name!r}" if found.name else ""
-    fields = [f"{field}: {ours!r} in PostgreSQL, {theirs!r} in Neo4j" for field, (ours, theirs) in found.fields.items()]
-    where = {"missing": "missing in Neo4j", "unexpected": "only in Neo4j"}.get(found.problem, "; ".join(fields))
-    return in_one_line(f"{found.external_id}: {thing}{named}: {where}")
+def _line(difference: Difference) -> str:
+    thing = f"{difference.kind} {difference.id}" if difference.id is not None else f"{difference.kind} without an id"
+    named = f" {difference.name!r}" if difference.name else ""
+    fields = [
+        f"{field}: {ours!r} in PostgreSQL, {theirs!r} in Neo4j" for field, (ours, theirs) in difference.fields.items()
+    ]
+    where = {"missing": "missing in Neo4j", "unexpected": "only in Neo4j"}.get(difference.problem, "; ".join(fields))
+    return in_one_line(f"{difference.external_id}: {thing}{named}: {where}")
 
 
 def _ago(then: datetime) -> str:

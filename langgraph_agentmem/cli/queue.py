@@ -18,13 +18,13 @@ _SHOWN = 100
 @app.command()
 @report_errors
 def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
-    """How many memories wait for what, and which were set aside; exit code 1 where there are such."""
+    """How many memories wait for what, and which were set aside; exit code 1 if any were."""
     with AgentMemory.open(dsn, background=False) as memory:
-        found = memory.queue.status(tenant)
+        counts = memory.queue.status(tenant)
         letters = memory.queue.dead_letters(tenant, limit=_SHOWN)
     table = Table("due", "running", "waiting to be tried again", "scheduled", "set aside", "oldest")
-    waits = f"due {ago(found.lag_seconds)} ago" if found.oldest_due_at else ""
-    numbers = (found.due, found.running, found.waiting, found.scheduled, found.dead)
+    waits = f"due {ago(counts.lag_seconds)} ago" if counts.oldest_due_at else ""
+    numbers = (counts.due, counts.running, counts.waiting, counts.scheduled, counts.dead)
     table.add_row(*(f"{number:,}" for number in numbers), waits)
     out.print(table)
     for letter in letters:
@@ -32,9 +32,9 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
             f"{in_one_line(letter.external_id)}: memory {letter.memory_id} ({in_one_line(letter.title)}) was set aside "
             f"after {letter.attempts} attempts: {in_one_line(letter.error or '')}"
         )
-    if (more := found.dead - len(letters)) > 0:
+    if (more := counts.dead - len(letters)) > 0:
         out.print(f"... and {more:,} more")
-    if found.dead:
+    if counts.dead:
         raise typer.Exit(1)
 
 

@@ -27,11 +27,11 @@ def list_(
 ) -> None:
     """The runs that wait for a person, the longest waiting first, with a line for each dispute."""
     with AgentMemory.open(dsn, background=False) as memory:
-        found = memory.reviews.pending(tenant, limit=limit)
-    if not found:
+        waiting = memory.reviews.pending(tenant, limit=limit)
+    if not waiting:
         out.print("Nothing waits for a review.")
         return
-    for review in found:
+    for review in waiting:
         tenant_and_run = f"{in_one_line(review.external_id)} {review.run_id}"
         out.print(f"[bold]{tenant_and_run}[/bold], memory {in_one_line(review.memory_title)}", soft_wrap=True)
         table = Table("dispute", "kind", "existing", "new", "verdict", "changed")
@@ -69,15 +69,15 @@ def decide(
     """Decide disputes of a run, all or nothing."""
     with AgentMemory.open(dsn, background=False) as memory:
         waiting = [dispute.id for dispute in memory.reviews.disputes(tenant, run) if dispute.status == "pending"]
-        given = [made for decision in decisions for made in _decisions(decision, waiting, text, reason)]
-        done = memory.reviews.decide(tenant, run, given, reviewer=reviewer)
-    out.print(f"{len(given):,} decided, {len(done.pending):,} of this run still wait")
+        parsed = [made for decision in decisions for made in _decisions(decision, waiting, text, reason)]
+        done = memory.reviews.decide(tenant, run, parsed, reviewer=reviewer)
+    out.print(f"{len(parsed):,} decided, {len(done.pending):,} of this run still wait")
 
 
-def _decisions(given: str, waiting: list[int], text: str | None, reason: str) -> list[ReviewDecision]:
-    which, _, action = given.partition("=")
+def _decisions(argument: str, waiting: list[int], text: str | None, reason: str) -> list[ReviewDecision]:
+    which, _, action = argument.partition("=")
     if action not in _ACTIONS or not (which == "all" or which.isdecimal()):
-        raise InvalidInputError(f"{given!r} is no decision; it looks like 12=accept, or all=keep_both")
+        raise InvalidInputError(f"{argument!r} is no decision; it looks like 12=accept, or all=keep_both")
     if action == "override" and text is None:
         raise InvalidInputError("override needs --text: what takes the place of both values")
     return [
@@ -116,8 +116,8 @@ def _show(dispute: Dispute) -> None:
 def _value(name: str, value: DisputedValue) -> None:
     source = f" (by {value.source})" if value.source else ""
     out.print(f"  {name}: {in_one_line(value.content + source)}")
-    for found in value.sources:
-        out.print(f"    stated in {in_one_line(f'{found.section_id}: {found.content}')}")
+    for source in value.sources:
+        out.print(f"    stated in {in_one_line(f'{source.section_id}: {source.content}')}")
 
 
 def _short(text: str) -> str:

@@ -166,9 +166,11 @@ class AgentMemory(bridge.Opened):
         """
         await self._worker.stop()
         await self._resources.database.close()
+        # sync callers' connections live on the background loop
         await bridge.also(self._resources.database.close)
         if self._resources.neo4j is not None:
             await self._resources.neo4j.close()
+        # a cached property: to ask for it would make one only to close it
         if "projector" in vars(self):
             await self.projector.neo4j.close()
 
@@ -205,6 +207,7 @@ class AgentMemory(bridge.Opened):
             DuplicateTitleError: The title, or the namespace, is taken.
         """
         if namespace is None:
+            # the title becomes a label of the namespace
             validation.not_reserved((external_id, title))
         return await memories.create(
             self._resources,
@@ -288,6 +291,7 @@ class AgentMemory(bridge.Opened):
         if forget:
             await memories.forget(self._resources, tenant, id)
             return
+        # again where somebody has written meanwhile: a memory is closed only when nothing is left to consolidate
         while not await memories.close(self._resources, tenant, id):
             report = await self._consolidation.run(tenant, id, everything=True)
             if report.status == "busy":
@@ -373,10 +377,10 @@ class AgentMemory(bridge.Opened):
         Raises:
             EntityNotFoundError: The tenant has none of that name or id.
         """
-        found = await reading.entity(self._resources, external_id, entity, tier)
-        if found is None:
+        stored = await reading.entity(self._resources, external_id, entity, tier)
+        if stored is None:
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
-        return found
+        return stored
 
     setup = blocking(asetup)
     close = blocking(aclose)

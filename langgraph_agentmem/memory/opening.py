@@ -1,4 +1,4 @@
-"""What an open memory works with, of what its caller gives and what the settings say."""
+"""Puts the parts of a memory together, from the caller's arguments and the settings."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, cast

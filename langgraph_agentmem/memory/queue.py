@@ -99,7 +99,7 @@ class Queue:
     async def aembed_pending(self, external_id: str | None = None) -> int:
         """Embed the chunks that have no vector of this embedder yet, and return how many those were.
 
-        What checkpoints have written is cut into chunks first, also where there is no embedder.
+        What was written without its chunks (by puts and checkpoints) is chunked first, also where there is no embedder.
 
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
@@ -114,6 +114,7 @@ class Queue:
         for tenant, memory_id in memories:
             try:
                 reports.append(await self._consolidation.run(tenant, memory_id, if_due=if_due))
+            # one memory that fails keeps no other from its turn; all errors are raised together
             except Exception as error:
                 errors[tenant, memory_id] = error
         await self._project(external_id)

@@ -45,7 +45,7 @@ class PlacedChunk(Value):
 
 
 class WrittenSection(Value):
-    """A section whose value was just written, or is to be, with its chunks."""
+    """A section whose value is written in this transaction, with its chunks."""
 
     namespace: tuple[str, ...]
     section_id: str

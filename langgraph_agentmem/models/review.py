@@ -136,12 +136,12 @@ class ReviewDecision(Value):
     reason: str = ""
 
     def same(self, other: "ReviewDecision | None") -> bool:
-        """Whether another decision comes to the same, whatever its reason."""
+        """Whether another decision has the same effect; its reason does not count."""
         return other is not None and self.model_copy(update={"reason": other.reason}) == other
 
 
 class Dispute(Value):
-    """Two values of which a person is to say which one holds; both are valid until then.
+    """Two values that cannot both hold; both stay valid until a person decides between them.
 
     Attributes:
         run_id: The run that parked it.

@@ -37,12 +37,12 @@ class VectorIndex(Value):
             if name not in known:
                 names = ", ".join(sorted(known)) or "none"
                 raise ValueError(f"{self.index_kind} has no option {name!r}; it has {names}")
-            least, most = known[name]
-            if not least <= value <= most:
-                raise ValueError(f"{name} must be from {least} to {most}, not {value}")
-        given = _USUAL | self.index_options
-        if self.index_kind == "hnsw" and given["ef_construction"] < 2 * given["m"]:
+            lowest, highest = known[name]
+            if not lowest <= value <= highest:
+                raise ValueError(f"{name} must be from {lowest} to {highest}, not {value}")
+        options = _USUAL | self.index_options
+        if self.index_kind == "hnsw" and options["ef_construction"] < 2 * options["m"]:
             raise ValueError(
-                f"ef_construction must be at least twice m, but is {given['ef_construction']} with m {given['m']}"
+                f"ef_construction must be at least twice m, but is {options['ef_construction']} with m {options['m']}"
             )
         return self

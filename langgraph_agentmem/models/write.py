@@ -1,4 +1,4 @@
-"""Values as they are to be written into sections."""
+"""Values that are ready to be written into sections."""
 
 from pydantic import Field
 

@@ -25,6 +25,7 @@ def apply_node(memory: HasResources) -> Node:
             external_id=claim.external_id,
             memory_id=claim.memory_id,
             run_id=claim.run_id,
+            # not those that came back into their section: an earlier run has remembered them
             taken=[chunk.id for chunk in claim.chunks if chunk.new],
             conflicts=ConsolidationConflicts.model_validate(state["conflicts"]),
             plan=ConsolidationPlan.model_validate(state["plan"]),
@@ -32,6 +33,7 @@ def apply_node(memory: HasResources) -> Node:
             failures=state.get("failures", []),
             usage=ModelUsage.model_validate(state.get("usage", {})),
             timings=state.get("timings", {}),
+            # earlier chunks whose extraction this run has made up for; new ones are marked along with the run
             extracted=None if failed else [chunk.id for chunk in claim.chunks if chunk.to_extract and not chunk.new],
         )
         report = await applying.apply(memory.resources, resolved)

@@ -21,11 +21,11 @@ def conflicts_node(memory: HasResources) -> Node:
     async def detect(state: ConsolidationState) -> dict[str, Any]:
         claim = Claim.model_validate(state["claim"])
         extraction = Extraction.model_validate(state.get("extraction", {}))
-        found = await conflicts.detect(memory.resources, claim, extraction)
-        decided = planning.rules_plan(found)
+        detected = await conflicts.detect(memory.resources, claim, extraction)
+        decided = planning.rules_plan(detected)
         decisions = [*decided.decisions, *conflicts.refused(claim, extraction)]
         return {
-            "conflicts": found.model_dump(mode="json"),
+            "conflicts": detected.model_dump(mode="json"),
             "plan": decided.plan.model_dump(mode="json"),
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }

@@ -22,12 +22,12 @@ def extract_node(memory: HasResources) -> Node:
     async def extract(state: ConsolidationState) -> dict[str, Any]:
         claim = Claim.model_validate(state["claim"])
         extractor = memory.resources.extractor
-        found, usage = Extraction(), ModelUsage()
+        extraction, usage = Extraction(), ModelUsage()
         chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in claim.chunks if chunk.to_extract]
         if extractor is not None and chunks:
-            found, usage = await _extracted(extractor, chunks)
+            extraction, usage = await _extracted(extractor, chunks)
         return {
-            "extraction": found.model_dump(mode="json"),
+            "extraction": extraction.model_dump(mode="json"),
             "usage": usage.model_dump(),
             "extraction_failed": False,
         }
@@ -45,7 +45,7 @@ async def _extracted(extractor: Extractor, chunks: list[ConflictChunk]) -> tuple
 
 
 def without_extraction(error: BaseException) -> dict[str, Any]:
-    """What the state is where the extraction failed for good: the memory's next run makes up for it."""
+    """The state's update after the last attempt to extract has failed: the memory's next run makes up for it."""
     return {
         "extraction": Extraction().model_dump(mode="json"),
         "extraction_failed": True,

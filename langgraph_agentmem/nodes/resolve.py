@@ -76,5 +76,5 @@ def resolve_node(memory: HasResources) -> Node:
 
 
 def with_rules(state: ConsolidationState, error: BaseException) -> dict[str, Any]:
-    """What the state is where the model failed for good: the plan of the rules stands."""
+    """The state's update after the last attempt to ask the model has failed: the plan of the rules stands."""
     return {"failures": [*state.get("failures", []), f"the model failed, the rules decided: {error}"]}

@@ -1,4 +1,4 @@
-"""The node that asks a person about what a run has parked."""
+"""The node that asks a person about the conflicts that a run has parked."""
 
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.reviews import disputes, reviewing
 from langgraph_agentmem.resources import HasResources
 
+# LangGraph's own key. Without a checkpointer there is nothing to resume from, and interrupt() would fail the run.
 _CHECKPOINTER = "__pregel_checkpointer"
 
 
@@ -34,31 +35,31 @@ def review_node(memory: HasResources) -> Node:
         while True:
             # only reads before interrupt(): the node starts anew when it is resumed, and would write again; what
             # earlier interrupts have brought is handed in again, too, and changes nothing, as it is carried out already
-            found = await disputes.of_run(resources, tenant, run_id)
-            decisions = interrupt(_question(state, run_id, found, problem))
+            parked = await disputes.of_run(resources, tenant, run_id)
+            decisions = interrupt(_question(state, run_id, parked, problem))
             try:
                 done = await reviewing.review(resources, tenant, run_id, decisions) if decisions else None
                 problem = None
             except (InvalidInputError, ReviewConflictError) as error:
                 done, problem = None, str(error)
-            found = done.disputes if done else await disputes.of_run(resources, tenant, run_id)
-            if not any(dispute.status == "pending" for dispute in found):
-                return {"review": _outcome(run_id, done, found, problem)}
+            parked = done.disputes if done else await disputes.of_run(resources, tenant, run_id)
+            if not any(dispute.status == "pending" for dispute in parked):
+                return {"review": _outcome(run_id, done, parked, problem)}
 
     return node(review, "review")
 
 
-def _question(state: ConsolidationState, run_id: str, found: list[Dispute], problem: str | None) -> Json:
-    pending = [dispute.model_dump(mode="json") for dispute in found if dispute.status == "pending"]
+def _question(state: ConsolidationState, run_id: str, parked: list[Dispute], problem: str | None) -> Json:
+    pending = [dispute.model_dump(mode="json") for dispute in parked if dispute.status == "pending"]
     asked = {"external_id": state["external_id"], "memory_id": state["memory_id"], "run_id": run_id}
     return {**asked, "disputes": pending, "problem": problem}
 
 
-def _outcome(run_id: str, done: ReviewReport | None, found: list[Dispute], problem: str | None) -> Json:
-    report = done or ReviewReport(run_id=run_id, disputes=found, pending=[])
+def _outcome(run_id: str, done: ReviewReport | None, parked: list[Dispute], problem: str | None) -> Json:
+    report = done or ReviewReport(run_id=run_id, disputes=parked, pending=[])
     return {**report.model_dump(mode="json"), "problem": problem}
 
 
 def after_promotion(state: ConsolidationState) -> Literal["parked", "done"]:
-    """Whether a person is to be asked: the condition behind `promote`."""
+    """Whether a person has to be asked: the condition behind `promote`."""
     return "parked" if state["report"].get("parked") else "done"

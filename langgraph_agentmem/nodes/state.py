@@ -84,10 +84,12 @@ def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str, *, tim
 
     async def traced(state: Any) -> dict[str, Any]:
         started = time.perf_counter()
+        # an interrupt is no error
         with telemetry.span(name, quiet=(GraphBubbleUp,), **_ids(state)):
             update = await function(state)
         if not timed:
             return update
+        # `claim` empties the channel: what it returns counts, not what an earlier run of the thread has left
         known: dict[str, float] = update.get("timings", state.get("timings")) or {}
         return {**update, "timings": {**known, name: round(time.perf_counter() - started, 6)}}
 
@@ -104,7 +106,7 @@ def _ids(state: Any) -> dict[str, Any]:
     """What a span says of a state: ids only, never content."""
     if not isinstance(state, dict):
         return {}
-    found = cast("dict[str, Any]", state)
-    claim: Json = found.get("claim") or {}
-    run_id = found.get("run_id") or claim.get("run_id")
-    return {"external_id": found.get("external_id"), "memory_id": found.get("memory_id"), "run_id": run_id}
+    channels = cast("dict[str, Any]", state)
+    claim: Json = channels.get("claim") or {}
+    run_id = channels.get("run_id") or claim.get("run_id")
+    return {"external_id": channels.get("external_id"), "memory_id": channels.get("memory_id"), "run_id": run_id}

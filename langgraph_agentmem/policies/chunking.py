@@ -15,6 +15,7 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s")
 _ITEM = re.compile(r"^\s*([-*+•]|\d{1,3}[.)])(\s|$)")
 _LABEL = re.compile(r"\s*[^\s:][^:\n]{0,40}:\s")
+# Closing quotes and brackets belong to the sentence that they end. Chinese and Japanese sentences end without a space.
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？…])[\"'»”)\]]*\s+|(?<=[。！？])")
 _WORD_END = re.compile(r"\s+")
 _WRAPPED_LINE = 60
@@ -45,21 +46,22 @@ def statements(text: str) -> list[str]:
 
     Where they stand under a heading, they begin with it: "likes tea" under "# Alice" is "Alice – likes tea".
     """
-    found: list[str] = []
+    lines: list[str] = []
     heading = ""
     for block in _raw_blocks(text.splitlines(keepends=True)):
         if _HEADING.match(block):
             heading = block.strip().lstrip("#").strip()
             continue
         bare = (re.sub(r"\s+", " ", _ITEM.sub("", part, count=1)).strip() for part in _cut(block, _SENTENCE_END))
-        found += [f"{heading} – {statement}" if heading else statement for statement in bare if statement]
-    return found
+        lines += [f"{heading} – {statement}" if heading else statement for statement in bare if statement]
+    return lines
 
 
 def _blocks(text: str) -> list[str]:
     """Blocks that joined give the text; blank ones are added to their neighbour, a heading to what follows it."""
     blocks: list[str] = []
     for block in _raw_blocks(text.splitlines(keepends=True)):
+        # a heading alone is no chunk that anybody would search for, nor is white space
         if blocks and (not block.strip() or not blocks[-1].strip() or _is_bare_heading(blocks[-1])):
             blocks[-1] += block
         else:
@@ -92,6 +94,7 @@ def _continues(block: list[str], line: str) -> bool:
     if not line.strip():
         return True
     if not last:
+        # behind a blank line something new begins, unless there was nothing but blank lines so far
         return all(not earlier.strip() for earlier in block)
     if _HEADING.match(line) or _ITEM.match(line) or _LABEL.match(line) or _HEADING.match(block[0]):
         return False

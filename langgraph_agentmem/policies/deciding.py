@@ -116,12 +116,14 @@ def outcome(dispute: Dispute, decision: ReviewDecision) -> ChunkOutcome:
 def _rejected(loser: DisputedValue, winner: DisputedValue) -> ChunkOutcome:
     """The loser ends in favour of the winner; what has nothing to do with that one stays."""
     left = matching.lost_by(loser.content, winner.content)
+    # the two have nothing in common: then all of the loser was rejected, instead of nothing
     if len(statements(left)) == len(statements(loser.content)):
         left = ""
     spared = set(rejecting.statement_keys(left))
     keys: list[TombstoneKey] = [
         ("statement", key) for key in rejecting.statement_keys(loser.content) if key not in spared
     ]
+    # it has ended otherwise; what it says is kept from coming back all the same
     if not loser.valid:
         return ChunkOutcome(rejected=keys)
     return ChunkOutcome(superseded=[(_id(loser), _id(winner))], texts=_leftovers(loser, left), rejected=keys)

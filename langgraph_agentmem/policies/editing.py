@@ -83,8 +83,8 @@ def _read_update(update: object, index: int) -> SectionUpdate:
     try:
         return SectionUpdate.model_validate(dict(cast("Mapping[str, Any]", update)), strict=True)
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InvalidInputError(f"sections[{index}] is malformed: {found}") from error
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidInputError(f"sections[{index}] is malformed: {problems}") from error
 
 
 def _excerpt(text: str, length: int = 200) -> str:

@@ -22,7 +22,7 @@ Test = Literal["equal", "among", "null", "object", "list", "present", "gt", "gte
 _ORDERS: dict[str, Test] = {"$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
 _OPERATOR = re.compile(r"\$[A-Za-z]+")
 _DEEPEST = 40
-_MOST_CONDITIONS = 1_000
+_MAX_CONDITIONS = 1_000
 
 
 class Comparison(Value):
@@ -78,28 +78,28 @@ class _Reader:
     def compare(self, test: Test, operand: Any = None) -> Comparison:
         dotted = sum(isinstance(step, str) and "." in step for step in self.path)
         self._counted.extend(repeat(test, max(dotted, 1)))
-        if len(self._counted) > _MOST_CONDITIONS:
+        if len(self._counted) > _MAX_CONDITIONS:
             raise InvalidInputError(
-                f"filter has more than {_MOST_CONDITIONS:,} conditions; a list of values in $in or $nin counts as one, "
+                f"filter has more than {_MAX_CONDITIONS:,} conditions; a list of values in $in or $nin counts as one, "
                 "a condition under several keys with dots as many as there are such keys"
             )
         return Comparison(path=self.path, test=test, operand=operand)
 
 
-def read_filter(given: object) -> Condition:
+def read_filter(source: object) -> Condition:
     """The condition that a filter stands for.
 
     Raises:
         InvalidInputError: It is no dict, is nested more than 40 levels deep, has more than 1,000 conditions, names an
             unknown operator, or compares with what cannot be compared.
     """
-    return _filter(_Reader((), 0, []), given)
+    return _filter(_Reader((), 0, []), source)
 
 
-def _filter(at: _Reader, given: object) -> Condition:
-    if not isinstance(given, Mapping):
-        raise InvalidInputError(f"filter must be a dict, not {given!r}")
-    return AllOf(conditions=tuple(_entry(at, key, item) for key, item in cast("Mapping[Any, Any]", given).items()))
+def _filter(at: _Reader, source: object) -> Condition:
+    if not isinstance(source, Mapping):
+        raise InvalidInputError(f"filter must be a dict, not {source!r}")
+    return AllOf(conditions=tuple(_entry(at, key, item) for key, item in cast("Mapping[Any, Any]", source).items()))
 
 
 def _entry(at: _Reader, key: object, item: object) -> Condition:
@@ -118,6 +118,7 @@ def _at(at: _Reader, wanted: object) -> Condition:
     if not isinstance(wanted, Mapping):
         return _equal(at, wanted)
     inner = cast("Mapping[Any, Any]", wanted)
+    # one operator makes all keys operators, so that a misspelt one is refused and not looked for in values
     if any(isinstance(key, str) and _OPERATOR.fullmatch(key) for key in inner):
         return AllOf(conditions=tuple(_operator(at, key, operand) for key, operand in inner.items()))
     return AllOf(conditions=(at.compare("object"), _filter(at.deeper(), inner)))
@@ -142,6 +143,7 @@ def _any(at: _Reader, operand: object) -> Condition:
 def _among(at: _Reader, operand: object, name: str = "$in") -> Condition:
     """One comparison for all values that are compared as JSON."""
     items = _list(name, operand)
+    # dates are compared as instants, and null also means a missing key: neither is compared as JSON
     plain = [item for item in items if item is not None and not isinstance(item, date)]
     others = [item for item in items if isinstance(item, date)]
     conditions = [_exactly(at, item) for item in others]
@@ -181,6 +183,7 @@ def _exists(at: _Reader, operand: object) -> Condition:
 
 
 def _contains(at: _Reader, operand: object) -> Condition:
+    # a list contains elements, a text contains parts; which of the two stands there shows only in each value
     element = at.compare("element", _json(operand))
     if not isinstance(operand, str):
         return element

@@ -13,15 +13,15 @@ from langgraph_agentmem.models.conflict import (
 
 def chunks_of(plan: ConsolidationPlan, conflicts: ConsolidationConflicts) -> set[int]:
     """The chunks that a plan and its conflicts rest on."""
-    found: set[int] = set()
+    ids: set[int] = set()
     for section in plan.sections:
-        found |= {id for decision in section.decisions for id in (decision.chunk_id, decision.replaced_by) if id}
-        found |= {id for merged in section.merged for id in merged.chunk_ids}
+        ids |= {id for decision in section.decisions for id in (decision.chunk_id, decision.replaced_by) if id}
+        ids |= {id for merged in section.merged for id in merged.chunk_ids}
     for entity in conflicts.entities:
-        found |= set(entity.active_entity.chunk_ids)
+        ids |= set(entity.active_entity.chunk_ids)
     for relationship in conflicts.relationships:
-        found |= set(relationship.active_relationship.chunk_ids)
-    return found
+        ids |= set(relationship.active_relationship.chunk_ids)
+    return ids
 
 
 def without(
@@ -34,6 +34,7 @@ def without(
     """
     entities = [_entity(conflict, gone) for conflict in conflicts.entities]
     relationships = [_relationship(conflict, gone) for conflict in conflicts.relationships]
+    # a relationship needs both of its ends
     names = {e.active_entity.name.casefold() for e in entities if e.active_entity.chunk_ids}
     kept = {
         position

@@ -45,16 +45,18 @@ def compare(old: str, new: str, threshold: float) -> Match:
         threshold: Similarity from which statements are the same.
     """
     ours, theirs = statements(old), statements(new)
-    said = _names_or_numbers(new)
+    new_names = _names_or_numbers(new)
     best = [max((_statement_match(mine, other) for other in theirs), default=(0.0, False)) for mine in ours]
     scores = [similarity for similarity, _ in best]
     replaced = [similarity >= threshold or same for similarity, same in best]
     leftover = [text for text, gone in zip(ours, replaced, strict=True) if not gone]
+    # half similar without a common subject; a common subject and little else; or so similar that only a name or a
+    # number tells them apart
     unsure = [
         similarity
         for mine, (similarity, same) in zip(ours, best, strict=True)
         if _RELATED <= similarity < threshold or (same and similarity < threshold)
-        or (similarity >= threshold and not same and _names_or_numbers(mine) - said)
+        or (similarity >= threshold and not same and _names_or_numbers(mine) - new_names)
     ]  # fmt: skip
     return Match(
         similarity=max(scores, default=0.0),
@@ -76,9 +78,9 @@ def lost_by(old: str, new: str) -> str:
 
 
 def unsaid_by(old: str, new: str) -> str:
-    """The statements of an old text of which a new one lacks a word, one a line; articles do not count."""
-    said = words(new)
-    return "\n".join(statement for statement in statements(old) if set(words_in_order(statement)) - said)
+    """The statements of an old text that have a word which a new text lacks, one a line; articles do not count."""
+    new_words = words(new)
+    return "\n".join(statement for statement in statements(old) if set(words_in_order(statement)) - new_words)
 
 
 def name_similarity(a: str, b: str) -> float:
@@ -103,8 +105,8 @@ def survival(sources: list[str], merged: str) -> float:
     """Share of a source's distinct words, or of its numbers, that a merged text keeps; for what fares worst."""
     kept = words(merged)
     wanted = [words(source) for source in sources]
-    wanted += [{word for word in found if any(c.isdigit() for c in word)} for found in wanted]
-    return min((len(found & kept) / len(found) for found in wanted if found), default=1.0)
+    wanted += [{word for word in distinct if any(c.isdigit() for c in word)} for distinct in wanted]
+    return min((len(distinct & kept) / len(distinct) for distinct in wanted if distinct), default=1.0)
 
 
 def _statement_match(a: str, b: str) -> tuple[float, bool]:
@@ -121,6 +123,7 @@ def _statement_match(a: str, b: str) -> tuple[float, bool]:
     if subject_a and subject_b:
         (about_a, verb_a), (about_b, verb_b) = subject_a, subject_b
         if about_a != about_b:
+            # about different things, so not even related, however similar the words
             return min(similarity, _RELATED - 0.01), False
         return (similarity, True) if verb_a == verb_b else (min(max(similarity, _RELATED), 0.8), False)
     same_start = words_in_order(a)[:1] == words_in_order(b)[:1]

@@ -56,10 +56,10 @@ def _prefixed(prefix: str, traits: Traits, *, strength: bool) -> Json:
 
 def deduplicated_entities(entities: Iterable[ExtractedEntity]) -> list[ExtractedEntity]:
     """Entities of one extraction, those of one case-folded name made one; the first spelling stays."""
-    found: dict[str, ExtractedEntity] = {}
+    by_name: dict[str, ExtractedEntity] = {}
     for entity in entities:
-        known = found.get(entity.name.casefold())
-        found[entity.name.casefold()] = (
+        known = by_name.get(entity.name.casefold())
+        by_name[entity.name.casefold()] = (
             entity
             if known is None
             else known.model_copy(
@@ -72,16 +72,16 @@ def deduplicated_entities(entities: Iterable[ExtractedEntity]) -> list[Extracted
                 }
             )
         )
-    return list(found.values())
+    return list(by_name.values())
 
 
 def deduplicated_relationships(relationships: Iterable[ExtractedRelationship]) -> list[ExtractedRelationship]:
     """Relationships of one extraction, those with the same ends and first type made one."""
-    found: dict[tuple[str, ...], ExtractedRelationship] = {}
+    by_ends: dict[tuple[str, ...], ExtractedRelationship] = {}
     for item in relationships:
         key = (item.source.casefold(), item.target.casefold(), *(t.casefold() for t in item.types[:1]))
-        known = found.get(key)
-        found[key] = (
+        known = by_ends.get(key)
+        by_ends[key] = (
             item
             if known is None
             else known.model_copy(
@@ -94,4 +94,4 @@ def deduplicated_relationships(relationships: Iterable[ExtractedRelationship]) -
                 }
             )
         )
-    return list(found.values())
+    return list(by_ends.values())

@@ -45,15 +45,16 @@ def replacements(
         threshold: Similarity from which statements are the same.
     """
     postings = _postings(new)
-    found: list[Replacement] = []
+    matches: list[Replacement] = []
     for old in existing:
         compared = [
             (matching.compare(old.content, candidate.content, threshold), candidate)
             for candidate in _nearest(old, new, postings)
         ]
+        # the new chunk that says most of it anew; of equal ones, the oldest
         match, candidate = max(compared, key=lambda c: (c[0].replaced, c[0].similarity, -c[1].id), default=(None, None))
         if match and candidate and (match.replaced or not match.clear):
-            found.append(
+            matches.append(
                 Replacement(
                     chunk_id=old.id,
                     replaced_by=candidate.id,
@@ -63,7 +64,7 @@ def replacements(
                     clear=match.clear,
                 )
             )
-    return found
+    return matches
 
 
 def entity_recommendation(
@@ -132,16 +133,16 @@ def _section_by_rule(section: ConflictSection, decisions: list[Decision]) -> Sec
     chosen: list[ChunkDecision] = []
     by_chunk = {r.chunk_id: r for r in section.replacements}
     for chunk in section.existing_chunks:
-        found = by_chunk.get(chunk.id)
-        if found and found.replaced:
-            reason = f"chunk {found.replaced_by} says it anew (similarity {found.similarity:.2f})"
-            reason += "; the rest of it stays valid" if found.leftover else ""
+        replacement = by_chunk.get(chunk.id)
+        if replacement and replacement.replaced:
+            reason = f"chunk {replacement.replaced_by} says it anew (similarity {replacement.similarity:.2f})"
+            reason += "; the rest of it stays valid" if replacement.leftover else ""
             decision = ChunkDecision(
                 chunk_id=chunk.id,
                 action="supersede",
-                replaced_by=found.replaced_by,
+                replaced_by=replacement.replaced_by,
                 reason=reason,
-                leftover=found.leftover,
+                leftover=replacement.leftover,
             )
         else:
             reason = "removed from the section, but nothing new contradicts it"
@@ -226,6 +227,7 @@ def _postings(new: Sequence[ConflictChunk]) -> dict[str, list[int]]:
 def _nearest(old: ConflictChunk, new: Sequence[ConflictChunk], postings: dict[str, list[int]]) -> list[ConflictChunk]:
     if len(new) <= _COMPARED:
         return list(new)
-    rare = (found for word in matching.words(old.content) if len(found := postings.get(word, [])) <= 50)
-    shared = Counter(index for found in rare for index in found)
+    # words that many chunks hold tell little apart, and would take long
+    rare = (holders for word in matching.words(old.content) if len(holders := postings.get(word, [])) <= 50)
+    shared = Counter(index for holders in rare for index in holders)
     return [new[index] for index, _ in shared.most_common(_COMPARED)]

@@ -158,6 +158,7 @@ def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: f
         return f"chunks {', '.join(map(str, strangers))} are not among the conflicts of this section"
     if len(merge.text) > 2 * sum(len(contents[id]) for id in set(merge.chunk_ids)):
         return "the merged text is more than twice as long as its sources"
+    # about these the rules were sure, so the model was not asked
     closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in section.replacements if not r.clear}
     if settled := sorted(closed & set(merge.chunk_ids)):
         return f"chunks {', '.join(map(str, settled))} are not in question"
@@ -211,6 +212,7 @@ def _checked_relationships(
             continue
         chosen[position] = resolution
         _accept(decisions, decision.model_copy(update={"decided_by": "model"}))
+    # one answer may end what another one confirms; that each is sound by itself does not show it
     merged = {r.relationship_id for r in chosen.values() if r.action == "merge"}
     for rule in rules:
         ended = chosen[rule.conflict]

@@ -69,14 +69,14 @@ def relationship_keys(source: str, target: str, types: Iterable[str] = ()) -> li
 
 def keys(conflicts: ConsolidationConflicts, plan: ConsolidationPlan, new: Iterable[ConflictChunk]) -> set[TombstoneKey]:
     """What of a run a person may have rejected."""
-    found: set[TombstoneKey] = {("statement", key) for chunk in new for key in statement_keys(chunk.content)}
-    found |= {("merge", merge_key(merge.text)) for section in plan.sections for merge in section.merged}
+    rejectable: set[TombstoneKey] = {("statement", key) for chunk in new for key in statement_keys(chunk.content)}
+    rejectable |= {("merge", merge_key(merge.text)) for section in plan.sections for merge in section.merged}
     for entity in (conflict.active_entity for conflict in conflicts.entities):
-        found |= {("entity", k) for k in (*entity_keys(entity.name), *entity_keys(entity.name, entity.types))}
+        rejectable |= {("entity", k) for k in (*entity_keys(entity.name), *entity_keys(entity.name, entity.types))}
     for item in (conflict.active_relationship for conflict in conflicts.relationships):
         ends = item.source, item.target
-        found |= {("relationship", k) for k in (*relationship_keys(*ends), *relationship_keys(*ends, item.types))}
-    return found
+        rejectable |= {("relationship", k) for k in (*relationship_keys(*ends), *relationship_keys(*ends, item.types))}
+    return rejectable
 
 
 def new_chunks(conflicts: ConsolidationConflicts, taken: Iterable[int]) -> list[tuple[str, ConflictChunk]]:
@@ -97,7 +97,7 @@ def without_rejected(
     rejected_at: Mapping[TombstoneKey, datetime],
     written_at: Mapping[int, datetime],
 ) -> Filtered:
-    """A run without what a person has rejected, as far as no newer text says it.
+    """A run without what a person has rejected, unless a newer text says it.
 
     Args:
         conflicts: The run's.
@@ -119,6 +119,7 @@ def without_rejected(
     decisions += _changed(conflicts, filtered)
     gone = {chunk.chunk_id for chunk in rejected}
     sections = [_section(section, gone, old, decisions) for section in plan.sections]
+    # no chunk is gone; but what has lost all of its support above goes, and so do its relationships
     left, filtered = forgetting.without(plan.model_copy(update={"sections": sections}), filtered, [])
     return Filtered(plan=left, conflicts=filtered, rejected=rejected, decisions=decisions)
 
@@ -148,7 +149,7 @@ def _changed(before: ConsolidationConflicts, after: ConsolidationConflicts) -> l
 
 
 def _filtered_entities(conflicts: ConsolidationConflicts, old: Old) -> list[ConflictEntity]:
-    found: list[ConflictEntity] = []
+    filtered: list[ConflictEntity] = []
     for conflict in conflicts.entities:
         entity = conflict.active_entity
         left = set(entity.chunk_ids) - old(entity.chunk_ids, ("entity", entity_keys(entity.name)[0]))
@@ -157,12 +158,12 @@ def _filtered_entities(conflicts: ConsolidationConflicts, old: Old) -> list[Conf
         }
         types = _types(keys, left, old)
         update = {"chunk_ids": _support(entity.chunk_ids, left, entity.types, types), "types": types}
-        found.append(conflict.model_copy(update={"active_entity": entity.model_copy(update=update)}))
-    return found
+        filtered.append(conflict.model_copy(update={"active_entity": entity.model_copy(update=update)}))
+    return filtered
 
 
 def _filtered_relationships(conflicts: ConsolidationConflicts, old: Old) -> list[ConflictRelationship]:
-    found: list[ConflictRelationship] = []
+    filtered: list[ConflictRelationship] = []
     for conflict in conflicts.relationships:
         item = conflict.active_relationship
         ends = item.source, item.target
@@ -172,8 +173,8 @@ def _filtered_relationships(conflicts: ConsolidationConflicts, old: Old) -> list
         }
         types = _types(keys, left, old)
         update = {"chunk_ids": _support(item.chunk_ids, left, item.types, types), "types": types}
-        found.append(conflict.model_copy(update={"active_relationship": item.model_copy(update=update)}))
-    return found
+        filtered.append(conflict.model_copy(update={"active_relationship": item.model_copy(update=update)}))
+    return filtered
 
 
 def _types(keys: Mapping[str, TombstoneKey], chunk_ids: set[int], old: Old) -> list[str]:

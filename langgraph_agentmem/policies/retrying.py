@@ -11,5 +11,6 @@ def retry_wait(attempts: int, chance: float) -> float:
         attempts: How many have failed, one after the other.
         chance: From 0 to 1; drawn by chance, it keeps memories that failed together from coming back together.
     """
+    # the exponent has a limit of its own, as a power of thousands is no float any more
     longest = min(FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 20), LONGEST_WAIT)
     return longest * (1 + chance) / 2

@@ -46,15 +46,15 @@ def changes(
     """
     lines = {decision.about: decision for decision in decisions}
     sections = {section.section_id: section for section in conflicts.sections}
-    found: list[ProposedChange] = []
+    proposed: list[ProposedChange] = []
     for resolution in plan.sections:
         if section := sections.get(resolution.section_id):
             places = {chunk.id: place for place, chunk in enumerate(section.new_chunks)}
-            found += sorted(_chunks(section, resolution, lines), key=lambda c: places.get(c.new_id or 0, -1))
-            found += _merges(section, resolution, lines)
-    found += [c for r in plan.entities if (c := _entity(conflicts.entities[r.conflict], r, lines))]
-    found += [c for r in plan.relationships if (c := _relationship(conflicts.relationships[r.conflict], r, lines))]
-    return found
+            proposed += sorted(_chunks(section, resolution, lines), key=lambda c: places.get(c.new_id or 0, -1))
+            proposed += _merges(section, resolution, lines)
+    proposed += [c for r in plan.entities if (c := _entity(conflicts.entities[r.conflict], r, lines))]
+    proposed += [c for r in plan.relationships if (c := _relationship(conflicts.relationships[r.conflict], r, lines))]
+    return proposed
 
 
 def reserved(proposed: Sequence[ProposedChange], policy: ReviewPolicy, cap: int) -> dict[ChangeKey, Because]:
@@ -66,6 +66,7 @@ def reserved(proposed: Sequence[ProposedChange], policy: ReviewPolicy, cap: int)
         cap: How much a run may supersede by itself. What the rules are sure about comes first.
     """
     asked: dict[ChangeKey, Because] = {key_of(change): "policy" for change in proposed if _asked(change, policy)}
+    # what a person is asked about anyway does not use up what the run may do by itself
     left = cap
     rest = [change for change in proposed if key_of(change) not in asked and change.supersedes]
     for change in sorted(rest, key=lambda c: (not c.verdict.clear, c.verdict.decided_by == "model")):
@@ -132,9 +133,10 @@ def _chunks(
     contents = {chunk.id: chunk.content for chunk in (*section.existing_chunks, *section.new_chunks)}
     replacements = {replacement.chunk_id: replacement for replacement in section.replacements}
     for decision in resolution.decisions:
-        found = replacements.get(decision.chunk_id)
-        by = decision.replaced_by or (found.replaced_by if found else None)
-        if by is None or by not in contents or (decision.action == "keep" and (not found or found.clear)):
+        replacement = replacements.get(decision.chunk_id)
+        by = decision.replaced_by or (replacement.replaced_by if replacement else None)
+        # there is nothing to choose between: no other value, or nobody doubts that the old one stays
+        if by is None or by not in contents or (decision.action == "keep" and (not replacement or replacement.clear)):
             continue
         about = About.chunk(section.section_id, decision.chunk_id)
         line = lines.get(about)
@@ -150,7 +152,7 @@ def _chunks(
                 action=decision.action,
                 decided_by=_by(line),
                 reason=decision.reason,
-                clear=found is None or found.clear,
+                clear=replacement is None or replacement.clear,
                 leftover=decision.leftover,
             ),
         )
@@ -223,6 +225,7 @@ def _relationship(
     if clear and resolution.action != "supersede":
         return None
     stored = next((s for s in conflict.shortterm_relationships if s.id == resolution.relationship_id), None)
+    # where nobody has named one, the first candidate stands for all
     stored = stored or next(iter(conflict.shortterm_relationships), None)
     if stored is None:
         return None

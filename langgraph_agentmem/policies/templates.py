@@ -45,18 +45,18 @@ def read_template(source: MemoryTemplate | Mapping[str, Any] | str, *, limit: in
     return template
 
 
-def initial_contents(template: MemoryTemplate, given: Mapping[str, Any] | None, *, limit: int) -> dict[str, str]:
+def initial_contents(template: MemoryTemplate, initial: Mapping[str, Any] | None, *, limit: int) -> dict[str, str]:
     """The sections' first contents: the template's, or those given as text or as `{"content": text}`.
 
     Raises:
         SectionNotFoundError: Content is given for a section that the template does not have.
     """
     contents = {section.id: section.content for section in template.sections}
-    if given is not None and not isinstance(cast("object", given), Mapping):
+    if initial is not None and not isinstance(cast("object", initial), Mapping):
         raise InvalidInputError(
-            f"initial_sections must be a dict of contents by section id, not {type(given).__name__}"
+            f"initial_sections must be a dict of contents by section id, not {type(initial).__name__}"
         )
-    for section_id, content in (given or {}).items():
+    for section_id, content in (initial or {}).items():
         if section_id not in contents:
             raise SectionNotFoundError(unknown_section(section_id, contents))
         value = cast("Json", content).get("content") if isinstance(content, Mapping) else content
@@ -90,12 +90,13 @@ def _as_mapping(source: object) -> Mapping[str, Any]:
 def _from_mapping(source: Mapping[str, Any]) -> MemoryTemplate:
     header = source.get("template")
     header = cast("Mapping[str, Any]", header) if isinstance(header, Mapping) else source
+    # YAML reads a name such as 2026 as a number
     known = {key: str(header[key]) for key in ("id", "name", "description") if header.get(key) is not None}
     try:
         return MemoryTemplate.model_validate({**known, "sections": _sections(source.get("sections"))})
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InvalidTemplateError(f"the template cannot be read: {found}; {_EXAMPLE}") from error
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidTemplateError(f"the template cannot be read: {problems}; {_EXAMPLE}") from error
 
 
 def _sections(source: object) -> list[Json]:

@@ -63,6 +63,7 @@ async def _write_apart(
 ) -> BatchOutcome:
     """Find what Neo4j refuses by halves; a refusal of nothing at all is not the things' fault."""
     if len(work) == 1:
+        # the same batch without the thing: if even that is refused, this raises, and the thing is not set aside
         control = await write(neo4j, external_id, batch, [])
         return BatchOutcome(superseded=control.superseded, refused={work[0][0]: str(error)})
     middle = len(work) // 2
@@ -104,7 +105,7 @@ async def keep(neo4j: Neo4jDatabase, external_id: str, batch: Batch, entity_ids:
 
 
 async def sweep(neo4j: Neo4jDatabase, external_id: str, before: int) -> None:
-    """Remove what was not written since a batch; whatever is written later has a higher number, and stays."""
+    """Remove what was last written before a batch; what is written from then on has a higher number, and stays."""
     statements = [_CYPHER["sweep_chunks"]]
     for tier in TIERS:
         statements += [of_tier(_CYPHER[name], tier) for name in ("sweep_relationships", "sweep_entities")]
@@ -128,6 +129,7 @@ def _write(transaction: Neo4jTransaction, batch: Batch, work: BatchWork) -> dict
             gone[kind].append(id)
         else:
             present[kind].append(thing)
+    # first, so that an entity that is gone is no end of what is written next
     _delete(transaction, gone)
     _write_entities(transaction, batch, present["entity"])
     incomplete = _write_chunks(transaction, batch, present["chunk"])
@@ -197,8 +199,8 @@ def _write_relationships(
         rows: list[Json] = [_row(thing) for thing in relationships if thing.tier == tier]
         if rows:
             transaction.run(of_tier(_CYPHER["unlink_relationships"], tier), rows=rows)
-            found = transaction.run(of_tier(_CYPHER["upsert_relationships"], tier), rows=rows, batch=batch.number)
-            written |= {row["id"] for row in found}
+            upserted = transaction.run(of_tier(_CYPHER["upsert_relationships"], tier), rows=rows, batch=batch.number)
+            written |= {row["id"] for row in upserted}
     return {
         ("relationship", thing.id): f"Neo4j has not both of its ends, the entities {thing.ends}"
         for thing in relationships

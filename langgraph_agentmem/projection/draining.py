@@ -26,6 +26,8 @@ async def drain(database: Database, neo4j: Neo4jDatabase, external_id: str, limi
         if not changes:
             return projected, dead
         outcome = await batches.write(neo4j, external_id, batch, list(work.items()))
+        # either another projector was faster, and this one reads anew; or PostgreSQL was restored, and would read anew
+        # for ever
         if outcome.superseded:
             await refuse_lost_numbers(database, neo4j, external_id)
             continue
@@ -66,8 +68,8 @@ async def _next(
         work: dict[ThingKey, Thing | None] = {(change.kind, change.target_id): None for change in changes}
         for kind in reversed(KINDS):  # entities last, so that whatever refers to them finds them
             ids = [change.target_id for change in changes if change.kind == kind]
-            found = await storage.things(connection, external_id, kind, ids) if ids else {}
-            work.update({(kind, id): thing for id, thing in found.items()})
+            things = await storage.things(connection, external_id, kind, ids) if ids else {}
+            work.update({(kind, id): thing for id, thing in things.items()})
         return batch, changes, work
 
 

@@ -120,7 +120,7 @@ class Graph(ABC):
         return await self._paths(asked, a.casefold(), b.casefold())
 
     async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-        """Entities of whose name a query holds every word, and the chunks that mention them.
+        """Entities whose names consist of words of a query only, and the chunks that mention them.
 
         Args:
             external_id: The tenant.

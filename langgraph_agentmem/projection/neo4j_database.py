@@ -40,9 +40,9 @@ class Neo4jTransaction:
         """The rows that a statement returns."""
         return self.first(None, statement, **params)
 
-    def first(self, most: int | None, statement: str, /, **params: Any) -> Rows:
+    def first(self, max_rows: int | None, statement: str, /, **params: Any) -> Rows:
         """So many of the rows that a statement returns."""
-        return [dict(record) for record in islice(self._sent(statement, params), most)]
+        return [dict(record) for record in islice(self._sent(statement, params), max_rows)]
 
     def explain(self, statement: str, /, **params: Any) -> tuple[str | None, dict[str, Any]]:
         """(kind, plan) of a statement, which is not carried out."""
@@ -185,10 +185,13 @@ class Neo4jDatabase:
                     auth=self._auth,
                     connection_timeout=self._connect_timeout,
                     connection_acquisition_timeout=self._connect_timeout + 5,
+                    # pooled connections that a restart has left dead are found before a statement is sent on one
                     liveness_check_timeout=1.0,
+                    # the driver would log the server's hints about our own statements
                     notifications_min_severity="OFF",
                     user_agent="langgraph-agentmem",
                 )
+                # a driver that is collected without being closed warns of it
                 self._closing = weakref.finalize(self, self._driver.close)
             return self._driver
 
@@ -205,21 +208,22 @@ class Neo4jDatabase:
             raise self._translate(error, library.exceptions) from error
 
     def _translate(self, error: Exception, exceptions: Any) -> AgentMemoryError:
-        said = str(getattr(error, "message", None) or error).strip()
+        message = str(getattr(error, "message", None) or error).strip()
         code = str(getattr(error, "code", None) or "")
         if isinstance(error, exceptions.AuthError) or ".Security." in code:
             return AuthenticationError(
-                f"Neo4j at {self.uri} refused user {self._username!r}; check NEO4J_USERNAME and NEO4J_PASSWORD: {said}"
+                f"Neo4j at {self.uri} refused user {self._username!r}; check NEO4J_USERNAME and NEO4J_PASSWORD: "
+                f"{message}"
             )
         if "DatabaseNotFound" in code:
             return AuthenticationError(f"Neo4j at {self.uri} has no database {self.database!r}; check NEO4J_DATABASE")
         if isinstance(error, exceptions.Neo4jError) and not isinstance(error, exceptions.TransientError):
-            return StorageError(f"Neo4j refused a statement ({code}): {said}")
+            return StorageError(f"Neo4j refused a statement ({code}): {message}")
         if isinstance(error, exceptions.ConfigurationError) or type(error) is ValueError:
             return ConfigurationError(
-                f"Neo4j's address {self.uri!r} or its use is wrong ({said}); it looks like bolt://localhost:7687"
+                f"Neo4j's address {self.uri!r} or its use is wrong ({message}); it looks like bolt://localhost:7687"
             )
-        return OutageError(f"Neo4j at {self.uri} cannot be reached, or went away: {said}")
+        return OutageError(f"Neo4j at {self.uri} cannot be reached, or went away: {message}")
 
 
 def _library() -> Any:

@@ -69,12 +69,14 @@ class Neo4jGraph(Graph):
             StorageError: Neo4j refuses the query, or ends it after a minute.
         """
         tenant = validation.tenant(external_id)
-        given = dict(params or {})
-        if "external_id" in given:
+        own_params = dict(params or {})
+        if "external_id" in own_params:
             raise InvalidInputError("params must not hold external_id: it is the tenant that was asked for")
         text = validation.text(query, "query", limit=100_000)
-        most = validation.positive(limit, "limit")
-        return await self.neo4j.read(tenant, partial(_cypher, query=text, params=given, limit=most), seconds=_SECONDS)
+        max_rows = validation.positive(limit, "limit")
+        return await self.neo4j.read(
+            tenant, partial(_cypher, query=text, params=own_params, limit=max_rows), seconds=_SECONDS
+        )
 
     cypher = blocking(acypher)
 
@@ -85,6 +87,7 @@ def _of(name: str, tier: GraphTier) -> str:
 
 def _cypher(transaction: Neo4jTransaction, *, query: str, params: Json, limit: int) -> list[Json]:
     tenant_guard.check(transaction, query, params)
+    # one more than the limit: else exactly as many could not be told from too many
     rows = transaction.first(limit + 1, query, **params)
     if len(rows) > limit:
         raise InvalidInputError(f"the query returns more than {limit:,} rows; give it a LIMIT")
@@ -95,35 +98,38 @@ def _neighborhood(transaction: Neo4jTransaction, asked: Question) -> Neighborhoo
     """Level by level, so that the work is bounded by what is found, not by the number of ways to it."""
     shared = {"as_of": asked.as_of, "tier": asked.tier}
     tiers: list[GraphTier] = [tier for tier in TIERS if asked.tier in (None, tier)]
-    found: dict[int, GraphEntity] = {}
+    reached: dict[int, GraphEntity] = {}
     frontier = _entities(transaction, tiers, "start", 0, asked.limit, name_keys=asked.keys, **shared)
     for distance in range(1, asked.depth + 1):
-        found |= {entity.id: entity for entity in frontier}
-        room = asked.limit - len(found)
+        reached |= {entity.id: entity for entity in frontier}
+        # the nearest levels are complete; the limit cuts the farthest one
+        room = asked.limit - len(reached)
         if not frontier or room <= 0:
             frontier = []
             break
-        ids, known = [entity.id for entity in frontier], list(found)
+        ids, known = [entity.id for entity in frontier], list(reached)
         frontier = _entities(transaction, tiers, "neighbors", distance, room, ids=ids, known=known, **shared)
-    found |= {entity.id: entity for entity in frontier}
-    inner = [entity.id for entity in found.values() if entity.distance < asked.depth]
-    links = _rows(transaction, tiers, "relationships_among", ids=inner, known=list(found), as_of=asked.as_of)
+    reached |= {entity.id: entity for entity in frontier}
+    inner = [entity.id for entity in reached.values() if entity.distance < asked.depth]
+    links = _rows(transaction, tiers, "relationships_among", ids=inner, known=list(reached), as_of=asked.as_of)
     by_id = {row["relationship"]["id"]: row["relationship"] for row in links}
-    return Neighborhood(entities=list(found.values()), relationships=[_relationship(by_id[id]) for id in sorted(by_id)])
+    return Neighborhood(
+        entities=list(reached.values()), relationships=[_relationship(by_id[id]) for id in sorted(by_id)]
+    )
 
 
 def _entities(
     transaction: Neo4jTransaction, tiers: Sequence[GraphTier], name: str, distance: int, limit: int, **params: Any
 ) -> list[GraphEntity]:
     rows = _rows(transaction, tiers, name, limit=limit, **params)
-    found = [GraphEntity.model_validate({**row["entity"], "distance": distance}) for row in rows]
-    return sorted(found, key=lambda entity: entity.id)[:limit]
+    entities = [GraphEntity.model_validate({**row["entity"], "distance": distance}) for row in rows]
+    return sorted(entities, key=lambda entity: entity.id)[:limit]
 
 
 def _paths(transaction: Neo4jTransaction, asked: Question, ends: Json) -> list[GraphPath]:
     tiers: list[GraphTier] = [tier for tier in TIERS if asked.tier in (None, tier)]
     params = {"as_of": asked.as_of, "tier": asked.tier, "depth": asked.depth, "limit": asked.limit}
-    found = [
+    paths = [
         GraphPath(
             entities=[
                 GraphEntity.model_validate({**entity, "distance": place})
@@ -133,7 +139,7 @@ def _paths(transaction: Neo4jTransaction, asked: Question, ends: Json) -> list[G
         )
         for row in _rows(transaction, tiers, "paths", **params, **ends)
     ]
-    return sorted(found, key=_length)[: asked.limit]
+    return sorted(paths, key=_length)[: asked.limit]
 
 
 def _length(path: GraphPath) -> tuple[int, list[int], list[int]]:
@@ -157,6 +163,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if hasattr(value, "relationships") and hasattr(value, "nodes"):
+        # a path, as its nodes and relationships in turn; a relationship may be walked from its end to its start
         parts: list[Any] = [value.start_node]
         for relationship in value.relationships:
             parts += [relationship, relationship.nodes[relationship.nodes[0] == parts[-1]]]

@@ -130,6 +130,7 @@ class GraphProjector:
             try:
                 report = await self.arun_once(external_id)
                 for tenant, problem in report.problems.items():
+                    # once, not with every look
                     if problems.get(tenant) != problem:
                         _logger.warning("a graph is not projected into Neo4j: %s", problem)
                 if report.dead:
@@ -141,13 +142,13 @@ class GraphProjector:
             await anyio.sleep(wait)
 
     async def astatus(self, external_id: str | None = None) -> list[ProjectionStatus]:
-        """How far each tenant's graph is projected, and what stands in the way, be it that Neo4j is down.
+        """How far each tenant's graph is projected, and what stands in the way, such as an outage of Neo4j.
 
         Raises:
             OutageError: PostgreSQL cannot be reached.
         """
         tenant = None if external_id is None else validation.tenant(external_id)
-        found: list[ProjectionStatus] = []
+        statuses: list[ProjectionStatus] = []
         outage: str | None = None
         async for name in self._tenants(storage.known_tenants, tenant):
             status, known = await self._status(name)
@@ -159,11 +160,11 @@ class GraphProjector:
                 problem = str(error)
             except AgentMemoryError as error:  # it will be no better for the next tenant
                 problem = outage = str(error)
-            found.append(status.model_copy(update={"problem": problem}))
-        return found
+            statuses.append(status.model_copy(update={"problem": problem}))
+        return statuses
 
     async def arebuild(self, external_id: str | None = None, *, progress: Progress | None = None) -> ProjectionReport:
-        """Write the graph anew from PostgreSQL, into an empty or a stale database; it stays readable meanwhile.
+        """Write the whole graph again from PostgreSQL, into an empty or a stale database; it stays readable meanwhile.
 
         What Neo4j holds of these tenants and PostgreSQL does not is removed. A rebuild that was interrupted is begun
         again by the next one.

@@ -1,4 +1,4 @@
-"""Writes one tenant's graph anew, then removes what was there besides."""
+"""Writes all of one tenant's graph again, then removes everything else that Neo4j has of the tenant."""
 
 from collections.abc import Iterable
 from uuid import uuid4
@@ -25,9 +25,11 @@ async def rebuild(database: Database, neo4j: Neo4jDatabase, external_id: str, li
     """
     seen = await batches.newest(neo4j, external_id)
     async with database.transaction(external_id) as connection:
+        # makes the tenant's row, where it was never projected
         await storage.draw(connection, external_id, str(uuid4()))
         begun = await storage.begin_rebuild(connection, external_id, seen)
     written = 0
+    # entities before what refers to them
     for kind in KINDS:
         after = 0
         while (page := await _write_page(database, neo4j, external_id, kind, after, limit)) is not None:

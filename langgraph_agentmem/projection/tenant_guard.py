@@ -68,10 +68,10 @@ def check(transaction: Neo4jTransaction, query: str, params: Json) -> None:
     Raises:
         InvalidInputError: It says what stands in the way.
     """
-    if found := _FORBIDDEN.search(query):
+    if forbidden := _FORBIDDEN.search(query):
         raise InvalidInputError(
-            f"the query holds {found[0]!r}; quoted identifiers, escapes, comments, USE, EXPLAIN and PROFILE cannot be "
-            "checked, and values belong into params"
+            f"the query holds {forbidden[0]!r}; quoted identifiers, escapes, comments, USE, EXPLAIN and PROFILE cannot "
+            "be checked, and values belong into params"
         )
     for function in _FUNCTION.finditer(query):
         if function[1].lower() not in _NAMESPACES:
@@ -106,11 +106,12 @@ def _bound(name: str, details: str, above: dict[str, Any] | None) -> bool:
         return False
     wanted = f"{scanned[1]}.external_id = $external_id"
     parts = _conjuncts(str(above.get("args", {}).get("Details", "")))
+    # a property that the plan has read before is written `cache[...]`
     return any(part in (wanted, f"cache[{wanted.replace(' = ', '] = ', 1)}") for part in parts)
 
 
 def _conjuncts(condition: str) -> list[str]:
-    """The parts of a condition that all must hold; none where it is not simply a list of such."""
+    """The parts of a condition that are joined by AND; empty where anything else joins them."""
     if re.search(r"(?<!\w)(?:X?OR|CASE)(?!\w)", condition):
         return []
     depth, start, parts = 0, 0, list[str]()

@@ -30,13 +30,14 @@ async def verify(database: Database, neo4j: Neo4jDatabase, external_id: str, rep
         while after < _LAST:
             async with database.transaction(external_id) as connection:
                 ids, ours = await storage.page(connection, external_id, kind, after, _PAGE)
+            # the last page goes on to the end of all ids: what only Neo4j has may lie behind PostgreSQL's last one
             last = ids[-1] if len(ids) == _PAGE else _LAST
             theirs = await _theirs(neo4j, external_id, kind, after, last)
             suspect = [id for id in {**ours, **theirs} if ours.get(id) != theirs.get(id)]
-            found, waiting = await _confirmed(database, neo4j, external_id, kind, sorted(suspect))
+            confirmed, waiting = await _confirmed(database, neo4j, external_id, kind, sorted(suspect))
             compared += len(ours)
             pending += waiting
-            differences += found
+            differences += confirmed
             after = last
         differences += await _strangers(neo4j, external_id, kind)
     return VerifyReport(compared=compared, pending=pending, differences=differences)
@@ -57,8 +58,10 @@ async def _confirmed(
     after, waiting_still = await _ours(database, external_id, kind, suspect)
     differing = [id for id in suspect if after.get(id) != theirs.get(id)]
     moving = {id for id in differing if id in waiting | waiting_still or before.get(id) != after.get(id)}
-    found = [difference(external_id, kind, id, after.get(id), theirs.get(id)) for id in differing if id not in moving]
-    return found, len(moving)
+    differences = [
+        difference(external_id, kind, id, after.get(id), theirs.get(id)) for id in differing if id not in moving
+    ]
+    return differences, len(moving)
 
 
 async def _ours(database: Database, external_id: str, kind: ThingKind, ids: Sequence[int]) -> tuple[Things, set[int]]:
@@ -86,8 +89,8 @@ async def _strangers(neo4j: Neo4jDatabase, external_id: str, kind: ThingKind) ->
         statement = _CYPHER["entities_without_id" if kind == "entity" else "relationships_without_id"]
         return sum(transaction.run(of_tier(statement, tier))[0]["found"] for tier in TIERS)
 
-    found = await neo4j.read(external_id, count)
-    return [Difference(external_id=external_id, kind=kind, id=None, problem="unexpected")] * found
+    strangers = await neo4j.read(external_id, count)
+    return [Difference(external_id=external_id, kind=kind, id=None, problem="unexpected")] * strangers
 
 
 def difference(external_id: str, kind: ThingKind, id: int, ours: Thing | None, theirs: Thing | None) -> Difference:

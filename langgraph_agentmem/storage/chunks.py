@@ -31,7 +31,7 @@ _CHUNK_COLUMNS = (
     "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
     "neighbours", "embeddings", "chunk_metadata",
 )  # fmt: skip
-_MOST_VANISHED = 200
+_MAX_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
 
 
@@ -179,7 +179,7 @@ async def claim(
 async def claimed(
     connection: Connection, external_id: str, memory_id: int, run_id: str, *, with_pending: bool = False
 ) -> list[TakenChunk]:
-    """The chunks that a run has taken; with those of earlier runs whose extraction failed, if so asked."""
+    """The chunks that a run has taken; `with_pending` adds those of earlier runs whose extraction failed."""
     params = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "with_pending": with_pending}
     return [TakenChunk.model_validate(row) for row in await all_rows(connection, _SQL["claimed_chunks"], params)]
 
@@ -188,7 +188,7 @@ async def vanished(
     connection: Connection, external_id: str, memory_id: int, section_ids: list[str]
 ) -> list[SectionChunk]:
     """Consolidated chunks of these sections that are valid but no longer part of them."""
-    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": section_ids, "limit": _MOST_VANISHED}
+    params = {"external_id": external_id, "memory_id": memory_id, "section_ids": section_ids, "limit": _MAX_VANISHED}
     return [SectionChunk.model_validate(row) for row in await all_rows(connection, _SQL["vanished_chunks"], params)]
 
 
@@ -267,6 +267,7 @@ async def promote(connection: Connection, external_id: str, memory_id: int) -> i
     """Refresh long-term chunks that are still current, move the short-term ones; returns how many were moved."""
     params = {"external_id": external_id, "memory_id": memory_id}
     await connection.execute(_SQL["refresh_longterm_chunks"], params)
+    # before they move: the outbox finds them by their tier
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, tier="shortterm")
     return (await first_row(connection, _SQL["promote_chunks"], params))["chunks"]
 
@@ -294,6 +295,7 @@ async def embed(
 
 async def delete_all(connection: Connection, external_id: str, memory_id: int) -> None:
     """Remove all of a memory's chunks, in every tier."""
+    # before they go: what they support says which of them the projection knows
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, operation="delete")
     await connection.execute(_SQL["delete_memory_chunks"], {"external_id": external_id, "memory_id": memory_id})
 

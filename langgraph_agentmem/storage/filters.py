@@ -73,6 +73,7 @@ class _Compiler:
         elif fragment in ("equal", "element", "number"):
             operand = as_json(operand)
         order = _ORDERS.get(comparison.test, "")
+        # of tests without an operand, whose fragments do not mention it
         compared = "NULL" if operand is None else self._new(operand)
         return _SQL[fragment].format(target=target, order=order, operand=compared)
 

@@ -117,10 +117,10 @@ async def similarities(
     params: dict[str, Any] = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id, "limit": limit}
     params |= {"embedding_model": embedding_model, "indexes": list(range(len(vectors)))}
     params["embeddings"] = [as_vector(vector) for vector in vectors]
-    found: list[dict[int, float]] = [{} for _ in vectors]
+    by_vector: list[dict[int, float]] = [{} for _ in vectors]
     for row in await all_rows(connection, _SQL["entity_similarities"], params):
-        found[row["index"]][row["id"]] = row["similarity"]
-    return found
+        by_vector[row["index"]][row["id"]] = row["similarity"]
+    return by_vector
 
 
 async def relationships_from(
@@ -270,6 +270,7 @@ async def by_id(
     connection: Connection, external_id: str, entity_ids: list[int], relationship_ids: list[int]
 ) -> tuple[dict[int, EntityRow], dict[int, RelationshipRow]]:
     """Entities and relationships by id."""
+    # both are sent before either is read: within a transaction, that is one round trip
     entities = await connection.execute(_SQL["entities_by_id"], {"external_id": external_id, "ids": entity_ids})
     relationships = await connection.execute(
         _SQL["relationships_by_id"], {"external_id": external_id, "ids": relationship_ids}

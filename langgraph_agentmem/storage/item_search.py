@@ -27,7 +27,7 @@ _WORTH = 1200
 scope's among the nearest of all, before comparing all of the scope's is cheaper."""
 _LEXICAL_SHARE = 0.39
 """As in `policies.ranking`, where 0.35 of 0.90 are lexical without the graph."""
-_MOST_MATCHES = {True: 60, False: 5_000}
+_MAX_MATCHES = {True: 60, False: 5_000}
 """How many matches the words that are looked up may have together, with and without vectors; rare words go first."""
 
 
@@ -60,8 +60,8 @@ async def send_search(
         vector: Of the query; None to leave vectors out.
         model: Of the vector.
         config: Text search configuration.
-        frequent: About how many chunks hold a word, of those that many do.
-        rare: About how many hold any other one.
+        frequent: By word, roughly how many chunks hold it; frequent words only.
+        rare: Roughly how many chunks hold any other word.
     """
     text, params = compiled(condition) if condition else (None, {})
     form = model.form if model and vector else None
@@ -77,15 +77,15 @@ async def send_search(
     params |= {"vector": as_vector(vector), "with_vector": vector is not None}
     params |= {"tiers": as_array(search.tiers), "active": "active" in search.tiers}
     params |= {"config": config, "frequent": as_json(frequent), "rare": rare}
-    params["most_matches"] = _MOST_MATCHES[vector is not None]
+    params["max_matches"] = _MAX_MATCHES[vector is not None]
     params["listing"] = search.query is None
     return await statement.send(
-        connection, params, lambda rows: [_found(row, scored=bool(search.query)) for row in rows]
+        connection, params, lambda rows: [_found_item(row, scored=bool(search.query)) for row in rows]
     )
 
 
 async def word_frequencies(connection: Connection) -> dict[str, int]:
-    """About how many chunks hold a word, of those that many do, as the server's statistics know."""
+    """Roughly how many chunks hold each of the frequent words, from the server's statistics."""
     rows = await all_rows(connection, _SQL["word_frequencies"], {})
     return {row["word"]: row["chunks"] for row in rows}
 
@@ -119,10 +119,11 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
         passing.append(template("item_search", "unexpired"))
     all_pass = sql.SQL(" AND ").join(passing) if passing else sql.SQL("TRUE")
     kept: sql.Composable = template("item_search", "kept_items").format(passing=all_pass) if passing else all_pass
-    found = template("item_search", "found_items")
+    page_items = template("item_search", "found_items")
     if not documents:
-        made = {"reachable": sql.SQL("a.closed_at IS NULL"), "visible": sql.SQL("c.current"), "listed": all_pass}
-        return {**made, "kept": kept, "document": sql.SQL("NULL::bigint"), "items": found}
+        # items only: those of open memories, and chunks that are part of a section's value
+        conditions = {"reachable": sql.SQL("a.closed_at IS NULL"), "visible": sql.SQL("c.current"), "listed": all_pass}
+        return {**conditions, "kept": kept, "document": sql.SQL("NULL::bigint"), "items": page_items}
     consolidated = template("item_search", "consolidated")
     document = sql.SQL("CASE WHEN c.current AND %(active)s THEN NULL ELSE c.id END")
     value = template("item_search", "document_value")
@@ -136,7 +137,7 @@ def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -
         "listed": sql.SQL("%(active)s AND {}").format(all_pass),
         "kept": kept,
         "document": document,
-        "items": sql.SQL("\n").join([found, template("item_search", "found_documents").format(value=value)]),
+        "items": sql.SQL("\n").join([page_items, template("item_search", "found_documents").format(value=value)]),
     }
 
 
@@ -145,7 +146,7 @@ _ONE_DOCUMENT = (
 )
 
 
-def _found(row: DictRow, *, scored: bool) -> FoundItem:
+def _found_item(row: DictRow, *, scored: bool) -> FoundItem:
     fields: dict[str, Any] = {**row, "namespace": tuple(row["namespace"])}
     fields["key"] = fields.pop("section_id") if row["document"] is None else str(row["document"])
     if not scored:

@@ -104,6 +104,7 @@ async def delete(
     """
     params = _keys(external_id, memory_id, keys)
     entities, relationships = [e for e, _ in supported if e], [r for _, r in supported if r]
+    # disputes and the outbox first: both are found by the items' chunks
     await reviews.forget(connection, external_id, memory_id, keys, entities=entities, relationships=relationships)
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, sections=keys, operation="delete")
     await connection.execute(_SQL["delete_item_chunks"], params)
@@ -121,10 +122,10 @@ def _keys(external_id: str, memory_id: int, keys: Sequence[str]) -> dict[str, An
 
 async def expired(connection: Connection, limit: int) -> dict[str, list[ItemKey]]:
     """Keys of items that have expired, by tenant."""
-    found: dict[str, list[ItemKey]] = {}
+    by_tenant: dict[str, list[ItemKey]] = {}
     for row in await all_rows(connection, _SQL["expired"], {"limit": limit}):
-        found.setdefault(row["external_id"], []).append((tuple(row["namespace"]), row["section_id"]))
-    return found
+        by_tenant.setdefault(row["external_id"], []).append((tuple(row["namespace"]), row["section_id"]))
+    return by_tenant
 
 
 async def send_namespaces(
@@ -150,8 +151,11 @@ async def send_list(
     text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": as_array(search.prefix)}
+    # a power of two, so that there are few shapes of the statement to be planned
     page_limit = 1 << max(search.limit + search.offset, _SHORTEST_PAGE).bit_length()
-    return await _list_statement(text, page_limit).send(connection, params, lambda rows: [_found(row) for row in rows])
+    return await _list_statement(text, page_limit).send(
+        connection, params, lambda rows: [_listed_item(row) for row in rows]
+    )
 
 
 @lru_cache(maxsize=500)
@@ -164,7 +168,7 @@ def _list_statement(condition: str, page_limit: int) -> RawStatement:
     )
 
 
-def _found(row: DictRow) -> FoundItem:
+def _listed_item(row: DictRow) -> FoundItem:
     row["namespace"] = tuple(row["namespace"])
     return FoundItem(**row)
 

@@ -25,7 +25,7 @@ class ShorttermRow(Value):
 async def shortterm(
     connection: Connection, external_id: str, memory_id: int, *, lock: bool = False
 ) -> ShorttermRow | None:
-    """A memory's short-term memory, locked if so asked."""
+    """A memory's short-term memory, locked if `lock` is set."""
     name = "lock_shortterm_memory" if lock else "shortterm_memory"
     row = await one_row(connection, _SQL[name], {"external_id": external_id, "memory_id": memory_id})
     return ShorttermRow.model_validate(row) if row else None
@@ -40,6 +40,7 @@ async def count_consolidation(connection: Connection, external_id: str, memory_i
 
 async def lock_tenant(connection: Connection, external_id: str) -> None:
     """Wait until nobody else changes this tenant's long-term entities; held until the transaction ends."""
+    # two tenants that share a key only wait for each other
     key = zlib.crc32(f"agentmem.longterm:{external_id}".encode())
     await connection.execute(_SQL["lock_longterm"], {"key": key})
 

@@ -62,7 +62,7 @@ async def adopt_template(
 
 
 async def get(connection: Connection, external_id: str, memory_id: int, *, lock: bool = False) -> MemoryRow | None:
-    """An open memory, locked if so asked."""
+    """An open memory, locked if `lock` is set."""
     return await (await send_get(connection, external_id, memory_id, lock=lock))()
 
 
@@ -75,9 +75,10 @@ async def lock_any(connection: Connection, external_id: str, memory_id: int) -> 
 async def get_by_namespace(
     connection: Connection, external_id: str, namespace: tuple[str, ...], *, lock: bool = False
 ) -> MemoryRow | None:
-    """An open memory by its namespace, locked if so asked."""
+    """An open memory by its namespace, locked if `lock` is set."""
     params = {"external_id": external_id, "namespace": list(namespace)}
     row = memory_row(await one_row(connection, _SQL["memory_by_namespace"], params))
+    # by its id: one that was closed in between is not taken for the open one of that namespace
     return await get(connection, external_id, row.id, lock=True) if row and lock else row
 
 
@@ -102,7 +103,7 @@ async def finish(
 async def send_get(
     connection: Connection, external_id: str, memory_id: int, *, lock: bool = False
 ) -> Deferred[MemoryRow | None]:
-    """Ask for an open memory, locked if so wanted."""
+    """Ask for an open memory, locked if `lock` is set."""
     params = {"external_id": external_id, "memory_id": memory_id}
     name = "lock_memory" if lock else "memory"
     return await send(connection, _SQL[name], params, lambda rows: memory_row(rows[0] if rows else None))

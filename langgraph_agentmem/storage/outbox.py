@@ -34,6 +34,7 @@ async def enqueue(
 
 async def enqueue_chunks(connection: Connection, external_id: str, ids: Iterable[int]) -> None:
     """Note chunks whose support was given or taken; one that supports nothing any more leaves the graph."""
+    # each once, as an upsert cannot meet a row twice
     await enqueue(connection, external_id, "chunk", ((id, 0) for id in sorted(set(ids))))
 
 

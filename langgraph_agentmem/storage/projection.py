@@ -1,4 +1,4 @@
-"""What is to be projected into a graph database, read and taken off the outbox."""
+"""Reads what has to be projected into a graph database, and takes it off the outbox."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -109,7 +109,7 @@ async def projection(connection: Connection, external_id: str) -> Projection | N
 
 
 async def begin_rebuild(connection: Connection, external_id: str, seen: int) -> Batch:
-    """Let whatever Neo4j holds of a tenant be replaced; `seen` is the newest batch that it claims to have."""
+    """Begin to replace all that Neo4j holds of a tenant; `seen` is the newest batch that it claims to have."""
     params = {"external_id": external_id, "store": _STORE, "seen": seen}
     row = await first_row(connection, _SQL["begin_rebuild"], params)
     return Batch.model_validate({**row, "origin": str(row["origin"]), "number": row["drawn"]})

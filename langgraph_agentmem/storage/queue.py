@@ -61,7 +61,7 @@ async def clear_due(connection: Connection, external_id: str, memory_id: int) ->
 async def lease(
     connection: Connection, external_id: str, memory_id: int, run_id: str, seconds: float, *, if_due: bool
 ) -> MemoryRow | None:
-    """Give an open memory to a run; None if another run holds it, or, if so asked, if the queue does not offer it.
+    """Give an open memory to a run; None if another run holds it, or with `if_due` if the queue does not offer it.
 
     What the queue offers counts as an attempt.
     """
@@ -116,7 +116,7 @@ async def dead_letters(connection: Connection, external_id: str | None, limit: i
 
 
 async def tenants_with_dead_letters(connection: Connection, after: str, limit: int) -> list[str]:
-    """Tenants of which memories were set aside, behind one of them."""
+    """Tenants with memories that were set aside, in pages by name: those after one of them."""
     rows = await all_rows(connection, _SQL["tenants_with_dead_letters"], {"after": after, "limit": limit})
     return [row["external_id"] for row in rows]
 

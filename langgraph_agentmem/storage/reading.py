@@ -45,12 +45,12 @@ async def paths(
 ) -> list[GraphPath]:
     """The shortest paths between entities of two case-folded names."""
     params: dict[str, Any] = {"external_id": external_id, "from_key": from_key, "to_key": to_key, "depth": depth}
-    found = await all_rows(connection, _SQL["paths"], params | {"as_of": as_of, "tier": tier, "limit": limit})
-    if not found:
+    rows = await all_rows(connection, _SQL["paths"], params | {"as_of": as_of, "tier": tier, "limit": limit})
+    if not rows:
         return []
-    ids = {id for row in found for id in row["entity_ids"]}
+    ids = {id for row in rows for id in row["entity_ids"]}
     entities = await all_rows(connection, _SQL["entities_by_id"], {"external_id": external_id, "ids": sorted(ids)})
-    ids = {id for row in found for id in row["relationship_ids"]}
+    ids = {id for row in rows for id in row["relationship_ids"]}
     links = await all_rows(connection, _SQL["relationships_by_id"], {"external_id": external_id, "ids": sorted(ids)})
     entity_of = {row["id"]: row for row in entities}
     link_of = {row["id"]: GraphRelationship.model_validate(row) for row in links}
@@ -62,13 +62,13 @@ async def paths(
             ],
             relationships=[link_of[id] for id in row["relationship_ids"]],
         )
-        for row in found
+        for row in rows
         if entity_of.keys() >= set(row["entity_ids"]) and link_of.keys() >= set(row["relationship_ids"])
     ]  # what was removed since the paths were found is left out
 
 
 async def named(connection: Connection, external_id: str, words: Sequence[str]) -> list[NamedMention]:
-    """Entities of whose name these are all words, and the chunks that mention them."""
+    """Entities whose names consist of these words only, and the chunks that mention them."""
     params = {"external_id": external_id, "words": list(words)}
     return [NamedMention.model_validate(row) for row in await all_rows(connection, _SQL["named"], params)]
 

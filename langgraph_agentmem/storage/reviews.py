@@ -116,10 +116,10 @@ async def pending_runs(
 ) -> dict[str, list[str]]:
     """The runs that wait for a person, the longest waiting first, by tenant."""
     params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
-    found: dict[str, list[str]] = {}
+    by_tenant: dict[str, list[str]] = {}
     for row in await all_rows(connection, _SQL["pending_runs"], params):
-        found.setdefault(row["external_id"], []).append(row["run_id"])
-    return found
+        by_tenant.setdefault(row["external_id"], []).append(row["run_id"])
+    return by_tenant
 
 
 async def count_pending(connection: Connection) -> int:

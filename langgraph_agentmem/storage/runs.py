@@ -46,6 +46,7 @@ async def begin(
     params: Json = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id, "worker": worker}
     params["due_at"] = due_at
     params["snapshot"] = as_json([section.model_dump(mode="json") for section in snapshot])
+    # this run has the lease, so whoever had it before has lost it
     await connection.execute(_SQL["abandon_runs"], params)
     if await one_row(connection, _SQL["insert_run"], params) is None:
         raise InvalidInputError(
@@ -54,7 +55,7 @@ async def begin(
 
 
 async def get(connection: Connection, external_id: str, run_id: str, *, lock: bool = False) -> RunRow | None:
-    """A run, locked if so asked."""
+    """A run, locked if `lock` is set."""
     row = await one_row(connection, _SQL["lock_run" if lock else "run"], {"external_id": external_id, "run_id": run_id})
     return _run(row) if row else None
 

@@ -56,10 +56,12 @@ async def send_candidates(
         "config": config,
         "exact_rows": exact_rows,
     }
-    found = [(mention.name_key, mention.confidence, mention.chunk_id) for mention in named or ()]
+    mentions = [(mention.name_key, mention.confidence, mention.chunk_id) for mention in named or ()]
     arms = ("named_keys", "named_confidences", "named_chunks")
-    params |= dict.fromkeys(arms) if named is None else columns(found, *arms)
+    # None, unlike an empty list, lets the statement look for the entities itself
+    params |= dict.fromkeys(arms) if named is None else columns(mentions, *arms)
     statement = template("search", "search").format(**parts(model.form if model else None))
     if model:
+        # it ends with the transaction
         await set_ann(connection)
     return await send(connection, statement, params, list)

@@ -48,7 +48,7 @@ async def lock_memories(
 async def insert_template(
     connection: Connection, external_id: str, memory_id: int, template: MemoryTemplate, contents: dict[str, str]
 ) -> set[str]:
-    """Add a template's sections, as far as the memory lacks them; returns the ids of those that are new."""
+    """Add those of a template's sections that the memory lacks; returns their ids."""
     rows = [
         (section.id, position, section.title, section.description, as_json({"content": contents[section.id]}))
         for position, section in enumerate(template.sections)
@@ -87,10 +87,10 @@ async def changed(connection: Connection, external_id: str, memory_id: int, *, e
 async def of_memories(connection: Connection, external_id: str, memory_ids: list[int]) -> dict[int, list[Section]]:
     """The sections of several memories, by memory."""
     params = {"external_id": external_id, "memory_ids": memory_ids}
-    found: dict[int, list[Section]] = {memory_id: [] for memory_id in memory_ids}
+    by_memory: dict[int, list[Section]] = {memory_id: [] for memory_id in memory_ids}
     for row in await all_rows(connection, _SQL["sections_of_memories"], params):
-        found[row["memory_id"]].append(Section.model_validate(row))
-    return found
+        by_memory[row["memory_id"]].append(Section.model_validate(row))
+    return by_memory
 
 
 async def send_embedded(
@@ -139,9 +139,10 @@ def unchunked_memories(rows: list[DictRow]) -> list[UnchunkedMemory]:
 async def take_unchunked(
     connection: Connection, external_id: str, memory_id: int, *, limit: int
 ) -> list[UnchunkedSection]:
-    """Sections of a locked memory whose chunks are behind; they do not count as such any more, as these come next."""
+    """Sections of a locked memory that need chunking. They are unmarked: the caller chunks them in this transaction."""
     params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
     rows = await all_rows(connection, _SQL["take_unchunked"], params)
     if len(rows) < limit:
+        # these were the last ones: from here on, writes without chunks are counted anew
         await connection.execute(_SQL["none_unchunked"], params)
     return [UnchunkedSection.model_validate(row) for row in rows]

@@ -33,7 +33,7 @@ async def _execute(connection: Connection, external_id: str, name: str, mentions
 
 
 async def inherit_mentions(connection: Connection, external_id: str, rows: Sequence[tuple[int, int, str]]) -> None:
-    """Let new chunks support what their sources support, as far as they name it: (source, new chunk, its text)."""
+    """Let new chunks support those things that their sources support and they name: (source, new chunk, its text)."""
     if rows:
         folded = [(source, id, text.casefold()) for source, id, text in rows]
         params = columns(folded, "from_ids", "to_ids", "texts")
@@ -45,6 +45,7 @@ async def delete_unsupported(
     connection: Connection, external_id: str, supported: list[tuple[int | None, int | None]]
 ) -> None:
     """Remove those of these entities and relationships that no chunk supports any more."""
+    # relationships first: an entity stays as long as one of them leads from or to it
     ids = sorted({relationship for _, relationship in supported if relationship})
     relationships = await all_rows(
         connection, _SQL["unsupported_relationships"], {"external_id": external_id, "ids": ids}
@@ -70,4 +71,5 @@ async def delete(
         return
     sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
     await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
+    # a deletion counts as one revision more
     await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")

@@ -57,6 +57,7 @@ def _noted(thread: ThreadMemory, memory_id: int, seen: Mapping[str, SeenSection]
 
 async def forget(connection: Connection, thread_ids: Sequence[str]) -> None:
     """Forget what threads have of any tenant's sections."""
+    # some tenants at a time; those that are done are not found again
     while tenants := await _tenants(connection, thread_ids):
         for tenant in tenants:
             params = {"external_id": tenant, "thread_ids": list(thread_ids)}

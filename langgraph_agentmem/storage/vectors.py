@@ -25,14 +25,14 @@ _SIMILARITIES: dict[str, LiteralString] = {
     "inner_product": "1 / (1 + exp(least(greatest({0}, -700), 700)))",
 }
 """Similarities of 0 to 1 from distances; pgvector's inner product is a negative one, and exp fails beyond 700."""
-_MOST_INDEXED = {"halfvec": 4000, "vector": 2000}
+_MAX_INDEXED = {"halfvec": 4000, "vector": 2000}
 """Dimensions that pgvector can index; beyond them the search is exact."""
 
 Connected = AsyncConnection[DictRow]
 
 
 class VectorForm(NamedTuple):
-    """What a statement has to know of vectors."""
+    """The properties of vectors that a statement depends on."""
 
     model: int
     dimensions: int
@@ -50,7 +50,7 @@ class EmbeddingModel(VectorIndex):
 
     @property
     def form(self) -> VectorForm:
-        """What a statement has to know of its vectors."""
+        """The properties of its vectors that a statement depends on."""
         return VectorForm(self.id, self.dimensions, self.vector_type, self.distance, self.index_kind)
 
 
@@ -81,7 +81,7 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
 
 
 async def set_ann(connection: Connected) -> None:
-    """Let the index go on, for what travels together, until it has found enough of what else is asked for."""
+    """Let index scans of this transaction go on until they have found enough rows that pass all other conditions."""
     await connection.execute(_SET_ANN)
 
 
@@ -101,6 +101,7 @@ async def register_embedding_model(
         EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
     """
     async with connection.transaction():
+        # one at a time, and not during a migration, which may change the table that the index is made on
         await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
         row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
         newest = EmbeddingModel.model_validate(row) if row else None
@@ -142,7 +143,8 @@ def _shown(index: VectorIndex) -> str:
 
 
 async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
-    if model.index_kind == "flat" or model.dimensions > _MOST_INDEXED[model.vector_type]:
+    # not indexed: its searches compare all of a tenant's vectors, which is right, only slower
+    if model.index_kind == "flat" or model.dimensions > _MAX_INDEXED[model.vector_type]:
         return
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
     await connection.execute(

@@ -49,7 +49,7 @@ class Coalescer(Generic[T, R]):
     Args:
         answer: Answers requests, one result or error each, in order. What it raises is every request's error. It is
             cancelled once nobody waits for it any more.
-        most: The most requests of one call; with more, calls run at once.
+        max_requests: The most requests of one call; with more, calls run at once.
         lane: Requests of one lane are answered in their order, one call after the other, and those of other lanes do
             not wait for them; without it, no call waits for another.
     """
@@ -57,11 +57,11 @@ class Coalescer(Generic[T, R]):
     def __init__(
         self,
         answer: Callable[[Sequence[T]], Awaitable[Sequence[R | BaseException]]],
-        most: int,
+        max_requests: int,
         lane: Callable[[T], Hashable] | None = None,
     ) -> None:
         self._answer = answer
-        self._most = most
+        self._max_requests = max_requests
         self._lane_of = lane
         self._lanes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Lane[T, R]]] = (
             weakref.WeakKeyDictionary()
@@ -81,6 +81,7 @@ class Coalescer(Generic[T, R]):
         try:
             return await asked.answer
         except asyncio.CancelledError:
+            # one that still waits for its turn is passed over when that comes
             if asked.call is not None:
                 asked.call.abandon()
             raise
@@ -90,12 +91,13 @@ class Coalescer(Generic[T, R]):
         lane = lanes[key]
         if self._lane_of is None:
             waiting, lane.waiting = lane.waiting, []
-            for start in range(0, len(waiting), self._most):
-                self._call(loop, waiting[start : start + self._most])
+            for start in range(0, len(waiting), self._max_requests):
+                self._call(loop, waiting[start : start + self._max_requests])
             return
-        batch, lane.waiting = lane.waiting[: self._most], lane.waiting[self._most :]
+        batch, lane.waiting = lane.waiting[: self._max_requests], lane.waiting[self._max_requests :]
         lane.busy = bool(batch)
         if not batch:
+            # there is a lane for each tenant that writes, so idle ones go
             del lanes[key]
             return
         self._call(loop, batch).add_done_callback(lambda _: self._start(loop, key))
@@ -114,10 +116,12 @@ class Coalescer(Generic[T, R]):
             results = await self._answer([one.request for one in asked]) if asked else []
         except BaseException as error:
             results = [error] * len(asked)
+            # cancelled: it stays cancelled, but its callers hear of it first, below
             if not isinstance(error, Exception):
                 raise
         finally:
             for one, result in zip(asked, results, strict=False):
+                # answered: whoever gives up from here on cancels nothing
                 one.call = None
                 if not one.answer.done():
                     _settle(one.answer, result)

@@ -1,4 +1,4 @@
-"""What a store is configured with."""
+"""The configuration of a store, checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,14 +73,14 @@ class Options:
 
 def _ttl_set(settings: AgentMemorySettings) -> TTLConfig | None:
     """The settings as LangGraph's configuration; None where none of them is set."""
-    given = {
+    configured = {
         "default_ttl": settings.store_ttl_minutes,
         "refresh_on_read": settings.store_ttl_refresh_on_read,
         "omit_expired": settings.store_ttl_omit_expired,
         "sweep_interval_minutes": settings.store_ttl_sweep_minutes,
     }
-    said = {name: value for name, value in given.items() if value is not None}
-    return cast("TTLConfig", said) if said else None
+    ttl = {name: value for name, value in configured.items() if value is not None}
+    return cast("TTLConfig", ttl) if ttl else None
 
 
 def _ttl_config(ttl: TTLConfig | None) -> TTLConfig | None:

@@ -109,6 +109,7 @@ def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
     _refuse_reserved(op.namespace)
     index = cast("object", op.index)
     fields = options.fields
+    # False: nothing of it is searched or consolidated; True and None: as the store is configured
     if index is False:
         fields = list[str]()
     elif not isinstance(index, bool | None):
@@ -130,7 +131,7 @@ def refreshing(op: Op) -> bool:
 def result(answer: Any) -> Result:
     """What was read, as LangGraph's items."""
     if isinstance(answer, list):
-        return [_found(item) if isinstance(item, FoundItem) else item for item in cast("list[Any]", answer)]
+        return [_as_search_item(item) if isinstance(item, FoundItem) else item for item in cast("list[Any]", answer)]
     return as_item(answer) if isinstance(answer, StoredItem) else answer
 
 
@@ -146,7 +147,7 @@ def as_item(item: StoredItem) -> AgentMemoryItem:
     )
 
 
-def _found(item: FoundItem) -> AgentMemorySearchItem:
+def _as_search_item(item: FoundItem) -> AgentMemorySearchItem:
     return AgentMemorySearchItem(
         namespace=item.namespace if item.document is None else (*item.namespace, _LABELS[item.value["tier"]]),
         key=item.key,
@@ -161,12 +162,14 @@ def _found(item: FoundItem) -> AgentMemorySearchItem:
 def _search(options: Options, op: SearchOp) -> ItemSearch:
     prefix = tuple(op.namespace_prefix)
     tiers: tuple[Tier, ...] = options.tiers
+    # below `@shortterm` or `@longterm`, only that tier is searched
     if prefix and (tier := RESERVED.get(prefix[-1])):
         tiers = (tier,)
         prefix = prefix[:-1]
     query = None if op.query is None else validation.text(op.query, "query", limit=100_000)
     return ItemSearch(
         prefix=_labels(prefix),
+        # a blank query has no words and no meaning: items are listed
         query=query if query and query.strip() else None,
         filter=op.filter,
         tiers=tiers,

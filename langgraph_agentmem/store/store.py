@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp, Result, TTLConfig
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentMemoryItem", "AgentMemorySearchItem", "AgentMemoryStore"]
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-_GETS, _SEARCHES, _WRITES = 200, 8, 200
-"""The most operations of one tick that share a transaction; searches beyond go side by side."""
-_READS = 5
-"""How often a search is made at most where others write just the items that it finds."""
 _WAIT_TO_STOP = 10.0
 
 

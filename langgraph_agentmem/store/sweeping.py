@@ -24,4 +24,5 @@ async def sweep_forever(memory: "weakref.ref[HasResources]", seconds: float) -> 
             await deleting.sweep(this.resources)
         except AgentMemoryError as error:  # the next time may find the server up again
             _logger.warning("items that have expired could not be removed: %s", telemetry.described(error))
+        # while this sleeps, it must not keep a memory alive that nobody uses any more
         del this

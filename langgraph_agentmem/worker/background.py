@@ -32,6 +32,7 @@ class BackgroundWorker:
 
     def ensure(self) -> None:
         """Start the worker on this event loop, unless it runs on one."""
+        # without the lock first, as this is called at every use of the memory
         if self._runs():
             return
         with self._lock:
@@ -54,6 +55,7 @@ class BackgroundWorker:
         if self._running is None:
             return False
         _, task, loop, process = self._running
+        # a forked process inherits the task, but not the loop that would run it
         return not task.done() and not loop.is_closed() and process == os.getpid()
 
 
@@ -61,5 +63,5 @@ async def _work(worker: MemoryWorker) -> None:
     try:
         await worker.arun()
     except Exception as error:
-        said = "the worker within the application has ended; the next use of the memory starts it again: %s"
-        _logger.error(said, telemetry.described(error))
+        message = "the worker within the application has ended; the next use of the memory starts it again: %s"
+        _logger.error(message, telemetry.described(error))

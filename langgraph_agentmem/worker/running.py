@@ -55,23 +55,25 @@ class Consolidation:
             if_due: Only if the queue offers the memory; the run then counts as one of its attempts.
         """
         run_id = claiming.new_run_id()
-        given: dict[str, Any] = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
+        ids: dict[str, Any] = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
         with telemetry.span("consolidation", external_id=external_id, memory_id=memory_id, run_id=run_id) as span:
-            report = await self._run(given, everything=everything, if_due=if_due)
+            report = await self._run(ids, everything=everything, if_due=if_due)
             span.set(status=report.status, updates=report.updates_consumed, parked=len(report.parked))
         return report
 
-    async def _run(self, given: dict[str, Any], *, everything: bool, if_due: bool) -> ConsolidationReport:
-        external_id, memory_id, run_id = given.values()
+    async def _run(self, ids: dict[str, Any], *, everything: bool, if_due: bool) -> ConsolidationReport:
+        external_id, memory_id, run_id = ids.values()
         traced: dict[str, Any] = {"run_name": "agentmem consolidation", "tags": ["agentmem"]}
-        traced["metadata"] = {f"agentmem_{name}": value for name, value in given.items()}
+        traced["metadata"] = {f"agentmem_{name}": value for name, value in ids.items()}
         try:
             async with self._lease_renewed(external_id, memory_id, run_id):
-                state: Any = await self._graph.ainvoke({**given, "everything": everything, "if_due": if_due}, traced)
+                state: Any = await self._graph.ainvoke({**ids, "everything": everything, "if_due": if_due}, traced)
         except BaseException as error:
+            # cancelled or not, the memory is given back before anybody hears of the error
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
             raise
+        # with `embed="background"`, a consolidation is one of the moments at which vectors are made up for
         await embeddings.embed_what_is_left(self._resources, validation.tenant(external_id))
         return ConsolidationReport.model_validate(state["report"])
 
@@ -82,6 +84,7 @@ class Consolidation:
             yield
         finally:
             renewing.cancel()
+            # unlike awaiting it, this does not raise its cancellation
             await asyncio.wait([renewing])
 
     async def _renew(self, external_id: str, memory_id: int, run_id: str) -> None:

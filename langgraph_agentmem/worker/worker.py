@@ -24,7 +24,7 @@ from langgraph_agentmem.resources import HasResources, Resources
 from langgraph_agentmem.storage.listening import due_notices
 from langgraph_agentmem.worker.running import Consolidation
 
-_LOOKED_AT = 100
+_MAX_OFFERED = 100
 _LONGEST_REST = 60.0
 _MEASURED_EVERY = 30.0
 """Seconds."""
@@ -134,8 +134,11 @@ class MemoryWorker:
         try:
             async with anyio.create_task_group() as runs:
                 await self._dispatch(runs, until_idle=until_idle)
+                # leaving the block waits for the runs; those that take longer are cancelled, which gives their memories
+                # back
                 runs.cancel_scope.deadline = anyio.current_time() + self._grace
         finally:
+            # so that the worker can be run again
             self._stopping = False
 
     async def _dispatch(self, runs: TaskGroup, *, until_idle: bool) -> None:
@@ -147,9 +150,11 @@ class MemoryWorker:
             for memory in due[:room]:
                 self._running.add(memory)
                 runs.start_soon(self._consolidate, memory)
+            # a run may leave its memory due again, so a worker is idle only when it has none left
             if not due and until_idle and not self._running:
                 return
             if not due:
+                # spread, so that workers that were started together do not look together
                 with anyio.move_on_after(self._poll * random.uniform(0.75, 1.25)):
                     await news.wait()
 
@@ -160,7 +165,8 @@ class MemoryWorker:
     async def _due(self, *, patiently: bool) -> list[Memory]:
         """Memories that are offered and do not run here, in an order that is hardly another worker's."""
         try:
-            due = await queueing.due(self._resources, self._tenant, _LOOKED_AT + self._concurrency)
+            # so many more, as those that run here may still be offered; they are taken out below
+            due = await queueing.due(self._resources, self._tenant, _MAX_OFFERED + self._concurrency)
         except StorageError as error:
             if not patiently:
                 raise
@@ -175,7 +181,7 @@ class MemoryWorker:
         try:
             report = await self._consolidation.run(*memory, if_due=True)
             self._count("applied" if report.status == "applied" else "dead" if report.status == "dead" else None)
-            _tell(memory, report, time.perf_counter() - started)
+            _log_report(memory, report, time.perf_counter() - started)
         except MemoryNotFoundError:
             pass  # it was closed, or forgotten, since it was due
         except Exception as error:
@@ -202,10 +208,11 @@ class MemoryWorker:
                 _logger.info(
                     "the worker does not hear of memories that are due for now: %s", telemetry.described(error)
                 )
+            # where the connection fails at once, this must not become a busy loop
             await anyio.sleep(self._poll)
 
     async def _embed(self) -> None:
-        """Cut what is stale into chunks, and embed what has no vector: all that others have left, then what comes."""
+        """Chunk and embed what waits for it: at first also all that another embedder has embedded, then new chunks."""
         others, rest = True, self._poll
         while True:
             try:
@@ -255,7 +262,7 @@ def _leaf(error: BaseException) -> BaseException:
     return _leaf(cast("Any", error).exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _tell(memory: Memory, report: ConsolidationReport, seconds: float) -> None:
+def _log_report(memory: Memory, report: ConsolidationReport, seconds: float) -> None:
     fields = {"external_id": memory[0], "memory_id": memory[1], "run_id": report.run_id, "status": report.status}
     fields |= {"updates": report.updates_consumed, "seconds": round(seconds, 3)}
     level = {"busy": logging.DEBUG, "dead": logging.ERROR}.get(report.status, logging.INFO)

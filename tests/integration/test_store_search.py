@@ -410,7 +410,7 @@ async def test_without_vectors_the_rarest_word_counts_even_if_it_is_over_the_bud
 ) -> None:
     from langgraph_agentmem.storage import item_search
 
-    monkeypatch.setattr(item_search, "_MOST_MATCHES", {True: most, False: most})
+    monkeypatch.setattr(item_search, "_MAX_MATCHES", {True: most, False: most})
     store = opens()
     await store.abatch([PutOp(NS, f"k{i}", {"text": "common" + " rarer" * (i < 50)}) for i in range(100)])
     await caught_up(store.memory)

@@ -62,6 +62,7 @@ async def retry_dead_letters(resources: Resources, external_id: object, memory_i
         return await _retry(resources, tenant, id)
     if memory_id is not None:
         raise InvalidInputError(f"memory_id {memory_id!r} belongs to a tenant; give external_id as well")
+    # tenant by tenant: no UPDATE touches the rows of several
     retried, after = 0, ""
     while True:
         async with resources.database.connection(EVERYONE) as connection:

@@ -38,6 +38,7 @@ async def prepared(resources: Resources, search: ItemSearch) -> PreparedSearch:
     condition = read_filter(search.filter) if search.filter else None
     vector = None
     if search.query is not None and resources.embedder is not None:
+        # first: how the database keeps vectors says whether the embedder is to scale them
         await resources.embedding_model()
         vector = await resources.embedder.embed_query(search.query)
     return PreparedSearch(search=search, condition=condition, vector=vector)
@@ -53,19 +54,20 @@ async def send_search(
     scope = ownership.scope(wanted.search.prefix)
     if scope is not None:
         return await _send(resources, connection, ownership, scope, wanted)
+    # any one tenant may fill the page by itself, so each is asked for all of it
     whole = {"limit": wanted.search.limit + wanted.search.offset, "offset": 0}
     every = wanted.model_copy(update={"search": wanted.search.model_copy(update=whole)})
     tenants = await items.tenants(connection, ownership, wanted.search.prefix)
     sent = [(tenant, await _send(resources, connection, ownership, tenant, every)) for tenant in tenants]
 
     async def received() -> list[FoundItem]:
-        found = [
+        merged = [
             (_rank(wanted, item), tenant, place, item)
             for tenant, answer in sent
             for place, item in enumerate(await answer())
         ]
-        found.sort(key=lambda entry: entry[:3])
-        return [item for *_, item in found[wanted.search.offset :][: wanted.search.limit]]
+        merged.sort(key=lambda entry: entry[:3])
+        return [item for *_, item in merged[wanted.search.offset :][: wanted.search.limit]]
 
     return received
 
@@ -106,6 +108,7 @@ async def send_document(
     connection: Connection, ownership: Ownership, namespace: Namespace, tier: Tier, key: str
 ) -> Deferred[StoredItem | None]:
     """Ask for a consolidated chunk by the reserved namespace and key under which a search finds it."""
+    # a key that cannot be a chunk's id stands for none: no chunk has the id 0
     chunk_id = int(key) if key.isdecimal() and len(key) < 19 else 0
     tenant = ownership.tenant(namespace[:-1])
     return await item_search.send_document(connection, tenant, namespace, tier, chunk_id)

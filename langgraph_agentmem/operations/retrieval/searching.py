@@ -18,7 +18,7 @@ from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, DictRow
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 
-_LEAST_CANDIDATES = 50
+_MIN_CANDIDATES = 50
 _LONGEST_QUERY = 100_000
 
 
@@ -57,7 +57,8 @@ async def search(
             tiers=chosen,
             memory_ids=memories,
             as_of=as_of,
-            limit=max(_LEAST_CANDIDATES, 4 * count),
+            # more than are asked for: the best hit may be the first of no single arm
+            limit=max(_MIN_CANDIDATES, 4 * count),
             config=resources.settings.text_search_config,
             exact_rows=resources.settings.exact_search_rows,
             named=named,

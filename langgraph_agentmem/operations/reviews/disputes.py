@@ -21,7 +21,7 @@ from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 from langgraph_agentmem.storage.reviews import DisputeRow, SectionState
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 
-_MOST_SOURCES = 5
+_MAX_SOURCES = 5
 
 
 async def pending(resources: Resources, external_id: object, memory_id: object, limit: object) -> list[PendingReview]:
@@ -31,7 +31,7 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     max_runs = validation.positive(limit, "limit")
 
     async def send(connection: Connection) -> tuple[Deferred[list[PendingReview]], Deferred[list[UnchunkedMemory]]]:
-        found, unchunked = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
+        waiting, unchunked = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
         for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, max_runs)).items():
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
             unchunked.append(await stored_sections.send_unchunked(connection, owner, {row.memory_id for row in rows}))
@@ -39,7 +39,7 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
             disputes = await assembled(connection, owner, rows)
             for run_id in run_ids:
                 mine = [dispute for dispute in disputes if dispute.run_id == run_id]
-                found += [
+                waiting += [
                     PendingReview(
                         external_id=owner,
                         run_id=run_id,
@@ -48,10 +48,10 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
                         disputes=mine,
                     )
                 ]
-        return received(found), gathered(unchunked)
+        return received(waiting), gathered(unchunked)
 
-    found = await freshness.read(resources, tenant_or_everyone(tenant), send)
-    return sorted(found, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
+    waiting = await freshness.read(resources, tenant_or_everyone(tenant), send)
+    return sorted(waiting, key=lambda review: (review.disputes[0].created_at, review.external_id, review.run_id))
 
 
 async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Dispute]:
@@ -96,10 +96,10 @@ async def _present(connection: Connection, external_id: str, rows: Sequence[Disp
 
     chunks = await reviews.chunks(connection, external_id, ids("chunk", "merge"))
     entities, relationships = await graph.by_id(connection, external_id, ids("entity"), ids("relationship"))
-    found = await reviews.supports(connection, external_id, ids("entity"), ids("relationship"))
+    supports = await reviews.supports(connection, external_id, ids("entity"), ids("relationship"))
     entity_sources: dict[int, list[ValueSource]] = {}
     relationship_sources: dict[int, list[ValueSource]] = {}
-    for support in found:
+    for support in supports:
         if support.entity_id is not None:
             entity_sources.setdefault(support.entity_id, []).append(support.source)
         elif support.relationship_id is not None:
@@ -116,6 +116,7 @@ def _dispute(row: DisputeRow, now: _ValuesNow) -> Dispute:
     existing_now, new_now = _values(row, now)
     existing, new = _parked(row, existing_now, new_now)
     section = now.sections.get((row.memory_id, row.section_id or ""))
+    # then the whole section is shown: who decides should not decide about a text that is gone
     rewritten = section is not None and section.updated_at > row.created_at
     return Dispute(
         **row.model_dump(include=_COPIED),
@@ -158,7 +159,7 @@ def _entity(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
     row = now.entities.get(id)
     if row is None:
         return DisputedValue(id=id, content=entity_line(parked), valid=False)
-    sources = now.entity_sources.get(id, [])[:_MOST_SOURCES]
+    sources = now.entity_sources.get(id, [])[:_MAX_SOURCES]
     return DisputedValue(id=id, content=entity_line(row.model_dump()), start_date=row.first_seen, sources=sources)
 
 
@@ -171,7 +172,7 @@ def _relationship(id: int, parked: Json, now: _ValuesNow) -> DisputedValue:
         content=relationship_line(parked | row.model_dump(include={"types", "description"})),
         start_date=row.start_date,
         valid=row.end_date is None,
-        sources=now.relationship_sources.get(id, [])[:_MOST_SOURCES],
+        sources=now.relationship_sources.get(id, [])[:_MAX_SOURCES],
     )
 
 

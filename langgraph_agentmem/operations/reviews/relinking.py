@@ -111,6 +111,7 @@ def _record_entity(work: ReviewWork, present: _DisputedGraph, row: DisputeRow, d
         else:
             description = decision.text or row.verdict.text or None
             work.recorder.absorb_entity(existing, present.extracted(new), description, replaces=new.id)
+            # before the row goes, which would take its relationships along
             work.recorder.move_links(present.links_of(new), new, existing)
             work.recorder.drop_entity(new)
 
@@ -134,6 +135,7 @@ def _record_relationship(work: ReviewWork, present: _DisputedGraph, row: Dispute
         else:
             traits = new.model_dump(include={"types", "description", "confidence", "strength"})
             chunk_ids = present.chunks.get(("relationship", new.id), [])
+            # the names of its ends as they were parked, everything else as it is now
             absorbed = ExtractedRelationship(**(parked_new | traits | {"chunk_ids": chunk_ids}))
             work.recorder.absorb_relationship(existing, absorbed, decision.text, replaces=new.id)
             work.recorder.drop_relationship(new)

@@ -29,7 +29,7 @@ DecidedDisputes = list[tuple[Dispute, ReviewDecision]]
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What a review needs besides the database: who decides what, and the vectors of the texts that it may write."""
+    """What a review needs apart from the database: who decides what, and vectors of the texts that it may write."""
 
     resources: Resources
     decisions: Sequence[ReviewDecision]

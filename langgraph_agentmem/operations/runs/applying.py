@@ -39,6 +39,7 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
         EmbeddingError: New texts or names cannot be embedded; nothing is applied.
     """
     started = time.perf_counter()
+    # before the transaction: a policy may be the caller's own function, and take its time
     reserved = parking.reserved(resources, run)
     # vectors before the transaction, too: an embedder may take its time, and holds no lock and no connection then
     texts = [text.text for text in _texts(run.plan)]
@@ -47,12 +48,14 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
     name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
     async with resources.database.transaction(run.external_id) as connection:
         row = await _fenced(connection, resources, run)
+        # applied before: the answer to that commit was lost, and the graph tries again
         if row.report:
             return row.report
         # what rests on deleted chunks goes before anything is compared with what persons have rejected or kept
         run, gone = await _without_deleted(connection, run)
         run, rejected = await parking.without_rejected(connection, run)
         run, parked = await parking.parked(connection, run, reserved)
+        # before anything is written: the first consolidation makes the row that all the rest refers to
         shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
         now = await graph.transaction_time(connection)
         work = RunWork(resources, connection, run, model, shortterm_id, now)
@@ -69,6 +72,7 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
         await _settle(work, row, consolidations)
         work.seconds = time.perf_counter() - started
         report = await _reported(work, row, deleted=bool(gone))
+    # behind the commit, so that nothing is counted that was rolled back
     _measure(work, row, report)
     return report
 
@@ -98,6 +102,7 @@ async def _fenced(connection: Connection, resources: Resources, run: ResolvedRun
     row = await runs.get(connection, run.external_id, run.run_id, lock=True)
     if row is None:
         raise RunNotFoundError(f"tenant {run.external_id!r} has no run {run.run_id}")
+    # with a report, the lease does not matter any more: there is nothing left to apply
     if row.report is None and (memory is None or memory.lease_owner != run.run_id):
         raise LeaseLostError(
             f"run {run.run_id} took longer than its lease, and memory {run.memory_id} went to another run or was "
@@ -169,6 +174,7 @@ async def _reported(work: RunWork, row: RunRow, *, deleted: bool) -> Consolidati
         run.run_id,
         report=report,
         resolver=_resolver(run),
+        # they may quote what was deleted meanwhile
         conflicts=None if deleted else run.conflicts.model_dump(mode="json"),
         plan=None if deleted else run.plan.model_dump(mode="json"),
         changes=work.record,
@@ -177,7 +183,7 @@ async def _reported(work: RunWork, row: RunRow, *, deleted: bool) -> Consolidati
 
 
 def _texts(plan: ConsolidationPlan) -> list[_Text]:
-    """What a plan writes: merged texts, and what superseded chunks said besides what was replaced."""
+    """The texts that a plan writes: merged ones, and the statements of superseded chunks that nothing has replaced."""
     merged = [
         _Text(section_id=section.section_id, text=merge.text, origin="merge", sources=merge.chunk_ids)
         for section in plan.sections
@@ -210,6 +216,8 @@ async def _apply_sections(work: RunWork, texts: list[_Text], vectors: list[list[
     A leftover is written only where its source was superseded: it may have come back into its section meanwhile.
     """
     ids = await chunks.allocate(work.connection, len(texts))
+    # a merged text takes the place of its sources in any case (True); a chunk that a new one replaces stays valid if it
+    # has come back into its section by now (False)
     pairs = [(s, id, True) for id, text in zip(ids, texts, strict=True) if text.origin == "merge" for s in text.sources]
     pairs += [
         (decision.chunk_id, decision.replaced_by, False)

@@ -49,6 +49,7 @@ async def claim(
     async with resources.database.transaction(tenant) as connection:
         # the memory's row first, as everybody locks it: it guards the sections, the chunks and the lease
         row = existing(await freshness.lock(connection, resources, tenant, id), tenant, id)
+        # a process that dies reports no failure: its attempts show only here, when the next one comes to claim
         if if_due and await _given_up(connection, resources, row):
             return ConsolidationReport(status="dead")
         if await queue.lease(connection, tenant, id, run, seconds, if_due=if_due) is None:
@@ -58,8 +59,10 @@ async def claim(
             for section in await stored_sections.changed(connection, tenant, id, everything=everything)
         ]
         changed = [section.section_id for section in sections]
+        # marked with the run, so that an edit that comes meanwhile retires them instead of deleting them
         await chunks.claim(connection, tenant, id, run, changed, everything=everything)
         taken = await _taken(connection, resources, tenant, id, run)
+        # a promotion was all that was due, or nothing: the claim does not count as an attempt
         if not sections and not taken:
             await queue.give_back(connection, tenant, id, run, if_due=if_due)
             return ConsolidationReport(status="nothing")
@@ -96,14 +99,17 @@ async def release(
     try:
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
         async with resources.database.transaction(tenant) as connection:
+            # open or closed: somebody may have closed it since the run began
             row = await memories.lock_any(connection, tenant, id)
             message = f"{type(error).__name__}: {error}"
+            # logged in any case; a run that was applied stays so
             await runs.fail(connection, tenant, run_id, message)
             if isinstance(error, Exception):
                 telemetry.failed(error)
             if not isinstance(error, Exception):  # it was stopped, for which nothing can be blamed
                 await queue.give_back(connection, tenant, id, run_id, if_due=if_due)
                 await queue.notify(connection)
+            # after a lost lease the memory is another run's, whose lease and attempts are not to be touched
             elif row is not None and not isinstance(error, LeaseLostError):
                 await _failed(connection, resources, row, run_id, message, if_due=if_due)
     except AgentMemoryError as second:
@@ -143,9 +149,11 @@ async def _taken(
             id=row.id,
             content=row.content,
             section_id=row.section_id,
+            # new: no run has seen it; back: consolidated once, gone from its section, and written there again
             new=bool(row.taken) and row.tier == "active",
             back=bool(row.taken) and row.tier != "active",
             current=row.current,
+            # consolidated chunks were looked at by their own run, unless its extraction failed
             to_extract=row.tier == "active" or row.extraction_pending,
         )
         for row in rows

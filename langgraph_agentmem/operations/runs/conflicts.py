@@ -23,7 +23,7 @@ from langgraph_agentmem.storage.graph import EntityRow
 
 _CANDIDATES = 5
 _LONGEST_NAME = 250
-_LEAST_SIMILARITY = 0.6
+_MIN_SIMILARITY = 0.6
 """Entities whose names are less similar are no candidates."""
 
 
@@ -54,6 +54,7 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
     vectors = await _name_vectors(resources, entities)
     model = await resources.embedding_model() if vectors else None
     tenant, memory_id = claim.external_id, claim.memory_id
+    # sections without pending updates, too: a run that died may have taken chunks of theirs
     section_ids = sorted({s.section_id for s in claim.sections} | {c.section_id for c in claim.chunks})
     async with resources.database.transaction(tenant) as connection:
         vanished = await chunks.vanished(connection, tenant, memory_id, section_ids)
@@ -63,6 +64,7 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
             ConflictRelationship(active_relationship=r, recommended_action="create") for r in relationships
         ]
         scores: list[dict[int, float]] = [{} for _ in entities]
+        # a memory's first run has nothing to compare with
         if shortterm and entities:
             stored = await graph.entities_of(connection, tenant, shortterm.id)
             if model:
@@ -91,6 +93,7 @@ def _section(
 ) -> ConflictSection:
     section = next((s for s in claim.sections if s.section_id == section_id), None)
     taken = [chunk for chunk in claim.chunks if chunk.section_id == section_id and (chunk.new or chunk.back)]
+    # with those that a run which died had taken as new, and that an edit has replaced since
     gone = [*(c for c in vanished if c.section_id == section_id), *(c for c in taken if not c.current)]
     existing = [ConflictChunk(id=c.id, content=c.content) for c in gone]
     new = [ConflictChunk(id=c.id, content=c.content) for c in taken if c.current]
@@ -114,10 +117,12 @@ def _entity(
 ) -> ConflictEntity:
     settings = resources.settings
     key = entity.name.casefold()
+    # by vectors where there is one of this model, else by spelling
     similar = _by_ratio(key, [row for row in stored if row.embedding_model != model_id]) | scores
+    # an equal name is the same name, whatever a model makes of it
     similar |= {row.id: 1.0 for row in stored if row.name_key == key}
     candidates = sorted(
-        (row for row in stored if similar.get(row.id, 0.0) >= _LEAST_SIMILARITY),
+        (row for row in stored if similar.get(row.id, 0.0) >= _MIN_SIMILARITY),
         key=lambda row: (-similar[row.id], row.id),
     )[:_CANDIDATES]
     similarities = {row.id: round(min(similar[row.id], 1.0), 4) for row in candidates}
@@ -138,8 +143,8 @@ def _by_ratio(key: str, stored: Sequence[EntityRow]) -> dict[int, float]:
     from rapidfuzz import fuzz, process  # noqa: PLC0415 - fifty modules, which only runs need
 
     names = {row.id: row.name_key for row in stored}
-    found = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_LEAST_SIMILARITY * 100)
-    return {id: score / 100 for _, score, id in found}
+    matches = process.extract(key, names, scorer=fuzz.ratio, limit=_CANDIDATES, score_cutoff=_MIN_SIMILARITY * 100)
+    return {id: score / 100 for _, score, id in matches}
 
 
 def _relationship(
@@ -163,6 +168,7 @@ def _relationship(
 
 def _cleaned(extraction: Extraction, chunk_ids: set[int]) -> tuple[list[ExtractedEntity], list[ExtractedRelationship]]:
     """What an extractor found, without empty names and strange chunks, and with the ends of all relationships."""
+    # an extractor of one's own may return what PostgreSQL cannot hold
     extraction = Extraction.model_validate(validation.storable(extraction.model_dump()))
 
     def support(ids: list[int]) -> list[int]:  # what names no chunk is supported by all, so that nothing outlives them
@@ -173,6 +179,7 @@ def _cleaned(extraction: Extraction, chunk_ids: set[int]) -> tuple[list[Extracte
         for r in extraction.relationships
         if r.source.strip() and r.target.strip()
     ]
+    # ends that were not listed as entities become such, with little confidence, as nothing else is known of them
     ends = [
         ExtractedEntity(name=name, confidence=min(r.confidence, 0.5), chunk_ids=r.chunk_ids)
         for r in relationships

@@ -81,6 +81,7 @@ class _Rows(Generic[NewRow]):
             self.new[row.id] = self.new[row.id].model_copy(update={"traits": traits})
         elif isinstance(row, EntityRow | RelationshipRow):
             end_date = row.end_date if isinstance(row, RelationshipRow) else None
+            # one revision more, however many are merged into the row in this transaction
             changed = self.changed.get(row.id) or TraitsUpdate(
                 id=row.id, traits=traits, revision=row.revision + 1, end_date=end_date
             )
@@ -155,6 +156,7 @@ class GraphRecorder:
             description: One of both, if somebody wrote one.
             replaces: The row that the new one has; it is to be removed as well.
         """
+        # the history keeps the other name, under which the entity was known as well
         other_name = new.name if replaces is None and new.name.casefold() != row.name_key else None
         self._merge(self.entities, row, new.traits, description, name=other_name)
         self._add_entity_support(row.id, new.chunk_ids)
@@ -293,6 +295,7 @@ class GraphRecorder:
     ) -> None:
         before = rows.traits(row)
         after = merging.merged(before, new, description)
+        # promotions merge the same again and again; where nothing changes there is no history to write
         if if_changed and after == before:
             return
         rows.put(row, after)

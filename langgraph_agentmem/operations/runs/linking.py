@@ -39,7 +39,7 @@ class RunWork:
         return self.run.external_id
 
     def recorder(self) -> GraphRecorder:
-        """What takes the changes of the graph."""
+        """A recorder for the run's changes of the graph."""
         by = Authorship(SOURCE, {"run_id": self.run.run_id}, self.now, self.run.run_id, self.shortterm_memory_id)
         config = self.resources.settings.text_search_config
         return GraphRecorder(self.connection, self.external_id, by, config=config, embedding_model=self.embedding_model)
@@ -82,6 +82,7 @@ async def apply_graph(
     created = sum(r.action != "merge" or r.entity_id not in entities for r in plan.entities)
     new_ids = iter(await graph.allocate_entities(work.connection, created))
     entity_ids = _record_entities(work.run, recorder, entities, new_ids, name_vectors)
+    # an id for each: whether a merge stands is known only when its ends have been resolved
     new_ids = iter(await graph.allocate_relationships(work.connection, len(plan.relationships)))
     relationship_ids = _record_relationships(work.run, recorder, relationships, new_ids, entity_ids)
     recorder.end(r.relationship_id for r in plan.relationships if r.action == "supersede" and r.relationship_id)
@@ -105,6 +106,7 @@ def _record_entities(
     name_vectors: Sequence[list[float] | None],
 ) -> dict[str, int]:
     ids: dict[str, int] = {}
+    # in the order of the conflicts, so that ids do not depend on the order of a model's answer
     for resolution in sorted(run.plan.entities, key=lambda r: r.conflict):
         entity = run.conflicts.entities[resolution.conflict].active_entity
         row = stored.get(resolution.entity_id or 0) if resolution.action == "merge" else None

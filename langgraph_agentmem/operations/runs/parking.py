@@ -23,7 +23,7 @@ Parked = list[tuple[ProposedChange, Because]]
 
 @dataclass(frozen=True)
 class Reserved:
-    """A run's changes, and which of them are left to a person; found before the transaction, as a policy is asked."""
+    """A run's changes, and which of them are left to a person; made before the transaction, as a policy is asked."""
 
     run: ResolvedRun
     changes: list[ProposedChange]
@@ -35,7 +35,7 @@ class Reserved:
 
 
 def reserved(resources: Resources, run: ResolvedRun) -> Reserved:
-    """What of a run's plan is left to a person; asks the review policy, so no transaction is to be open."""
+    """The parts of a run's plan that are left to a person; to be called outside a transaction, as a policy is asked."""
     changes = reviewing.changes(run.conflicts, run.plan, run.decisions)
     because = reviewing.reserved(changes, resources.review, resources.settings.max_superseded_per_run)
     return Reserved(run, changes, because)
@@ -43,23 +43,25 @@ def reserved(resources: Resources, run: ResolvedRun) -> Reserved:
 
 async def without_rejected(connection: Connection, run: ResolvedRun) -> tuple[ResolvedRun, list[RejectedChunk]]:
     """A run without what a person has rejected, and its new chunks that say that again."""
+    # mostly nothing was ever rejected, and nothing has to be hashed
     if not await reviews.any_rejected(connection, run.external_id, run.memory_id):
         return run, []
     new = [chunk for _, chunk in rejecting.new_chunks(run.conflicts, run.taken)]
     keys = rejecting.keys(run.conflicts, run.plan, new)
-    found = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
-    written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if found else {}
-    left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, found, written_at)
+    rejected_at = await reviews.rejected(connection, run.external_id, run.memory_id, keys)
+    written_at = await reviews.written_at(connection, run.external_id, _chunk_ids(run)) if rejected_at else {}
+    left = rejecting.without_rejected(run.conflicts, run.plan, run.taken, rejected_at, written_at)
+    # what is left out here takes the place of the former line about the same thing
     lines = {decision.about: decision for decision in (*run.decisions, *left.decisions)}
     changed = {"plan": left.plan, "conflicts": left.conflicts, "decisions": list(lines.values())}
     return run.model_copy(update=changed), left.rejected
 
 
 def _chunk_ids(run: ResolvedRun) -> set[int]:
-    found = set(run.taken)
-    found |= {id for section in run.plan.sections for merge in section.merged for id in merge.chunk_ids}
-    found |= {id for conflict in run.conflicts.entities for id in conflict.active_entity.chunk_ids}
-    return found | {id for conflict in run.conflicts.relationships for id in conflict.active_relationship.chunk_ids}
+    ids = set(run.taken)
+    ids |= {id for section in run.plan.sections for merge in section.merged for id in merge.chunk_ids}
+    ids |= {id for conflict in run.conflicts.entities for id in conflict.active_entity.chunk_ids}
+    return ids | {id for conflict in run.conflicts.relationships for id in conflict.active_relationship.chunk_ids}
 
 
 async def parked(connection: Connection, run: ResolvedRun, reserved: Reserved) -> tuple[ResolvedRun, Parked]:
@@ -96,6 +98,7 @@ async def log(
     stating = await reviews.supports(work.connection, work.external_id, [], linked)
     disputes: list[NewDispute] = []
     for change, because in parked:
+        # marked: the chunks that a search is to show as disputed
         new_id, traits, marked = change.new_id, dict[str, Any](), [*change.existing_ids]
         if change.kind == "chunk":
             marked = [*change.existing_ids, *([change.new_id] if change.new_id else [])]
@@ -135,7 +138,7 @@ def _relationship(work: RunWork, change: ProposedChange, ids: Mapping[int, int])
 
 
 async def write_tombstones(work: RunWork, rejected: Sequence[RejectedChunk]) -> None:
-    """End new chunks that say what a person has rejected; what they say besides stays as chunks of their own.
+    """End new chunks that say what a person has rejected; their other statements stay, as chunks of their own.
 
     An undo of the run changes nothing about that, so these are not among its changes.
     """
@@ -151,6 +154,7 @@ async def write_tombstones(work: RunWork, rejected: Sequence[RejectedChunk]) -> 
     await chunks.supersede(
         work.connection,
         work.external_id,
+        # True: although it is part of its section. Working memory keeps its text; what is remembered does not
         [(chunk.chunk_id, successors.get(chunk.chunk_id), True) for chunk in rejected],
     )
     await linking.insert_chunks(work, leftovers)

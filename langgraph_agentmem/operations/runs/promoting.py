@@ -80,6 +80,7 @@ async def _promote(
         "relationships_modified": len(recorder.relationships.changed),
     }
     report = PromotionReport(
+        # what is due counts as done even if nothing has changed, or it would stay due for ever
         status="promoted" if any(counts.values()) or row.update_count >= threshold else "nothing",
         shortterm_memory_id=row.id,
         update_count=row.update_count,
@@ -94,6 +95,7 @@ async def _promote(
 async def _add_to_run(
     connection: Connection, external_id: str, run_id: str, report: PromotionReport, seconds: float
 ) -> None:
+    # the memory is locked already: memory before run, as everywhere
     run = await runs.get(connection, external_id, run_id, lock=True)
     if run and run.report:
         timings = {**run.report.timings, "promote": round(seconds, 6)}
@@ -122,6 +124,7 @@ async def _record_entities(
     new_ids = dict(zip(new_keys, await graph.allocate_entities(connection, len(new_keys)), strict=True))
     pairs: list[tuple[int, int]] = []
     for row in changed:
+        # several short-term entities of one name become one long-term entity
         target = targets.get(row.name_key)
         if target is None:
             id = new_ids[row.name_key]
@@ -147,6 +150,7 @@ async def _record_relationships(
     """
     stored = await longterm.relationships_between(connection, external_id, sorted(set(entity_ids.values())))
     targets: dict[tuple[int, int], RelationshipRow | NewRelationship] = dict(stored)
+    # at most so many, as several may become one
     new_ids = iter(await graph.allocate_relationships(connection, len(changed)))
     end_dates = {ends: target.end_date for ends, target in targets.items()}
     pairs: list[tuple[int, int]] = []
@@ -160,6 +164,7 @@ async def _record_relationships(
         else:
             recorder.merge_relationship(target, row.traits)
             recorder.set_end(target, row.end_date, _turn(end_dates[ends], row.end_date))
+        # for the next row with the same ends, since `target` itself does not change
         end_dates[ends] = row.end_date
         pairs.append((row.id, target.id))
     return pairs
@@ -177,7 +182,7 @@ def _new_relationship(id: int, ends: tuple[int, int], row: NamedRelationshipRow)
 
 
 def _turn(before: datetime | None, after: datetime | None) -> Literal["ended", "reopened"] | None:
-    """What became of a relationship's validity."""
+    """Whether a relationship has ended or was reopened; None for neither."""
     if (before is None) == (after is None):
         return None
     return "ended" if after else "reopened"

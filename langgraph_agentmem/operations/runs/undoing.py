@@ -58,6 +58,7 @@ async def _carry_out(connection: Connection, resources: Resources, run: RunRow, 
     # disputes that a review had decided are open again, and name what is there now in place of what it had removed
     await reviews.replace(connection, tenant, run.memory_id, replaced)
     await runs.undone(connection, tenant, run.id)
+    # what the run has left to a person, and nobody has decided, waits no longer
     await reviews.withdraw(connection, tenant, run.id)
     await _reopen_disputes(connection, run)
 
@@ -69,13 +70,15 @@ async def _refuse_if_changed(connection: Connection, run: RunRow, record: RunRec
     later = {
         state.superseded_by_run
         for state in states.values()
+        # what it superseded is not as it left it: valid again, or ended in favour of another chunk
         if (state.id in superseded and (not state.ended or state.superseded_by != superseded[state.id]))
+        # what it wrote was ended since
         or (state.id not in superseded and state.ended)
     }
     entities = [change.id for change in record.of(EntityMerged)]
     links = [change.id for change in (*record.of(RelationshipMerged), *record.of(RelationshipEnded))]
     later |= set(_runs_after(await graph.histories(connection, tenant, entities, links), run.id))
-    named = [found.id for found in await _later_runs(connection, run) if found.id in later and found.status != "undone"]
+    named = [other.id for other in await _later_runs(connection, run) if other.id in later and other.status != "undone"]
     if named:
         raise UndoConflictError(run.id, named)
 
@@ -91,6 +94,7 @@ Replaced = list[tuple[DisputeKind, int, int]]
 
 async def _reverse_graph(connection: Connection, resources: Resources, run: RunRow, record: RunRecord) -> Replaced:
     """Reverse what a run has changed of entities and relationships; what has gone since stays away."""
+    # a relationship that went with an entity comes back only if its other end is still there
     removed = record.of(EntityRemoved)
     entities, relationships = await graph.by_id(
         connection,
@@ -184,7 +188,7 @@ def _move_back(
 def _bring_back(
     recorder: GraphRecorder, change: EntityRemoved, links: Sequence[RemovedLink], id: int, link_ids: Iterator[int]
 ) -> None:
-    """Make an entity that a review has removed anew, with its relationships to what is still there."""
+    """Recreate an entity that a review has removed, with its relationships to entities that still exist."""
     recorder.bring_back_entity(id, change.entity)
     for link in links:
         new = NewRelationship(

@@ -1,4 +1,4 @@
-"""The tables of LangGraph's PostgreSQL checkpointers, as far as these do not look after them themselves."""
+"""What this package does with the tables of LangGraph's PostgreSQL checkpointers."""
 
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -45,6 +45,7 @@ class CheckpointTables:
 
     async def _setup(self) -> None:
         async with self._database.connection(EVERYONE) as connection:
+            # mostly they are up to date, and nobody has to wait for a turn
             if await _version(connection) < _NEWEST:
                 async with _turn(connection):
                     await AsyncPostgresSaver(connection).setup()
@@ -115,6 +116,7 @@ async def read(connection: Connection, serde: SerializerProtocol, call: Callable
 
 
 async def _rows(connection: Connection, query: str, params: Sequence[Any]) -> list[DictRow]:
+    # binary, as LangGraph's own cursors are: its deserializers expect bytes
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(cast("LiteralString", query), params)
         return await cursor.fetchall()

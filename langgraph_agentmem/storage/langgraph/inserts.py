@@ -13,11 +13,12 @@ from langgraph_agentmem.storage.langgraph.upstream import Statement
 Shape: TypeAlias = tuple[tuple[str, int], ...]
 """Statements, and how many rows each of them inserts."""
 
+# What LangGraph's inserts look like. Whatever a later release writes otherwise is not recognized, and sent as it is.
 _INSERT = re.compile(
     r"\s*(INSERT INTO (?P<table>\w+) \((?P<columns>[\w, ]+)\)\s+VALUES) \(%s(?:, %s)*\)"
     r"(\s+ON CONFLICT \((?P<key>[\w, ]+)\)\s+DO [^;]+);?\s*"
 )
-_MOST_ROWS = 16
+_MAX_ROWS = 16
 """Beyond, a statement of its own for each number of rows is no gain."""
 
 
@@ -39,12 +40,14 @@ class _Insert(NamedTuple):
 
 
 def as_one(statements: Sequence[Statement]) -> Inserts | None:
-    """What one statement can insert; None if something else is to be done, or one row is to be written twice."""
+    """The rows of all statements, if one statement can insert them; None if one is no insert, or a row comes twice."""
     filled = [(query, rows) for query, rows in statements if rows]
     inserts = [insert for query, _ in filled if (insert := _read(query))]
+    # one insert a table: the parts of a statement do not see each other's rows
     apart = len({insert.table for insert in inserts}) == len(filled)
-    if not filled or not apart or sum(len(rows) for _, rows in filled) > _MOST_ROWS:
+    if not filled or not apart or sum(len(rows) for _, rows in filled) > _MAX_ROWS:
         return None
+    # nor may an upsert meet one row twice
     if any(_repeats(insert, rows) for insert, (_, rows) in zip(inserts, filled, strict=True)):
         return None
     values = (value for _, rows in filled for row in rows for value in row)
@@ -70,12 +73,12 @@ def _text(query: str, rows: int, places: "count[int]") -> str:
 
 @lru_cache(maxsize=32)
 def _read(query: str) -> _Insert | None:
-    found = _INSERT.fullmatch(query)
-    if found is None:
+    match = _INSERT.fullmatch(query)
+    if match is None:
         return None
-    columns = found["columns"].split(", ")
-    key = tuple(columns.index(column) for column in found["key"].split(", "))
-    return _Insert(found["table"], found[1], found[4], len(columns), key)
+    columns = match["columns"].split(", ")
+    key = tuple(columns.index(column) for column in match["key"].split(", "))
+    return _Insert(match["table"], match[1], match[4], len(columns), key)
 
 
 def _repeats(insert: _Insert, rows: Sequence[Sequence[Any]]) -> bool:

@@ -55,6 +55,7 @@ class _Saver(PostgresSaver):
     """LangGraph's checkpointer on no connection."""
 
     def __init__(self, serde: SerializerProtocol, cursor: _Cursor) -> None:
+        # it uses its connection for nothing but cursors, and those are ours
         super().__init__(cast("Any", None), serde=serde)
         self._noting = cursor
 

@@ -49,6 +49,7 @@ FROM checkpoints g
 JOIN checkpoints c
   ON c.thread_id = g.thread_id AND c.checkpoint_ns = g.checkpoint_ns AND c.parent_checkpoint_id = g.checkpoint_id
 WHERE g.metadata ->> 'run_id' = ANY (%(run_ids)s)
+  -- IS NOT TRUE: a checkpoint whose metadata name no run is not of these runs either.
   AND (c.metadata ->> 'run_id' = ANY (%(run_ids)s)) IS NOT TRUE
   AND EXISTS (SELECT 1 FROM checkpoints d WHERE d.thread_id = c.thread_id AND d.checkpoint_ns = c.checkpoint_ns
               AND (d.metadata ? 'counters_since_delta_snapshot' OR d.metadata ? 'delta_writes_versioned'))
@@ -67,6 +68,7 @@ writes AS (
 freed AS (
     SELECT g.thread_id, g.checkpoint_ns, v.key, v.value
     FROM gone g, jsonb_each_text(g.checkpoint -> 'channel_versions') v
+    -- What another checkpoint still has, stays.
     EXCEPT
     SELECT c.thread_id, c.checkpoint_ns, v.key, v.value
     FROM checkpoints c, jsonb_each_text(c.checkpoint -> 'channel_versions') v
@@ -115,6 +117,7 @@ head AS (
     ) AS wanted
     FROM latest l
 ),
+-- Each ancestor takes off the list what it has a value of; the walk ends when nothing is wanted any more.
 chain AS (
     SELECT thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, wanted FROM head
     UNION ALL
@@ -140,6 +143,7 @@ kept AS (
       ON w.thread_id = h.thread_id AND w.checkpoint_ns = h.checkpoint_ns AND w.checkpoint_id = h.parent_checkpoint_id
     WHERE (h.checkpoint ->> 'v')::int < 4 AND w.channel = '__pregel_tasks'
 ),
+-- Calls of subgraphs, whose namespaces hold a colon, that were begun from a root checkpoint which goes.
 ended AS (
     SELECT h.thread_id, h.checkpoint_ns
     FROM head h

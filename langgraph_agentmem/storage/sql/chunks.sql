@@ -37,6 +37,7 @@ numbered AS MATERIALIZED (
 given AS MATERIALIZED (
     SELECT n.memory_ids[u.number] AS memory_id, n.revisions[u.number] AS revision, n.sources[u.number] AS source,
            u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap, u.metadata::jsonb AS metadata,
+           -- A chunk that stays keeps its vector, if it is one of this model.
            CASE WHEN k.embedding_model IS DISTINCT FROM %(embedding_model)s THEN u.embedding END AS embedding,
            setweight(to_tsvector(%(config)s::regconfig, u.content), 'A') AS own_words,
            setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D') AS other_words, k.id AS kept
@@ -55,6 +56,7 @@ given AS MATERIALIZED (
           AND c.content_hash = u.content_hash AND c.origin = 'section' AND (c.current OR c.end_date IS NULL)
         ORDER BY NOT c.current, c.chunk_order, c.id
         LIMIT 1 OFFSET u.equal_before) k ON true
+    -- A section that has been deleted since gets no chunks.
     WHERE n.revisions[u.number] IS NOT NULL
 ),
 gone AS MATERIALIZED (
@@ -67,6 +69,7 @@ gone AS MATERIALIZED (
         OFFSET 0) s
     WHERE s.id NOT IN (SELECT g.kept FROM given g WHERE g.kept IS NOT NULL)
 ),
+-- Each EXISTS is looked at once, before anything else: where nothing goes, the chunks are not read at all.
 deleted AS (
     DELETE FROM agentmem.memory_chunk
     WHERE external_id = %(external_id)s AND EXISTS (SELECT 1 FROM gone g WHERE NOT g.claimed)

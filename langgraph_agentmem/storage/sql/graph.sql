@@ -50,6 +50,7 @@ ORDER BY id
 SELECT u.index, e.id, e.similarity
 FROM unnest(%(indexes)s::int[], %(embeddings)s::text[]) AS u (index, embedding)
 CROSS JOIN LATERAL (
+    -- The cosine with a vector of zeros is NaN, which would come before all others.
     SELECT c.id, coalesce(nullif(1 - (c.embedding <=> u.embedding::halfvec), 'NaN'), 0) AS similarity
     FROM agentmem.entity c
     WHERE c.external_id = %(external_id)s AND c.shortterm_memory_id = %(shortterm_memory_id)s
@@ -172,6 +173,7 @@ SELECT %(external_id)s, u.to_id, m.entity_id, m.relationship_id
 FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[], %(texts)s::text[]) AS u (from_id, to_id, text)
 JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.chunk_id = u.from_id
 LEFT JOIN agentmem.relationship r ON r.external_id = %(external_id)s AND r.id = m.relationship_id
+-- An entity stands for both ends, so that one condition serves entities and relationships.
 JOIN agentmem.entity a ON a.external_id = %(external_id)s AND a.id = coalesce(m.entity_id, r.source_id)
 JOIN agentmem.entity b ON b.external_id = %(external_id)s AND b.id = coalesce(m.entity_id, r.target_id)
 WHERE strpos(u.text, a.name_key) > 0 AND strpos(u.text, b.name_key) > 0
@@ -190,6 +192,7 @@ INSERT INTO agentmem.graph_outbox AS o (external_id, kind, target_id, operation,
 SELECT %(external_id)s, u.kind, u.target_id, u.operation, u.revision
 FROM unnest(%(kinds)s::text[], %(target_ids)s::bigint[], %(operations)s::text[], %(revisions)s::bigint[])
      AS u (kind, target_id, operation, revision)
+-- In one order, or two writers would each wait for a row of the other's.
 ORDER BY u.target_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
 SET operation = excluded.operation, revision = excluded.revision, changes = o.changes + 1, dead_at = NULL
@@ -269,6 +272,7 @@ WHERE external_id = %(external_id)s
   AND (%(entity_id)s::bigint IS NULL OR id = %(entity_id)s)
   AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
   AND (%(tier)s::text IS NULL OR tier = %(tier)s)
+-- 'longterm' sorts before 'shortterm'.
 ORDER BY tier, confidence DESC, id
 LIMIT 1
 

@@ -28,6 +28,7 @@ size AS MATERIALIZED (
                SELECT greatest(p.reltuples, 0) FROM pg_class p WHERE p.oid = 'agentmem.memory_chunk'::regclass) AS large
     FROM scope o
 ),
+-- A lexeme may hold anything, so it is quoted to be a query.
 every_word AS MATERIALIZED (
     SELECT u.lexeme, ('''' || replace(replace(u.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS word,
            coalesce((%(frequent)s::jsonb ->> u.lexeme)::int, %(rare)s) AS chunks
@@ -36,7 +37,7 @@ every_word AS MATERIALIZED (
 words AS MATERIALIZED (
     SELECT e.lexeme, e.word
     FROM (SELECT w.*, sum(w.chunks) OVER (ORDER BY w.chunks, w.lexeme) AS together FROM every_word w) e
-    WHERE e.together <= %(most_matches)s OR (NOT %(with_vector)s AND e.together = e.chunks)
+    WHERE e.together <= %(max_matches)s OR (NOT %(with_vector)s AND e.together = e.chunks)
     ORDER BY e.together
     LIMIT 64
 ),
@@ -51,6 +52,7 @@ matches AS MATERIALIZED (
                CASE WHEN c.embedding_model = {model} THEN coalesce({similarity}, 0) ELSE 0 END AS similarity
         FROM words w
         JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s COLLATE "C" AND c.text_search @@ w.word
+        -- IS TRUE keeps the planner from making a join of it, so that the namespaces are looked up in a hash table.
         WHERE (c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE AND {visible} AND {kept}
     ) t
 ),
@@ -76,6 +78,7 @@ approximate AS MATERIALIZED (
     LIMIT {pool}
 ),
 exact AS MATERIALIZED (
+    -- No index has the order of a sum: adding 0 keeps the vector index out of what is to be exact.
     SELECT c.id, c.memory_id, c.section_id, {document} AS document, ({distance}) + 0 AS distance
     FROM scope o
     JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = o.id
@@ -90,6 +93,7 @@ nearest AS MATERIALIZED (
     SELECT e.* FROM exact e
 ),
 bound AS MATERIALIZED (
+    -- Fewer than the pool are all that there are, and nothing lies beyond them.
     SELECT CASE WHEN count(*) < {pool} THEN 0 ELSE {vector_weight} * min({near}) END AS score FROM nearest n
 ),
 certain AS MATERIALIZED (
@@ -112,10 +116,12 @@ needed AS MATERIALIZED (
 ),
 ranked AS MATERIALIZED (
     SELECT min(r.batch) AS batch, r.memory_id, r.section_id, r.document,
+           -- A certain item keeps the score by which it is certain.
            coalesce(max(r.score) FILTER (WHERE r.batch = 0), max(r.score)) AS score, max(r.moment) AS moment
     FROM (
         SELECT 0 AS batch, t.memory_id, t.section_id, t.document, t.score, NULL::timestamptz AS moment FROM certain t
         UNION ALL
+        -- Batch 1 is all of the scope, read only where the certain items do not fill the page.
         SELECT 1, s.memory_id, s.section_id, NULL, NULL, CASE WHEN %(listing)s THEN s.updated_at END
         FROM scope o
         JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = o.id

@@ -43,6 +43,8 @@ ORDER BY id
 -- Ends a run's lease, takes the memory out of the queue unless it was put there since, and counts what is pending now.
 UPDATE agentmem.active_memory m
 SET lease_owner = NULL, lease_expires_at = NULL, attempts = 0, next_attempt_at = NULL, dead_at = NULL, last_error = NULL,
+    -- Somebody has queued it since the run began. A time that is still to come belonged to the updates that the run has
+    -- taken.
     due_at = CASE WHEN due_at > %(started_at)s AND due_at <= %(now)s THEN due_at END,
     pending_updates = (SELECT coalesce(sum(s.update_count), 0) FROM agentmem.section s
                        WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s)

@@ -49,6 +49,7 @@ WHERE external_id = %(external_id)s AND store = %(store)s AND rebuild = %(rebuil
 -- name: pending
 -- What a tenant's graph has to learn next: entities before what refers to them.
 SELECT id, kind, target_id, changes FROM (
+    -- Kind by kind and each with the limit, so that every part ends early in the index on (tenant, kind, target).
     (SELECT o.id, o.kind, o.target_id, o.changes, 1 AS rank FROM agentmem.graph_outbox o
      WHERE o.external_id = %(external_id)s AND o.kind = 'entity' AND o.dead_at IS NULL
      ORDER BY o.target_id LIMIT %(limit)s)

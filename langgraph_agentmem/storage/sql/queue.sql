@@ -46,6 +46,7 @@ UPDATE agentmem.active_memory
 SET lease_owner = %(run_id)s, lease_expires_at = now() + %(lease_seconds)s * interval '1 second',
     attempts = attempts + %(attempts)s::int
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
+  -- The same run may claim again, as when the answer to its first claim was lost.
   AND (lease_owner IS NULL OR lease_owner = %(run_id)s OR lease_expires_at < now())
   AND (NOT %(if_due)s OR (due_at <= now() AND dead_at IS NULL AND (next_attempt_at IS NULL OR next_attempt_at <= now())))
 RETURNING *
@@ -71,6 +72,7 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s AND lease_owner = %(r
 UPDATE agentmem.active_memory
 SET lease_owner = NULL, lease_expires_at = NULL, attempts = %(attempts)s, last_error = %(error)s,
     next_attempt_at = now() + %(wait_seconds)s * interval '1 second'
+-- Without an owner, the run failed while it was claiming.
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND (lease_owner = %(run_id)s OR lease_owner IS NULL)
 
 -- name: give_up_memory

@@ -5,6 +5,7 @@ WITH RECURSIVE reached (id, distance) AS (
     WHERE e.external_id = %(external_id)s AND e.name_key = ANY (%(name_keys)s)
       AND (%(tier)s::text IS NULL OR e.tier = %(tier)s)
       AND e.first_seen <= coalesce(%(as_of)s::timestamptz, 'infinity')
+    -- UNION drops what was reached at the same distance already, or the number of ways would decide the work.
     UNION
     SELECT n.id, c.distance + 1
     FROM reached c
@@ -87,7 +88,7 @@ FROM agentmem.relationship r
 WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
 
 -- name: named
--- Entities of whose name these are all words, with the chunks that mention them.
+-- Entities whose names consist of these words only, with the chunks that mention them.
 SELECT e.name_key, e.confidence, m.chunk_id
 FROM agentmem.entity e
 LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id

@@ -2,14 +2,16 @@
 -- Candidates of a search with every arm's score; the model in use and how its vectors are compared are filled in.
 --
 -- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
--- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are no others. Tenants with few chunks are
--- compared exactly, larger ones by the index with an iterative scan, and exactly as well if that finds too few.
+-- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are
+-- no others. Tenants with few chunks are compared exactly, larger ones by the index with an iterative scan, and exactly
+-- as well if that finds too few.
 -- Where another graph database has looked for the entities that the query names, it is given what that found.
 WITH words AS (
     SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64
 ),
 size AS (
     SELECT count(*) AS chunks, coalesce(avg(s.word_count), 1) AS words
+    -- No more are read than it takes to tell a small tenant from a large one.
     FROM (SELECT word_count FROM agentmem.memory_chunk WHERE external_id = %(external_id)s
           LIMIT %(exact_rows)s + 1) s
 ),
@@ -69,6 +71,7 @@ exact AS MATERIALIZED (
       AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
       AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
       AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
+    -- No index has the order of a sum: adding 0 keeps the vector index out of what is to be exact.
     ORDER BY ({distance}) + 0, c.id
     LIMIT %(candidates)s
 ),
@@ -76,6 +79,8 @@ named AS (
     SELECT e.id, e.confidence, e.name_key
     FROM agentmem.entity e
     WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0 AND %(named_keys)s::text[] IS NULL
+      -- The index finds the names that share a word with the query; the next line keeps those of which it holds every
+      -- word.
       AND e.name_search @@ (SELECT string_agg('''' || f.quoted || '''', ' | ')::tsquery FROM frequency f)
       AND tsvector_to_array(e.name_search) <@ (SELECT array_agg(w.lexeme) FROM words w)
 ),

@@ -16,8 +16,8 @@ WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.clos
 
 -- name: note_written
 -- Notes, in the statement that writes it, what a thread has of sections from now on; a part of `write_values`. It must be as
--- the thread has noted it last, of sections that nobody has changed since, and nothing may be loaded for it. The memory is locked before these rows, as it is where
--- sections are loaded for a thread.
+-- the thread has noted it last, of sections that nobody has changed since, and nothing may be loaded for it. The memory is
+-- locked before these rows, as it is where sections are loaded for a thread.
 noting AS MATERIALIZED (
     SELECT u.section_id, u.revision, u.seen_hash, u.text_hash, t.revision IS NOT NULL AS known
     FROM (
