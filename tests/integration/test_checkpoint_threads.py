@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import operator
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from threading import get_ident
@@ -50,15 +50,13 @@ class LongDelta(TypedDict, total=False):
 
 
 @pytest.fixture
-async def saver(dsn: str) -> AsyncIterator[AgentMemorySaver]:
-    async with AgentMemorySaver.from_conn_string(dsn, state_schema=State) as saver:
-        yield saver
+def saver(opened_savers: Callable[..., AgentMemorySaver]) -> AgentMemorySaver:
+    return opened_savers(state_schema=State)
 
 
 @pytest.fixture
-async def delta_saver(dsn: str) -> AsyncIterator[AgentMemorySaver]:
-    async with AgentMemorySaver.from_conn_string(dsn, state_schema=Delta) as saver:
-        yield saver
+def delta_saver(opened_savers: Callable[..., AgentMemorySaver]) -> AgentMemorySaver:
+    return opened_savers(state_schema=Delta)
 
 
 def agent(saver: BaseCheckpointSaver[str], schema: type = State) -> Any:

@@ -5,7 +5,8 @@ import logging
 import operator
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -14,7 +15,7 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Overwrite, interrupt
 
-from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings, MemorySection, hydrate_node
+from langgraph_agentmem import AgentMemory, AgentMemorySaver, MemorySection, hydrate_node
 from langgraph_agentmem.checkpoint import SectionConflict
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTextError, StateConflictError
 
@@ -29,19 +30,8 @@ class State(TypedDict, total=False):
 
 
 @pytest.fixture
-async def savers(dsn: str) -> AsyncIterator[Savers]:
-    """Opens checkpointers on the test's database, and closes them after the test."""
-    opened: list[AgentMemorySaver] = []
-
-    def make(**arguments: Any) -> AgentMemorySaver:
-        settings = AgentMemorySettings(**arguments.pop("settings", {}))
-        arguments = {"state_schema": State} | arguments
-        opened.append(AgentMemorySaver.from_conn_string(dsn, settings=settings, **arguments))
-        return opened[-1]
-
-    yield make
-    for saver in opened:
-        await saver.aclose()
+def savers(opened_savers: Savers) -> Savers:
+    return partial(opened_savers, state_schema=State)
 
 
 def agent(saver: AgentMemorySaver, schema: type = State, *, hydrate: bool = False) -> Any:

@@ -34,11 +34,6 @@ def memory(opened: Open, neo4j: Neo4jDatabase) -> AgentMemory:
     return opened(model=ScriptedModel(answer=answer), graph=neo4j)
 
 
-@pytest.fixture
-def projector(memory: AgentMemory) -> GraphProjector:
-    return memory.projector
-
-
 async def agrees(projector: GraphProjector, tenant: str) -> bool:
     """Project what waits, and compare."""
     report = await projector.arun_once(tenant)

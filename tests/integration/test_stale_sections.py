@@ -1,8 +1,9 @@
 """Sections that checkpoints write in one round trip, and that become chunks when somebody asks for these."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any, TypedDict, cast
 
 import psycopg
@@ -13,7 +14,7 @@ from langgraph.store.base import PutOp, SearchOp
 from locks import until_waiting
 from wire import Wire, wire
 
-from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings, MemorySection, hydrate_node
+from langgraph_agentmem import AgentMemorySaver, MemorySection, hydrate_node
 from langgraph_agentmem.errors import StateConflictError, StorageError
 from langgraph_agentmem.nodes.apply import apply_node
 from langgraph_agentmem.nodes.conflicts import conflicts_node
@@ -36,18 +37,8 @@ class State(TypedDict, total=False):
 
 
 @pytest.fixture
-async def savers(dsn: str) -> AsyncIterator[Savers]:
-    """Opens checkpointers on the test's database, and closes them after the test."""
-    opened: list[AgentMemorySaver] = []
-
-    def make(**arguments: Any) -> AgentMemorySaver:
-        settings = AgentMemorySettings(**arguments.pop("settings", {}))
-        opened.append(AgentMemorySaver.from_conn_string(dsn, state_schema=State, settings=settings, **arguments))
-        return opened[-1]
-
-    yield make
-    for saver in opened:
-        await saver.aclose()
+def savers(opened_savers: Savers) -> Savers:
+    return partial(opened_savers, state_schema=State)
 
 
 def agent(saver: AgentMemorySaver, *, hydrate: bool = False) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from consistency import assert_consistent, caught_up
+from consistency import caught_up
 from fakes import ScriptedModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,18 +28,8 @@ from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Open = Callable[..., AgentMemory]
+pytestmark = pytest.mark.usefixtures("consistent_afterwards")
 NS = ("alice", "notes")
-
-
-@pytest.fixture(autouse=True)
-def _consistent_afterwards(dsn: str) -> Iterator[None]:
-    yield
-    assert_consistent(dsn)
-
-
-@pytest.fixture
-def store(memory: AgentMemory) -> AgentMemoryStore:
-    return AgentMemoryStore(memory)
 
 
 def names(name: str, data: dict[str, Any]) -> dict[str, Any]:

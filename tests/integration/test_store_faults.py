@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -30,23 +30,15 @@ from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
+pytestmark = pytest.mark.usefixtures("consistent_afterwards")
 NS = ("alice", "notes")
 SLOW = {"max_pending_updates": 100_000}
 
 
-@pytest.fixture(autouse=True)
-def _consistent_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
-    dsn = request.getfixturevalue("dsn") if "dsn" in request.fixturenames else None
-    yield
-    if dsn:
-        assert_consistent(dsn)
-
-
 @pytest.fixture
-async def store(dsn: str) -> AsyncIterator[AgentMemoryStore]:
+def store(opened_stores: Callable[..., AgentMemoryStore]) -> AgentMemoryStore:
     """A store with an embedder."""
-    async with AgentMemoryStore.from_conn_string(dsn, index={"embed": WordEmbedder(), "dims": 64}) as store:
-        yield store
+    return opened_stores(index={"embed": WordEmbedder(), "dims": 64})
 
 
 def contents(rows: Rows) -> dict[str, int]:

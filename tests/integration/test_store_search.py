@@ -4,17 +4,16 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
-from consistency import assert_consistent, caught_up
+from consistency import caught_up
 from fakes import WordEmbedder
 from langgraph.store.base import PutOp
 
-from langgraph_agentmem import AgentMemorySettings
 from langgraph_agentmem.errors import EmbeddingMismatchError
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.vectors import set_ann
@@ -22,15 +21,10 @@ from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Opens = Callable[..., AgentMemoryStore]
+pytestmark = pytest.mark.usefixtures("consistent_afterwards")
 NS = ("alice", "notes")
 WORDS = ["falcon", "owl", "heron", "lynx", "zebra", "otter", "badger", "crane"]
 INDEXED_ONLY = {"kwargs": {"options": "-c enable_seqscan=off -c enable_sort=off -c enable_bitmapscan=off"}}
-
-
-@pytest.fixture(autouse=True)
-def _consistent_afterwards(dsn: str) -> Iterator[None]:
-    yield
-    assert_consistent(dsn)
 
 
 class Directions(WordEmbedder):
@@ -49,18 +43,13 @@ def index(**config: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def opens(dsn: str) -> Any:
-    """Opens stores on the test's database, and closes them after the test."""
-    stores: list[AgentMemoryStore] = []
+def opens(opened_stores: Opens) -> Opens:
+    """Opens stores that take words as they are."""
 
     def make(*, settings: dict[str, Any] | None = None, **arguments: Any) -> AgentMemoryStore:
-        chosen = AgentMemorySettings(text_search_config="simple", **(settings or {}))
-        stores.append(AgentMemoryStore.from_conn_string(dsn, settings=chosen, **arguments))
-        return stores[-1]
+        return opened_stores(settings={"text_search_config": "simple", **(settings or {})}, **arguments)
 
-    yield make
-    for store in stores:
-        await store.aclose()
+    return make
 
 
 def places(hits: Sequence[Any]) -> list[tuple[tuple[str, ...], str]]:

@@ -1,0 +1,60 @@
+"""What integration tests open, each closed after its test."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from consistency import assert_consistent
+
+from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
+from langgraph_agentmem.projection import GraphProjector
+from langgraph_agentmem.store import AgentMemoryStore
+
+
+@pytest.fixture
+def consistent_afterwards(dsn: str) -> Iterator[None]:
+    """When everything else is closed, what the database counts is what it holds."""
+    yield
+    assert_consistent(dsn)
+
+
+@pytest.fixture
+async def opened_stores(dsn: str) -> AsyncIterator[Callable[..., AgentMemoryStore]]:
+    """Opens stores on the test's database, with arguments and settings."""
+    stores: list[AgentMemoryStore] = []
+
+    def make(*, settings: dict[str, Any] | None = None, **arguments: Any) -> AgentMemoryStore:
+        chosen = AgentMemorySettings(**(settings or {}))
+        stores.append(AgentMemoryStore.from_conn_string(dsn, settings=chosen, **arguments))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        await store.aclose()
+
+
+@pytest.fixture
+async def opened_savers(dsn: str) -> AsyncIterator[Callable[..., AgentMemorySaver]]:
+    """Opens checkpointers on the test's database, with arguments and settings."""
+    savers: list[AgentMemorySaver] = []
+
+    def make(*, settings: dict[str, Any] | None = None, **arguments: Any) -> AgentMemorySaver:
+        chosen = AgentMemorySettings(**(settings or {}))
+        savers.append(AgentMemorySaver.from_conn_string(dsn, settings=chosen, **arguments))
+        return savers[-1]
+
+    yield make
+    for saver in savers:
+        await saver.aclose()
+
+
+@pytest.fixture
+def store(memory: AgentMemory) -> AgentMemoryStore:
+    """A store over a memory without model and embedder."""
+    return AgentMemoryStore(memory)
+
+
+@pytest.fixture
+def projector(memory: AgentMemory) -> GraphProjector:
+    """What keeps the Neo4j of the test's memory up to date."""
+    return memory.projector
