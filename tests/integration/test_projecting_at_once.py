@@ -10,8 +10,8 @@ from fakes import ScriptedModel
 from people import answer, consolidate, start
 from projecting import agrees, run, things
 
-from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, batches, draining, verifying
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, batches, draining
 
 Open = Callable[..., AgentMemory]
 
@@ -122,25 +122,27 @@ async def test_a_rebuild_and_verifications_do_not_mind_writers_and_projectors(
 
 
 async def test_what_changes_and_is_projected_during_a_verification_is_no_difference(
-    memory: AgentMemory, projector: GraphProjector, tenant: str, monkeypatch: pytest.MonkeyPatch
+    memory: AgentMemory, projector: GraphProjector, neo4j_settings: dict[str, Any], tenant: str
 ) -> None:
     project = await start(memory, tenant)
     await consolidate(memory, tenant, project, "Ada/person")
     await projector.arun_once(tenant)
-    read, calls = verifying._theirs, 0
 
-    async def reading(*arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 1:  # after PostgreSQL was read
-            await consolidate(memory, tenant, project, "Ada/person,writer")
-            await projector.arun_once(tenant)
-        found = await read(*arguments)
-        if calls == 2:  # in the confirmation
-            await consolidate(memory, tenant, project, "Ada/person,writer,poet")
-            await projector.arun_once(tenant)
-        return found
+    class Changing(Neo4jDatabase):
+        reads = 0
 
-    monkeypatch.setattr(verifying, "_theirs", reading)
-    assert (await projector.averify(tenant)).differences == []
-    assert calls > 2
+        async def read(self, *arguments: Any, **named: Any) -> Any:
+            self.reads += 1
+            if self.reads == 1:  # after PostgreSQL was read
+                await consolidate(memory, tenant, project, "Ada/person,writer")
+                await projector.arun_once(tenant)
+            found = await super().read(*arguments, **named)
+            if self.reads == 2:  # in the confirmation
+                await consolidate(memory, tenant, project, "Ada/person,writer,poet")
+                await projector.arun_once(tenant)
+            return found
+
+    changing = Changing.of(AgentMemorySettings(**neo4j_settings))
+    assert (await GraphProjector(projector.database, changing).averify(tenant)).differences == []
+    assert changing.reads > 5, "one for each kind, one for what has no id, and the confirmation"
+    await changing.close()
