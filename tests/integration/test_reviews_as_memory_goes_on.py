@@ -6,6 +6,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from reviewing import NEW, OLD, cycle, parked, project, says, valid
+from waiting import until_waiting
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import ReviewConflictError
@@ -63,14 +64,16 @@ async def test_a_search_as_of_then_marks_what_was_disputed_then(memory: AgentMem
     assert [hit.disputed for hit in await memory.asearch("alice", "deadline")] == [False, False]
 
 
-async def test_a_process_killed_within_a_review_leaves_all_or_nothing(memory: AgentMemory, dsn: str) -> None:
+async def test_a_process_killed_within_a_review_leaves_all_or_nothing(
+    memory: AgentMemory, rows: Rows, dsn: str
+) -> None:
     _, run, dispute = await parked(memory)
     async with await psycopg.AsyncConnection.connect(
         dsn
     ) as blocker:  # holds the memory's row until the review gives up
         await blocker.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
         review = asyncio.ensure_future(memory.reviews.adecide("alice", run, says(dispute, "accept")))
-        await asyncio.sleep(0.2)
+        await until_waiting(rows)
         review.cancel()
         with pytest.raises(asyncio.CancelledError):
             await review

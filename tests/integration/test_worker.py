@@ -13,7 +13,7 @@ import pytest
 from consistency import assert_consistent
 from fakes import ScriptedModel, WordEmbedder
 from psycopg.conninfo import conninfo_to_dict
-from waiting import until_listening, until_rows, working
+from waiting import until, until_listening, until_rows, working
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemoryStore, MemoryWorker
 from langgraph_agentmem.errors import AuthenticationError, InvalidInputError, OutageError
@@ -64,16 +64,12 @@ async def test_a_worker_hears_of_what_a_put_makes_due(opened: Open, rows: Rows) 
         await until_rows(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(1,)])
 
 
-async def test_a_worker_that_hears_nothing_finds_it_by_looking(
-    opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def deaf(*_: object) -> None: ...
-
-    monkeypatch.setattr("langgraph_agentmem.storage.queue.notify", deaf)
-    memory = opened(settings=EAGER)
+async def test_a_worker_that_hears_nothing_finds_it_by_looking(opened: Open, rows: Rows) -> None:
+    memory = opened()
+    created = await project(memory)
     async with working(MemoryWorker(memory, poll_seconds=0.05)):
         await until_listening(rows)
-        created = await project(memory)
+        rows("UPDATE agentmem.active_memory SET due_at = now()")  # which tells nobody
         await until_rows(rows, APPLIED, [("alice", created.id)])
 
 
@@ -100,9 +96,7 @@ async def test_a_worker_takes_no_more_at_once_than_it_may(opened: Open, rows: Ro
         await project(memory, title=f"T{i}")
     async with working(MemoryWorker(memory, concurrency=2)):
         await until_rows(rows, "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL", [(2,)])
-        async with asyncio.timeout(10):
-            while held.seen < 2:  # noqa: ASYNC110 - a leased memory is extracted a moment later
-                await asyncio.sleep(0.01)
+        await until(lambda: held.seen >= 2)  # a leased memory is extracted a moment later
         await asyncio.sleep(0.1)
         assert held.seen == 2
         held.answer.set()
@@ -216,7 +210,9 @@ async def test_a_run_that_fails_is_logged_without_its_content_and_the_others_go_
     ]
 
 
-async def test_a_worker_outlives_an_outage(opened: Open, rows: Rows, server: str, dsn: str) -> None:
+async def test_a_worker_outlives_an_outage(
+    opened: Open, rows: Rows, server: str, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
     memory = opened(settings=EAGER | {"worker_poll_seconds": 0.05})
     async with working(MemoryWorker(memory)):
         await until_listening(rows)
@@ -224,7 +220,7 @@ async def test_a_worker_outlives_an_outage(opened: Open, rows: Rows, server: str
             name = conninfo_to_dict(dsn)["dbname"]
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-            await asyncio.sleep(0.3)
+            await until(lambda: "the worker waits for the database" in caplog.text)
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         created = await project(memory)
         await until_rows(rows, APPLIED, [("alice", created.id)])
