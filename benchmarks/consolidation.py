@@ -25,15 +25,19 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatResult
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemorySettings, MemoryWorker
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from fakes import ScriptedModel
 
 SIZES = (1, 5, 20, 50)
 SECTIONS = (3, 5, 10)
@@ -52,44 +56,6 @@ THINGS = ("engine", "budget", "launch date", "supplier", "test rig", "report", "
 STATES = ("approved", "late", "on hold", "done", "in review", "cancelled", "ordered", "broken")
 
 
-class StandInModel(BaseChatModel):
-    """Finds capitalised names as entities, keeps both sides of conflicts, and takes a set time for it."""
-
-    seconds: float = 0.0
-
-    @property
-    def _llm_type(self) -> str:
-        return "stand-in"
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        return self.bind(schema_name=tools[0].__name__)
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        prompt = "".join(str(message.content) for message in messages)
-        data = json.loads(str(messages[-1].content).removeprefix("<memory_data>\n").removesuffix("\n</memory_data>"))
-        args = _answer(kwargs["schema_name"], data)
-        tokens = {"input_tokens": len(prompt) // 4, "output_tokens": len(json.dumps(args)) // 4}
-        usage: Any = {**tokens, "total_tokens": sum(tokens.values())}
-        call = {"name": kwargs["schema_name"], "args": args, "id": "1"}
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=[call], usage_metadata=usage))])
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        await asyncio.sleep(self.seconds)
-        return self._generate(messages, stop, **kwargs)
-
-
 def _answer(schema: str, data: dict[str, Any]) -> dict[str, Any]:
     if schema == "Extraction":
         found = [(name, chunk["id"]) for chunk in data["chunks"] for name in re.findall(r"[A-Z]\w+", chunk["content"])]
@@ -103,6 +69,28 @@ def _answer(schema: str, data: dict[str, Any]) -> dict[str, Any]:
         for section in data["sections"]
     ]
     return {"sections": kept}
+
+
+class StandInModel(ScriptedModel):
+    """Finds capitalised names as entities, keeps both sides of conflicts, and takes a set time for it."""
+
+    answer: Callable[[str, dict[str, Any]], dict[str, Any]] = _answer
+    seconds: float = 0.0
+
+    def usage(self, asked: list[BaseMessage], answered: AIMessage) -> UsageMetadata:
+        read = len("".join(str(message.content) for message in asked)) // 4
+        written = len(json.dumps(answered.tool_calls[0]["args"])) // 4
+        return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        await asyncio.sleep(self.seconds)
+        return self._generate(messages, stop, **kwargs)
 
 
 def text_of(index: int, mark: str) -> str:

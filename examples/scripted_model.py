@@ -9,6 +9,7 @@ import json
 import math
 import re
 import zlib
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
@@ -56,8 +57,11 @@ _LABEL = re.compile(r"- ([^:.;]+):")
 _LONG = 120
 
 
-class ScriptedChatModel(BaseChatModel):
-    """Answers requests for an `Extraction` or a `ConsolidationPlan`, always the same for the same data."""
+class _Scripted(BaseChatModel):
+    """Answers by a script, which is told the messages and the name of the first tool."""
+
+    @abstractmethod
+    def _answer(self, messages: list[BaseMessage], tool: str) -> AIMessage: ...
 
     @property
     def _llm_type(self) -> str:
@@ -75,14 +79,35 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        schema = kwargs["tools"][0]["function"]["name"]
+        message = self._answer(messages, kwargs["tools"][0]["function"]["name"])
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class ScriptedChatModel(_Scripted):
+    """Answers requests for an `Extraction` or a `ConsolidationPlan`, always the same for the same data."""
+
+    def _answer(self, messages: list[BaseMessage], tool: str) -> AIMessage:
         prompt = str(messages[-1].content)
-        answer = _ANSWERS[schema](json.loads(prompt.removeprefix("<memory_data>").removesuffix("</memory_data>")))
-        call = ToolCall(name=schema, args=answer, id=f"call-{zlib.crc32(prompt.encode()):08x}")
+        answer = _ANSWERS[tool](json.loads(prompt.removeprefix("<memory_data>").removesuffix("</memory_data>")))
+        call = ToolCall(name=tool, args=answer, id=f"call-{zlib.crc32(prompt.encode()):08x}")
         sizes = _tokens("".join(str(message.content) for message in messages)), _tokens(json.dumps(answer))
         usage = UsageMetadata(input_tokens=sizes[0], output_tokens=sizes[1], total_tokens=sum(sizes))
-        message = AIMessage(content="", tool_calls=[call], usage_metadata=usage)
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return AIMessage(content="", tool_calls=[call], usage_metadata=usage)
+
+
+class ScriptedTraveller(_Scripted):
+    """Plans journeys: saves statements, looks questions up, and answers with what a tool returned."""
+
+    def _answer(self, messages: list[BaseMessage], tool: str) -> AIMessage:
+        last = messages[-1]
+        if last.type == "tool":
+            return AIMessage(f"Noted: {last.text}." if "saved" in last.text else f"You said: {last.text}")
+        if last.text.endswith("?"):
+            call = {"name": "look_up", "args": {"query": last.text}, "id": "1"}
+        else:
+            topic = "food" if "food" in last.text else "seat"
+            call = {"name": "save_preference", "args": {"topic": topic, "text": last.text}, "id": "1"}
+        return AIMessage("", tool_calls=[call])
 
 
 class HashingEmbeddings(Embeddings):

@@ -8,21 +8,18 @@ python examples/store_agent.py --dsn postgresql://user@host/db   your own Postgr
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from langchain.agents import create_agent
 from langchain.tools import ToolRuntime
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.messages import AnyMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import SearchItem
 from narration import Narrator
+from scripted_model import ScriptedTraveller
 
 from langgraph_agentmem import AgentMemoryError, AgentMemorySettings, AgentMemoryStore
 
@@ -56,36 +53,6 @@ async def look_up(query: str, runtime: ToolRuntime) -> str:
 
 def tenant_of(runtime: ToolRuntime) -> str:
     return runtime.config["configurable"]["user_id"]
-
-
-class ScriptedTraveller(BaseChatModel):
-    """Stands in for a chat model: saves statements, looks questions up, and answers with what a tool returned."""
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
-        return self.bind()
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=self._answer(messages[-1]))])
-
-    def _answer(self, last: BaseMessage) -> AIMessage:
-        if last.type == "tool":
-            return AIMessage(f"Noted: {last.text}." if "saved" in last.text else f"You said: {last.text}")
-        if last.text.endswith("?"):
-            call = {"name": "look_up", "args": {"query": last.text}, "id": "1"}
-        else:
-            topic = "food" if "food" in last.text else "seat"
-            call = {"name": "save_preference", "args": {"topic": topic, "text": last.text}, "id": "1"}
-        return AIMessage("", tool_calls=[call])
 
 
 # The story

@@ -30,13 +30,15 @@ class WordFrequencies:
 
     Args:
         chunks: By word, as the text search configuration writes it; None where it was never looked up.
+        at: When it was looked up, by `time.monotonic`; now by default.
 
     Attributes:
         rare: About how many hold any other word.
     """
 
-    def __init__(self, chunks: Mapping[str, int] | None = None) -> None:
-        self._until = 0.0 if chunks is None else time.monotonic() + _STATISTICS_SECONDS
+    def __init__(self, chunks: Mapping[str, int] | None = None, *, at: float | None = None) -> None:
+        looked_up = time.monotonic() if at is None else at
+        self._until = 0.0 if chunks is None else looked_up + _STATISTICS_SECONDS
         # the statistics list frequent words only: any other one is rarer than the rarest of these
         self.rare = max(min((chunks or {}).values(), default=1) // 2, 1)
         self._by_start: dict[str, dict[str, int]] = {}

@@ -161,10 +161,16 @@ def write_refused(writer: str) -> None:
         metrics.refused.add(1, {"agentmem.writer": writer})
 
 
-def counted(database: str, values: Mapping[str, float]) -> None:
-    """Set the values of all gauges, counted in a database; they are reported for two minutes."""
+def counted(database: str, values: Mapping[str, float], *, at: float | None = None) -> None:
+    """Set the values of all gauges, counted in a database; they are reported for two minutes.
+
+    Args:
+        database: Its name.
+        values: By the names of all gauges.
+        at: When it was counted, by `time.monotonic`; now by default.
+    """
     if metrics := _metrics():
-        metrics.counted[database] = (time.monotonic(), values)
+        metrics.counted[database] = (time.monotonic() if at is None else at, values)
 
 
 def described(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field
@@ -41,17 +42,20 @@ class ScriptedModel(BaseChatModel):
     ) -> ChatResult:
         self.prompts.append(messages)
         name = kwargs["schema_name"]
-        return ChatResult(
-            generations=[ChatGeneration(message=self._message(name, self.answer(name, data_of(messages))))]
-        )
+        message = self._message(name, self.answer(name, data_of(messages)))
+        message.usage_metadata = self.usage(messages, message)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     @staticmethod
     def _message(name: str, answer: Answer) -> AIMessage:
-        usage = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
         if answer is None or isinstance(answer, str):
-            return AIMessage(answer or "", usage_metadata=usage)
+            return AIMessage(answer or "")
         args = answer if isinstance(answer, dict) else answer.model_dump()
-        return AIMessage("", tool_calls=[{"name": name, "args": args, "id": "1"}], usage_metadata=usage)
+        return AIMessage("", tool_calls=[{"name": name, "args": args, "id": "1"}])
+
+    def usage(self, asked: list[BaseMessage], answered: AIMessage) -> UsageMetadata:
+        """The tokens of a call."""
+        return UsageMetadata(input_tokens=100, output_tokens=10, total_tokens=110)
 
 
 def data_of(messages: list[BaseMessage]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ _OTHER_BREAKS = frozenset("\r\x85\u2028\u2029")
 def dumped(value: Any) -> str:
     """The YAML text of a value that JSON could hold."""
     text = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1_000)
+    # so YAML ends a document that is a bare word or number
     return text.removesuffix("\n...\n").removesuffix("\n")
 
 
@@ -20,7 +21,7 @@ def loaded(text: str) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as such."""
+    """Writes a text of several lines as a block of lines."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,6 +34,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # as a block only where YAML reads it back to the letter: it drops white space at a block's ends
     style = '"' if _OTHER_BREAKS & set(text) else "|" if "\n" in text and text == text.strip() else None
     return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until_listening, until_rows
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 
@@ -50,24 +51,15 @@ async def write(dsn: str, count: int = 1) -> None:
             await memory.aupdate_active_memory_section("alice", created.id, "a", "- A secret.", action="insert")
 
 
-async def until(rows: Rows, sql: str, count: int) -> None:
-    while rows(sql) != [(count,)]:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_consolidates_what_comes_until_it_is_told_to_stop(
     dsn: str, rows: Rows, told: signal.Signals
 ) -> None:
     worker = await started(dsn, "--poll-seconds", "60")
-    await until(
-        rows,
-        "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN agentmem_due' AND datname = current_database()",
-        1,
-    )
+    await until_listening(rows)
     for number in (1, 2):
         await write(dsn)
-        await until(rows, APPLIED, number)
+        await until_rows(rows, APPLIED, [(number,)])
     worker.send_signal(told)
     out, said = await worker.communicate()
     assert (worker.returncode, out) == (0, b"")
@@ -102,7 +94,7 @@ async def test_what_does_not_end_in_time_or_is_told_twice_is_given_back(
         sys.executable, "-c", HANGS, "worker", "--grace-seconds", grace,
         env=environment(dsn, AGENTMEM_MODEL="any:model"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    await until(rows, HELD, 1)
+    await until_rows(rows, HELD, [(1,)])
     for _ in range(signals):
         worker.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.2)
@@ -127,11 +119,11 @@ async def test_a_worker_that_was_killed_is_replaced_when_its_lease_has_run_out(d
         sys.executable, "-c", HANGS, "worker", env=environment(dsn, AGENTMEM_MODEL="any:model", AGENTMEM_LEASE_SECONDS="2"),
         stderr=subprocess.PIPE,
     )  # fmt: skip
-    await until(rows, HELD, 1)
+    await until_rows(rows, HELD, [(1,)])
     worker.kill()
     await worker.communicate()
     other = await started(dsn, "--poll-seconds", "0.1")
-    await until(rows, APPLIED, 1)
+    await until_rows(rows, APPLIED, [(1,)])
     other.terminate()
     await other.communicate()
     assert rows("SELECT count(DISTINCT worker), count(*) FROM agentmem.consolidation_run") == [(2, 2)]

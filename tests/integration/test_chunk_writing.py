@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from consistency import assert_consistent
 from psycopg.rows import namedtuple_row
 
 from langgraph_agentmem import AgentMemory
@@ -38,10 +37,7 @@ PIECES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _consistent_afterwards(dsn: str) -> Iterator[None]:
-    yield
-    assert_consistent(dsn)
+pytestmark = pytest.mark.usefixtures("consistent_afterwards")
 
 
 class Table:

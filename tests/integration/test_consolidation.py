@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from triggers import APPLIED, out_of_luck
 
 from langgraph_agentmem import ActiveMemory, AgentMemory
-from langgraph_agentmem.errors import InvalidInputError, MemoryNotFoundError, RunNotFoundError
-from langgraph_agentmem.operations.runs import applying, claiming
+from langgraph_agentmem.errors import InvalidInputError, MemoryNotFoundError, RunNotFoundError, StorageError
+from langgraph_agentmem.operations.runs import claiming
 
 Rows = Callable[..., list[tuple[object, ...]]]
 
@@ -142,16 +143,13 @@ async def test_a_text_that_comes_back_is_the_same_chunk_again(memory: AgentMemor
     assert rows("SELECT count(*), bool_and(current) FROM agentmem.memory_chunk") == [(1, True)]
 
 
-async def test_a_late_run_is_refused_and_the_new_one_takes_everything_over(
-    opened: Callable[..., AgentMemory], rows: Rows
-) -> None:
+async def test_a_late_run_is_refused_and_the_new_one_takes_everything_over(memory: AgentMemory, rows: Rows) -> None:
     from langgraph_agentmem.errors import LeaseLostError
 
-    memory = opened(settings={"lease_seconds": 0.05})
     created = await project(memory, notes="The falcon nests on the tower.")
     late = await claiming.claim(memory.resources, "alice", created.id)
     assert isinstance(late, claiming.Claim)
-    await asyncio.sleep(0.1)
+    rows("UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'")
     report = await memory.aconsolidate("alice", created.id)
     assert (report.status, report.updates_consumed, report.chunks_added) == ("applied", 1, 1)
     with pytest.raises(LeaseLostError, match="nothing was applied"):
@@ -160,12 +158,11 @@ async def test_a_late_run_is_refused_and_the_new_one_takes_everything_over(
     assert [run.status for run in await memory.runs.alist("alice")] == ["applied", "abandoned"]
 
 
-async def test_an_expired_lease_that_nobody_took_still_applies(opened: Callable[..., AgentMemory]) -> None:
-    memory = opened(settings={"lease_seconds": 0.05})
+async def test_an_expired_lease_that_nobody_took_still_applies(memory: AgentMemory, rows: Rows) -> None:
     created = await project(memory, notes="x")
     claim = await claiming.claim(memory.resources, "alice", created.id)
     assert isinstance(claim, claiming.Claim)
-    await asyncio.sleep(0.1)
+    rows("UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'")
     await _apply(memory, claim)
     assert [run.status for run in await memory.runs.alist("alice")] == ["applied"]
 
@@ -248,20 +245,12 @@ async def test_another_tenants_run_is_unknown(memory: AgentMemory) -> None:
         await memory.runs.aundo("bob", report.run_id)
 
 
-async def test_a_failed_run_gives_the_memory_back_with_everything_pending(
-    memory: AgentMemory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_run_gives_the_memory_back_with_everything_pending(memory: AgentMemory, rows: Rows) -> None:
     created = await project(memory, notes="- One.")
-
-    async def fail(*_: object) -> None:
-        raise RuntimeError("out of luck")
-
-    monkeypatch.setattr(applying, "apply", fail)
-    with pytest.raises(RuntimeError, match="out of luck"):
+    with out_of_luck(rows, *APPLIED), pytest.raises(StorageError, match="out of luck") as raised:
         await memory.aconsolidate("alice", created.id)
-    monkeypatch.undo()
     [failed] = await memory.runs.alist("alice")
-    assert (failed.status, failed.error) == ("failed", "RuntimeError: out of luck")
+    assert (failed.status, failed.error) == ("failed", f"StorageError: {raised.value}")
     assert (await memory.aconsolidate("alice", created.id)).updates_consumed == 1
 
 

@@ -5,12 +5,11 @@ import sys
 import threading
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from fakes import WordEmbedder
+from triggers import setups_counted, setups_refused
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.store import AgentMemoryStore
 
 
@@ -33,31 +32,21 @@ def often_switching() -> Iterator[None]:
     sys.setswitchinterval(usual)
 
 
-async def test_first_callers_set_up_once(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    migrations, migrated = [], migrate.migrate
-
-    async def counted(connection: psycopg.AsyncConnection) -> int:
-        migrations.append(connection)
-        return await migrated(connection)
-
-    monkeypatch.setattr(migrate, "migrate", counted)
+async def test_first_callers_set_up_once(empty_dsn: str) -> None:
+    setups = setups_counted(empty_dsn)
     embedder = CountingEmbedder()
     memory = AgentMemory.open(empty_dsn, index={"embed": embedder})
     store = AgentMemoryStore(memory)
     found = await asyncio.gather(*(store.asearch(("alice",), query="a fox") for _ in range(150)))
 
     assert found == [[]] * 150
-    assert (len(migrations), embedder.asked) == (1, 1)
+    assert (setups(), embedder.asked) == (1, 1)
     await memory.aclose()
 
 
-async def test_a_set_up_that_failed_is_tried_again(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def failing(connection: psycopg.AsyncConnection) -> int:
-        raise psycopg.errors.AdminShutdown
-
+async def test_a_set_up_that_failed_is_tried_again(empty_dsn: str) -> None:
     memory = AgentMemory.open(empty_dsn)
-    with monkeypatch.context() as patched:
-        patched.setattr(migrate, "migrate", failing)
+    with setups_refused(empty_dsn):
         errors = await asyncio.gather(*(memory.asetup() for _ in range(3)), return_exceptions=True)
         assert [type(error).__name__ for error in errors] == ["OutageError"] * 3
     await memory.asetup()

@@ -200,14 +200,13 @@ async def test_workers_count_the_queue_for_the_gauges(opened: Open, otel: Simple
     assert gauges(otel, memory)["agentmem.memories.due"] == 0
 
 
-async def test_gauges_that_nobody_counts_any_more_are_not_reported(
-    memory: AgentMemory, otel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_gauges_that_nobody_counts_any_more_are_not_reported(memory: AgentMemory, otel: SimpleNamespace) -> None:
     await measuring.measure(memory.resources)
-    assert "agentmem.memories.due" in gauges(otel, memory)
-    now = time.monotonic()
-    monkeypatch.setattr(telemetry.time, "monotonic", lambda: now + 1000)
-    assert gauges(otel, memory) == {}
+    found = {name.removeprefix("agentmem."): value for name, value in gauges(otel, memory).items()}
+    assert "memories.due" in found
+    for age, reported in ((110, found.keys()), (130, set())):
+        telemetry.counted(memory.resources.database.name, found, at=time.monotonic() - age)
+        assert {name.removeprefix("agentmem.") for name in gauges(otel, memory)} == reported
 
 
 async def test_an_interrupt_for_a_review_is_no_error(opened: Open, otel: SimpleNamespace) -> None:

@@ -244,8 +244,7 @@ async def test_the_next_call_after_the_server_dropped_all_connections_works(
     created = await memory.acreate_active_memory("alice", "Notes", {"sections": ["notes"]})
     with psycopg.connect(server, autocommit=True) as connection:
         name = conninfo_to_dict(dsn)["dbname"]
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-    await asyncio.sleep(0.1)
+        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
     assert await memory.aget_active_memory("alice", created.id) == created
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from fakes import ScriptedModel
+from triggers import PROMOTED, out_of_luck
 
 from langgraph_agentmem import ActiveMemory, AgentMemory
-from langgraph_agentmem.operations.runs import promoting
+from langgraph_agentmem.errors import StorageError
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
@@ -134,21 +135,13 @@ async def test_promoting_twice_changes_nothing(opened: Open, rows: Rows) -> None
     assert after == [(6, 4)]
 
 
-async def test_a_promotion_that_fails_in_the_middle_leaves_no_trace(
-    opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_promotion_that_fails_in_the_middle_leaves_no_trace(opened: Open, rows: Rows) -> None:
     memory = opened(model=ScriptedModel(answer=marked))
     project = await start(memory)
     await cycle(memory, project, "Mercury/planet/0.90 and Sun/star/0.50 Mercury>Sun/orbits/0.80/0.40")
     before = rows(SNAPSHOT)
-
-    async def fail(*_: object) -> None:
-        raise RuntimeError("out of luck")
-
-    monkeypatch.setattr(promoting.longterm, "note_promoted", fail)
-    with pytest.raises(RuntimeError):
+    with out_of_luck(rows, *PROMOTED), pytest.raises(StorageError, match="out of luck"):
         await memory.apromote("alice", project.id, force=True)
-    monkeypatch.undo()
     assert rows(SNAPSHOT) == before
     assert (await memory.apromote("alice", project.id, force=True)).entities_added == 2
 

@@ -9,7 +9,7 @@ import pytest
 from consistency import assert_consistent, caught_up
 from fakes import WordEmbedder
 from langgraph.store.base import PutOp
-from locks import until_waiting
+from waiting import until_waiting
 from wire import wire
 
 from langgraph_agentmem import AgentMemory

@@ -7,6 +7,7 @@ import anyio
 import psycopg
 import pytest
 from fakes import ScriptedModel, WordEmbedder
+from triggers import PROMOTED, out_of_luck
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemoryStore
 from langgraph_agentmem.errors import InvalidInputError, LeaseLostError, MemoryNotFoundError, RunsFailedError
@@ -268,26 +269,17 @@ async def test_a_memory_whose_processes_die_is_set_aside_too(opened: Open, rows:
     assert [report.status for report in await memory.queue.arun_due()] == ["applied"]
 
 
-async def test_a_promotion_that_fails_backs_off_and_is_set_aside_as_well(
-    opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from langgraph_agentmem.operations.runs import promoting
-
+async def test_a_promotion_that_fails_backs_off_and_is_set_aside_as_well(opened: Open, rows: Rows) -> None:
     memory = opened(settings={"max_attempts": 2, "avg_section_update_count": 0.1, "shortterm_update_threshold": 1})
     await project(memory)
-
-    async def broken(*_: object) -> None:
-        raise RuntimeError("out of luck")
-
-    monkeypatch.setattr(promoting, "_promote", broken)
-    with pytest.raises(RunsFailedError, match="out of luck"):
-        await memory.queue.arun_due()
-    assert await memory.queue.arun_due() == [], "it waits"
-    rows("UPDATE agentmem.active_memory SET next_attempt_at = NULL")
-    with pytest.raises(RunsFailedError, match="out of luck"):
-        await memory.queue.arun_due()
+    with out_of_luck(rows, *PROMOTED):
+        with pytest.raises(RunsFailedError, match="out of luck"):
+            await memory.queue.arun_due()
+        assert await memory.queue.arun_due() == [], "it waits"
+        rows("UPDATE agentmem.active_memory SET next_attempt_at = NULL")
+        with pytest.raises(RunsFailedError, match="out of luck"):
+            await memory.queue.arun_due()
     assert len(await memory.queue.adead_letters()) == 1
-    monkeypatch.undo()
     await memory.queue.aretry()
     [report] = await memory.queue.arun_due()
     assert report.promotion is not None

@@ -207,9 +207,13 @@ async def test_a_hit_says_which_headings_it_stands_under(memory: AgentMemory) ->
     made = await memory.acreate_active_memory("alice", "plan", {"sections": [{"id": "trip"}]})
     write = partial(memory.aupdate_active_memory_section, "alice", made.id, "trip")
     await write(new_content="# Travel\n## Hotels\nThe Ritz is booked.\n\n- And a table.")
-    assert [hit.metadata for hit in await memory.asearch("alice", "Ritz", limit=1)] == [{"headings": ["Travel", "Hotels"]}]
+    assert [hit.metadata for hit in await memory.asearch("alice", "Ritz", limit=1)] == [
+        {"headings": ["Travel", "Hotels"]}
+    ]
 
     await write("Hostels", "Hotels")
-    assert [hit.metadata for hit in await memory.asearch("alice", "table", limit=1)] == [{"headings": ["Travel", "Hostels"]}]
+    assert [hit.metadata for hit in await memory.asearch("alice", "table", limit=1)] == [
+        {"headings": ["Travel", "Hostels"]}
+    ]
     await write(new_content="- And a table.")
     assert [hit.metadata for hit in await memory.asearch("alice", "table", limit=1)] == [{}]

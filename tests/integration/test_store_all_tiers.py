@@ -1,23 +1,17 @@
 """What was consolidated is found and read through the store, and never written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consistency import assert_consistent
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 NS = ("alice", "notes")
+pytestmark = pytest.mark.usefixtures("consistent_afterwards")
 ALL = ("active", "shortterm", "longterm")
-
-
-@pytest.fixture(autouse=True)
-def _consistent_afterwards(dsn: str) -> Iterator[None]:
-    yield
-    assert_consistent(dsn)
 
 
 async def memory_of(store: AgentMemoryStore) -> Any:

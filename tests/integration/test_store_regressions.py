@@ -9,10 +9,10 @@ import pytest
 from consistency import caught_up
 from fakes import ScriptedModel, WordEmbedder
 from langgraph.store.base import PutOp
+from triggers import setups_counted
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
@@ -89,22 +89,14 @@ async def test_the_best_come_first_over_all_tenants(dsn: str) -> None:
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-async def test_callers_that_come_at_once_to_a_new_store_set_it_up_once(
-    dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    migrated, migrate_ = [], migrate.migrate
-
-    async def counted(connection: Any) -> None:
-        migrated.append(connection)
-        await migrate_(connection)
-
-    monkeypatch.setattr(migrate, "migrate", counted)
+async def test_callers_that_come_at_once_to_a_new_store_set_it_up_once(empty_dsn: str) -> None:
+    setups = setups_counted(empty_dsn)
     index = {"embed": WordEmbedder(), "dims": 64}
-    store = AgentMemoryStore.from_conn_string(dsn, index=index, pool_config={"max_size": 1})
+    store = AgentMemoryStore.from_conn_string(empty_dsn, index=index, pool_config={"max_size": 1})
     await asyncio.gather(*(store.aput(NS, f"k{i}", {"text": "falcon"}) for i in range(12)))
     await store.aclose()
 
-    assert len(migrated) == 1, "each opens a connection besides the pool's, and many are more than the server has"
+    assert setups() == 1, "each opens a connection besides the pool's, and many are more than the server has"
 
 
 async def test_an_edit_of_an_item_keeps_the_order_of_its_texts(memory: AgentMemory, rows: Rows) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import anyio
 import psycopg
 import pytest
+from waiting import until_idle
 
 from langgraph_agentmem.errors import StorageError
 from langgraph_agentmem.storage.driver.connections import Connection
@@ -132,7 +133,7 @@ async def test_what_waits_for_a_lock_when_it_is_given_up_changes_nothing_later(
         other.execute("LOCK TABLE note")
         with pytest.raises(TimeoutError):
             await waits()
-    await asyncio.sleep(0.3)
+    await until_idle(rows)
     assert rows("SELECT text FROM note") == []
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from psycopg.conninfo import make_conninfo
+from waiting import until_sleeping
 
 from langgraph_agentmem import AgentMemory, AgentMemoryStore
 from langgraph_agentmem.errors import InvalidInputError, OutageError, StorageError, TooManyCallsError
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
+Rows = Callable[..., list[tuple[object, ...]]]
 Opened = Callable[..., AgentMemory]
 NS = ("alice", "notes")
 
@@ -61,29 +63,31 @@ async def test_a_tenant_of_any_name_is_not_everyone(database: Database) -> None:
 # In turn
 
 
-async def test_thousands_of_calls_wait_longer_than_the_time_out_for_those_who_work(database: Database) -> None:
-    slow = [asyncio.create_task(sleeps(database, 2.5)) for _ in range(2)]
-    await asyncio.sleep(0.1)
+async def test_thousands_of_calls_wait_longer_than_the_time_out_for_those_who_work(
+    database: Database, rows: Rows
+) -> None:
+    slow = [asyncio.create_task(sleeps(database, 3)) for _ in range(2)]
+    await until_sleeping(rows, 2)
     started = time.monotonic()
     assert await asyncio.gather(*(gets(database) for _ in range(5_000))) == [1] * 5_000
     assert time.monotonic() - started > 2
     await asyncio.gather(*slow)
 
 
-async def test_thousands_of_a_stores_calls_wait_as_well(opened: Opened) -> None:
+async def test_thousands_of_a_stores_calls_wait_as_well(opened: Opened, rows: Rows) -> None:
     store = AgentMemoryStore(opened(settings={"pool_size": 2, "connect_timeout_seconds": 1}))
     await store.aput(NS, "k", {"text": "a falcon"})
     database = store.memory.resources.database
     slow = [asyncio.create_task(sleeps(database, 2.5)) for _ in range(2)]
-    await asyncio.sleep(0.1)
+    await until_sleeping(rows, 2)
     found = await asyncio.gather(*(store.aget(NS, "k") for _ in range(5_000)))
     assert all(item and item.value == {"text": "a falcon"} for item in found)
     await asyncio.gather(*slow)
 
 
-async def test_a_waiter_that_gives_up_leaves_its_turn_to_the_next(database: Database) -> None:
+async def test_a_waiter_that_gives_up_leaves_its_turn_to_the_next(database: Database, rows: Rows) -> None:
     slow = [asyncio.create_task(sleeps(database, 1)) for _ in range(2)]
-    await asyncio.sleep(0.1)
+    await until_sleeping(rows, 2)
     waiting = [asyncio.create_task(gets(database)) for _ in range(100)]
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -13,6 +13,7 @@ import pytest
 from consistency import assert_consistent
 from fakes import ScriptedModel, WordEmbedder
 from psycopg.conninfo import conninfo_to_dict
+from waiting import until, until_listening, until_rows, working
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemoryStore, MemoryWorker
 from langgraph_agentmem.errors import AuthenticationError, InvalidInputError, OutageError
@@ -29,29 +30,6 @@ APPLIED = "SELECT external_id, memory_id FROM agentmem.consolidation_run WHERE s
 async def project(memory: AgentMemory, tenant: str = "alice", title: str = "Project") -> ActiveMemory:
     created = await memory.acreate_active_memory(tenant, title, {"sections": ["a"]})
     return await memory.aupdate_active_memory_section(tenant, created.id, "a", "- One.")
-
-
-async def until(rows: Rows, sql: str, expected: object) -> None:
-    """Wait for rows; a test that waits in vain is ended by its timeout."""
-    while rows(sql) != expected:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
-
-
-@contextlib.asynccontextmanager
-async def working(*workers: MemoryWorker) -> AsyncIterator[list[asyncio.Task[None]]]:
-    tasks = [asyncio.create_task(worker.arun()) for worker in workers]
-    try:
-        yield tasks
-    finally:
-        for worker in workers:
-            worker.stop()
-        await asyncio.gather(*tasks)
-
-
-async def listening(rows: Rows, count: int = 1) -> None:
-    """Wait until so many workers listen."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN agentmem_due' AND datname = current_database()"
-    await until(rows, query, [(count,)])
 
 
 class Held:
@@ -73,37 +51,33 @@ class Held:
 async def test_a_worker_hears_of_what_an_update_makes_due(opened: Open, rows: Rows) -> None:
     memory = opened(settings=EAGER)
     async with working(MemoryWorker(memory)):
-        await listening(rows)
+        await until_listening(rows)
         created = await project(memory)
-        await until(rows, APPLIED, [("alice", created.id)])
+        await until_rows(rows, APPLIED, [("alice", created.id)])
 
 
 async def test_a_worker_hears_of_what_a_put_makes_due(opened: Open, rows: Rows) -> None:
     memory = opened(settings=EAGER)
     async with working(MemoryWorker(memory)):
-        await listening(rows)
+        await until_listening(rows)
         await AgentMemoryStore(memory).aput(("alice", "notes"), "k", {"text": "One."})
-        await until(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(1,)])
+        await until_rows(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(1,)])
 
 
-async def test_a_worker_that_hears_nothing_finds_it_by_looking(
-    opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def deaf(*_: object) -> None: ...
-
-    monkeypatch.setattr("langgraph_agentmem.storage.queue.notify", deaf)
-    memory = opened(settings=EAGER)
+async def test_a_worker_that_hears_nothing_finds_it_by_looking(opened: Open, rows: Rows) -> None:
+    memory = opened()
+    created = await project(memory)
     async with working(MemoryWorker(memory, poll_seconds=0.05)):
-        await listening(rows)
-        created = await project(memory)
-        await until(rows, APPLIED, [("alice", created.id)])
+        await until_listening(rows)
+        rows("UPDATE agentmem.active_memory SET due_at = now()")  # which tells nobody
+        await until_rows(rows, APPLIED, [("alice", created.id)])
 
 
 async def test_a_worker_takes_what_was_due_before_it_came(opened: Open, rows: Rows) -> None:
     memory = opened(settings=EAGER)
     created = [await project(memory, title=f"T{i}") for i in range(9)]
     async with working(MemoryWorker(memory)):
-        await until(rows, APPLIED, [("alice", one.id) for one in created])
+        await until_rows(rows, APPLIED, [("alice", one.id) for one in created])
 
 
 async def test_a_worker_of_a_tenant_leaves_the_others_alone(opened: Open, rows: Rows) -> None:
@@ -121,14 +95,12 @@ async def test_a_worker_takes_no_more_at_once_than_it_may(opened: Open, rows: Ro
     for i in range(5):
         await project(memory, title=f"T{i}")
     async with working(MemoryWorker(memory, concurrency=2)):
-        await until(rows, "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL", [(2,)])
-        async with asyncio.timeout(10):
-            while held.seen < 2:  # noqa: ASYNC110 - a leased memory is extracted a moment later
-                await asyncio.sleep(0.01)
+        await until_rows(rows, "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL", [(2,)])
+        await until(lambda: held.seen >= 2)  # a leased memory is extracted a moment later
         await asyncio.sleep(0.1)
         assert held.seen == 2
         held.answer.set()
-        await until(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(5,)])
+        await until_rows(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(5,)])
 
 
 async def test_updates_that_come_while_a_memory_is_consolidated_get_a_run_of_their_own(
@@ -137,12 +109,12 @@ async def test_updates_that_come_while_a_memory_is_consolidated_get_a_run_of_the
     held = Held()
     memory = opened(extractor=held, settings=EAGER)
     async with working(MemoryWorker(memory)):
-        await listening(rows)
+        await until_listening(rows)
         created = await project(memory)
         await held.asked.wait()
         await memory.aupdate_active_memory_section("alice", created.id, "a", "- Two.", action="insert")
         held.answer.set()
-        await until(rows, APPLIED, [("alice", created.id)] * 2)
+        await until_rows(rows, APPLIED, [("alice", created.id)] * 2)
     assert rows("SELECT pending_updates, due_at FROM agentmem.active_memory") == [(0, None)]
 
 
@@ -151,13 +123,13 @@ async def test_what_is_flushed_or_old_is_taken_below_the_threshold(opened: Open,
     asked, old = await project(memory, title="Asked"), await project(memory, title="Old")
     async with working(MemoryWorker(memory)):
         rows("UPDATE agentmem.active_memory SET due_at = now() WHERE title = 'Old'")
-        await until(rows, APPLIED, [("alice", old.id)])
+        await until_rows(rows, APPLIED, [("alice", old.id)])
         assert {report.status for report in await memory.queue.aflush("alice", asked.id)} <= {
             "applied",
             "busy",
             "nothing",
         }
-        await until(rows, APPLIED, [("alice", asked.id), ("alice", old.id)])
+        await until_rows(rows, APPLIED, [("alice", asked.id), ("alice", old.id)])
 
 
 async def test_workers_at_once_consolidate_each_memory_once(opened: Open, rows: Rows, dsn: str) -> None:
@@ -193,7 +165,7 @@ async def test_chunks_that_wait_for_a_vector_are_embedded(opened: Open, rows: Ro
     memory = opened(index=WordEmbedder(), settings={"embed": "background", "worker_poll_seconds": 0.05})
     async with working(MemoryWorker(memory)):
         await project(memory)
-        await until(rows, "SELECT count(*) FROM agentmem.memory_chunk WHERE embedding IS NOT NULL", [(1,)])
+        await until_rows(rows, "SELECT count(*) FROM agentmem.memory_chunk WHERE embedding IS NOT NULL", [(1,)])
 
 
 async def test_what_another_embedder_has_embedded_is_embedded_again(opened: Open, rows: Rows) -> None:
@@ -201,7 +173,7 @@ async def test_what_another_embedder_has_embedded_is_embedded_again(opened: Open
     memory = opened(index=WordEmbedder(32), reembed=True, settings={"worker_poll_seconds": 0.05})
     async with working(MemoryWorker(memory)):
         query = "SELECT count(*) FROM agentmem.memory_chunk WHERE vector_dims(embedding::vector) = 32"
-        await until(rows, query, [(1,)])
+        await until_rows(rows, query, [(1,)])
 
 
 # Failures
@@ -238,19 +210,21 @@ async def test_a_run_that_fails_is_logged_without_its_content_and_the_others_go_
     ]
 
 
-async def test_a_worker_outlives_an_outage(opened: Open, rows: Rows, server: str, dsn: str) -> None:
+async def test_a_worker_outlives_an_outage(
+    opened: Open, rows: Rows, server: str, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
     memory = opened(settings=EAGER | {"worker_poll_seconds": 0.05})
     async with working(MemoryWorker(memory)):
-        await listening(rows)
+        await until_listening(rows)
         with psycopg.connect(server, autocommit=True) as connection:
             name = conninfo_to_dict(dsn)["dbname"]
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-            await asyncio.sleep(0.3)
+            await until(lambda: "the worker waits for the database" in caplog.text)
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         created = await project(memory)
-        await until(rows, APPLIED, [("alice", created.id)])
-        await listening(rows)
+        await until_rows(rows, APPLIED, [("alice", created.id)])
+        await until_listening(rows)
 
 
 async def test_what_cannot_be_mended_by_waiting_is_raised(dsn: str) -> None:
@@ -346,9 +320,9 @@ async def test_a_memory_runs_a_worker_of_its_own(opened: Open, rows: Rows) -> No
     memory = opened(settings=EAGER, background=True)
     async with memory:
         created = await project(memory)
-        await until(rows, APPLIED, [("alice", created.id)])
+        await until_rows(rows, APPLIED, [("alice", created.id)])
     before = asyncio.all_tasks()
-    await listening(rows, 0)
+    await until_listening(rows, 0)
     assert not [task for task in before if task.get_name() == "agentmem worker"]
 
 
@@ -356,9 +330,9 @@ async def test_the_first_use_starts_it_and_closing_stops_it_until_the_next_use(o
     memory = opened(settings=EAGER, background=True)
     for title in ("First", "Second"):
         await project(memory, title=title)
-        await until(rows, "SELECT count(*) FROM agentmem.active_memory WHERE due_at IS NOT NULL", [(0,)])
+        await until_rows(rows, "SELECT count(*) FROM agentmem.active_memory WHERE due_at IS NOT NULL", [(0,)])
         await memory.aclose()
-        await listening(rows, 0)
+        await until_listening(rows, 0)
 
 
 async def test_closing_waits_for_what_runs(opened: Open, rows: Rows) -> None:
@@ -378,7 +352,7 @@ async def test_a_store_over_such_a_memory_uses_it(opened: Open, rows: Rows) -> N
     memory = opened(settings=EAGER, background=True)
     async with AgentMemoryStore(memory) as store:
         await store.aput(("alice", "notes"), "k", {"text": "One."})
-        await until(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(1,)])
+        await until_rows(rows, f"SELECT count(*) FROM ({APPLIED}) r", [(1,)])
 
 
 def test_a_store_can_be_asked_for_one_by_argument_or_environment(
@@ -400,7 +374,7 @@ def test_a_worker_whose_loop_has_ended_starts_again_on_the_next(dsn: str, rows: 
 
     async def use(title: str) -> None:
         await project(memory, title=title)
-        await until(rows, "SELECT count(*) FROM agentmem.active_memory WHERE due_at IS NOT NULL", [(0,)])
+        await until_rows(rows, "SELECT count(*) FROM agentmem.active_memory WHERE due_at IS NOT NULL", [(0,)])
 
     asyncio.run(use("First"))
     asyncio.run(use("Second"))
@@ -421,7 +395,7 @@ async def test_it_is_no_part_of_the_graph_that_used_the_memory_first(opened: Ope
 
     async def remember(state: dict[str, Any]) -> dict[str, Any]:
         created = await project(memory)
-        await until(rows, APPLIED, [("alice", created.id)])
+        await until_rows(rows, APPLIED, [("alice", created.id)])
         return state
 
     graph: Any = StateGraph(dict)

@@ -2,16 +2,16 @@
 
 import random
 from collections.abc import Callable
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import pytest
 from consistency import assert_consistent, caught_up
 from fakes import WordEmbedder
-from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import PutOp
+from texts import State, agent
 from wire import wire
 
-from langgraph_agentmem import AgentMemory, AgentMemorySaver, MemorySection, hydrate_node
+from langgraph_agentmem import AgentMemory, AgentMemorySaver
 from langgraph_agentmem.errors import ConflictError, NotFoundError
 from langgraph_agentmem.operations.sections import values
 from langgraph_agentmem.storage.driver.connections import retrying_deadlocks
@@ -21,24 +21,6 @@ from langgraph_agentmem.store import AgentMemoryStore
 Rows = Callable[..., list[tuple[object, ...]]]
 TEXTS = ("", "a falcon", "an owl\n\n- a crow", "a heron", "The nest: in an oak")
 SECTIONS = ("progress", "facts")
-
-
-class State(TypedDict, total=False):
-    progress: Annotated[str, MemorySection("What is done")]
-    facts: Annotated[str, MemorySection("What is known")]
-    say: dict[str, Any]
-
-
-def agent(saver: AgentMemorySaver, *, hydrate: bool) -> Any:
-    """A graph that writes into its state whatever it is told, with a first node that loads memory if so asked."""
-    graph = StateGraph(State)
-    graph.add_node("work", lambda state: state.get("say") or {})
-    if hydrate:
-        graph.add_node("hydrate", hydrate_node(saver))
-        graph.add_edge("hydrate", "work")
-    graph.add_edge(START, "hydrate" if hydrate else "work")
-    graph.add_edge("work", END)
-    return graph.compile(checkpointer=saver)
 
 
 class Teller:

@@ -1,10 +1,11 @@
 """How frequent a query's words are, as far as the database's statistics know."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langgraph_agentmem import resources
 from langgraph_agentmem.resources import WordFrequencies
 
 CHUNKS = {"memori": 900, "run": 400, "happi": 100, "ox": 80}
@@ -32,14 +33,13 @@ def test_any_other_word_is_taken_for_half_as_frequent_as_the_rarest_known_one():
     assert WordFrequencies({}).rare == 1
 
 
-def test_what_was_never_looked_up_is_old_and_what_was_is_not_until_five_minutes_later(monkeypatch):
-    assert WordFrequencies().old
-    now = resources.time.monotonic()
-    looked_up = WordFrequencies({})
+def test_what_was_never_looked_up_is_old_and_what_was_is_not_until_five_minutes_later():
+    now = time.monotonic()
 
-    assert not looked_up.old
-    monkeypatch.setattr(resources.time, "monotonic", lambda: now + 310)
-    assert looked_up.old
+    assert WordFrequencies().old
+    assert not WordFrequencies({}).old
+    assert not WordFrequencies({}, at=now - 290).old
+    assert WordFrequencies({}, at=now - 310).old
 
 
 @settings(max_examples=50, deadline=None)

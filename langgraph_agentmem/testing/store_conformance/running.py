@@ -9,7 +9,6 @@ from langgraph_agentmem.testing.store_conformance.embedder import WordEmbedder
 from langgraph_agentmem.testing.store_conformance.registry import Capability, capabilities, capability
 from langgraph_agentmem.testing.store_conformance.report import Report, Result, Status
 
-_TO_GIVE_UP_SECONDS = 5.0
 _LONGEST_DETAIL = 240
 
 
@@ -37,7 +36,7 @@ async def run(
     return Report(tuple(await asyncio.gather(*map(checked, chosen))))
 
 
-async def check(what: Capability | str, make: StoreFactory, *, seconds: float = 60.0) -> Result:
+async def check(what: Capability | str, make: StoreFactory, *, seconds: float = 60.0, grace: float = 5.0) -> Result:
     """Try one capability.
 
     Whatever a store raises is in the result; only cancelling this call, and what ends the process, come through.
@@ -46,6 +45,7 @@ async def check(what: Capability | str, make: StoreFactory, *, seconds: float = 
         what: The capability or its name.
         make: Opens the store.
         seconds: How long it may take.
+        grace: How many seconds it may take to end when it is cut off, before it is left behind.
 
     Raises:
         ValueError: There is no capability of such a name.
@@ -60,7 +60,7 @@ async def check(what: Capability | str, make: StoreFactory, *, seconds: float = 
     finally:
         if not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=_TO_GIVE_UP_SECONDS)  # a task that shields itself is left behind
+            await asyncio.wait({task}, timeout=grace)  # a task that shields itself is left behind
 
 
 async def _try(what: Capability, make: StoreFactory) -> Result:

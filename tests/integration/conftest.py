@@ -1,0 +1,93 @@
+"""What integration tests open, each closed after its test."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from checkpoint_threads import Delta, State
+from consistency import assert_consistent
+from fakes import ScriptedModel
+from store_and_memory import names
+
+from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
+from langgraph_agentmem.projection import GraphProjector
+from langgraph_agentmem.store import AgentMemoryStore
+
+
+@pytest.fixture
+def consistent_afterwards(dsn: str) -> Iterator[None]:
+    """When everything else is closed, what the database counts is what it holds."""
+    yield
+    assert_consistent(dsn)
+
+
+@pytest.fixture
+async def opened_stores(dsn: str) -> AsyncIterator[Callable[..., AgentMemoryStore]]:
+    """Opens stores on the test's database, with arguments and settings."""
+    stores: list[AgentMemoryStore] = []
+
+    def make(*, settings: dict[str, Any] | None = None, **arguments: Any) -> AgentMemoryStore:
+        chosen = AgentMemorySettings(**(settings or {}))
+        stores.append(AgentMemoryStore.from_conn_string(dsn, settings=chosen, **arguments))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        await store.aclose()
+
+
+@pytest.fixture
+def opens(opened_stores: Callable[..., AgentMemoryStore]) -> Callable[..., AgentMemoryStore]:
+    """Callable[..., AgentMemoryStore] stores that take words as they are."""
+
+    def make(*, settings: dict[str, Any] | None = None, **arguments: Any) -> AgentMemoryStore:
+        return opened_stores(settings={"text_search_config": "simple", **(settings or {})}, **arguments)
+
+    return make
+
+
+@pytest.fixture
+async def opened_savers(dsn: str) -> AsyncIterator[Callable[..., AgentMemorySaver]]:
+    """Opens checkpointers on the test's database, with arguments and settings."""
+    savers: list[AgentMemorySaver] = []
+
+    def make(*, settings: dict[str, Any] | None = None, **arguments: Any) -> AgentMemorySaver:
+        chosen = AgentMemorySettings(**(settings or {}))
+        savers.append(AgentMemorySaver.from_conn_string(dsn, settings=chosen, **arguments))
+        return savers[-1]
+
+    yield make
+    for saver in savers:
+        await saver.aclose()
+
+
+@pytest.fixture
+async def saver(dsn: str) -> AsyncIterator[AgentMemorySaver]:
+    """A checkpointer of threads with notes."""
+    async with AgentMemorySaver.from_conn_string(dsn, state_schema=State) as saver:
+        yield saver
+
+
+@pytest.fixture
+async def delta_saver(dsn: str) -> AsyncIterator[AgentMemorySaver]:
+    """A checkpointer of threads with a delta channel."""
+    async with AgentMemorySaver.from_conn_string(dsn, state_schema=Delta) as saver:
+        yield saver
+
+
+@pytest.fixture
+def store(memory: AgentMemory) -> AgentMemoryStore:
+    """A store over a memory without model and embedder."""
+    return AgentMemoryStore(memory)
+
+
+@pytest.fixture
+def projector(memory: AgentMemory) -> GraphProjector:
+    """What keeps the Neo4j of the test's memory up to date."""
+    return memory.projector
+
+
+@pytest.fixture
+def modelled(opened: Callable[..., AgentMemory]) -> AgentMemory:
+    """A memory whose model finds names."""
+    return opened(model=ScriptedModel(answer=names))
