@@ -64,8 +64,9 @@ def test_killed_between_two_nodes(
 
 
 def test_killed_while_updating_a_section_leaves_all_or_nothing(dsn: str, rows: Rows) -> None:
-    for when, count in (("before", 0), ("after", 1)):
-        assert work(dsn, UPDATE=1, KILL_AT_COMMIT=1, KILL_WHEN=when) == -signal.SIGKILL
+    """An update looks in one transaction, and writes in the next."""
+    for commit, when, count in ((1, "before", 0), (1, "after", 0), (2, "before", 0), (2, "after", 1)):
+        assert work(dsn, UPDATE=1, KILL_AT_COMMIT=commit, KILL_WHEN=when) == -signal.SIGKILL
         assert rows(
             "SELECT pending_updates, (SELECT sum(update_count) FROM agentmem.section) FROM agentmem.active_memory"
         ) == [(2 * count, 2 * count)]

@@ -39,8 +39,8 @@ class StoredAtOnce:
         for sent in self._traffic.statements:
             if "INSERT INTO checkpoints" in sent.text and "agentmem.section" in sent.text and not sent.refused:
                 found.append(True)
-            elif "agentmem.active_memory" in sent.text and "namespace = $" in sent.text and "FOR UPDATE" in sent.text:
-                found.append(False)
+            elif "INSERT INTO checkpoints" in sent.text and "stored0" not in sent.text:
+                found.append(False)  # LangGraph's own statement, in a transaction that looks at sections
         return found
 
 

@@ -105,7 +105,7 @@ async def test_a_waiter_that_gives_up_leaves_its_turn_to_the_next(database: Data
 async def test_turns_come_back_from_calls_that_fail_or_are_cancelled_at_work(database: Database) -> None:
     async def fails() -> None:
         async with database.transaction(EVERYONE) as connection:
-            await (await connection.execute("SELECT 1 / %s", [0])).fetchall()
+            await (await connection.execute("SELECT %s::int", ["no number"])).fetchall()
 
     outcomes = await asyncio.gather(*(fails() for _ in range(20)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StorageError] * 20

@@ -119,11 +119,15 @@ def _settled(
 def _left(
     texts: Mapping[str, str], present: Mapping[str, ThreadSection], written: Mapping[str, str]
 ) -> dict[str, SeenSection]:
-    """The sections that hold just what the thread's state holds, which is what it has noted of them."""
+    """The sections that hold just what the thread's state holds, and that only the thread has written since it saw them.
+
+    Where others write as well, as threads do in turns, the next checkpoint had better look again than be refused.
+    """
     left = dict[str, SeenSection]()
     for id, text in texts.items():
-        section = present[id].section
-        if written.get(id, section.content) == text:
+        section, seen = present[id].section, present[id].seen
+        alone = seen is None or seen.revision == section.revision
+        if alone and written.get(id, section.content) == text:
             left[id] = SeenSection(revision=section.revision + (id in written), text_hash=text_hash(text))
     return left
 
