@@ -171,7 +171,7 @@ async def test_threads_that_take_turns_do_not_try_what_fails_again_and_again(sav
         assert len(refused) <= 2, "each thread has taken itself for the only one once"
         for step in range(3):
             await say(saver, "0", progress=f"alone {step}")
-        assert StoredAtOnce(traffic)()[-2:] == [True, True]
+        assert StoredAtOnce(traffic)()[-1]
         assert [sent for sent in traffic.statements if sent.refused] == refused
 
 

@@ -119,7 +119,7 @@ def _settled(
 def _left(
     texts: Mapping[str, str], present: Mapping[str, ThreadSection], written: Mapping[str, str]
 ) -> dict[str, SeenSection]:
-    """The sections that hold just what the thread's state holds, and that only the thread has written since it saw them.
+    """The sections that hold just what the thread's state holds, and that it alone has written since it saw them.
 
     Where others write as well, as threads do in turns, the next checkpoint had better look again than be refused.
     """
