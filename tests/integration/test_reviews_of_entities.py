@@ -133,11 +133,13 @@ async def test_an_entity_is_rejected_together_with_its_relationship_and_both_com
 ) -> None:
     _, [_, (run, disputes)] = await start(memory, MERCURY[0], "Mercury/metal orbits Tube/thing")
     assert len(disputes) == 2
-    done = await memory.areview("alice", run, [{"dispute": dispute, "action": "reject"} for dispute in disputes])
+    done = await memory.reviews.adecide(
+        "alice", run, [{"dispute": dispute, "action": "reject"} for dispute in disputes]
+    )
     assert rows(ENTITIES) == [("Mercury", ["planet"]), ("Sun", ["star"]), ("Tube", ["thing"])]
     assert rows(LINKS) == [("Mercury", "Sun", ["orbits"], True)]
     assert_consistent(dsn)
-    await memory.aundo_consolidation("alice", str(done.report and done.report.run_id))
+    await memory.runs.aundo("alice", str(done.report and done.report.run_id))
     assert sorted(rows(ENTITIES))[:2] == [("Mercury", ["metal"]), ("Mercury", ["planet"])]
     assert rows(LINKS) == [("Mercury", "Sun", ["orbits"], True), ("Mercury", "Tube", ["orbits"], True)]
     assert_consistent(dsn)
