@@ -171,8 +171,8 @@ async def test_metrics_count_runs_lags_failures_tokens_and_disputes(opened: Open
     await memory.aupdate_active_memory_section("alice", 1, "notes", f"The {CANARY} venue fails us.")
     with pytest.raises(RunsFailedError):
         await memory.queue.arun_due()  # the memory is set aside at once
-    await memory.acreate_active_memory("alice", "Other", {"sections": ["notes"]})
-    await memory.aupdate_active_memory_section("alice", 2, "notes", "x")
+    other = await memory.acreate_active_memory("alice", "Other", {"sections": ["notes"]})
+    await memory.aupdate_active_memory_section("alice", other.id, "notes", "x")
     await measuring.measure(memory.resources)
     after = {name: total(otel, name) - before[name] for name in names}
     assert after == dict(zip(names, [2, 2, 1, 440 - 110, 1, 1, 1], strict=True))
