@@ -42,7 +42,7 @@ PUT = sql.SQL(
     + COUNTED
     + """
 INSERT INTO agentmem.section (external_id, memory_id, section_id, position, value, revision, update_count,
-                              total_updates, stale)
+                              total_updates, needs_chunking)
 SELECT %(external_id)s, %(memory_id)s, u.key, 1000000, u.value::jsonb, 1, 1, 1, true
 FROM unnest(%(keys)s::text[], %(values)s::text[]) AS u (key, value)"""
 )
@@ -51,7 +51,7 @@ CHECKPOINT = sql.SQL(
     + COUNTED
     + """
 UPDATE agentmem.section s
-SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now(), stale = true
+SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now(), needs_chunking = true
 FROM unnest(%(keys)s::text[], %(values)s::text[]) AS u (key, value)
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.key"""
 )
