@@ -93,7 +93,7 @@ class Teller:
         return sorted((hit.namespace[1:], hit.key, bool(hit.score)) for hit in found)
 
     async def flush(self) -> object:
-        return [report.updates_consumed for report in await self.memory.queue.aflush(self.tenant)]
+        return sorted(report.updates_consumed for report in await self.memory.queue.aflush(self.tenant))  # in any order
 
     async def expire(self) -> None:
         async with self.memory.resources.database.transaction(self.tenant) as connection:
