@@ -51,7 +51,8 @@ CHECKPOINT = sql.SQL(
     + COUNTED
     + """
 UPDATE agentmem.section s
-SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now(), needs_chunking = true
+SET value = u.value::jsonb, revision = revision + 1, update_count = update_count + 1, updated_at = now(),
+    needs_chunking = true
 FROM unnest(%(keys)s::text[], %(values)s::text[]) AS u (key, value)
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = u.key"""
 )
