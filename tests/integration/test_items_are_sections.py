@@ -80,8 +80,9 @@ async def test_revisions_are_the_same_on_both_sides(store: AgentMemoryStore) -> 
     id = (await memory_of(store)).id
     await store.memory.aupdate_active_memory_section("alice", id, "k", "two", expected_revision=1)
 
-    with pytest.raises(RevisionConflictError):
+    with pytest.raises(RevisionConflictError) as late:
         await store.aput_if(NS, "k", {"content": "three"}, 1)
+    assert (late.value.expected, late.value.revision, late.value.content) == (1, 2, "two")
     assert (await store.aput_if(NS, "k", {"content": "three"}, 2)).revision == 3
     with pytest.raises(RevisionConflictError):
         await store.memory.aupdate_active_memory_section("alice", id, "k", "four", expected_revision=2)

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from fakes import ScriptedModel, WordEmbedder
 from opentelemetry import metrics, trace
@@ -21,6 +22,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from waiting import until_waiting
 
 from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
 from langgraph_agentmem.errors import EmbeddingError, RunsFailedError
@@ -182,6 +184,32 @@ async def test_metrics_count_runs_lags_failures_tokens_and_disputes(opened: Open
         "agentmem.disputes.pending": 0,
         "agentmem.memories.due": 1, "agentmem.memories.running": 0, "agentmem.memories.waiting": 0, "agentmem.memories.dead": 1,
     }  # fmt: skip
+
+
+async def test_a_write_that_somebody_else_comes_in_between_is_counted_and_made_again(
+    memory: AgentMemory, otel: SimpleNamespace, rows: Callable[..., Any], dsn: str
+) -> None:
+    """The edit has looked, and waits for the memory; whoever holds it writes the section meanwhile."""
+    made = await memory.acreate_active_memory("alice", "Project", {"sections": [{"id": "notes", "content": "one"}]})
+    before = total(otel, "agentmem.write.refused")
+    async with await psycopg.AsyncConnection.connect(dsn) as other:
+        await other.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
+        insert = {"section_id": "notes", "new_content": "three", "action": "insert"}
+        edit = asyncio.create_task(memory.aupdate_active_memory_sections("alice", made.id, [insert]))
+        await until_waiting(rows)
+        await other.execute(
+            """UPDATE agentmem.section SET value = '{"content": "one\\ntwo"}', revision = revision + 1"""
+        )
+        await other.commit()
+        edited = await edit
+
+    assert edited.sections["notes"].content == "one\ntwo\nthree"
+    assert edited.sections["notes"].revision == 3
+    refused = [
+        point for point in points(otel)["agentmem.write.refused"] if point.attributes["agentmem.writer"] == "edit"
+    ]
+    assert total(otel, "agentmem.write.refused") == before + 1
+    assert len(refused) == 1
 
 
 async def test_workers_count_the_queue_for_the_gauges(opened: Open, otel: SimpleNamespace) -> None:
