@@ -91,6 +91,9 @@ async def times_out_in_a_statement(database: Database, fetched: bool) -> None:
         await (await connection.execute("SELECT pg_sleep(60)")).fetchall()
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the driver's, where undoing takes too long
 @pytest.mark.parametrize("fetched", [True, False], ids=["fetched", "sent"])
 @pytest.mark.parametrize(
     ("ends", "error"),

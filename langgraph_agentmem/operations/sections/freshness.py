@@ -105,7 +105,9 @@ async def catch_up_all(resources: Resources, unchunked: Iterable[UnchunkedMemory
 async def catch_up_tenant(resources: Resources, external_id: str | None) -> None:
     """Chunk what needs it in all of a tenant's memories, or in those of all tenants."""
     if external_id is not None:
-        await settle(resources, external_id, partial(_send_unchunked, external_id=external_id))
+        async with resources.database.connection(external_id) as connection:
+            unchunked = await sections.send_unchunked(connection, external_id)
+        await catch_up_all(resources, await unchunked())
         return
     last = ("", 0)
     while True:
@@ -115,10 +117,6 @@ async def catch_up_tenant(resources: Resources, external_id: str | None) -> None
             return
         await catch_up_all(resources, found)
         last = found[-1]
-
-
-async def _send_unchunked(connection: Connection, external_id: str) -> Deferred[list[UnchunkedMemory]]:
-    return await sections.send_unchunked(connection, external_id)
 
 
 async def _lock_and_catch_up_some(resources: Resources, external_id: str, memory_id: int) -> bool:
