@@ -117,22 +117,19 @@ class Batches:
         return [await answer() for answer in sent], [(tenant, await answer()) for tenant, answer in written]
 
     async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
-        if self._is_one_statement(requests):
-            async with self._resources.database.connection(self._for_whom(requests)) as connection:
+        tenant = self._for_whom(requests)
+        if tenant is not EVERYONE and all(isinstance(request, Get) and not request.tier for request in requests):
+            # items of one tenant are read by one statement, which needs no transaction, and no chunks
+            async with self._resources.database.connection(tenant) as connection:
                 sent, _ = await self._send(connection, requests)
-            return await self._results(requests, [await answer() for answer in sent])
+            return await self._results(requests, await _every(sent))
 
         async def send(connection: Connection) -> tuple[Deferred[list[Any]], Deferred[list[UnchunkedMemory]]]:
             sent, unchunked = await self._send(connection, requests)
             return partial(_every, sent), unchunked
 
-        read = freshness.read(self._resources, self._for_whom(requests), send, consistent=_consistent)
+        read = freshness.read(self._resources, tenant, send, consistent=_consistent)
         return await self._results(requests, await read)
-
-    def _is_one_statement(self, requests: Sequence[Read]) -> bool:
-        """Whether requests are items of one tenant, which need no transaction and no chunks."""
-        places = [request.key for request in requests if isinstance(request, Get) and not request.tier]
-        return len(places) == len(requests) and self._for_whom(requests) is not EVERYONE
 
     def _for_whom(self, requests: Sequence[Request]) -> str | Everyone:
         """The tenant that requests are about; everyone where they are about several, or nobody in particular."""
