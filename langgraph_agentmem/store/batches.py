@@ -15,7 +15,7 @@ from langgraph_agentmem.operations.sections import freshness, items, values
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import item_search as search_storage
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.rows import Deferred, received
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 from langgraph_agentmem.storage.values import Written
@@ -158,7 +158,7 @@ class Batches:
                 tenants |= set(await item_search.tenants(connection, ownership, request.prepared))
             elif isinstance(request, Get):
                 tenants.add(ownership.tenant(request.key[0]))
-        return await search_storage.set_up(connection, tenants) if tenants else _nothing
+        return await search_storage.set_up(connection, tenants) if tenants else received([])
 
     async def _send(
         self, connection: Connection, requests: Sequence[Read]
@@ -214,10 +214,6 @@ async def _one_of(found: Deferred[Mapping[ItemKey, StoredItem]], key: ItemKey) -
 
 async def _every(answers: Sequence[Deferred[Any]]) -> list[Any]:
     return [await answer() for answer in answers]
-
-
-async def _nothing() -> list[UnchunkedMemory]:
-    return []
 
 
 def _of_chunks(request: Read) -> bool:

@@ -82,13 +82,12 @@ def by_tenant(ownership: Ownership, keys: Iterable[ItemKey]) -> dict[str, list[I
 
 
 def alone(ownership: Ownership, puts: Sequence[SectionWrite]) -> ValueBatch | None:
-    """What one statement can put, a transaction by itself: items of one tenant whose chunks are for later."""
+    """What one statement can put, a transaction by itself: items of one tenant, each once, whose chunks are for later."""
     if not puts or len(puts) > MAX_ALONE or puts[0].chunks is not None:
         return None
     if len(tenants := {ownership.tenant(put.namespace) for put in puts}) > 1:
         return None
-    last = {put.key: put for put in puts}  # the last one of a key wins
-    return _batch(ownership, tenants.pop(), list(last.values()))
+    return _batch(ownership, tenants.pop(), puts)
 
 
 async def write(

@@ -18,7 +18,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import values as storage
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
-from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.rows import Deferred, received
 from langgraph_agentmem.storage.driver.translation import RefusedError
 from langgraph_agentmem.storage.values import CheckpointAlong, Limits, ValueBatch, Written
 
@@ -67,16 +67,12 @@ async def send(
     """
     written = await storage.send_values(connection, batch, _limits(resources.settings))
     if batch.later:
-        return written, _none
+        return written, received(0)
     sections = [
         WrittenSection(namespace=write.namespace, section_id=write.section_id, chunks=write.chunks or [])
         for write in batch.writes
     ]
     return written, await chunks.write_chunks(connection, resources, batch.external_id, sections, _vectors(batch))
-
-
-async def _none() -> int:
-    return 0
 
 
 async def tell(resources: Resources, external_id: str, written: Written) -> None:
@@ -94,9 +90,8 @@ async def tell(resources: Resources, external_id: str, written: Written) -> None
 
 def _vectors(batch: ValueBatch) -> Vectors:
     vectors: Vectors = {}
-    for known in {
-        id(write.vectors): write.vectors for write in batch.writes
-    }.values():  # those of one call share theirs
+    shared = {id(write.vectors): write.vectors for write in batch.writes}  # those of one call share theirs
+    for known in shared.values():
         vectors |= known
     return vectors
 
