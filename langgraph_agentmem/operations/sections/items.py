@@ -82,7 +82,7 @@ def by_tenant(ownership: Ownership, keys: Iterable[ItemKey]) -> dict[str, list[I
 
 
 def alone(ownership: Ownership, puts: Sequence[SectionWrite]) -> ValueBatch | None:
-    """What one statement can put, a transaction by itself: items of one tenant, each once, whose chunks are for later."""
+    """What one statement can put, a transaction by itself: items of one tenant, each once, without their chunks."""
     if not puts or len(puts) > MAX_ALONE or puts[0].chunks is not None:
         return None
     if len(tenants := {ownership.tenant(put.namespace) for put in puts}) > 1:
