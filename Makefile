@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit bench clean
+.PHONY: help demo test lint types contracts unit docs bench clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ contracts: $(STAMP)
 unit: $(STAMP)  ## Only the tests that need no database
 	$(BIN)/python -m pytest tests/unit -n $(WORKERS)
 
+docs: $(STAMP)  ## The documentation as a site, in site/
+	$(BIN)/python -m mkdocs build --strict --quiet
+
 bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/updates.py
 	$(BIN)/python benchmarks/consolidation.py
@@ -46,4 +49,4 @@ bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/graph.py
 
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov site
