@@ -25,13 +25,25 @@ Invent nothing. Where there is nothing to extract, return empty lists."""
 
 
 class Extractor(Protocol):
-    """Finds entities and relationships in chunks; write your own to use something else than a chat model."""
+    """Finds entities and relationships in chunks; write your own to use something else than a chat model.
+
+    Examples:
+        >>> with AgentMemory.open(extractor=WorksOn()) as memory:  # which has such a method
+        ...     written = memory.update_active_memory_section("alice", apollo.id, "team", "Cy works on Docs.")
+        ...     memory.consolidate("alice", apollo.id).entities_created
+        2
+    """
 
     async def extract(self, chunks: Sequence[ConflictChunk]) -> tuple[Extraction, ModelUsage]:
         """The entities and relationships in the chunks, whose ids they refer to, and what finding them cost.
 
         Raises:
             ModelError: They cannot be found now.
+
+        Examples:
+            >>> found, usage = await WorksOn().extract([ConflictChunk(id=1, content="Ada works on Engine.")])
+            >>> [entity.name for entity in found.entities], usage.calls
+            (['Ada', 'Engine'], 0)
         """
         ...
 

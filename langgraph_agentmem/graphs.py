@@ -35,6 +35,12 @@ def create_consolidation_graph(
     Args:
         memory: An open `AgentMemory`.
         review: Whether to interrupt; otherwise, what was parked waits for `memory.reviews.adecide`.
+
+    Examples:
+        >>> consolidation = create_consolidation_graph(memory).compile()
+        >>> written = memory.update_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+        >>> consolidation.invoke({"external_id": "alice", "memory_id": apollo.id})["report"]["chunks_superseded"]
+        1
     """
     ask_again = RetryPolicy(
         retry_on=ModelError, initial_interval=0.2, max_attempts=memory.resources.settings.model_attempts
@@ -73,6 +79,11 @@ def create_promotion_graph(memory: HasResources) -> StateGraph[PromotionState, A
 
     Args:
         memory: An open `AgentMemory`.
+
+    Examples:
+        >>> promotion = create_promotion_graph(memory).compile()
+        >>> promotion.invoke({"external_id": "alice", "memory_id": apollo.id, "force": True})["report"]["status"]
+        'promoted'
     """
     graph: Any = StateGraph(PromotionState)
     graph.add_node("promote", promote_node(memory), retry_policy=_ON_OUTAGE)

@@ -26,6 +26,10 @@ async def make_store() -> AsyncGenerator[AgentMemoryStore]:
     Raises:
         ConfigurationError: A variable does not fit.
         OutageError: The database cannot be reached.
+
+    Examples:
+        >>> async with make_store() as store:
+        ...     await store.aput(("alice", "notes"), "1", {"text": "Call Bo."})
     """
     # In a thread: an embedder's packages are imported here, which reads files, and the server forbids that on its loop.
     store = await anyio.to_thread.run_sync(AgentMemoryStore.from_conn_string)
@@ -45,6 +49,11 @@ async def make_checkpointer() -> AsyncGenerator[AgentMemorySaver]:
     Raises:
         ConfigurationError: A variable does not fit.
         OutageError: The database cannot be reached.
+
+    Examples:
+        >>> async with make_checkpointer() as saver:
+        ...     await saver.aget_tuple({"configurable": {"thread_id": "new"}}) is None
+        True
     """
     saver = await anyio.to_thread.run_sync(_checkpointer)  # in a thread, as above
     async with saver:

@@ -30,6 +30,12 @@ class AgentMemorySettings(BaseSettings):
 
     Raises:
         ConfigurationError: A value is out of range; the message names the setting and the value.
+
+    Examples:
+        >>> settings = AgentMemorySettings(avg_section_update_count=3, max_pending_minutes=None)
+        >>> with AgentMemory.open(settings=settings) as memory:
+        ...     memory.get_active_memory("alice", apollo.id).consolidation_info.threshold
+        6.0
     """
 
     model_config = SettingsConfigDict(

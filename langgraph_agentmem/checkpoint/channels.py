@@ -36,6 +36,12 @@ class MemorySection:
         parse: The value of a text, for threads that start from memory. By default the inverse of the default `render`;
             messages have none.
         hydrate: Whether threads start with what the section holds; by default, if its text can be parsed.
+
+    Examples:
+        >>> import operator
+        >>> class Research(TypedDict, total=False):
+        ...     findings: Annotated[list[str], MemorySection("What was found out"), operator.add]
+        >>> saver = AgentMemorySaver(memory, state_schema=Research)
     """
 
     description: str = ""

@@ -74,6 +74,13 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
     Raises:
         ConfigurationError: An argument does not fit.
+
+    Examples:
+        >>> saver = AgentMemorySaver(memory, state_schema=State)
+        >>> agent = StateGraph(State).add_node("work", work).add_edge(START, "work").compile(checkpointer=saver)
+        >>> state = agent.invoke({"request": "Oslo"}, {"configurable": {"thread_id": "2", "user_id": "bob"}})
+        >>> memory.get_active_memories("bob")[0].sections["progress"].content
+        'Began with Oslo.'
     """
 
     def __init__(
@@ -147,6 +154,11 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
         Raises:
             ConfigurationError: An argument does not fit.
+
+        Examples:
+            >>> with AgentMemorySaver.from_conn_string(state_schema=State) as saver:
+            ...     saver.get_tuple(config).checkpoint["channel_values"]["progress"]
+            'Began with Rome.'
         """
         dsn, settings = with_pool_config(conn_string, settings or AgentMemorySettings(), pool_config)
         memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings)
@@ -172,19 +184,32 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         Raises:
             ConfigurationError: The server, its extensions or its schema do not fit.
             OutageError: The server cannot be reached.
+
+        Examples:
+            >>> await saver.asetup()  # as `async with` does, and otherwise the first call
         """
         await self.memory.asetup()
         await self._tables.setup()
 
     async def aclose(self) -> None:
-        """Close the memory if the checkpointer has opened it; it may be used again."""
+        """Close the memory if the checkpointer has opened it; it may be used again.
+
+        Examples:
+            >>> await saver.aclose()  # as leaving `async with` does
+        """
         if self._owns_memory:
             await self.memory.aclose()
 
     # Checkpoints
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The checkpoint that a config names, or else the latest of its thread and namespace; None if there is none."""
+        """The checkpoint that a config names, or else the latest of its thread and namespace; None if there is none.
+
+        Examples:
+            >>> latest = await saver.aget_tuple(config)
+            >>> latest.checkpoint["channel_values"]["progress"]
+            'Began with Rome.'
+        """
         return await self._tables.read(self.serde, lambda saver: saver.get_tuple(config))
 
     async def alist(
@@ -202,6 +227,10 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             filter: Only those whose metadata holds this.
             before: Only those before this one.
             limit: The most checkpoints.
+
+        Examples:
+            >>> [each.metadata["step"] async for each in saver.alist(config, limit=2)]
+            [1, 0]
         """
         for checkpoint in await self._alist_all(config, filter, before, limit):
             yield checkpoint
@@ -224,6 +253,13 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             StateConflictError: Others have changed a section since the thread has seen it, and `on_conflict` is
                 `refuse`; nothing was stored.
             InvalidInputError: A value cannot be made a section's text.
+
+        Examples:
+            >>> from langgraph.checkpoint.base import empty_checkpoint
+            >>> thread = {"configurable": {"thread_id": "2", "checkpoint_ns": "", "user_id": "alice"}}
+            >>> stored = await saver.aput(thread, empty_checkpoint(), {"source": "input", "step": -1}, {})
+            >>> (await saver.aget_tuple(stored)).metadata["step"]
+            -1
         """
         config = await self._with_tenant(config)
         thread = self._thread(config, new_versions)
@@ -241,7 +277,14 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Store what a task has written after a checkpoint."""
+        """Store what a task has written after a checkpoint.
+
+        Examples:
+            >>> latest = await saver.aget_tuple(config)
+            >>> await saver.aput_writes(latest.config, [("request", "Oslo")], task_id="task-1")
+            >>> (await saver.aget_tuple(config)).pending_writes
+            [('task-1', 'request', 'Oslo')]
+        """
         _, statements = await upstream.statements(
             self.serde,
             lambda saver: saver.put_writes(config, writes, task_id, task_path),
@@ -252,7 +295,13 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """The writes that delta channels are rebuilt from, up to a checkpoint."""
+        """The writes that delta channels are rebuilt from, up to a checkpoint.
+
+        Examples:
+            >>> latest = await saver.aget_tuple(config)
+            >>> await saver.aget_delta_channel_history(config=latest.config, channels=[])
+            {}
+        """
         return await self._tables.read(
             self.serde, lambda saver: saver.get_delta_channel_history(config=config, channels=channels)
         )
@@ -260,7 +309,13 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     # Threads
 
     async def adelete_thread(self, thread_id: str) -> None:
-        """Delete a thread's checkpoints; its memory stays."""
+        """Delete a thread's checkpoints; its memory stays.
+
+        Examples:
+            >>> await saver.adelete_thread("1")
+            >>> await saver.aget_tuple(config) is None, len(await memory.aget_active_memories("alice"))
+            (True, 1)
+        """
         await self._delete_threads([str(thread_id)])
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
@@ -270,6 +325,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
         Raises:
             CheckpointInUseError: A later checkpoint's delta channels are rebuilt from these; nothing was deleted.
+
+        Examples:
+            >>> await saver.adelete_for_runs(["1f0b9f5e-6f1c-6f0a-8000-3c1e5b7a9d21"])
         """
         runs = _ids(run_ids, "run_ids")
         async with self._tables.transaction(EVERYONE) as connection:
@@ -282,6 +340,11 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
         Raises:
             InvalidInputError: There is a thread of that id already.
+
+        Examples:
+            >>> await saver.acopy_thread("1", "2")
+            >>> (await saver.aget_tuple({"configurable": {"thread_id": "2"}})).checkpoint["channel_values"]["progress"]
+            'Began with Rome.'
         """
         source, target = str(source_thread_id), str(target_thread_id)
         async with self._tables.transaction(EVERYONE) as connection:
@@ -303,6 +366,11 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
         Raises:
             InvalidInputError: There is no such strategy.
+
+        Examples:
+            >>> await saver.aprune(["1"], strategy="keep_latest")
+            >>> [each.metadata["step"] async for each in saver.alist(config)]
+            [1]
         """
         ids = _ids(thread_ids, "thread_ids")
         if strategy in {"delete", "delete_all"}:
@@ -331,6 +399,10 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         Raises:
             InvalidInputError: A section's text is not that of a value of its channel, or the config names no thread.
             ConfigurationError: There are sections, but none that can be read back.
+
+        Examples:
+            >>> await saver.ahydrate({"configurable": {"thread_id": "2", "user_id": "alice"}})
+            {'progress': 'Began with Rome.'}
         """
         thread = self._mapping.thread(config) if self._mapping.sections else None
         if thread is None:
@@ -377,11 +449,21 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        """As `alist`, for sync code."""
+        """As `alist`, for sync code.
+
+        Examples:
+            >>> [each.metadata["step"] for each in saver.list(config, limit=2)]
+            [1, 0]
+        """
         yield from self._list_all(config, filter, before, limit)
 
     def get_next_version(self, current: str | None, channel: None) -> str:
-        """The version of a channel after this one."""
+        """The version of a channel after this one.
+
+        Examples:
+            >>> saver.get_next_version(None, None) < saver.get_next_version(saver.get_next_version(None, None), None)
+            True
+        """
         return _VERSIONS.get_next_version(current, channel)
 
     # How it is done

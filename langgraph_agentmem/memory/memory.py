@@ -54,6 +54,13 @@ class AgentMemory(bridge.Opened):
         runs: The log of consolidation runs: `list` them, `undo` one.
         reviews: What runs have left to a person: what is `pending`, the `disputes` of a run, and how to `decide` them.
         queue: What waits: `run_due`, `flush`, `status`, `dead_letters`, `retry` and `embed_pending`.
+
+    Examples:
+        >>> with AgentMemory.open() as memory:
+        ...     notes = memory.create_active_memory("bob", "Notes", {"sections": ["facts"]})
+        ...     written = memory.update_active_memory_section("bob", notes.id, "facts", "Ada writes the engine.")
+        ...     [hit.content for hit in memory.search("bob", "engine")]
+        ['Ada writes the engine.']
     """
 
     def __init__(self, resources: Resources, *, background: bool = False) -> None:
@@ -104,6 +111,11 @@ class AgentMemory(bridge.Opened):
 
         Raises:
             ConfigurationError: An argument does not fit; the message says what would.
+
+        Examples:
+            >>> memory = AgentMemory.open("postgresql://agent@db.example.org/agents", review="manual")
+            >>> memory.dsn
+            'postgresql://agent@db.example.org/agents'
         """
         settings = settings or AgentMemorySettings()
         resources = opening.resources(
@@ -155,6 +167,9 @@ class AgentMemory(bridge.Opened):
         Raises:
             ConfigurationError: The server, its extensions, its schema or the embedder do not fit.
             OutageError: The server cannot be reached.
+
+        Examples:
+            >>> await memory.asetup()  # as `async with` does, and otherwise the first call
         """
         await self._resources.database.start()
         await self._resources.embedding_model()
@@ -163,6 +178,9 @@ class AgentMemory(bridge.Opened):
         """Close the connections of this event loop and of sync callers; the memory can be used again afterwards.
 
         A worker in the background stops taking memories, and is waited for, up to `worker_grace_seconds`.
+
+        Examples:
+            >>> await memory.aclose()  # as leaving `async with` does
         """
         await self._worker.stop()
         await self._resources.database.close()
@@ -205,6 +223,12 @@ class AgentMemory(bridge.Opened):
         Raises:
             InvalidInputError: An argument cannot be accepted.
             DuplicateTitleError: The title, or the namespace, is taken.
+
+        Examples:
+            >>> template = {"sections": {"facts": "What is known", "open": "What is not"}}
+            >>> notes = await memory.acreate_active_memory("alice", "Notes", template, {"facts": "Ada is away."})
+            >>> {id: section.content for id, section in notes.sections.items()}
+            {'facts': 'Ada is away.', 'open': ''}
         """
         if namespace is None:
             # the title becomes a label of the namespace
@@ -225,11 +249,21 @@ class AgentMemory(bridge.Opened):
 
         Raises:
             MemoryNotFoundError: The tenant has none with that id.
+
+        Examples:
+            >>> apollo = await memory.aget_active_memory("alice", apollo.id)
+            >>> apollo.title, list(apollo.sections)
+            ('Apollo', ['plan', 'team'])
         """
         return await memories.get(self._resources, external_id, memory_id)
 
     async def aget_active_memories(self, external_id: str) -> list[ActiveMemory]:
-        """All open memories of a tenant, oldest first; those of more than 100 sections without their sections."""
+        """All open memories of a tenant, oldest first; those of more than 100 sections without their sections.
+
+        Examples:
+            >>> [each.title for each in await memory.aget_active_memories("alice")]
+            ['Apollo']
+        """
         return await memories.list_all(self._resources, external_id)
 
     async def aupdate_active_memory_sections(
@@ -255,6 +289,15 @@ class AgentMemory(bridge.Opened):
             RevisionConflictError: A section is not at the expected revision; carries the current one and the content.
             InvalidInputError: The batch is malformed.
             EmbeddingError: The new chunks cannot be embedded (with `embed="now"`).
+
+        Examples:
+            >>> edits = [
+            ...     {"section_id": "plan", "old_content": "May 1", "new_content": "June 1", "expected_revision": 2},
+            ...     {"section_id": "team", "new_content": "- Cy works on Docs.", "action": "insert"},
+            ... ]
+            >>> written = await memory.aupdate_active_memory_sections("alice", apollo.id, edits, source="Ada")
+            >>> written.sections["plan"].content.splitlines()
+            ['- Deadline: June 1', '- Budget: 5000']
         """
         return await edits.update(self._resources, external_id, memory_id, sections, source)
 
@@ -270,7 +313,13 @@ class AgentMemory(bridge.Opened):
         expected_revision: int | None = None,
         source: str | None = None,
     ) -> ActiveMemory:
-        """Edit one section: `aupdate_active_memory_sections` with a batch of one."""
+        """Edit one section: `aupdate_active_memory_sections` with a batch of one.
+
+        Examples:
+            >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> written.sections["plan"].content.splitlines()
+            ['- Deadline: June 1', '- Budget: 5000']
+        """
         edit = {"section_id": section_id, "new_content": new_content, "old_content": old_content, "action": action}
         edits = [edit | {"expected_revision": expected_revision}]
         return await self.aupdate_active_memory_sections(external_id, memory_id, edits, source=source)
@@ -286,6 +335,14 @@ class AgentMemory(bridge.Opened):
         Raises:
             MemoryNotFoundError: The tenant has no such memory.
             MemoryBusyError: Another run is consolidating it.
+
+        Examples:
+            >>> await memory.adelete_active_memory("alice", apollo.id)
+            >>> [hit.tier for hit in await memory.asearch("alice", "deadline", limit=1)]  # what it gave to memory stays
+            ['shortterm']
+            >>> await memory.adelete_active_memory("alice", apollo.id, forget=True)
+            >>> await memory.asearch("alice", "deadline")
+            []
         """
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
         if forget:
@@ -310,6 +367,12 @@ class AgentMemory(bridge.Opened):
             LeaseLostError: The run took longer than its lease.
             EmbeddingError: New names or texts cannot be embedded; the updates stay pending.
             OutageError: The database went away; the updates stay pending.
+
+        Examples:
+            >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> report = await memory.aconsolidate("alice", apollo.id)
+            >>> report.status, report.updates_consumed, report.chunks_superseded
+            ('applied', 1, 1)
         """
         return await self._consolidation.run(external_id, memory_id)
 
@@ -320,6 +383,11 @@ class AgentMemory(bridge.Opened):
             external_id: The tenant.
             memory_id: The active memory.
             force: Promote even if it was not.
+
+        Examples:
+            >>> report = await memory.apromote("alice", apollo.id, force=True)
+            >>> report.status, report.chunks_added, report.entities_added
+            ('promoted', 4, 3)
         """
         return await promoting.promote(self._resources, external_id, memory_id, force=force)
 
@@ -348,6 +416,11 @@ class AgentMemory(bridge.Opened):
         Raises:
             InvalidInputError: An argument cannot be accepted.
             EmbeddingError: The query cannot be embedded.
+
+        Examples:
+            >>> hits = await memory.asearch("alice", "What is the budget?", tiers=["shortterm"], limit=1)
+            >>> [(hit.tier, hit.content) for hit in hits]
+            [('shortterm', '- Budget: 5000')]
         """
         return await searching.search(
             self._resources, external_id, query, tiers=tiers, memory_ids=memory_ids, limit=limit, as_of=as_of
@@ -361,7 +434,13 @@ class AgentMemory(bridge.Opened):
         search_longterm: bool = True,
         limit: int = 10,
     ) -> list[SearchHit]:
-        """`asearch` in the consolidated tiers; empty where both are switched off."""
+        """`asearch` in the consolidated tiers; empty where both are switched off.
+
+        Examples:
+            >>> hits = await memory.aretrieve_memories("alice", "budget", search_longterm=False, limit=1)
+            >>> [(hit.tier, hit.content) for hit in hits]
+            [('shortterm', '- Budget: 5000')]
+        """
         wanted: dict[Tier, bool] = {"shortterm": search_shortterm, "longterm": search_longterm}
         tiers: list[Tier] = [tier for tier, chosen in wanted.items() if chosen]
         return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
@@ -376,6 +455,11 @@ class AgentMemory(bridge.Opened):
 
         Raises:
             EntityNotFoundError: The tenant has none of that name or id.
+
+        Examples:
+            >>> ada = await memory.aget_entity("alice", "ada")
+            >>> [(link.source, link.target) for link in ada.relationships]
+            [('Ada', 'Engine')]
         """
         stored = await reading.entity(self._resources, external_id, entity, tier)
         if stored is None:

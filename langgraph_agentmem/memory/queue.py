@@ -24,6 +24,11 @@ class Queue:
 
     A `MemoryWorker` works it off as it comes; these methods do so when they are called. Every method comes twice, as
     `await memory.queue.arun_due(...)` and as `memory.queue.run_due(...)`.
+
+    Examples:
+        >>> status = memory.queue.status()
+        >>> status.due, status.running, status.dead
+        (0, 0, 0)
     """
 
     def __init__(self, resources: Resources, consolidation: Consolidation) -> None:
@@ -40,6 +45,11 @@ class Queue:
         Raises:
             EmbeddingError: Chunks that wait for a vector cannot be embedded; the runs were carried out.
             RunsFailedError: Some runs failed; the others were carried out.
+
+        Examples:
+            >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> await memory.queue.arun_due("alice")  # one update does not make it due
+            []
         """
         tenant = None if external_id is None else validation.tenant(external_id)
         due = await queueing.due(self._resources, tenant, validation.positive(limit, "limit"))
@@ -58,6 +68,11 @@ class Queue:
             MemoryNotFoundError: The tenant has no such memory.
             EmbeddingError: Chunks that wait for a vector cannot be embedded.
             RunsFailedError: Some runs failed; the others were carried out, and those memories stay due.
+
+        Examples:
+            >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> [report.updates_consumed for report in await memory.queue.aflush("alice")]
+            [1]
         """
         tenant = validation.tenant(external_id)
         pending = await queueing.mark_pending_due(self._resources, tenant, memory_id)
@@ -70,6 +85,11 @@ class Queue:
 
         Args:
             external_id: Only this tenant's; all tenants' by default.
+
+        Examples:
+            >>> status = await memory.queue.astatus("alice")
+            >>> status.due, status.dead, status.lag_seconds
+            (0, 0, 0.0)
         """
         return await queueing.status(self._resources, external_id)
 
@@ -81,6 +101,10 @@ class Queue:
         Args:
             external_id: Only this tenant's; all tenants' by default.
             limit: The most memories.
+
+        Examples:
+            >>> [(letter.memory_id, letter.error) for letter in await memory.queue.adead_letters("alice")]
+            []
         """
         return await queueing.dead_letters(self._resources, external_id, limit)
 
@@ -93,6 +117,10 @@ class Queue:
 
         Raises:
             MemoryNotFoundError: The tenant has no such memory.
+
+        Examples:
+            >>> await memory.queue.aretry("alice", apollo.id)  # it was not set aside
+            0
         """
         return await queueing.retry_dead_letters(self._resources, external_id, memory_id)
 
@@ -103,6 +131,10 @@ class Queue:
 
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
+
+        Examples:
+            >>> await memory.queue.aembed_pending("alice")  # there is no embedder
+            0
         """
         return await embeddings.embed_pending(self._resources, external_id)
 

@@ -13,6 +13,10 @@ class Reviews:
     """What runs have left to a person, and what a person decides, as `memory.reviews`.
 
     Every method comes twice, as `await memory.reviews.apending(...)` and as `memory.reviews.pending(...)`.
+
+    Examples:
+        >>> [len(review.disputes) for review in memory.reviews.pending("alice")]
+        [1]
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -30,6 +34,12 @@ class Reviews:
 
         Returns:
             Both values of each dispute, as they were and as they are now, their sources, and the proposed verdict.
+
+        Examples:
+            >>> [review] = await memory.reviews.apending("alice")
+            >>> dispute = review.disputes[0]
+            >>> dispute.existing[0].content, dispute.new.content
+            ('- Deadline: May 1', '- Deadline: June 1')
         """
         return await disputes.pending(self._resources, external_id, memory_id, limit)
 
@@ -38,6 +48,11 @@ class Reviews:
 
         Raises:
             RunNotFoundError: The tenant has no such run.
+
+        Examples:
+            >>> [dispute] = await memory.reviews.adisputes("alice", report.run_id)
+            >>> dispute.status, dispute.verdict.action
+            ('pending', 'supersede')
         """
         return await disputes.of_known_run(self._resources, external_id, run_id)
 
@@ -67,6 +82,12 @@ class Reviews:
             ReviewConflictError: Somebody has decided otherwise, or what was disputed changed so that a decision does
                 not fit any more; nothing was carried out.
             EmbeddingError: A text cannot be embedded; nothing was carried out.
+
+        Examples:
+            >>> decisions = [{"dispute": report.parked[0], "action": "accept"}]
+            >>> done = await memory.reviews.adecide("alice", report.run_id, decisions, reviewer="eve")
+            >>> done.pending, done.report.chunks_superseded
+            ([], 1)
         """
         return await reviewing.review(self._resources, external_id, run_id, decisions, reviewer)
 

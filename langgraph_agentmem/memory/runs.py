@@ -13,6 +13,10 @@ class Runs:
     """The consolidation runs of an open memory, as `memory.runs`.
 
     Every method comes twice, as `await memory.runs.alist(...)` and as `memory.runs.list(...)`.
+
+    Examples:
+        >>> [run.status for run in memory.runs.list("alice")]
+        ['applied']
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -21,7 +25,13 @@ class Runs:
     async def alist(
         self, external_id: str, memory_id: int | None = None, *, status: RunStatus | None = None, limit: int = 50
     ) -> builtins.list[ConsolidationRun]:
-        """The log of consolidation runs, newest first."""
+        """The log of consolidation runs, newest first.
+
+        Examples:
+            >>> [run] = await memory.runs.alist("alice", apollo.id, status="applied")
+            >>> run.id == report.run_id, run.resolver
+            (True, 'rules')
+        """
         return await reading.runs(self._resources, external_id, memory_id, status, limit)
 
     async def aundo(self, external_id: str, run_id: str) -> ConsolidationRun:
@@ -31,6 +41,11 @@ class Runs:
             RunNotFoundError: The tenant has no such run.
             InvalidInputError: The run was not applied.
             UndoConflictError: Later runs changed the same things; it names them.
+
+        Examples:
+            >>> run = await memory.runs.aundo("alice", report.run_id)
+            >>> run.status
+            'undone'
         """
         return await undoing.undo(self._resources, external_id, run_id)
 

@@ -16,6 +16,11 @@ class TemplateSection(Value):
         title: What people read; the id where it is empty.
         description: What belongs into it; agents are shown it.
         content: The text that a new memory starts with.
+
+    Examples:
+        >>> facts = TemplateSection(id="facts", description="What is known", content="Ada is away.")
+        >>> memory.create_active_memory("alice", "Notes", MemoryTemplate(sections=(facts,))).sections["facts"].content
+        'Ada is away.'
     """
 
     id: str
@@ -25,7 +30,13 @@ class TemplateSection(Value):
 
 
 class MemoryTemplate(Value):
-    """The sections that a memory is created with, in order."""
+    """The sections that a memory is created with, in order.
+
+    Examples:
+        >>> template = MemoryTemplate(name="Notes", sections=(TemplateSection(id="facts"), TemplateSection(id="open")))
+        >>> list(memory.create_active_memory("alice", "Notes", template).sections)
+        ['facts', 'open']
+    """
 
     id: str = ""
     name: str = ""
@@ -90,6 +101,13 @@ class ActiveMemory(Value):
         sections: By id, in the template's order. Memories of more than 100 sections list only the sections
             that the call concerned.
         section_count: The number of all its sections.
+
+    Examples:
+        >>> apollo = memory.get_active_memory("alice", apollo.id)
+        >>> apollo.title, apollo.namespace, apollo.sections["plan"].revision
+        ('Apollo', ('alice', 'Apollo'), 2)
+        >>> apollo.consolidation_info.threshold, apollo.consolidation_info.will_consolidate
+        (10.0, False)
     """
 
     external_id: str
@@ -125,6 +143,11 @@ class SectionUpdate(Value):
         action: `replace` puts `new_content` in place of `old_content`; `insert` puts it after `old_content`, or on a
             new line at the section's end.
         expected_revision: Write only if the section is at this revision.
+
+    Examples:
+        >>> edit = SectionUpdate(section_id="plan", old_content="May 1", new_content="June 1", expected_revision=2)
+        >>> memory.update_active_memory_sections("alice", apollo.id, [edit]).sections["plan"].revision
+        3
     """
 
     model_config = ConfigDict(extra="forbid")  # a misspelt old_content would overwrite the whole section

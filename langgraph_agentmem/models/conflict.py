@@ -109,7 +109,14 @@ class ConflictRelationship(Value):
 
 
 class ConsolidationConflicts(Value):
-    """Everything that a consolidation has to decide."""
+    """Everything that a consolidation has to decide.
+
+    Examples:
+        >>> [run] = memory.runs.list("alice")
+        >>> conflicts = ConsolidationConflicts.model_validate(run.conflicts)
+        >>> [(section.section_id, len(section.new_chunks)) for section in conflicts.sections]
+        [('plan', 2), ('team', 2)]
+    """
 
     external_id: str
     active_memory_id: int
@@ -190,7 +197,15 @@ class RelationshipResolution(Value):
 
 
 class ConsolidationPlan(Value):
-    """How to resolve conflicts; data that code validates before it is applied."""
+    """How to resolve conflicts; data that code validates before it is applied.
+
+    Examples:
+        >>> written = memory.update_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+        >>> report = memory.consolidate("alice", apollo.id)
+        >>> plan = ConsolidationPlan.model_validate(memory.runs.list("alice")[0].plan)
+        >>> [decision.action for section in plan.sections for decision in section.decisions]
+        ['supersede']
+    """
 
     sections: list[SectionResolution] = Field(default_factory=list[SectionResolution])
     entities: list[EntityResolution] = Field(default_factory=list[EntityResolution])

@@ -16,6 +16,10 @@ class GraphEntity(Value):
 
     Attributes:
         distance: Relationships between it and the nearest entity asked for; on a path, its place.
+
+    Examples:
+        >>> memory.graph.neighborhood("alice", ["Ada"]).entities[0].name
+        'Ada'
     """
 
     id: int
@@ -30,7 +34,13 @@ class GraphEntity(Value):
 
 
 class GraphRelationship(Value):
-    """A relationship of a graph, from the entity `source_id` to `target_id`."""
+    """A relationship of a graph, from the entity `source_id` to `target_id`.
+
+    Examples:
+        >>> [link] = memory.graph.neighborhood("alice", ["Ada"]).relationships
+        >>> link.tier, link.end_date
+        ('shortterm', None)
+    """
 
     id: int
     tier: GraphTier
@@ -51,6 +61,11 @@ class Neighborhood(Value):
         entities: Nearest first, then by id; those asked for have distance 0.
         relationships: Valid ones between these entities, of which at least one end is nearer than the depth asked for;
             by id.
+
+    Examples:
+        >>> around = memory.graph.neighborhood("alice", ["Ada"], depth=2)
+        >>> [entity.name for entity in around.entities], len(around.relationships)
+        (['Ada', 'Engine', 'Bo'], 2)
     """
 
     entities: list[GraphEntity] = Field(default_factory=list[GraphEntity])
@@ -58,7 +73,13 @@ class Neighborhood(Value):
 
 
 class GraphPath(Value):
-    """A way from one entity to another: `relationships[i]` connects `entities[i]` and `entities[i + 1]`."""
+    """A way from one entity to another: `relationships[i]` connects `entities[i]` and `entities[i + 1]`.
+
+    Examples:
+        >>> [path] = memory.graph.paths("alice", "Ada", "Bo")
+        >>> [entity.name for entity in path.entities], len(path.relationships)
+        (['Ada', 'Engine', 'Bo'], 2)
+    """
 
     entities: list[GraphEntity]
     relationships: list[GraphRelationship]
@@ -73,7 +94,13 @@ class NamedMention(Value):
 
 
 class DeadLetter(Value):
-    """A change that Neo4j refuses, or that waits for one that it refuses."""
+    """A change that Neo4j refuses, or that waits for one that it refuses.
+
+    Examples:
+        >>> [status] = projector.status(tenant)
+        >>> [(letter.kind, letter.error) for letter in status.dead_letters]
+        []
+    """
 
     kind: ThingKind
     id: int
@@ -92,6 +119,11 @@ class ProjectionStatus(Value):
         projected_at: When the last batch was projected; None before the first.
         rebuilding: A rebuild has begun that is not complete.
         problem: Why nothing can be projected; None where nothing stands in the way.
+
+    Examples:
+        >>> [status] = projector.status(tenant)
+        >>> status.pending, status.dead, status.problem
+        (0, 0, None)
     """
 
     external_id: str
@@ -111,6 +143,11 @@ class ProjectionReport(Value):
         projected: Changes that Neo4j has now.
         dead: Changes that were set aside.
         problems: By tenant, why its graph could not be projected further.
+
+    Examples:
+        >>> report = projector.run_once(tenant)
+        >>> report.projected, report.dead, report.problems
+        (0, 0, {})
     """
 
     projected: int = 0
@@ -125,6 +162,10 @@ class Difference(Value):
         problem: `missing` in Neo4j, `unexpected` there, or `different`.
         name: What it is called, where it has a name.
         fields: (PostgreSQL's value, Neo4j's) of what is different.
+
+    Examples:
+        >>> [(difference.kind, difference.problem) for difference in projector.verify(tenant).differences]
+        []
     """
 
     external_id: str
@@ -142,6 +183,11 @@ class VerifyReport(Value):
         compared: Things that were compared.
         pending: Things that differ because their change still waits to be projected.
         differences: Things that differ for no such reason.
+
+    Examples:
+        >>> report = projector.verify(tenant)
+        >>> report.compared > 0, report.pending, report.differences
+        (True, 0, [])
     """
 
     compared: int = 0

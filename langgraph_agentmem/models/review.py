@@ -50,6 +50,11 @@ class ProposedChange(Value):
         new: What is to take their place.
         conflict: Position of the entity or relationship in the run's conflicts, from 0.
         about: What the run's report says it is about.
+
+    Examples:
+        >>> def of_dates(change: ProposedChange) -> bool:
+        ...     return "Deadline" in change.new
+        >>> memory = AgentMemory.open(review=of_dates)
     """
 
     kind: DisputeKind
@@ -125,6 +130,11 @@ class ReviewDecision(Value):
         text: For `override`.
         value: Which one is rejected. A new value that was rejected does not come back from text written before.
         reason: For the record.
+
+    Examples:
+        >>> decision = ReviewDecision(dispute=report.parked[0], action="override", text="- Deadline: July 1")
+        >>> memory.reviews.decide("alice", report.run_id, [decision]).pending
+        []
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -136,7 +146,13 @@ class ReviewDecision(Value):
     reason: str = ""
 
     def same(self, other: "ReviewDecision | None") -> bool:
-        """Whether another decision has the same effect; its reason does not count."""
+        """Whether another decision has the same effect; its reason does not count.
+
+        Examples:
+            >>> decision = ReviewDecision(dispute=7, action="accept")
+            >>> decision.same(ReviewDecision(dispute=7, action="accept", reason="Ada says so."))
+            True
+        """
         return other is not None and self.model_copy(update={"reason": other.reason}) == other
 
 
@@ -181,7 +197,13 @@ class Dispute(Value):
 
 
 class PendingReview(Value):
-    """What a run has left to a person."""
+    """What a run has left to a person.
+
+    Examples:
+        >>> [review] = memory.reviews.pending("alice")
+        >>> review.memory_title, len(review.disputes)
+        ('Apollo', 1)
+    """
 
     external_id: str
     run_id: str
@@ -198,6 +220,12 @@ class ReviewReport(Value):
         disputes: All of that run's, as they are now.
         pending: The ids of those that are still to be decided.
         report: What was carried out, with the id of the run that did; None where everything was decided before.
+
+    Examples:
+        >>> decisions = [{"dispute": report.parked[0], "action": "keep_both"}]
+        >>> done = memory.reviews.decide("alice", report.run_id, decisions)
+        >>> done.pending, [dispute.status for dispute in done.disputes]
+        ([], ['decided'])
     """
 
     run_id: str

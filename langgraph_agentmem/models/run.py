@@ -105,6 +105,11 @@ class PromotionReport(Value):
     Attributes:
         status: `promoted`, `not_due` (too few consolidations yet) or `nothing` (nothing to move or merge).
         update_count: Consolidations since the last promotion, before this one.
+
+    Examples:
+        >>> report = memory.promote("alice", apollo.id)
+        >>> report.status, report.update_count, report.threshold
+        ('not_due', 1, 10)
     """
 
     status: Literal["promoted", "not_due", "nothing"]
@@ -131,6 +136,10 @@ class ConsolidationReport(Value):
         timings: Seconds that each node took, by its name; `apply` up to its commit.
         lag_seconds: From due to applied, by the database's clock; None where the memory was not due.
         review_of: For what a person has decided: the run that had parked it.
+
+    Examples:
+        >>> report.status, report.sections, report.updates_consumed, report.chunks_added, report.entities_created
+        ('applied', ['plan', 'team'], 2, 4, 3)
     """
 
     status: Literal["applied", "nothing", "busy", "dead"]

@@ -32,6 +32,11 @@ class SearchHit(Value):
         end_date: Valid until; None while valid.
         disputed: Whether it, or a relationship that it states, waits for a person's review.
         metadata: `headings`: those that it stands under in its section, the outermost first, where there are any.
+
+    Examples:
+        >>> hit = memory.search("alice", "budget")[0]
+        >>> hit.content, hit.tier, hit.section_id, hit.memory_title
+        ('- Budget: 5000', 'shortterm', 'plan', 'Apollo')
     """
 
     chunk_id: int

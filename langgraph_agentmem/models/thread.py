@@ -84,6 +84,11 @@ class SectionConflict(Value):
         seen_revision: The revision that the thread has seen; 0 if it has seen none.
         thread_id: The thread.
         external_id: The tenant.
+
+    Examples:
+        >>> def keep_both(conflict: SectionConflict) -> str:
+        ...     return f"{conflict.theirs} {conflict.mine}"
+        >>> saver = AgentMemorySaver(memory, state_schema=State, on_conflict=keep_both)
     """
 
     section_id: str

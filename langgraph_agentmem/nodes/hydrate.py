@@ -26,6 +26,12 @@ def hydrate_node(saver: Hydrates) -> Node:
 
     Args:
         saver: The `AgentMemorySaver` that the graph is compiled with.
+
+    Examples:
+        >>> graph = StateGraph(State).add_node("hydrate", hydrate_node(saver)).add_edge(START, "hydrate")
+        >>> new_thread = {"configurable": {"thread_id": "2", "user_id": "alice"}}
+        >>> graph.compile(checkpointer=saver).invoke({"request": "Oslo"}, new_thread)["progress"]
+        'Began with Rome.'
     """
 
     async def hydrate(state: Any, config: RunnableConfig) -> dict[str, Any]:

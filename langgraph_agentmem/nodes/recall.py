@@ -27,6 +27,12 @@ def recall_node(
         output: The channel to write, a list of `SearchHit` as dicts.
         tiers: Only these; all if None.
         limit: The most hits.
+
+    Examples:
+        >>> recall = recall_node(memory, tiers=["shortterm"], limit=1)
+        >>> [hit] = recall.invoke({"external_id": "alice", "query": "budget"})["memories"]
+        >>> hit["content"]
+        '- Budget: 5000'
     """
 
     async def recall(state: Any) -> dict[str, Any]:

@@ -18,6 +18,12 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         memory: The open memory.
         updates: The channel with the edits.
         output: The channel for the `ConsolidationInfo`.
+
+    Examples:
+        >>> edits = [{"section_id": "plan", "old_content": "May 1", "new_content": "June 1"}]
+        >>> state = remember_node(memory).invoke({"external_id": "alice", "memory_id": apollo.id, "updates": edits})
+        >>> state["updates"], state["consolidation_info"]["total_update_count"]
+        ([], 1)
     """
 
     async def remember(state: Any) -> dict[str, Any]:

@@ -64,6 +64,11 @@ class Graph(ABC):
 
     Implementations give the same answers. Relationships are followed in both directions, while they are valid: now, or
     at `as_of`. Entities that were first seen later than `as_of` are not there yet.
+
+    Examples:
+        >>> around = memory.graph.neighborhood("alice", ["Engine"])
+        >>> [(entity.name, entity.distance) for entity in around.entities]
+        [('Engine', 0), ('Ada', 1), ('Bo', 1)]
     """
 
     async def aneighborhood(
@@ -88,6 +93,11 @@ class Graph(ABC):
 
         Raises:
             InvalidInputError: An argument cannot be accepted.
+
+        Examples:
+            >>> around = await memory.graph.aneighborhood("alice", ["ada"], depth=2, tier="shortterm")
+            >>> [(entity.name, entity.distance) for entity in around.entities]
+            [('Ada', 0), ('Engine', 1), ('Bo', 2)]
         """
         return await self._neighborhood(question(external_id, names, depth, as_of, tier, limit))
 
@@ -115,6 +125,11 @@ class Graph(ABC):
 
         Raises:
             InvalidInputError: An argument cannot be accepted.
+
+        Examples:
+            >>> [path] = await memory.graph.apaths("alice", "Ada", "Bo")
+            >>> [entity.name for entity in path.entities]
+            ['Ada', 'Engine', 'Bo']
         """
         asked = question(external_id, [a, b], depth, as_of, tier, limit)
         return await self._paths(asked, a.casefold(), b.casefold())
@@ -125,6 +140,10 @@ class Graph(ABC):
         Args:
             external_id: The tenant.
             words: The query's, stemmed as PostgreSQL does it.
+
+        Examples:
+            >>> [mention.name_key for mention in await memory.graph.anamed("alice", ["ada"])]
+            ['ada']
         """
         return await self._named(validation.tenant(external_id), words)
 
@@ -147,6 +166,10 @@ class PostgresGraph(Graph):
 
     Args:
         database: The PostgreSQL database.
+
+    Examples:
+        >>> isinstance(memory.graph, PostgresGraph)
+        True
     """
 
     def __init__(self, database: Database) -> None:

@@ -67,6 +67,10 @@ class Neo4jDatabase:
         password: Its password; None connects without one, where the server asks for none.
         database: Neo4j's name of the database.
         connect_timeout: Seconds to wait for a connection before that counts as an outage.
+
+    Examples:
+        >>> neo4j = Neo4jDatabase("bolt://localhost:7687", password="development")
+        >>> memory = AgentMemory.open(graph=neo4j)
     """
 
     def __init__(
@@ -94,6 +98,10 @@ class Neo4jDatabase:
 
         Raises:
             ConfigurationError: They name none.
+
+        Examples:
+            >>> Neo4jDatabase.of(AgentMemorySettings(neo4j_uri="bolt://localhost:7687")).uri
+            'bolt://localhost:7687'
         """
         if settings.neo4j_uri is None:
             raise ConfigurationError("no Neo4j is configured; set NEO4J_URI, as in bolt://localhost:7687")
@@ -106,11 +114,23 @@ class Neo4jDatabase:
         )
 
     async def write(self, external_id: str, work: Callable[[Neo4jTransaction], T]) -> T:
-        """Carry out work in one transaction for a tenant; again, where it failed for a reason that passes."""
+        """Carry out work in one transaction for a tenant; again, where it failed for a reason that passes.
+
+        Examples:
+            >>> query = "RETURN $external_id = $wanted AS same"
+            >>> await projector.neo4j.write(tenant, lambda transaction: transaction.run(query, wanted=tenant))
+            [{'same': True}]
+        """
         return await self._in_thread(functools.partial(self._transact, external_id, work, "WRITE"))
 
     async def read(self, external_id: str, work: Callable[[Neo4jTransaction], T], *, seconds: float | None = None) -> T:
-        """Carry out work that the server lets only read, and ends after so many seconds."""
+        """Carry out work that the server lets only read, and ends after so many seconds.
+
+        Examples:
+            >>> count = "MATCH (e:ShorttermEntity {external_id: $external_id}) RETURN count(e) AS entities"
+            >>> await projector.neo4j.read(tenant, lambda transaction: transaction.run(count))
+            [{'entities': 3}]
+        """
         return await self._in_thread(functools.partial(self._transact, external_id, work, "READ", seconds))
 
     async def setup(self) -> None:
@@ -119,13 +139,20 @@ class Neo4jDatabase:
         Raises:
             OutageError: The server cannot be reached.
             AuthenticationError: It refuses the user, the password or the database.
+
+        Examples:
+            >>> await projector.neo4j.setup()
         """
         if not self._ready:
             await self._in_thread(self._set_up)
             self._ready = True
 
     async def close(self) -> None:
-        """Close the connections; the object can be used again afterwards."""
+        """Close the connections; the object can be used again afterwards.
+
+        Examples:
+            >>> await projector.neo4j.close()
+        """
         with self._lock:
             closing, self._driver, self._closing, self._ready = self._closing, None, None, False
         if closing is not None:

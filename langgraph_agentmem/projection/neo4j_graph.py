@@ -27,6 +27,13 @@ class Neo4jGraph(Graph):
 
     Args:
         neo4j: The Neo4j database.
+
+    Examples:
+        >>> isinstance(memory.graph, Neo4jGraph)
+        True
+        >>> [path] = memory.graph.paths(tenant, "Ada", "Bo")
+        >>> [entity.name for entity in path.entities]
+        ['Ada', 'Engine', 'Bo']
     """
 
     def __init__(self, neo4j: Neo4jDatabase) -> None:
@@ -67,6 +74,11 @@ class Neo4jGraph(Graph):
         Raises:
             InvalidInputError: The query could see another tenant, writes, or returns too many rows.
             StorageError: Neo4j refuses the query, or ends it after a minute.
+
+        Examples:
+            >>> query = "MATCH (e:ShorttermEntity {external_id: $external_id}) RETURN count(e) AS entities"
+            >>> await memory.graph.acypher(tenant, query)
+            [{'entities': 3}]
         """
         tenant = validation.tenant(external_id)
         own_params = dict(params or {})

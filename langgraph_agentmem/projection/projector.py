@@ -40,6 +40,11 @@ class GraphProjector:
         database: The PostgreSQL database.
         neo4j: The Neo4j database.
         batch_size: Most changes in one transaction.
+
+    Examples:
+        >>> with GraphProjector.open() as projector:
+        ...     projector.run_once(tenant).problems
+        {}
     """
 
     def __init__(self, database: Database, neo4j: Neo4jDatabase, *, batch_size: int = _BATCH) -> None:
@@ -66,12 +71,19 @@ class GraphProjector:
 
         Raises:
             ConfigurationError: The settings name no Neo4j.
+
+        Examples:
+            >>> projector = GraphProjector.open(neo4j=Neo4jDatabase("bolt://localhost:7687", password="development"))
         """
         settings = settings or AgentMemorySettings()
         return cls(Database.of(settings, dsn), neo4j or Neo4jDatabase.of(settings), batch_size=batch_size)
 
     async def aclose(self) -> None:
-        """Close the connections of both databases; the projector can be used again afterwards."""
+        """Close the connections of both databases; the projector can be used again afterwards.
+
+        Examples:
+            >>> await projector.aclose()  # as leaving `async with` does
+        """
         await self.database.close()
         await self.neo4j.close()
 
@@ -105,6 +117,11 @@ class GraphProjector:
         Raises:
             OutageError: A database cannot be reached; what was not projected waits.
             AuthenticationError: Neo4j refuses the user, the password or the database.
+
+        Examples:
+            >>> report = await projector.arun_once(tenant)
+            >>> report.dead, report.problems
+            (0, {})
         """
         tenant = None if external_id is None else validation.tenant(external_id)
         await self.neo4j.setup()
@@ -124,6 +141,10 @@ class GraphProjector:
 
         Raises:
             AuthenticationError: A database refuses the user, the password or the database's name.
+
+        Examples:
+            >>> with anyio.move_on_after(0.2):
+            ...     await projector.arun(tenant, poll_seconds=0.1)
         """
         wait, problems = poll_seconds, dict[str, str]()
         while True:
@@ -146,6 +167,10 @@ class GraphProjector:
 
         Raises:
             OutageError: PostgreSQL cannot be reached.
+
+        Examples:
+            >>> [(status.pending, status.problem) for status in await projector.astatus(tenant)]
+            [(0, None)]
         """
         tenant = None if external_id is None else validation.tenant(external_id)
         statuses: list[ProjectionStatus] = []
@@ -172,6 +197,11 @@ class GraphProjector:
         Args:
             external_id: Only this tenant's; by default, that of all tenants that PostgreSQL knows.
             progress: Told (done, total) as it goes on.
+
+        Examples:
+            >>> report = await projector.arebuild(tenant)
+            >>> report.projected > 0, report.problems
+            (True, {})
         """
         tenant = None if external_id is None else validation.tenant(external_id)
         await self.neo4j.setup()
@@ -191,6 +221,10 @@ class GraphProjector:
 
         Args:
             external_id: Only this tenant; by default, all tenants that PostgreSQL knows.
+
+        Examples:
+            >>> (await projector.averify(tenant)).differences
+            []
         """
         tenant = None if external_id is None else validation.tenant(external_id)
         await self.neo4j.setup()
@@ -200,7 +234,12 @@ class GraphProjector:
         return report
 
     async def aretry_dead(self, external_id: str | None = None) -> int:
-        """Let what was set aside wait to be projected again; returns how many changes that is."""
+        """Let what was set aside wait to be projected again; returns how many changes that is.
+
+        Examples:
+            >>> await projector.aretry_dead(tenant)
+            0
+        """
         tenant = None if external_id is None else validation.tenant(external_id)
         return sum([await self._revive(name) async for name in self._tenants(storage.known_tenants, tenant)])
 

@@ -39,7 +39,13 @@ _LABELS = {tier: label for label, tier in RESERVED.items()}
 
 
 class AgentMemoryItem(Item):
-    """An item with its revision, which grows by one with every write."""
+    """An item with its revision, which grows by one with every write.
+
+    Examples:
+        >>> store.put(("alice", "notes"), "1", {"text": "Call Bo."})
+        >>> store.get(("alice", "notes"), "1").revision
+        1
+    """
 
     __slots__ = ("revision",)
 
@@ -49,7 +55,13 @@ class AgentMemoryItem(Item):
 
 
 class AgentMemorySearchItem(SearchItem):
-    """An item that was found, with its revision."""
+    """An item that was found, with its revision.
+
+    Examples:
+        >>> store.put(("alice", "notes"), "1", {"text": "Call Bo."})
+        >>> [(item.key, item.revision) for item in store.search(("alice", "notes"), query="call")]
+        [('1', 1)]
+    """
 
     __slots__ = ("revision",)
 

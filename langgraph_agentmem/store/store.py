@@ -65,6 +65,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
 
     Raises:
         ConfigurationError: An argument does not fit.
+
+    Examples:
+        >>> store = AgentMemoryStore(memory)
+        >>> store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
+        >>> [(item.key, item.value) for item in store.search(("alice", "preferences"), query="tea")]
+        [('drink', {'text': 'Green tea.'})]
     """
 
     supports_ttl = True
@@ -134,6 +140,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
 
         Raises:
             ConfigurationError: An argument does not fit.
+
+        Examples:
+            >>> with AgentMemoryStore.from_conn_string(ttl={"default_ttl": 60}) as store:
+            ...     store.put(("alice", "codes"), "door", {"code": "1234"})
+            ...     store.get(("alice", "codes"), "door").value
+            {'code': '1234'}
         """
         settings = settings or AgentMemorySettings()
         if type(owner) is int and owner >= 0:  # else refused below; memories that it makes go where the store looks
@@ -160,13 +172,20 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         """Bring the schema up to date and start removing what expires; the first use does so by itself.
 
         Any number of processes may do so at once.
+
+        Examples:
+            >>> await store.asetup()  # as `async with` does, and otherwise the first call
         """
         await self.memory.asetup()
         self._sweeps = True
         self._start_sweeping(self._options.sweep_minutes)
 
     async def aclose(self) -> None:
-        """Stop removing what expires, and close the memory if the store has opened it; it may be used again."""
+        """Stop removing what expires, and close the memory if the store has opened it; it may be used again.
+
+        Examples:
+            >>> await store.aclose()  # as leaving `async with` does
+        """
         await self.astop_ttl_sweeper()
         self._sweeps = True
         if self._owns_memory:
@@ -178,6 +197,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         """Carry out operations in one transaction: reads see what was there before its puts, the last put wins.
 
         A single operation travels with others of its kind that come in the same tick of the event loop.
+
+        Examples:
+            >>> from langgraph.store.base import GetOp, PutOp
+            >>> notes = ("alice", "notes")
+            >>> await store.abatch([PutOp(notes, "1", {"text": "Call Bo."}), GetOp(notes, "1")])
+            [None, None]
         """
         requests = await self._batches.prepared(list(ops))
         self._start_sweeping(self._options.sweep_minutes)
@@ -186,7 +211,13 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         return await self._batches.together(requests) if requests else []
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """As `abatch`, for sync code."""
+        """As `abatch`, for sync code.
+
+        Examples:
+            >>> from langgraph.store.base import GetOp
+            >>> store.batch([GetOp(("alice", "notes"), "1"), GetOp(("alice", "notes"), "2")])
+            [None, None]
+        """
         return self._batch(ops)
 
     _batch = bridge.blocking(abatch)
@@ -216,6 +247,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
 
         Raises:
             RevisionConflictError: Somebody else was first; nothing was written.
+
+        Examples:
+            >>> item = await store.aput_if(("alice", "notes"), "1", {"text": "Call Bo."}, revision=0)
+            >>> item = await store.aput_if(("alice", "notes"), "1", {"text": "Call Cy."}, revision=item.revision)
+            >>> item.revision
+            2
         """
         if type(revision) is not int or revision < 0:
             raise InvalidInputError(f"revision must be an integer of at least 0, not {revision!r}")
@@ -231,17 +268,32 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         )
 
     async def asweep_ttl(self) -> int:
-        """Remove items that have expired now, with all that was made from them; returns how many those were."""
+        """Remove items that have expired now, with all that was made from them; returns how many those were.
+
+        Examples:
+            >>> await store.aput(("alice", "codes"), "door", {"code": "1234"}, ttl=30)
+            >>> await store.asweep_ttl()  # nothing has expired yet
+            0
+        """
         return await deleting.sweep(self.memory.resources)
 
     async def astart_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
-        """Remove what expires every so often (5 minutes); a store with a TTL configuration does so by itself."""
+        """Remove what expires every so often (5 minutes); a store with a TTL configuration does so by itself.
+
+        Examples:
+            >>> await store.astart_ttl_sweeper(sweep_interval_minutes=10)
+        """
         await self.astop_ttl_sweeper()
         self._sweeps = True
         self._start_sweeping(sweep_interval_minutes or self._options.sweep_minutes or 5.0)
 
     async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - LangGraph's signature
-        """Stop removing what expires, until it is started again; returns whether it stopped in time (seconds)."""
+        """Stop removing what expires, until it is started again; returns whether it stopped in time (seconds).
+
+        Examples:
+            >>> await store.astop_ttl_sweeper(timeout=5)
+            True
+        """
         self._sweeps = False
         sweeper, self._sweeper = self._sweeper, None
         if sweeper is None:

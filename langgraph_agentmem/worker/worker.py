@@ -51,6 +51,11 @@ class MemoryWorker:
 
     Raises:
         InvalidInputError: An argument does not fit.
+
+    Examples:
+        >>> written = memory.update_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+        >>> MemoryWorker(memory, concurrency=8).run_until_idle().applied  # one update does not make it due
+        0
     """
 
     def __init__(
@@ -92,6 +97,11 @@ class MemoryWorker:
 
         Raises:
             ConfigurationError: The database refuses the user, or does not fit.
+
+        Examples:
+            >>> worker = MemoryWorker(memory)
+            >>> worker.stop()  # what a signal handler does; as it comes first here, the worker ends when it starts
+            >>> await worker.arun()
         """
         with _first_error():
             async with anyio.create_task_group() as helpers:
@@ -108,6 +118,11 @@ class MemoryWorker:
         Raises:
             OutageError: A database cannot be reached.
             EmbeddingError: Chunks that wait for a vector cannot be embedded; the runs were carried out.
+
+        Examples:
+            >>> report = await MemoryWorker(memory, external_id="alice").arun_until_idle()
+            >>> report.applied, report.failed
+            (0, 0)
         """
         self._report = WorkReport()
         with _first_error():
@@ -124,7 +139,14 @@ class MemoryWorker:
         return self._stopping
 
     def stop(self) -> None:
-        """Let the worker come to an end, from any thread; one that does not run yet ends when it starts."""
+        """Let the worker come to an end, from any thread; one that does not run yet ends when it starts.
+
+        Examples:
+            >>> worker = MemoryWorker(memory)
+            >>> worker.stop()
+            >>> worker.stopping
+            True
+        """
         self._stopping = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)

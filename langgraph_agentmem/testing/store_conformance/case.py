@@ -18,15 +18,33 @@ _POLL_SECONDS = 0.05
 
 
 class NotMet(Exception):
-    """A store does not do what a check is about; the message is one line that says what it did instead."""
+    """A store does not do what a check is about; the message is one line that says what it did instead.
+
+    Examples:
+        >>> (await check("put-keeps-created-at", stores)).status  # a check that raises it is "failed"
+        'failed'
+    """
 
 
 class Unsupported(Exception):
-    """A store does not offer what a check is about, and says so; the message says how."""
+    """A store does not offer what a check is about, and says so; the message says how.
+
+    Examples:
+        >>> (await check("default-ttl", stores)).status  # a check, or a factory, that raises it is "unsupported"
+        'unsupported'
+    """
 
 
 class StoreFactory(Protocol):
-    """Opens stores that are ready to use, and closes them."""
+    """Opens stores that are ready to use, and closes them.
+
+    Examples:
+        >>> @asynccontextmanager
+        ... async def stores(*, index=None, ttl=None):
+        ...     yield InMemoryStore(index=index)
+        >>> (await check("put-replaces", stores)).status
+        'passed'
+    """
 
     def __call__(
         self, *, index: dict[str, Any] | None = None, ttl: dict[str, Any] | None = None
@@ -44,7 +62,14 @@ class StoreFactory(Protocol):
 
 @runtime_checkable
 class SharedStoreFactory(Protocol):
-    """A factory that can also open several stores on the same data; without it, checks of that are unsupported."""
+    """A factory that can also open several stores on the same data; without it, checks of that are unsupported.
+
+    Examples:
+        >>> isinstance(stores, SharedStoreFactory)  # it has no shared()
+        False
+        >>> (await check("two-stores-share-data", stores)).status
+        'unsupported'
+    """
 
     def shared(self) -> StoreFactory:
         """A factory whose stores all share one set of data, which nothing has set up yet."""
@@ -53,7 +78,12 @@ class SharedStoreFactory(Protocol):
 
 @runtime_checkable
 class SettlingStoreFactory(Protocol):
-    """A factory that can also do at once what a store's database does by itself after a while."""
+    """A factory that can also do at once what a store's database does by itself after a while.
+
+    Examples:
+        >>> isinstance(stores, SettlingStoreFactory)  # it has no settle()
+        False
+    """
 
     async def settle(self, store: BaseStore) -> None:
         """Do so; on PostgreSQL that is ANALYZE, after which it may plan searches otherwise."""
@@ -68,6 +98,12 @@ class Case:
         make: The factory under test.
         store: The store that was opened for the check; None only where the check opens its own.
         embedder: Whose vectors the store's index uses, where the check asked for an index.
+
+    Examples:
+        >>> case = Case(root="example", make=stores, store=InMemoryStore(), embedder=WordEmbedder())
+        >>> await case.put("drink", {"text": "Green tea."})
+        >>> await case.value("drink")
+        {'text': 'Green tea.'}
     """
 
     def __init__(self, *, root: str, make: StoreFactory, store: BaseStore | None, embedder: WordEmbedder) -> None:

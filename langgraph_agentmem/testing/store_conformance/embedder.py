@@ -18,6 +18,11 @@ class Gate:
 
     Args:
         seconds: After which a waiting call goes on by itself, so that a store which waits for it is not stuck.
+
+    Examples:
+        >>> embedder = WordEmbedder()
+        >>> gate = embedder.hold("slow", seconds=0.01)
+        >>> gate.open()
     """
 
     def __init__(self, seconds: float) -> None:
@@ -34,6 +39,11 @@ class WordEmbedder(Embeddings):
     """Hashes words into a bag of 64 buckets: texts that share words are close, and no score is below 0.
 
     It may be called from any thread and any event loop.
+
+    Examples:
+        >>> embedder = WordEmbedder()
+        >>> len(embedder.embed_query("green tea")), sum(embedder.embed_query("green tea"))
+        (64, 2.0)
     """
 
     def __init__(self) -> None:

@@ -25,6 +25,11 @@ class Capability:
         fields: The fields that the check's store embeds; none for no index, "$" for whole values.
         ttl: The TTL configuration of the check's store.
         opens: Whether a store is opened for the check; otherwise it opens its own.
+
+    Examples:
+        >>> report = await run(stores, ["put-replaces"])
+        >>> report.results[0].capability.group, report.results[0].capability.promised
+        ('contract', True)
     """
 
     name: str
@@ -74,7 +79,12 @@ class Group:
 
 
 def capabilities() -> list[Capability]:
-    """All capabilities, group by group."""
+    """All capabilities, group by group.
+
+    Examples:
+        >>> sorted({capability.group for capability in capabilities()})
+        ['concurrency', 'contract', 'extras', 'filter', 'search', 'ttl', 'values']
+    """
     return list(_CAPABILITIES.values())
 
 

@@ -20,6 +20,11 @@ class Result:
         status: "failed" if the store did something else, "unsupported" if it says that it does not offer this, "error"
             if something was raised that the check did not foresee.
         detail: One line that says what happened instead; empty if it passed.
+
+    Examples:
+        >>> result = await check("put-keeps-created-at", stores)
+        >>> result.status
+        'failed'
     """
 
     capability: Capability
@@ -33,6 +38,11 @@ class Report:
 
     Attributes:
         results: One result for each capability that was tried, group by group.
+
+    Examples:
+        >>> report = await run(stores, ["put-replaces", "default-ttl"])
+        >>> report.counts()
+        {'passed': 1, 'failed': 0, 'unsupported': 1, 'error': 0}
     """
 
     results: tuple[Result, ...]
@@ -68,7 +78,13 @@ class Report:
 
 
 def comparison(reports: Mapping[str, Report]) -> str:
-    """A Markdown table of the capabilities that were tried, why they matter, and a column for each named report."""
+    """A Markdown table of the capabilities that were tried, why they matter, and a column for each named report.
+
+    Examples:
+        >>> report = await run(stores, ["put-replaces"])
+        >>> print(comparison({"mine": report}).splitlines()[0])
+        | Capability | Group | By | Why it matters | mine |
+    """
     tried = {result.capability.name: result.capability for report in reports.values() for result in report.results}
     rows = [
         [*_named(capability), _cell(capability.reason), *(_status(report, name) for report in reports.values())]

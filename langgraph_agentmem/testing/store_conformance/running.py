@@ -25,6 +25,11 @@ async def run(
 
     Raises:
         ValueError: There is no capability of such a name.
+
+    Examples:
+        >>> report = await run(stores, ["put-replaces", "put-keeps-created-at"])
+        >>> report.summary()
+        'passed 1 of 2 promised and 0 of 0 expected capabilities'
     """
     chosen = capabilities() if only is None else [capability(name) for name in only]
     room = asyncio.Semaphore(at_once)
@@ -49,6 +54,10 @@ async def check(what: Capability | str, make: StoreFactory, *, seconds: float = 
 
     Raises:
         ValueError: There is no capability of such a name.
+
+    Examples:
+        >>> (await check("put-replaces", stores, seconds=10)).status
+        'passed'
     """
     what = capability(what) if isinstance(what, str) else what
     task = asyncio.create_task(_try(what, make))
