@@ -70,13 +70,13 @@ def test_every_marked_region_of_a_snippet_is_shown(snippet: Path) -> None:
 @pytest.mark.parametrize(
     "snippet",
     [
-        pytest.param(path, id=name_of(path), marks=[pytest.mark.neo4j] * (path.stem == "graph_in_neo4j"))
+        pytest.param(path, id=name_of(path), marks=[pytest.mark.neo4j] * ("neo4j" in path.stem))
         for path in SNIPPETS
     ],
 )
 def test_every_snippet_runs(snippet: Path, dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    if snippet.stem == "graph_in_neo4j":
+    if "neo4j" in snippet.stem:
         kept |= {name.upper(): value for name, value in request.getfixturevalue("neo4j_settings").items()}
     done = subprocess.run(
         [sys.executable, "-W", "error", snippet],

@@ -1,0 +1,74 @@
+"""What other memories' users do here."""
+
+import os
+
+DSN = os.environ["AGENTMEM_DSN"]
+
+# [postgres_store]
+from langgraph.store.postgres import PostgresStore
+
+with PostgresStore.from_conn_string(DSN, pool_config={"max_size": 10}) as store:
+    store.setup()
+    store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
+    # [end]
+    store.put(("alice", "preferences", "travel"), "seat", {"text": "By the window."})
+
+# [agent_memory_store]
+from langgraph_agentmem import AgentMemoryStore
+
+with AgentMemoryStore.from_conn_string(DSN, pool_config={"max_size": 10}) as store:
+    store.setup()
+    store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
+    # [end]
+    store.delete(("alice", "preferences"), "drink")
+
+# [copy]
+with PostgresStore.from_conn_string(DSN) as old, AgentMemoryStore.from_conn_string(DSN) as new:
+    for namespace in old.list_namespaces(limit=10_000):
+        items = [item for item in old.search(namespace, limit=100_000) if item.namespace == namespace]
+        for item in items:
+            new.put(item.namespace, item.key, item.value)
+    # [end]
+    assert new.get(("alice", "preferences"), "drink").value == {"text": "Green tea."}
+    assert [item.key for item in new.search(("alice",), query="window", limit=1)] == ["seat"]
+
+# [facts]
+from langgraph_agentmem import AgentMemory
+
+memory = AgentMemory.open(DSN)
+store = AgentMemoryStore(memory)
+facts = ("bob", "facts")
+
+store.put(facts, "food", {"text": "Bob eats vegetarian food."})  # add(..., user_id="bob", infer=False)
+hits = memory.search("bob", "What does he eat?", limit=5)  # search(..., filters={"user_id": "bob"}, top_k=5)
+items = store.search(facts, limit=100)  # get_all(filters={"user_id": "bob"})
+store.put(facts, "food", {"text": "Bob eats fish, too."})  # update(memory_id, ...)
+runs = memory.runs.list("bob")  # history(memory_id): of the whole memory, as consolidations have changed it
+store.delete(facts, "food")  # delete(memory_id): removes what was made from it, too
+for each in memory.get_active_memories("bob"):  # delete_all(user_id="bob")
+    memory.delete_active_memory("bob", each.id, forget=True)
+# [end]
+assert [hit.content for hit in hits] == ["Bob eats vegetarian food."]
+assert [item.key for item in items] == ["food"]
+assert runs == []
+assert memory.search("bob", "food fish") == []
+
+# [sections]
+project = memory.create_active_memory(
+    "agent-7",
+    "Project",
+    {"sections": {"progress": "How far the work is", "open": "What is open"}},
+    initial_sections={"progress": "Nothing is done yet."},
+    exist_ok=True,
+)
+edits = [
+    {"section_id": "progress", "old_content": "Nothing", "new_content": "The draft", "action": "replace"},
+    {"section_id": "open", "new_content": "- The review", "action": "insert"},
+]
+project = memory.update_active_memory_sections("agent-7", project.id, edits)
+hits = memory.retrieve_memories("agent-7", "What is done?", search_shortterm=True, search_longterm=True, limit=10)
+# [end]
+assert project.sections["progress"].content == "The draft is done yet."
+assert project.sections["open"].content == "- The review"
+assert hits == []
+memory.close()
