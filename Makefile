@@ -38,7 +38,7 @@ unit: $(STAMP)  ## Only the tests that need no database
 	$(BIN)/python -m pytest tests/unit -n $(WORKERS)
 
 docs: $(STAMP)  ## The documentation as a site, in site/
-	$(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m mkdocs build --strict
 
 bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/updates.py
