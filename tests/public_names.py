@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,21 @@ MODULES = [
 ]
 """The public modules; all that `errors` defines is public as well."""
 
+NODES = [
+    "langgraph_agentmem.nodes.apply.apply_node",
+    "langgraph_agentmem.nodes.claim.after_claim",
+    "langgraph_agentmem.nodes.claim.claim_node",
+    "langgraph_agentmem.nodes.conflicts.conflicts_node",
+    "langgraph_agentmem.nodes.conflicts.needs_model",
+    "langgraph_agentmem.nodes.extract.extract_node",
+    "langgraph_agentmem.nodes.promote.promote_after_consolidation_node",
+    "langgraph_agentmem.nodes.promote.promote_node",
+    "langgraph_agentmem.nodes.resolve.resolve_node",
+    "langgraph_agentmem.nodes.review.after_promotion",
+    "langgraph_agentmem.nodes.review.review_node",
+]
+"""What a consolidation graph of one's own is made of."""
+
 
 def public_names() -> dict[str, Any]:
     """What each public name, as it is imported, stands for."""
@@ -28,7 +44,8 @@ def public_names() -> dict[str, Any]:
         for name in importlib.import_module(module).__all__
     }
     kinds = inspect.getmembers(errors, lambda kind: inspect.isclass(kind) and kind.__module__ == errors.__name__)
-    return listed | {f"{errors.__name__}.{name}": kind for name, kind in kinds}
+    nodes = {name: pkgutil.resolve_name(name) for name in NODES}
+    return listed | nodes | {f"{errors.__name__}.{name}": kind for name, kind in kinds}
 
 
 def public_objects() -> dict[str, Any]:

@@ -16,6 +16,11 @@ def apply_node(memory: HasResources) -> Node:
 
     Reads everything that came before; writes `report`. Raises `LeaseLostError` where the run took longer than its
     lease and another one has the memory.
+
+    Examples:
+        >>> report = apply_node(memory).invoke(state)["report"]
+        >>> report["status"], report["chunks_superseded"]
+        ('applied', 1)
     """
 
     async def apply(state: ConsolidationState) -> dict[str, Any]:

@@ -13,6 +13,12 @@ def claim_node(memory: HasResources) -> Node:
 
     Reads `external_id`, `memory_id`, `run_id`, `everything`, `if_due`; writes `claim`, or, where there is nothing to
     take, `report`; empties what the nodes behind it write.
+
+    Examples:
+        >>> written = memory.update_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+        >>> state = claim_node(memory).invoke({"external_id": "alice", "memory_id": apollo.id})
+        >>> [section["section_id"] for section in state["claim"]["sections"]]
+        ['plan']
     """
 
     async def claim(state: ConsolidationState) -> dict[str, Any]:
@@ -42,7 +48,12 @@ def claim_node(memory: HasResources) -> Node:
 
 
 def after_claim(state: ConsolidationState) -> Literal["claimed", "nothing", "busy"]:
-    """Whether there is something to consolidate: the condition behind `claim`."""
+    """Whether there is something to consolidate: the condition behind `claim`.
+
+    Examples:
+        >>> after_claim(claim_node(memory).invoke({"external_id": "alice", "memory_id": apollo.id}))
+        'nothing'
+    """
     if state.get("claim") is not None:
         return "claimed"
     return "nothing" if ConsolidationReport.model_validate(state["report"]).status == "nothing" else "busy"

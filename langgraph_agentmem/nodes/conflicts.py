@@ -16,6 +16,10 @@ def conflicts_node(memory: HasResources) -> Node:
 
     Reads `claim` and `extraction`; writes `conflicts`, and with `plan` and `decisions` the complete plan of the rules,
     which a resolver may improve on.
+
+    Examples:
+        >>> [decision["action"] for decision in conflicts_node(memory).invoke(state)["decisions"]]
+        ['supersede']
     """
 
     async def detect(state: ConsolidationState) -> dict[str, Any]:
@@ -34,7 +38,12 @@ def conflicts_node(memory: HasResources) -> Node:
 
 
 def needs_model(memory: HasResources, state: ConsolidationState) -> bool:
-    """Whether there is a model, and something that the rules are not sure about."""
+    """Whether there is a model, and something that the rules are not sure about.
+
+    Examples:
+        >>> needs_model(memory, state)  # there is no model
+        False
+    """
     if memory.resources.model is None:
         return False
     return planning.unclear(ConsolidationConflicts.model_validate(state["conflicts"])) is not None

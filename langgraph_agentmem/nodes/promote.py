@@ -12,6 +12,11 @@ def promote_node(memory: HasResources) -> Node:
     """Promotes a short-term memory, if it is due or `force` is set.
 
     Reads `external_id`, `memory_id`, `force`; writes `report`.
+
+    Examples:
+        >>> state = promote_node(memory).invoke({"external_id": "alice", "memory_id": apollo.id, "force": True})
+        >>> state["report"]["status"]
+        'promoted'
     """
 
     async def promote(state: PromotionState) -> dict[str, Any]:
@@ -27,6 +32,11 @@ def promote_after_consolidation_node(memory: HasResources) -> Node:
     """Promotes at the end of a consolidation, if the short-term memory is due, also where there was nothing to do.
 
     Reads `external_id`, `memory_id`, `report`; writes `report` with the promotion's added.
+
+    Examples:
+        >>> state |= apply_node(memory).invoke(state)
+        >>> promote_after_consolidation_node(memory).invoke(state)["report"]["promotion"]["status"]
+        'not_due'
     """
 
     async def promote(state: ConsolidationState) -> dict[str, Any]:

@@ -47,6 +47,11 @@ def resolve_node(memory: HasResources) -> Node:
 
     Reads `conflicts`, `plan`, `decisions`, `usage`; writes `plan`, `decisions`, `usage`. Raises `ModelError` when the
     model fails: give it a retry policy, and an error handler that goes on with the plan of the rules.
+
+    Examples:
+        >>> resolve = resolve_node(memory)
+        >>> needs_model(memory, state)  # this memory has no model: a graph leads on to `apply` instead
+        False
     """
 
     async def resolve(state: ConsolidationState) -> dict[str, Any]:

@@ -24,6 +24,11 @@ def review_node(memory: HasResources) -> Node:
     `{"external_id", "memory_id", "run_id", "disputes", "problem"}` and is resumed with `Command(resume=decisions)`, as
     `memory.reviews.adecide` takes them. Decisions that cannot be carried out, or leave something open, lead to another
     interrupt, whose `problem` says why. What was decided elsewhere stands; `[]` resumes where nothing is left.
+
+    Examples:
+        >>> state |= apply_node(memory).invoke(state)
+        >>> review_node(memory).invoke(state)  # nothing was parked
+        {}
     """
 
     async def review(state: ConsolidationState) -> dict[str, Any]:
@@ -61,5 +66,10 @@ def _outcome(run_id: str, done: ReviewReport | None, parked: list[Dispute], prob
 
 
 def after_promotion(state: ConsolidationState) -> Literal["parked", "done"]:
-    """Whether a person has to be asked: the condition behind `promote`."""
+    """Whether a person has to be asked: the condition behind `promote`.
+
+    Examples:
+        >>> after_promotion({"report": {"status": "applied", "parked": [7]}})
+        'parked'
+    """
     return "parked" if state["report"].get("parked") else "done"

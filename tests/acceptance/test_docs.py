@@ -69,10 +69,7 @@ def test_every_marked_region_of_a_snippet_is_shown(snippet: Path) -> None:
 
 @pytest.mark.parametrize(
     "snippet",
-    [
-        pytest.param(path, id=name_of(path), marks=[pytest.mark.neo4j] * ("neo4j" in path.stem))
-        for path in SNIPPETS
-    ],
+    [pytest.param(path, id=name_of(path), marks=[pytest.mark.neo4j] * ("neo4j" in path.stem)) for path in SNIPPETS],
 )
 def test_every_snippet_runs(snippet: Path, dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}

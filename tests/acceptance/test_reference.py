@@ -21,7 +21,13 @@ BEGINNINGS = {
     "langgraph_agentmem.memory.reviews.": "api_reviews",
     "langgraph_agentmem.models.review.": "api_reviews",
     "langgraph_agentmem.models.thread.": "api_checkpointer",
+    "langgraph_agentmem.nodes.apply.": "api_nodes",
+    "langgraph_agentmem.nodes.conflicts.": "api_nodes",
+    "langgraph_agentmem.nodes.extract.": "api_nodes",
     "langgraph_agentmem.nodes.hydrate.": "api_checkpointer",
+    "langgraph_agentmem.nodes.promote.promote_after_": "api_nodes",
+    "langgraph_agentmem.nodes.resolve.": "api_nodes",
+    "langgraph_agentmem.nodes.review.": "api_nodes",
     TESTING: "api_testing",
 }
 """The snippet that examples of a module begin with; api.py where none is named, api_neo4j.py where a projector is."""
@@ -53,6 +59,7 @@ def names(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     name = request.node.callspec.params["name"]
     snippet = next((snippet for prefix, snippet in BEGINNINGS.items() if name.startswith(prefix)), "api")
     monkeypatch.syspath_prepend(SNIPPETS)
+    monkeypatch.delitem(sys.modules, "api", raising=False)  # it is imported anew, for each test's own database
     if snippet != "api_testing":
         monkeypatch.setenv("AGENTMEM_DSN", request.getfixturevalue("dsn"))
     if needs_neo4j(name):
