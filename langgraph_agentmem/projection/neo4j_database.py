@@ -118,7 +118,7 @@ class Neo4jDatabase:
 
         Examples:
             >>> query = "RETURN $external_id = $wanted AS same"
-            >>> await projector.neo4j.write(tenant, lambda transaction: transaction.run(query, wanted=tenant))
+            >>> await projector.neo4j.write(tenant, lambda tx: tx.run(query, wanted=tenant))
             [{'same': True}]
         """
         return await self._in_thread(functools.partial(self._transact, external_id, work, "WRITE"))
@@ -128,7 +128,7 @@ class Neo4jDatabase:
 
         Examples:
             >>> count = "MATCH (e:ShorttermEntity {external_id: $external_id}) RETURN count(e) AS entities"
-            >>> await projector.neo4j.read(tenant, lambda transaction: transaction.run(count))
+            >>> await projector.neo4j.read(tenant, lambda tx: tx.run(count))
             [{'entities': 3}]
         """
         return await self._in_thread(functools.partial(self._transact, external_id, work, "READ", seconds))
