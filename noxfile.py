@@ -1,6 +1,6 @@
 """The matrix: what the package is tried out with beyond the pinned versions on which `make test` runs.
 
-`nox --list` shows the cells, `nox -s newest-3.12` runs one, and `nox -s lowest-3.11 -- tests/unit` some tests of it. A
+`nox --list` shows the cells, `nox -s newest-3.12` runs one, and `nox -s lowest -- tests/unit` some tests of it. A
 cell whose interpreter or server is not there is skipped, and said to be. docs/reference/compatibility.md tells what was
 run when.
 """
@@ -43,7 +43,9 @@ def newest(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The oldest version of each direct dependency that pyproject.toml allows; the tests' own tools are new."""
     session.install("-e", f".[{EXTRAS}]", "--resolution", "lowest-direct")
-    session.install(*TOOLS)
+    lowest = Path(session.create_tmp()) / "lowest.txt"
+    lowest.write_text(str(session.run("uv", "pip", "freeze", "--exclude-editable", silent=True)))
+    session.install(*TOOLS, "-c", str(lowest))
     run_tests(session)
 
 
@@ -80,8 +82,9 @@ def release(session: nox.Session) -> None:
     session.install(f"langgraph-agentmem[cli,embedded] @ {wheel.as_uri()}")
     session.chdir(session.create_tmp())  # where there is no package to be found but the installed one
     where = "import langgraph_agentmem as it; assert 'site-packages' in it.__file__; print(it.__version__)"
-    session.run("python", "-c", where, env={"PYTHONPATH": ""})
-    session.run("agentmem", "--version", env={"PYTHONPATH": ""})
-    session.run("python", str(ROOT / "examples" / "quickstart.py"), env={"PYTHONPATH": ""})
+    env = {"PYTHONPATH": "", "AGENTMEM_DATA_DIR": str(Path("data").absolute())}
+    session.run("python", "-c", where, env=env)
+    session.run("agentmem", "--version", env=env)
+    session.run("python", str(ROOT / "examples" / "quickstart.py"), env=env)
     if "urls" not in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]:
         session.warn("pyproject.toml has no [project.urls]: name the repository before this is uploaded")
