@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit docs bench clean
+.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near api hooks bench release-check clean
 
 help:  ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -20,9 +20,19 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## Run the whole memory cycle on an embedded database, without an API key
 	@$(BIN)/python examples/quickstart.py
 
-test: lint types contracts  ## Lint, types, layer contracts and all tests
+check: $(STAMP)  ## Within 90 seconds: style, types, layers, unit tests, and what is near to your change
+	@$(MAKE) --no-print-directory -k -j 4 lint types contracts near
+
+test: lint types complete-types contracts  ## Lint, types, layer contracts and all tests
 	@$(BIN)/python tests/neo4j_server.py
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+coverage: $(STAMP)  ## All tests again, slower, with the lines and branches that none of them reaches
+	@$(BIN)/python tests/neo4j_server.py
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html
+
+matrix: $(STAMP)  ## Other Pythons, other versions of dependencies, other servers
+	$(BIN)/nox
 
 lint: $(STAMP)  ## Style
 	$(BIN)/ruff check .
@@ -30,6 +40,10 @@ lint: $(STAMP)  ## Style
 
 types: $(STAMP)
 	$(BIN)/pyright
+
+# The environment is found by PATH here: that of pyproject.toml counts for the project's own files only.
+complete-types: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes langgraph_agentmem --ignoreexternal
 
 contracts: $(STAMP)
 	$(BIN)/lint-imports
@@ -40,6 +54,15 @@ unit: $(STAMP)  ## Only the tests that need no database
 docs: $(STAMP)  ## The documentation as a site, in site/
 	$(BIN)/python -m mkdocs build --strict
 
+near: $(STAMP)
+	files=$$($(BIN)/python tests/near.py) && $(BIN)/python -m pytest -n 2 -q -m "not slow" tests/unit $$files
+
+api: $(STAMP)  ## Put the signatures of the public names on record, after a change of them
+	$(BIN)/python tests/public_surface.py
+
+hooks: $(STAMP)  ## Have each commit checked for style
+	$(BIN)/pre-commit install
+
 bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/updates.py
 	$(BIN)/python benchmarks/consolidation.py
@@ -48,5 +71,8 @@ bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/floors.py
 	$(BIN)/python benchmarks/graph.py
 
+release-check: $(STAMP)  ## Build wheel and sdist, and run the demo from the wheel in an empty environment
+	$(BIN)/nox -s release
+
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov site
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* .nox htmlcov dist site

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from langgraph_agentmem.store import AgentMemoryStore
     from langgraph_agentmem.worker import MemoryWorker
 
+__version__: str
+
 __all__ = [
     "ActiveMemory",
     "AgentMemory",
@@ -84,9 +86,12 @@ _MODULES = {
 if not TYPE_CHECKING:  # type checkers would take any name for one that there is
 
     def __getattr__(name: str) -> object:
-        if name not in _MODULES:
+        if name == "__version__":
+            value = importlib.import_module("importlib.metadata").version("langgraph-agentmem")
+        elif name in _MODULES:
+            value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
         globals()[name] = value
         return value
 

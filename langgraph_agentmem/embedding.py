@@ -42,7 +42,7 @@ class Embedder:
     ) -> None:
         self.embeddings = embeddings
         self.dimensions = dimensions
-        self.name = name or _name_of(embeddings)
+        self.name: str = name or _name_of(embeddings)
         self.index = index
         self.kept_as(index or VectorIndex())
 
@@ -68,7 +68,7 @@ class Embedder:
 
     def kept_as(self, index: VectorIndex) -> None:
         """Learn how the database keeps the vectors."""
-        self.unit = index.distance == "cosine"
+        self.unit: bool = index.distance == "cosine"
         self.vector_type = index.vector_type
 
     async def probe(self) -> int:

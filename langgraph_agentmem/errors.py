@@ -138,7 +138,7 @@ class StateConflictError(ConflictError):
             f"others have changed the sections {sections} since thread {conflicts[0].thread_id!r} has seen them; let a "
             "hydrate_node take what they hold, or give the checkpointer a function as on_conflict that merges"
         )
-        self.conflicts = list(conflicts)
+        self.conflicts: list[Any] = list(conflicts)
 
 
 class MemoryBusyError(ConflictError):

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import langgraph.graph as langgraph_graph  # for signatures: by another name `pyright --verifytypes` does not know them
 from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy
@@ -22,7 +23,7 @@ _ON_OUTAGE = RetryPolicy(retry_on=OutageError, initial_interval=0.2)
 
 def create_consolidation_graph(
     memory: HasResources, *, review: bool = True
-) -> StateGraph[ConsolidationState, Any, Any, Any]:
+) -> langgraph_graph.StateGraph[ConsolidationState, Any, Any, Any]:
     """An uncompiled graph that consolidates one memory: claim → extract → conflicts → (resolve) → apply → promote.
 
     Invoke it with `{"external_id", "memory_id"}`; its state's `report` is a `ConsolidationReport` as a dict. Compiled
@@ -72,7 +73,7 @@ def create_consolidation_graph(
     return graph
 
 
-def create_promotion_graph(memory: HasResources) -> StateGraph[PromotionState, Any, Any, Any]:
+def create_promotion_graph(memory: HasResources) -> langgraph_graph.StateGraph[PromotionState, Any, Any, Any]:
     """An uncompiled graph that promotes one short-term memory.
 
     Invoke it with `{"external_id", "memory_id"[, "force"]}`; its state's `report` is a `PromotionReport` as a dict.

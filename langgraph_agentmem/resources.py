@@ -40,7 +40,7 @@ class WordFrequencies:
         looked_up = time.monotonic() if at is None else at
         self._until = 0.0 if chunks is None else looked_up + _STATISTICS_SECONDS
         # the statistics list frequent words only: any other one is rarer than the rarest of these
-        self.rare = max(min((chunks or {}).values(), default=1) // 2, 1)
+        self.rare: int = max(min((chunks or {}).values(), default=1) // 2, 1)
         self._by_start: dict[str, dict[str, int]] = {}
         for word, count in (chunks or {}).items():
             # by all letters but the last, which stemming may change: happy and happi

@@ -3,7 +3,6 @@
 import os
 import sys
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
@@ -76,10 +75,6 @@ assert titles == ["preferences", "memories", "facts"]
 hits = store.memory.search("alice", "food window", tiers=["active"])
 assert {hit.content for hit in hits} == {"Alice eats vegetarian food.", "Alice sits by the window."}
 store.close()
-
-
-if not find_spec("deepagents"):
-    sys.exit()
 
 # [deepagents]
 from deepagents import create_deep_agent

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -429,17 +429,17 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
 
     # Sync twins
 
-    setup = bridge.either(asetup)
-    close = bridge.either(aclose)
-    get_tuple = _twin(aget_tuple)
-    put = _twin(aput)
-    put_writes = _twin(aput_writes)
-    get_delta_channel_history = _twin(aget_delta_channel_history)
-    delete_thread = _twin(adelete_thread)
-    delete_for_runs = _twin(adelete_for_runs)
-    copy_thread = _twin(acopy_thread)
-    prune = _twin(aprune)
-    hydrate = blocking(ahydrate)
+    setup: Final = bridge.either(asetup)
+    close: Final = bridge.either(aclose)
+    get_tuple: Final = _twin(aget_tuple)
+    put: Final = _twin(aput)
+    put_writes: Final = _twin(aput_writes)
+    get_delta_channel_history: Final = _twin(aget_delta_channel_history)
+    delete_thread: Final = _twin(adelete_thread)
+    delete_for_runs: Final = _twin(adelete_for_runs)
+    copy_thread: Final = _twin(acopy_thread)
+    prune: Final = _twin(aprune)
+    hydrate: Final = blocking(ahydrate)
 
     def list(
         self,

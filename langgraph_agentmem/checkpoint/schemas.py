@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import langgraph.channels.base as langgraph_channels
 from langgraph.channels.base import BaseChannel
 from langgraph.channels.binop import BinaryOperatorAggregate
 from langgraph.channels.delta import DeltaChannel
@@ -25,7 +26,8 @@ class SchemaChannel:
         spec: LangGraph's channel.
     """
 
-    spec: BaseChannel[Any, Any, Any]
+    # by its module: `pyright --verifytypes` does not know LangGraph's generic classes by a name imported from one
+    spec: langgraph_channels.BaseChannel[Any, Any, Any]
 
     @property
     def is_delta(self) -> bool:

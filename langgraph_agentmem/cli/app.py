@@ -1,7 +1,7 @@
 """The commands, each group in a module of its own."""
 
 from importlib.metadata import version as version_of
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -9,7 +9,7 @@ from langgraph_agentmem.cli import graph, queue, reviews
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.worker import worker
 
-app = typer.Typer(
+app: Final = typer.Typer(
     name="agentmem",
     no_args_is_help=True,
     add_completion=False,

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -14,7 +14,7 @@ from langgraph_agentmem.models.graph import Difference, ProjectionReport, Projec
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.settings import AgentMemorySettings
 
-app = typer.Typer(
+app: Final = typer.Typer(
     help="The entity graph's copy in Neo4j: NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD and NEO4J_DATABASE name it.",
     no_args_is_help=True,
 )

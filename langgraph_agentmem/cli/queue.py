@@ -1,6 +1,6 @@
 """`agentmem queue ...`: the memories that wait for a consolidation."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -10,7 +10,7 @@ from langgraph_agentmem.cli.options import Dsn, Tenant
 from langgraph_agentmem.cli.terminal import ago, in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 
-app = typer.Typer(help="The memories that wait for a consolidation.", no_args_is_help=True)
+app: Final = typer.Typer(help="The memories that wait for a consolidation.", no_args_is_help=True)
 
 _SHOWN = 100
 

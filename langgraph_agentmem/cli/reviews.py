@@ -1,6 +1,6 @@
 """`agentmem reviews ...`: what runs have left to a person."""
 
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 import typer
 from rich.markup import escape
@@ -12,7 +12,7 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewAction, ReviewDecision
 
-app = typer.Typer(help="Conflicts that a review policy leaves to a person.", no_args_is_help=True)
+app: Final = typer.Typer(help="Conflicts that a review policy leaves to a person.", no_args_is_help=True)
 
 _LONGEST = 60
 _ACTIONS = ("accept", "override", "keep_both", "reject", "reject-existing")

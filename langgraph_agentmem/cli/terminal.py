@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -16,8 +16,8 @@ from langgraph_agentmem.errors import AgentMemoryError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out: Final = Console(highlight=False, soft_wrap=True)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def report_errors(command: Callable[P, R]) -> Callable[P, R]:

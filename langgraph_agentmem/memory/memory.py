@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
@@ -66,9 +66,9 @@ class AgentMemory(bridge.Opened):
     def __init__(self, resources: Resources, *, background: bool = False) -> None:
         self._resources = resources
         self._consolidation = Consolidation(resources)
-        self.runs = Runs(resources)
-        self.reviews = Reviews(resources)
-        self.queue = Queue(resources, self._consolidation)
+        self.runs: Runs = Runs(resources)
+        self.reviews: Reviews = Reviews(resources)
+        self.queue: Queue = Queue(resources, self._consolidation)
         self._worker = BackgroundWorker(partial(MemoryWorker, self))
         if background:
             resources.database.on_use = self._worker.ensure
@@ -466,16 +466,16 @@ class AgentMemory(bridge.Opened):
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
         return stored
 
-    setup = blocking(asetup)
-    close = blocking(aclose)
-    create_active_memory = blocking(acreate_active_memory)
-    get_active_memory = blocking(aget_active_memory)
-    get_active_memories = blocking(aget_active_memories)
-    update_active_memory_sections = blocking(aupdate_active_memory_sections)
-    update_active_memory_section = blocking(aupdate_active_memory_section)
-    delete_active_memory = blocking(adelete_active_memory)
-    consolidate = blocking(aconsolidate)
-    promote = blocking(apromote)
-    search = blocking(asearch)
-    retrieve_memories = blocking(aretrieve_memories)
-    get_entity = blocking(aget_entity)
+    setup: Final = blocking(asetup)
+    close: Final = blocking(aclose)
+    create_active_memory: Final = blocking(acreate_active_memory)
+    get_active_memory: Final = blocking(aget_active_memory)
+    get_active_memories: Final = blocking(aget_active_memories)
+    update_active_memory_sections: Final = blocking(aupdate_active_memory_sections)
+    update_active_memory_section: Final = blocking(aupdate_active_memory_section)
+    delete_active_memory: Final = blocking(adelete_active_memory)
+    consolidate: Final = blocking(aconsolidate)
+    promote: Final = blocking(apromote)
+    search: Final = blocking(asearch)
+    retrieve_memories: Final = blocking(aretrieve_memories)
+    get_entity: Final = blocking(aget_entity)

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Sequence
+from typing import Final
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.bridge import blocking
@@ -167,9 +168,9 @@ class Queue:
             for problem in report.problems.values():
                 _logger.warning("a graph is not projected into Neo4j: %s", problem)
 
-    run_due = blocking(arun_due)
-    flush = blocking(aflush)
-    status = blocking(astatus)
-    dead_letters = blocking(adead_letters)
-    retry = blocking(aretry)
-    embed_pending = blocking(aembed_pending)
+    run_due: Final = blocking(arun_due)
+    flush: Final = blocking(aflush)
+    status: Final = blocking(astatus)
+    dead_letters: Final = blocking(adead_letters)
+    retry: Final = blocking(aretry)
+    embed_pending: Final = blocking(aembed_pending)

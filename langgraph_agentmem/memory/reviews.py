@@ -1,7 +1,7 @@
 """What runs leave to a person."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.models.review import Dispute, PendingReview, ReviewDecision, ReviewReport
@@ -91,6 +91,6 @@ class Reviews:
         """
         return await reviewing.review(self._resources, external_id, run_id, decisions, reviewer)
 
-    pending = blocking(apending)
-    disputes = blocking(adisputes)
-    decide = blocking(adecide)
+    pending: Final = blocking(apending)
+    disputes: Final = blocking(adisputes)
+    decide: Final = blocking(adecide)

@@ -1,6 +1,7 @@
 """The log of consolidation runs."""
 
 import builtins
+from typing import Final
 
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.models.run import ConsolidationRun, RunStatus
@@ -49,5 +50,5 @@ class Runs:
         """
         return await undoing.undo(self._resources, external_id, run_id)
 
-    list = blocking(alist)
-    undo = blocking(aundo)
+    list: Final = blocking(alist)
+    undo: Final = blocking(aundo)

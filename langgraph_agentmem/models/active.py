@@ -1,7 +1,7 @@
 """Active memory: templates, sections, updates."""
 
 from datetime import datetime
-from typing import Literal, NotRequired, TypedDict
+from typing import ClassVar, Literal, NotRequired, TypedDict
 
 from pydantic import ConfigDict, Field
 
@@ -150,7 +150,8 @@ class SectionUpdate(Value):
         3
     """
 
-    model_config = ConfigDict(extra="forbid")  # a misspelt old_content would overwrite the whole section
+    # a misspelt old_content would overwrite the whole section
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     section_id: str
     new_content: str

@@ -1,6 +1,6 @@
 """What all values have in common."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,4 +14,4 @@ Tier = Literal["active", "shortterm", "longterm"]
 class Value(BaseModel):
     """A frozen value without a handle to anything."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast, get_args
+from typing import Final, cast, get_args
 
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.errors import InvalidInputError
@@ -156,9 +156,9 @@ class Graph(ABC):
     @abstractmethod
     async def _named(self, external_id: str, words: Sequence[str]) -> list[NamedMention]: ...
 
-    neighborhood = blocking(aneighborhood)
-    paths = blocking(apaths)
-    named = blocking(anamed)
+    neighborhood: Final = blocking(aneighborhood)
+    paths: Final = blocking(apaths)
+    named: Final = blocking(anamed)
 
 
 class PostgresGraph(Graph):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.errors import InvalidInputError
@@ -90,7 +90,7 @@ class Neo4jGraph(Graph):
             tenant, partial(_cypher, query=text, params=own_params, limit=max_rows), seconds=_SECONDS
         )
 
-    cypher = blocking(acypher)
+    cypher: Final = blocking(acypher)
 
 
 def _of(name: str, tier: GraphTier) -> str:

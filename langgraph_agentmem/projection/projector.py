@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 
@@ -290,13 +290,13 @@ class GraphProjector:
         async with self.database.transaction(external_id) as connection:
             return await storage.revive(connection, external_id, everything=True)
 
-    close = blocking(aclose)
-    run_once = blocking(arun_once)
-    run = blocking(arun)
-    status = blocking(astatus)
-    rebuild = blocking(arebuild)
-    verify = blocking(averify)
-    retry_dead = blocking(aretry_dead)
+    close: Final = blocking(aclose)
+    run_once: Final = blocking(arun_once)
+    run: Final = blocking(arun)
+    status: Final = blocking(astatus)
+    rebuild: Final = blocking(arebuild)
+    verify: Final = blocking(averify)
+    retry_dead: Final = blocking(aretry_dead)
 
 
 class _ReadsTenants(Protocol):

@@ -51,7 +51,7 @@ class AgentMemoryItem(Item):
 
     def __init__(self, *, revision: int, **fields: Any) -> None:
         super().__init__(**fields)
-        self.revision = revision
+        self.revision: int = revision
 
 
 class AgentMemorySearchItem(SearchItem):
@@ -67,7 +67,7 @@ class AgentMemorySearchItem(SearchItem):
 
     def __init__(self, *, revision: int, **fields: Any) -> None:
         super().__init__(**fields)
-        self.revision = revision
+        self.revision: int = revision
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp, Result, TTLConfig
@@ -94,7 +94,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         self._options = Options.of(
             memory.settings, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers
         )
-        self.ttl_config = self._options.ttl
+        self.ttl_config: TTLConfig | None = self._options.ttl
         self._owns_memory = False
         self._sweeper: Future[None] | None = None
         self._sweeper_process = 0
@@ -304,12 +304,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
                 await anyio.sleep(0.005)
         return sweeper.done()
 
-    put_if = bridge.blocking(aput_if)
-    setup = bridge.either(asetup)
-    close = bridge.either(aclose)
-    sweep_ttl = bridge.either(asweep_ttl)
-    start_ttl_sweeper = bridge.either(astart_ttl_sweeper)
-    stop_ttl_sweeper = bridge.either(astop_ttl_sweeper)
+    put_if: Final = bridge.blocking(aput_if)
+    setup: Final = bridge.either(asetup)
+    close: Final = bridge.either(aclose)
+    sweep_ttl: Final = bridge.either(asweep_ttl)
+    start_ttl_sweeper: Final = bridge.either(astart_ttl_sweeper)
+    stop_ttl_sweeper: Final = bridge.either(astop_ttl_sweeper)
 
     def _start_sweeping(self, minutes: float | None) -> None:
         """Start the sweeper on the background loop, unless it runs, was stopped, or nothing ever expires here."""

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Generator
 from contextlib import aclosing, contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
 from anyio.abc import TaskGroup
@@ -267,8 +267,8 @@ class MemoryWorker:
         neo4j = self._resources.neo4j
         return None if neo4j is None else GraphProjector(self._resources.database, neo4j)
 
-    run = blocking(arun)
-    run_until_idle = blocking(arun_until_idle)
+    run: Final = blocking(arun)
+    run_until_idle: Final = blocking(arun_until_idle)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ import asyncio
 import json
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import pytest
+from deepagents import create_deep_agent
+from deepagents.backends import StoreBackend
 from fakes import TurnsModel, WordEmbedder, calls
 from langchain.agents import create_agent
 from langchain.tools import InjectedStore, ToolRuntime
@@ -28,7 +29,6 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.filterwarnings(
     "ignore:create_react_agent has been moved:langgraph.warnings.LangGraphDeprecatedSinceV10"
 )
-deep = pytest.mark.skipif(find_spec("deepagents") is None, reason="deepagents is not installed")
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 SECTIONS = """
@@ -270,14 +270,10 @@ def test_langmems_store_manager_adds_changes_and_removes(
 # deepagents
 
 
-@deep
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_files_of_a_deep_agent_are_read_in_another_thread(
     opened_store: Callable[..., AgentMemoryStore], rows: Rows, asynchronous: bool
 ) -> None:
-    from deepagents import create_deep_agent
-    from deepagents.backends import StoreBackend
-
     store = opened_store(owner=1, fields=["content"])
 
     def done(name: str, *turns: AIMessage) -> list[str]:

@@ -6,11 +6,13 @@ from typing import Any
 import psycopg
 
 SHOWN = files("langgraph_agentmem.storage") / "sql" / "schema.sql"
+# some servers, as PostgreSQL 15.20, stamp each column with a version that is theirs alone, `pg_attver`
 CATALOG = {
     "relations": "SELECT relname, relkind, relpersistence, reloptions FROM pg_class WHERE relnamespace = 'agentmem'::regnamespace",
     "columns": """
         SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-               attcollation::regcollation::text, attstorage, attcompression, attstattarget, attoptions,
+               attcollation::regcollation::text, attstorage, attcompression, attstattarget,
+               ARRAY(SELECT option FROM unnest(attoptions) AS option WHERE option NOT LIKE 'pg\\_attver=%'),
                pg_get_expr(adbin, adrelid)
         FROM pg_attribute
         JOIN pg_class c ON c.oid = attrelid

@@ -80,7 +80,7 @@ class Teller:
         config = {"configurable": {"thread_id": f"{self.tenant} {thread}", "user_id": self.tenant}}
         what = self.draw.choice(["say", "say", "say", "mend", "hydrate", "hydrate at once"])
         if what == "mend":
-            await agent(self.saver, hydrate=False).aupdate_state(config, texts)
+            await agent(self.saver, hydrate=False).aupdate_state(config, texts, as_node="work")
             return
         durability: Any = "exit" if what == "hydrate at once" else "sync"
         await agent(self.saver, hydrate=what != "say").ainvoke({"say": texts}, config, durability=durability)

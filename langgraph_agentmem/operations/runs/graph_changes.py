@@ -111,8 +111,8 @@ class GraphRecorder:
         self._by = by
         self._config = config
         self._embedding_model = embedding_model
-        self.entities = _Rows[NewEntity]("entity")
-        self.relationships = _Rows[NewRelationship]("relationship")
+        self.entities: _Rows[NewEntity] = _Rows[NewEntity]("entity")
+        self.relationships: _Rows[NewRelationship] = _Rows[NewRelationship]("relationship")
         self.changes: list[GraphChange] = []
         self._history: list[HistoryEntry] = []
         self._moves: list[tuple[int, int | None, int | None]] = []

@@ -82,10 +82,10 @@ class Turn:
     __slots__ = ("counts", "open", "turns")
 
     def __init__(self, turns: Turns) -> None:
-        self.turns = turns
-        self.counts = True
+        self.turns: Turns = turns
+        self.counts: bool = True
         """Not where it was taken although none was free."""
-        self.open = True
+        self.open: bool = True
         """Not any more where a task outlives the block in which it was started."""
 
     def end(self) -> None:

@@ -26,8 +26,8 @@ class Gate:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
+        self.reached: threading.Event = threading.Event()
+        self.opened: threading.Event = threading.Event()
         self.seconds = seconds
 
     def open(self) -> None:

@@ -52,7 +52,7 @@ class Group:
 
     def __init__(self, name: str, *, fields: Sequence[str] = ()) -> None:
         self.name = name
-        self.fields = tuple(fields)
+        self.fields: tuple[str, ...] = tuple(fields)
 
     def promised(self, name: str, **options: Any) -> Callable[[Check], Check]:
         """Register a check of what LangGraph's documentation promises."""

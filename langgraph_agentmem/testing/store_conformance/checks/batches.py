@@ -1,14 +1,14 @@
 """Several operations in one batch."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, Op, PutOp, SearchOp
 
 from langgraph_agentmem.testing.store_conformance.case import Case, expect, refused, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-contract = Group("contract")
+contract: Final = Group("contract")
 
 
 def _value(result: object) -> object:

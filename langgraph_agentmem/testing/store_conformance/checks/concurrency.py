@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from langgraph.store.base import BaseStore, PutOp
 
@@ -18,7 +18,7 @@ from langgraph_agentmem.testing.store_conformance.case import (
 )
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-concurrency = Group("concurrency")
+concurrency: Final = Group("concurrency")
 
 _APART_SECONDS = 20.0
 

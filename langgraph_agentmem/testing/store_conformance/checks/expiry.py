@@ -3,14 +3,14 @@
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from langgraph.store.base import SearchItem
 
 from langgraph_agentmem.testing.store_conformance.case import Case, expect, same, until
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-ttl = Group("ttl")
+ttl: Final = Group("ttl")
 
 _SHORT = 0.02  # minutes
 _ATTEMPTS = 3

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 
 from langgraph_agentmem.testing.store_conformance.case import Case, Unsupported, expect, refused, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-extras = Group("extras")
+extras: Final = Group("extras")
 
 
 def _put_if(case: Case, key: str, value: dict[str, Any], revision: int) -> Awaitable[object]:

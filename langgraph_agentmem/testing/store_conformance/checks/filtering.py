@@ -1,12 +1,12 @@
 """Filters by equality and order."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 
 from langgraph_agentmem.testing.store_conformance.case import Case, expect, refused, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-filters = Group("filter")
+filters: Final = Group("filter")
 
 _NUMBERS = {f"n{n}": {"n": n} for n in (-3, 0, 2, 9, 10, 100)} | {"half": {"n": 9.5}}
 _HOSTILE = (

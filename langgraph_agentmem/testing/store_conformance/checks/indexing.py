@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from langgraph.store.base import PutOp
 
@@ -9,7 +10,7 @@ from langgraph_agentmem.testing.store_conformance.case import Case, expect, inde
 from langgraph_agentmem.testing.store_conformance.embedder import DIMENSIONS, vector
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-search = Group("search", fields=["text"])
+search: Final = Group("search", fields=["text"])
 
 _PARTS = {"items": [{"text": "apple"}, {"text": "violin"}, {"text": "harbour"}], "meta": {"name": "comet"}}
 

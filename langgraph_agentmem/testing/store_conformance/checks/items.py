@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 from uuid import UUID
 
 from langgraph.graph import END, START, StateGraph
@@ -14,7 +14,7 @@ from langgraph.store.base import BaseStore, Item, PutOp
 from langgraph_agentmem.testing.store_conformance.case import Case, NotMet, expect, in_thread, refused, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-contract = Group("contract")
+contract: Final = Group("contract")
 
 _JSON: dict[str, Any] = {
     "text": "naïve café 漢字 🧠 \u202eabc",

@@ -1,11 +1,11 @@
 """Which items a namespace holds, and listing namespaces."""
 
-from typing import Any
+from typing import Any, Final
 
 from langgraph_agentmem.testing.store_conformance.case import Case, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-contract = Group("contract")
+contract: Final = Group("contract")
 
 _TREE = (("a", "b", "c"), ("a", "b", "d", "e"), ("a", "b", "d", "i"), ("a", "b", "f"), ("a", "c", "f"))
 

@@ -1,11 +1,11 @@
 """Filter operators beyond LangGraph's; a store that refuses one with ValueError does not support it."""
 
-from typing import Any
+from typing import Any, Final
 
 from langgraph_agentmem.testing.store_conformance.case import Case, Unsupported, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-filters = Group("filter")
+filters: Final = Group("filter")
 
 
 async def _find(case: Case, wanted: dict[str, Any], keys: str) -> None:

@@ -1,9 +1,11 @@
 """Searching without a query: limits, offsets, scores."""
 
+from typing import Final
+
 from langgraph_agentmem.testing.store_conformance.case import Case, expect, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-contract = Group("contract")
+contract: Final = Group("contract")
 
 _MANY = {f"k{n:02}": {"n": n} for n in range(25)}
 

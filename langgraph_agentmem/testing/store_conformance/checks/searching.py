@@ -1,13 +1,14 @@
 """Searching by meaning: order, scores, limits and pages."""
 
 import math
+from typing import Final
 
 from langgraph.store.base import Item, SearchOp
 
 from langgraph_agentmem.testing.store_conformance.case import Case, expect, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-search = Group("search", fields=["text"])
+search: Final = Group("search", fields=["text"])
 
 _RANKED = {
     "best": {"text": "apple violin"},

@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from langgraph_agentmem.testing.store_conformance.case import Case, NotMet, Unsupported, expect, refused, same
 from langgraph_agentmem.testing.store_conformance.registry import Group
 
-values = Group("values")
+values: Final = Group("values")
 
 
 def _alike(found: Any, wanted: Any) -> bool:
