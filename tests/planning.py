@@ -17,7 +17,7 @@ from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelations
 from langgraph_agentmem.policies.matching import overlap_coefficient
 from langgraph_agentmem.policies.planning import entity_recommendation, relationship_action, replacements
 
-SIMILAR, OVERLAPPING = 0.85, 0.7
+SIMILAR, OVERLAPPING, PRECISION = 0.85, 0.7, 0.98
 
 
 def conflicts(sections=(), entities=(), relationships=()) -> ConsolidationConflicts:
@@ -44,7 +44,7 @@ def section(existing, new, section_id="plan", **fields) -> ConflictSection:
         update_count=1,
         existing_chunks=existing,
         new_chunks=new,
-        replacements=replacements(existing, new, SIMILAR),
+        replacements=replacements(existing, new, PRECISION),
         **fields,
     )
 

@@ -41,7 +41,10 @@ def as_chunks(contents: dict[int, str]) -> list[ConflictChunk]:
 
 
 def replacement(chunk_id: int, replaced_by: int, *, clear: bool = False, **fields) -> Replacement:
-    return Replacement(chunk_id=chunk_id, replaced_by=replaced_by, replaced=1, similarity=0.6, clear=clear, **fields)
+    relation = "replaced" if clear else "unclear"
+    return Replacement(
+        chunk_id=chunk_id, replaced_by=replaced_by, relation=relation, replaced=1, similarity=0.6, **fields
+    )
 
 
 def stored_entity(id: int, name: str) -> StoredEntity:

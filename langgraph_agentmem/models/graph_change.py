@@ -96,12 +96,14 @@ class RunRecord(Value):
     Attributes:
         superseded: (chunk, the chunk that took its place).
         written: Chunks that it wrote: merged texts, leftovers, a person's texts.
+        unclear: (chunk, the chunk that perhaps took its place).
         graph: What it has changed of entities and relationships, in order. New entities are not among it: an undo
             leaves what the text still says.
     """
 
     superseded: list[tuple[int, int | None]] = Field(default_factory=list[tuple[int, int | None]])
     written: list[int] = Field(default_factory=list[int])
+    unclear: list[tuple[int, int]] = Field(default_factory=list[tuple[int, int]])
     graph: list[GraphChange] = Field(default_factory=list[GraphChange])
 
     def of(self, kind: type[_Change]) -> list[_Change]:

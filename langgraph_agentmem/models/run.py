@@ -125,6 +125,9 @@ class ConsolidationReport(Value):
         status: `applied`; `nothing` (no pending updates), `busy` (another run holds the memory, or it is not due any
             more), or `dead` (it was set aside after too many attempts).
         lease_expires_at: For `busy`: when the other run's lease ends.
+        chunks_superseded: Chunks whose validity it has ended.
+        chunks_unclear: Chunks that perhaps have ended; they and what may take their place stay, and are marked.
+        chunks_decided_by_model: How many of those that left their section the model has decided about.
         decisions: What was decided, by whom, and why.
         failures: What failed and was made up for by the rules.
         parked: The disputes that were left to a person.
@@ -141,6 +144,8 @@ class ConsolidationReport(Value):
     updates_consumed: int = 0
     chunks_added: int = 0
     chunks_superseded: int = 0
+    chunks_unclear: int = 0
+    chunks_decided_by_model: int = 0
     chunks_merged: int = 0
     entities_created: int = 0
     entities_merged: int = 0

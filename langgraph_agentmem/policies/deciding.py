@@ -10,8 +10,8 @@ from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewDecision, TombstoneKey
 from langgraph_agentmem.policies import matching, rejecting, validation
-from langgraph_agentmem.policies.chunking import statements
 from langgraph_agentmem.policies.matching import overlap_coefficient
+from langgraph_agentmem.policies.statements import statements
 
 
 class NewText(Value):

@@ -25,12 +25,14 @@ from langgraph_agentmem.models.conflict import (
 from langgraph_agentmem.policies import matching
 from langgraph_agentmem.policies.planning import (
     DecidedPlan,
+    asked,
     entity_decision,
     open_entities,
     open_relationships,
     relationship_decision,
     same_ends,
 )
+from langgraph_agentmem.policies.statements import statements
 
 _Answer = TypeVar("_Answer", EntityResolution, RelationshipResolution)
 _CONTRADICTION = "the proposal decides this more than once"
@@ -55,7 +57,7 @@ def validated(
     decisions = {decision.about: decision for decision in by_rules.decisions}
     plan = by_rules.plan
     sections = {resolution.section_id: resolution for resolution in plan.sections}
-    for section in (s for s in conflicts.sections if any(not r.clear for r in s.replacements)):
+    for section in (s for s in conflicts.sections if asked(s)):
         answers = [answer for answer in proposed.sections if answer.section_id == section.section_id]
         if answers:
             rule = sections[section.section_id]
@@ -103,7 +105,10 @@ def _leftover(section: ConflictSection, decision: ChunkDecision) -> str:
     if decision.replaced_by is None:
         return ""
     contents = _contents(section)
-    return matching.lost_by(contents[decision.chunk_id], contents[decision.replaced_by])
+    old, new = contents[decision.chunk_id], contents[decision.replaced_by]
+    left = matching.lost_by(old, new)
+    # the model says that it ends, and in words of its own: then all of it does
+    return "" if len(statements(left)) == len(statements(old)) else left
 
 
 def _unsaid(section: ConflictSection, merge: MergedText) -> str:
@@ -122,7 +127,7 @@ def _repeated(ids: Iterable[int]) -> set[int]:
 
 
 def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | None:
-    if decision.chunk_id not in {r.chunk_id for r in section.replacements if not r.clear}:
+    if decision.chunk_id not in {r.chunk_id for r in asked(section)}:
         return "the chunk is not among the conflicts"
     if decision.action == "keep":
         return None if decision.replaced_by is None else "a kept chunk is replaced by nothing"
@@ -130,7 +135,7 @@ def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | No
         return "not a new chunk of this section"
     contents = _contents(section)
     old, by = contents[decision.chunk_id], contents[decision.replaced_by]
-    if matching.lost_by(old, by) == matching.lost_by(old, ""):
+    if not matching.have_to_do_with_each_other(old, by):
         return "the new chunk has nothing to do with it, so superseding it would drop what it says"
     return None
 
@@ -159,7 +164,7 @@ def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: f
     if len(merge.text) > 2 * sum(len(contents[id]) for id in set(merge.chunk_ids)):
         return "the merged text is more than twice as long as its sources"
     # about these the rules were sure, so the model was not asked
-    closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in section.replacements if not r.clear}
+    closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in asked(section)}
     if settled := sorted(closed & set(merge.chunk_ids)):
         return f"chunks {', '.join(map(str, settled))} are not in question"
     share = matching.survival([contents[id] for id in merge.chunk_ids], merge.text)
@@ -252,7 +257,7 @@ def _note_strangers(
     conflicts: ConsolidationConflicts, proposed: ConsolidationPlan, decisions: dict[About, Decision]
 ) -> None:
     """Put what a model said about things outside the conflicts on record."""
-    known = {s.section_id for s in conflicts.sections if any(not r.clear for r in s.replacements)}
+    known = {s.section_id for s in conflicts.sections if asked(s)}
     strangers = [About(kind="section", section_id=s.section_id) for s in proposed.sections if s.section_id not in known]
     strangers += [
         About(kind="entity_conflict", position=a.conflict)

@@ -18,7 +18,7 @@ from langgraph_agentmem.models.conflict import (
 )
 from langgraph_agentmem.models.review import TombstoneKey
 from langgraph_agentmem.policies import forgetting, matching
-from langgraph_agentmem.policies.chunking import statements
+from langgraph_agentmem.policies.statements import statements
 
 Old = Callable[[Iterable[int], TombstoneKey], set[int]]
 """Those of these chunks that were written before something was rejected."""

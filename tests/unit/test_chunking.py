@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from langgraph_agentmem.policies.chunking import chunk, statements
+from langgraph_agentmem.policies.chunking import chunk
+from langgraph_agentmem.policies.statements import statements
 
 LONG_LINE = "0123456789" * 10_000
 LONG_PROSE = "The quick brown fox jumps over the lazy dog, " * 2_200
@@ -199,7 +200,7 @@ def test_a_fence_that_is_never_closed_reaches_to_the_end():
 
 @settings(max_examples=100, deadline=None)
 @given(
-    sentences=st.lists(LINES.map(lambda line: f"{line[:58].strip()}."), min_size=1, max_size=12),
+    sentences=st.lists(LINES.map(lambda line: f"The {line[:53].strip()}x."), min_size=1, max_size=12),
     mark=st.sampled_from(".!?"),
 )
 def test_a_sentence_that_fits_is_never_cut(sentences, mark):
@@ -300,7 +301,7 @@ def test_what_looks_like_a_list_mark_within_a_statement_stays(text):
 def test_a_chunk_carries_the_path_of_headings_that_it_stands_under() -> None:
     text = "Preface.\n# Travel #\n## Hotels\nThe Ritz.\n\n- The Plaza.\n## Trains\nTo Rome.\n# Food\nRice."
 
-    assert [(piece.text.strip().splitlines()[-1], piece.headings) for piece in chunk(text, 200)] == [
+    assert [(piece.text.strip().splitlines()[-1], piece.place.headings) for piece in chunk(text, 200)] == [
         ("Preface.", ()),
         ("The Ritz.", ("Travel", "Hotels")),
         ("- The Plaza.", ("Travel", "Hotels")),
@@ -311,8 +312,8 @@ def test_a_chunk_carries_the_path_of_headings_that_it_stands_under() -> None:
 
 def test_a_comment_within_code_is_no_heading_and_a_long_block_keeps_its_path() -> None:
     fenced = chunk("# Setup\n```\n# not a heading\nrun\n```\nThen wait.", 200)
-    assert {piece.headings for piece in fenced} == {("Setup",)}
+    assert {piece.place.headings for piece in fenced} == {("Setup",)}
 
     long = chunk("# Diary\n" + "It rained. " * 40, 100)
     assert len(long) > 3
-    assert {piece.headings for piece in long} == {("Diary",)}
+    assert {piece.place.headings for piece in long} == {("Diary",)}

@@ -14,7 +14,7 @@ from langgraph_agentmem.operations.runs import linking, parking
 from langgraph_agentmem.operations.runs.linking import RunWork
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.memories import info
-from langgraph_agentmem.policies import forgetting
+from langgraph_agentmem.policies import forgetting, planning
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs, sections, support
 from langgraph_agentmem.storage.chunks import RunChunk
@@ -235,6 +235,11 @@ async def _apply_sections(work: RunWork, texts: list[_Text], vectors: list[list[
     await linking.insert_chunks(work, new)
     merged = [text for _, text, _ in written if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
-    record = {"superseded": superseded, "written": [chunk.id for chunk in new]}
+    leftovers = {source: id for id, text, _ in written if text.origin == "leftover" for source in text.sources}
+    unclear = planning.unclear_pairs(work.run.conflicts, work.run.plan, work.run.decisions, leftovers)
+    await chunks.mark_unclear(work.connection, work.external_id, unclear)
+    by_model = [d for d in work.run.decisions if d.decided_by == "model" and d.about.kind == "chunk"]
+    work.counts |= {"chunks_unclear": len(unclear), "chunks_decided_by_model": len(by_model)}
+    record = {"superseded": superseded, "written": [chunk.id for chunk in new], "unclear": unclear}
     work.record = work.record.model_copy(update=record)
     return {id: text for id, text, _ in written}

@@ -148,6 +148,9 @@ async def _taken(
         ClaimedChunk(
             id=row.id,
             content=row.content,
+            place=row.place,
+            source=row.source,
+            written_at=row.written_at,
             section_id=row.section_id,
             # new: no run has seen it; back: consolidated once, gone from its section, and written there again
             new=bool(row.taken) and row.tier == "active",

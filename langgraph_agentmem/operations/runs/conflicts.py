@@ -95,17 +95,21 @@ def _section(
     taken = [chunk for chunk in claim.chunks if chunk.section_id == section_id and (chunk.new or chunk.back)]
     # with those that a run which died had taken as new, and that an edit has replaced since
     gone = [*(c for c in vanished if c.section_id == section_id), *(c for c in taken if not c.current)]
-    existing = [ConflictChunk(id=c.id, content=c.content) for c in gone]
-    new = [ConflictChunk(id=c.id, content=c.content) for c in taken if c.current]
+    existing = [_shown(c) for c in gone]
+    new = [_shown(c) for c in taken if c.current]
     return ConflictSection(
         section_id=section_id,
         section_content=section.content if section else "",
         update_count=section.update_count if section else 0,
         existing_chunks=existing,
         new_chunks=new,
-        replacements=planning.replacements(existing, new, resources.settings.entity_similarity_threshold),
+        replacements=planning.replacements(existing, new, resources.settings.conflict_precision),
         metadata={"description": section.description} if section and section.description else {},
     )
+
+
+def _shown(chunk: ConflictChunk) -> ConflictChunk:
+    return ConflictChunk.model_validate(chunk.model_dump(include=set(ConflictChunk.model_fields)))
 
 
 def _entity(

@@ -53,6 +53,7 @@ async def undo(resources: Resources, external_id: object, run_id: object) -> Con
 async def _carry_out(connection: Connection, resources: Resources, run: RunRow, record: RunRecord) -> None:
     tenant, ids = run.external_id, [id for id, _ in record.superseded]
     await _refuse_if_changed(connection, run, record)
+    await chunks.unmark_unclear(connection, tenant, record.unclear)
     await chunks.restore(connection, tenant, restored=ids, ended=record.written)
     replaced = await _reverse_graph(connection, resources, run, record)
     # disputes that a review had decided are open again, and name what is there now in place of what it had removed

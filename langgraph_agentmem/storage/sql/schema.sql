@@ -147,7 +147,7 @@ CREATE INDEX consolidation_run_sections ON agentmem.consolidation_run USING gin 
 -- its section no longer holds it, or when its section is deleted or its memory forgotten.
 --
 -- No index may mention a column that consolidation or promotion changes (tier, current, shortterm_memory_id, run_id,
--- end_date, superseded_by, last_updated, extraction_pending), and fillfactor leaves room on the page: so moving a chunk
+-- end_date, superseded_by, unclear_with, last_updated, extraction_pending), and fillfactor leaves room on the page: so moving a chunk
 -- is a heap-only update that touches neither the vector nor the text index. superseded_by has no foreign key, as the
 -- check on deletion would need an index on it.
 CREATE TABLE agentmem.memory_chunk (
@@ -176,6 +176,7 @@ CREATE TABLE agentmem.memory_chunk (
     start_date timestamptz NOT NULL DEFAULT now(),      -- valid from when it was written
     end_date timestamptz,                               -- until then; NULL: still valid
     superseded_by bigint,                               -- the chunk that took its place, if one did
+    unclear_with bigint[],                              -- chunks that perhaps took its place, or whose place it perhaps took
     last_updated timestamptz NOT NULL DEFAULT now(),    -- when a run or a promotion last changed or confirmed it
     confidence double precision NOT NULL DEFAULT 1.0,   -- not written yet, as the one below
     importance double precision NOT NULL DEFAULT 0.5,

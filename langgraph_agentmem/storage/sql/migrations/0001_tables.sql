@@ -146,6 +146,7 @@ CREATE TABLE agentmem.memory_chunk (
     start_date timestamptz NOT NULL DEFAULT now(),
     end_date timestamptz,
     superseded_by bigint,
+    unclear_with bigint[],
     last_updated timestamptz NOT NULL DEFAULT now(),
     confidence double precision NOT NULL DEFAULT 1.0,
     importance double precision NOT NULL DEFAULT 0.5,
