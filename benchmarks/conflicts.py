@@ -39,6 +39,7 @@ from writing import share, table, write_all
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 
 SETTINGS = AgentMemorySettings(max_pending_minutes=None)
+PARTS = ("pairs", "messages", "dialogues")
 WAYS: tuple[Way, ...] = get_args(Way)
 TO_END: tuple[Outcome, ...] = ("ended", "flagged", "missed", "torn")
 TO_STAY: tuple[Outcome, ...] = ("kept", "doubted", "lost", "parted")
@@ -48,6 +49,7 @@ Measure = Callable[[Sequence[Verdict]], str]
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures what consolidation ends, flags and keeps.")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--resolver", choices=["rules", "right", "careless", "lying"], default="rules")
     parser.add_argument("--kinds", nargs="+", default=[], help="only these files of benchmarks/pairs")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
@@ -156,21 +158,28 @@ def embedder(name: str | None) -> Any:
 
 async def main(given: argparse.Namespace) -> None:
     dsn = server.database(server.started())
-    cases = [case for pair in judging.pairs(given.kinds) for case in judging.cases(pair, given.ways)]
-    model = None if given.resolver == "rules" else resolvers.model(given.resolver, {case.key: case for case in cases})
     index = embedder(given.embedder)
-    print(f"## Judgement, by {'the rules' if model is None else f'the rules and a {given.resolver} model'}\n")
-    async with AgentMemory.open(dsn, settings=SETTINGS, model=model, index=index) as memory:
-        await measure_pairs(memory, cases, given.show)
+    if "pairs" in given.parts:
+        cases = [case for pair in judging.pairs(given.kinds) for case in judging.cases(pair, given.ways)]
+        by_rules = given.resolver == "rules"
+        model = None if by_rules else resolvers.model(given.resolver, {case.key: case for case in cases})
+        print(f"## Judgement, by {'the rules' if by_rules else f'the rules and a {given.resolver} model'}\n")
+        async with AgentMemory.open(dsn, settings=SETTINGS, model=model, index=index) as memory:
+            await measure_pairs(memory, cases, given.show)
     async with AgentMemory.open(dsn, settings=SETTINGS, index=index) as memory:
-        if given.beam:
-            await chats.measure_messages(memory, chats.read(given.beam))
-        else:
-            print("BEAM's messages are left out: --beam or BENCH_BEAM names their file.\n")
-        if given.locomo:
-            await chats.measure_dialogues(memory, chats.read(given.locomo), given.questions)
-        else:
-            print("LoCoMo's dialogues are left out: --locomo or BENCH_LOCOMO names their file.\n")
+        await measure_chats(memory, given)
+
+
+async def measure_chats(memory: AgentMemory, given: argparse.Namespace) -> None:
+    """Real chats, where a file of them is named; always by the rules alone, as no script knows what is right there."""
+    if "messages" in given.parts and given.beam:
+        await chats.measure_messages(memory, chats.read(given.beam))
+    elif "messages" in given.parts:
+        print("BEAM's messages are left out: --beam or BENCH_BEAM names their file.\n")
+    if "dialogues" in given.parts and given.locomo:
+        await chats.measure_dialogues(memory, chats.read(given.locomo), given.questions)
+    elif "dialogues" in given.parts:
+        print("LoCoMo's dialogues are left out: --locomo or BENCH_LOCOMO names their file.\n")
 
 
 if __name__ == "__main__":
