@@ -40,6 +40,7 @@ unit: $(STAMP)  ## Only the tests that need no database
 bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/updates.py
 	$(BIN)/python benchmarks/consolidation.py
+	$(BIN)/python benchmarks/conflicts.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/checkpointer.py
 	$(BIN)/python benchmarks/floors.py
