@@ -120,7 +120,7 @@ candidate AS (
 SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
        c.metadata,
-       CASE WHEN c.unclear_with IS NULL THEN '{}'
+       CASE WHEN c.unclear_with IS NULL THEN ARRAY[]::bigint[]
             ELSE ARRAY(SELECT o.id FROM agentmem.memory_chunk o
                        WHERE o.external_id = %(external_id)s AND o.id = ANY (c.unclear_with)
                          AND o.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
