@@ -8,6 +8,7 @@ from langgraph_agentmem import chat
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.run import ModelUsage
+from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.policies import planning, proposals
 from langgraph_agentmem.policies.planning import DecidedPlan
@@ -45,8 +46,9 @@ async def resolve_conflicts(
 def resolve_node(memory: HasResources) -> Node:
     """Asks the model about those conflicts that the rules are not sure about, and validates its answer part by part.
 
-    Reads `conflicts`, `plan`, `decisions`, `usage`; writes `plan`, `decisions`, `usage`. Raises `ModelError` when the
-    model fails: give it a retry policy, and an error handler that goes on with the plan of the rules.
+    Reads `conflicts`, `plan`, `decisions`, `usage`; writes `plan`, `decisions`, `usage`. Asks up to `model_attempts`
+    times. Raises `ModelError` when the last attempt fails: give it an error handler that goes on with the plan of the
+    rules.
     """
 
     async def resolve(state: ConsolidationState) -> dict[str, Any]:
@@ -55,17 +57,17 @@ def resolve_node(memory: HasResources) -> Node:
         unclear = planning.unclear(conflicts)
         if unclear is None:
             return {}
-        if resources.model is None:
+        model = resources.model
+        if model is None:
             raise ConfigurationError("resolve needs a chat model; open the memory with model=")
-        proposed, usage = await resolve_conflicts(resources.model, unclear)
+        attempts = resources.settings.model_attempts
+        proposed, usage = await answered(lambda: resolve_conflicts(model, unclear), attempts)
         by_rules = DecidedPlan(
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
         )
-        settings = resources.settings
-        decided = proposals.validated(
-            conflicts, by_rules, proposed, settings.merge_survival_share, settings.entity_similarity_threshold
-        )
+        share = resources.settings.merge_survival_share
+        decided = proposals.validated(conflicts, by_rules, proposed, share)
         return {
             "plan": decided.plan.model_dump(mode="json"),
             "decisions": [decision.model_dump(mode="json") for decision in decided.decisions],
@@ -77,4 +79,9 @@ def resolve_node(memory: HasResources) -> Node:
 
 def with_rules(state: ConsolidationState, error: BaseException) -> dict[str, Any]:
     """The state's update after the last attempt to ask the model has failed: the plan of the rules stands."""
-    return {"failures": [*state.get("failures", []), f"the model failed, the rules decided: {error}"]}
+    spent = ModelUsage.model_validate(state.get("usage", {})) + ModelUsage.of_failure(error)
+    return {
+        "failures": [*state.get("failures", []), f"the model failed, the rules decided: {error}"],
+        "model_failed": True,
+        "usage": spent.model_dump(),
+    }
