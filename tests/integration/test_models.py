@@ -392,7 +392,8 @@ async def test_a_malformed_part_of_an_extraction_does_not_lose_the_rest_and_is_o
     refused = [d.refused for d in report.decisions if d.refused]
     assert [str(r).split(":")[0] for r in refused] == ["entities[0]", "entities[1]", "entities[2]", "relationships[1]"]
     [run] = await memory.runs.alist("alice")
-    assert run.report and run.report.decisions == report.decisions
+    assert run.report
+    assert run.report.decisions == report.decisions
 
 
 async def test_failed_calls_count_in_the_usage_with_their_tokens(opened: Open) -> None:
