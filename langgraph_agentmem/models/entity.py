@@ -97,15 +97,12 @@ class RefusedFinding(Value):
 
 
 class Extraction(Value):
-    """What an extractor found in some chunks.
-
-    Attributes:
-        refused: Parts of an answer that could not be read; they end in the run's report. A model is not asked for it.
-    """
+    """What an extractor found in some chunks."""
 
     entities: list[ExtractedEntity] = Field(default_factory=list[ExtractedEntity])
     relationships: list[ExtractedRelationship] = Field(default_factory=list[ExtractedRelationship])
     refused: SkipJsonSchema[list[RefusedFinding]] = Field(default_factory=list[RefusedFinding])
+    """Parts of an answer that could not be read; they end in the run's report. A model is not asked for them."""
 
 
 class Relationship(Value):

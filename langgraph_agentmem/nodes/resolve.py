@@ -21,9 +21,10 @@ Sections: for each of a section's `replacements`, decide about the existing chun
 `replaced_by` (the id of one of the section's new chunks) if the new chunk says the same thing anew or contradicts it;
 `keep` it if both are true side by side. Alternatively put a text of your own in the place of several chunks with
 `merged`; it must keep every fact, name and number of its sources that is still true.
-Entities and relationships: `conflict` is the position in the list, from 0. An entity is to `merge` into `entity_id` if
-both are the same thing in the world, else `create` it. A relationship is to `merge` into `relationship_id` if both say
-the same, to `create` if both hold side by side, and to `supersede` `relationship_id` if it no longer holds now.
+Entities and relationships: `conflict` is the position in the list, from 0. An entity is to `merge` into `entity_id`,
+one of its `possible` ones, if both are the same thing in the world, else `create` it. A relationship is to `merge` into
+`relationship_id` if both say the same, to `create` if both hold side by side, and to `supersede` `relationship_id` if
+it no longer holds now.
 Use only ids that the data contains. Give a short reason for every decision."""
 
 

@@ -99,6 +99,20 @@ async def test_an_extraction_that_failed_is_made_up_for_without_another_update(
     assert (status.model_failing, status.due, status.scheduled) == (0, 0, 0)
 
 
+async def test_a_run_that_only_makes_up_for_an_extraction_is_no_consolidation(
+    opened: Open, model: Failing, rows: Rows
+) -> None:
+    memory = opened(model=ScriptedModel(answer=model), settings={**SETTINGS, "shortterm_update_threshold": 2})
+    id = await start(memory, "alice")
+    await written(memory, id, "Ada knows Bob")
+    for _ in range(4):
+        await made_due(rows)
+        rows("UPDATE agentmem.active_memory SET model_retry_at = now()")
+        await memory.queue.arun_due()
+    assert model.asked == 4
+    assert rows("SELECT update_count FROM agentmem.shortterm_memory") == [(1,)]
+
+
 async def test_a_run_that_is_asked_for_asks_the_model(memory: AgentMemory, model: Failing, rows: Rows) -> None:
     id = await start(memory, "alice")
     await consolidate(memory, "alice", id, "Ada knows Bob")

@@ -113,6 +113,13 @@ def test_an_answer_in_which_nothing_is_good_is_refused_as_a_whole(answer):
         read(answer)
 
 
+def test_a_model_is_not_asked_for_what_is_refused():
+    schema = json.dumps(Extraction.model_json_schema())
+
+    assert "refused" not in schema
+    assert "source_types" in schema
+
+
 @pytest.mark.parametrize("answer", [{}, [], "[]", {"entities": []}, {"entities": None, "relationships": []}])
 def test_nothing_found_is_an_answer(answer):
     assert read(answer) == Extraction()

@@ -60,7 +60,7 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
         run, rejected = await parking.without_rejected(connection, run)
         run, parked = await parking.parked(connection, run, reserved)
         # before anything is written: the first consolidation makes the row that all the rest refers to
-        shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
+        shortterm_id, consolidations = await _counted(connection, run, row)
         now = await graph.transaction_time(connection)
         work = RunWork(resources, connection, run, model, shortterm_id, now)
         await chunks.consolidate(
@@ -79,6 +79,18 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
     # behind the commit, so that nothing is counted that was rolled back
     _measure(work, row, report)
     return report
+
+
+async def _counted(connection: Connection, run: ResolvedRun, row: RunRow) -> tuple[int, int]:
+    """The short-term memory's id, and its consolidations since the last promotion, this one included.
+
+    A run that only makes up for an extraction is none: where a model fails for days, nothing comes to be promoted.
+    """
+    if not row.snapshot and not run.taken:
+        known = await longterm.shortterm(connection, run.external_id, run.memory_id)
+        if known is not None:
+            return known.id, known.update_count
+    return await longterm.count_consolidation(connection, run.external_id, run.memory_id)
 
 
 async def _without_deleted(connection: Connection, run: ResolvedRun) -> tuple[ResolvedRun, set[int]]:
