@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -24,7 +23,7 @@ _ACRONYM = re.compile(r"\b[^\W\d_]{2,5}\b")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[., ]\d{3})+")
 _RESPELLED = 0.75
 """From this similarity on, a word may be a variant of another one."""
-_SHORT, _LONGEST_NAME = 5, 250
+_SHORT = 5
 _WORD, _NUMBER, _SYMBOL, _GAP = "word", "number", "symbol", "gap"
 
 
@@ -33,25 +32,16 @@ class _Token(Value):
     kind: str
 
 
+@lru_cache(maxsize=8192)
 def key(name: str) -> str:
     """What names have in common that differ in form only.
 
     Case, Unicode form (composed or not, full width), white space, hyphens, punctuation, quotes, "&" for "and", and
     whether a legal form is written out do not count. Everything else does: digits with what stands between them ("1.2"
-    is not "12"), and symbols ("C++" is not "C"). Of a longer text, it holds the keys of the names in it.
+    is not "12"), and symbols ("C++" is not "C").
     """
-    # names come again and again; texts do not, and nobody should keep them
-    return _name_key(name) if len(name) <= _LONGEST_NAME else _joined(name, _split(name))
-
-
-@lru_cache(maxsize=8192)
-def _name_key(name: str) -> str:
-    return _joined(name, _tokens(name))
-
-
-def _joined(name: str, tokens: Iterable[_Token]) -> str:
     joined = ""
-    for token in tokens:
+    for token in _tokens(name):
         # two numbers side by side are not one
         apart = token.kind == _NUMBER and joined and _kind(joined[-1]) == _NUMBER
         joined += f" {token.text}" if apart else token.text
@@ -94,10 +84,6 @@ def likeness(a: str, b: str, similarity: float, threshold: float) -> Likeness:
 
 @lru_cache(maxsize=8192)
 def _tokens(name: str) -> tuple[_Token, ...]:
-    return tuple(_split(name))
-
-
-def _split(name: str) -> Iterator[_Token]:
     """The words, numbers and symbols of a name, in their common form."""
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", name)).casefold().replace("i\u0307", "i")
     # case folding may take letters apart
@@ -117,7 +103,7 @@ def _split(name: str) -> Iterator[_Token]:
             tokens.append((char, kind))
         # what cannot be seen, a soft hyphen for instance, does not end a word
         last = last if unicodedata.category(char) == "Cf" else kind
-    return (_Token(text=_LEGAL_FORMS.get(word, word), kind=kind) for word, kind in tokens)
+    return tuple(_Token(text=_LEGAL_FORMS.get(word, word), kind=kind) for word, kind in tokens)
 
 
 def _kind(char: str) -> str:

@@ -10,7 +10,7 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import GraphPath, NamedMention, Neighborhood
-from langgraph_agentmem.policies import naming, validation
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.storage import reading
 from langgraph_agentmem.storage.driver.database import Database
 
@@ -46,7 +46,7 @@ def question(external_id: object, names: object, depth: object, as_of: object, t
         raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
     if tier is not None and tier not in get_args(GraphTier):
         raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {tier!r}")
-    keys = {naming.key(validation.name(name, "a name")) for name in cast("Sequence[object]", names)}
+    keys = {validation.name(name, "a name").casefold() for name in cast("Sequence[object]", names)}
     return Question.model_validate(
         {
             "external_id": validation.tenant(external_id),
@@ -117,7 +117,7 @@ class Graph(ABC):
             InvalidInputError: An argument cannot be accepted.
         """
         asked = question(external_id, [a, b], depth, as_of, tier, limit)
-        return await self._paths(asked, naming.key(a), naming.key(b))
+        return await self._paths(asked, a.casefold(), b.casefold())
 
     async def anamed(self, external_id: str, words: Sequence[str]) -> list[NamedMention]:
         """Entities whose names consist of words of a query only, and the chunks that mention them.

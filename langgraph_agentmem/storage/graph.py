@@ -21,7 +21,7 @@ _SQL = statements("graph")
 class EntityRow(StoredEntity):
     """A stored entity."""
 
-    name_key: str
+    form_key: str
     first_seen: datetime
     longterm_id: int | None = None
     apart_from: list[int] = Field(default_factory=list[int])
@@ -76,7 +76,7 @@ class NewEntity(Value):
     apart_from: list[int] = Field(default_factory=list[int])
 
     @property
-    def name_key(self) -> str:
+    def form_key(self) -> str:
         """What names that differ in form only have in common."""
         return naming.key(self.name)
 
@@ -140,7 +140,7 @@ async def relationships_from(
 ) -> list[StoredRelationship]:
     """The valid relationships of a short-term memory that start at entities of these names."""
     params: dict[str, Any] = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
-    params["name_keys"] = sorted({naming.key(name) for name in names})
+    params["form_keys"] = sorted({naming.key(name) for name in names})
     rows = await all_rows(connection, _SQL["shortterm_relationships"], params)
     return [StoredRelationship.model_validate(row) for row in rows]
 
@@ -171,12 +171,12 @@ async def insert_entities(
         return
     rows = [
         (
-            e.id, e.name, e.name_key, as_json(e.traits.types), e.traits.description, e.traits.confidence,
-            e.traits.weight, e.first_seen, as_json(e.apart_from), as_vector(e.embedding),
+            e.id, e.name, e.name.casefold(), e.form_key, as_json(e.traits.types), e.traits.description,
+            e.traits.confidence, e.traits.weight, e.first_seen, as_json(e.apart_from), as_vector(e.embedding),
         )
         for e in entities
     ]  # fmt: skip
-    names = "ids names name_keys types descriptions confidences importances first_seens aparts embeddings"
+    names = "ids names name_keys form_keys types descriptions confidences importances first_seens aparts embeddings"
     params = {
         "external_id": external_id,
         "tier": _tier(shortterm_memory_id),
@@ -309,7 +309,7 @@ async def find_entity(
     Of several, a long-term one, of which the extractor was most confident, the oldest.
     """
     params = {"external_id": external_id, "entity_id": entity_id, "tier": tier}
-    params["name_key"] = None if name is None else naming.key(name)
+    params["form_key"] = None if name is None else naming.key(name)
     row = await one_row(connection, _SQL["entities"], params)
     if row is None:
         return None
@@ -317,7 +317,7 @@ async def find_entity(
     relationships = await all_rows(connection, _SQL["relationships_of"], params)
     history = await histories(connection, external_id, [row["id"]], [r["id"] for r in relationships])
     disputed = await reviews.disputed(connection, external_id, [row["id"]], [r["id"] for r in relationships])
-    place = {name: row[name] for name in ("name_key", "tier", "shortterm_memory_id")}
+    place = {name: row[name] for name in ("form_key", "tier", "shortterm_memory_id")}
     namesakes = await all_rows(connection, _SQL["namesakes"], {**params, **place})
     return Entity.model_validate(
         {

@@ -61,10 +61,10 @@ async def changed_relationships(
 
 
 async def entities(
-    connection: Connection, external_id: str, name_keys: Sequence[str], ids: Sequence[int]
+    connection: Connection, external_id: str, form_keys: Sequence[str], ids: Sequence[int]
 ) -> dict[int, EntityRow]:
     """A tenant's long-term entities of these names or ids, by id; several may have one name."""
-    params = {"external_id": external_id, "name_keys": list(name_keys), "ids": list(ids)}
+    params = {"external_id": external_id, "form_keys": list(form_keys), "ids": list(ids)}
     rows = await all_rows(connection, _SQL["longterm_entities"], params)
     return {row["id"]: EntityRow.model_validate(row) for row in rows}
 
@@ -87,9 +87,9 @@ class ValidEnds(Value):
     target_id: int | None
 
 
-async def valid_ends(connection: Connection, external_id: str, name_keys: Sequence[str]) -> list[ValidEnds]:
+async def valid_ends(connection: Connection, external_id: str, form_keys: Sequence[str]) -> list[ValidEnds]:
     """Between what a tenant has valid short-term relationships, as far as both names are among these."""
-    params = {"external_id": external_id, "name_keys": sorted(set(name_keys))}
+    params = {"external_id": external_id, "form_keys": sorted(set(form_keys))}
     return [ValidEnds.model_validate(row) for row in await all_rows(connection, _SQL["valid_ends"], params)]
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from langgraph_agentmem.policies import naming
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, columns
@@ -36,8 +35,8 @@ async def _execute(connection: Connection, external_id: str, name: str, mentions
 async def inherit_mentions(connection: Connection, external_id: str, rows: Sequence[tuple[int, int, str]]) -> None:
     """Let new chunks support those things that their sources support and they name: (source, new chunk, its text)."""
     if rows:
-        keyed = [(source, id, naming.key(text)) for source, id, text in rows]
-        params = columns(keyed, "from_ids", "to_ids", "texts")
+        folded = [(source, id, text.casefold()) for source, id, text in rows]
+        params = columns(folded, "from_ids", "to_ids", "texts")
         await connection.execute(_SQL["inherit_mentions"], {"external_id": external_id, **params})
         await outbox.enqueue_supporting_chunks(connection, external_id, chunks=[id for _, id, _ in rows])
 

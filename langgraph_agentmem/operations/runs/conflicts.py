@@ -125,7 +125,7 @@ def _entity(
     # by vectors where there is one of this model, else by spelling
     similar = _by_ratio(entity.name, [row for row in stored if row.embedding_model != model_id]) | scores
     # an equal name is the same name, whatever a model makes of it
-    similar |= {row.id: 1.0 for row in stored if row.name_key == key}
+    similar |= {row.id: 1.0 for row in stored if row.form_key == key}
     candidates = sorted(
         (row for row in stored if similar.get(row.id, 0.0) >= _MIN_SIMILARITY),
         key=lambda row: (-similar[row.id], row.id),

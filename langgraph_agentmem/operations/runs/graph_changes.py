@@ -162,7 +162,7 @@ class GraphRecorder:
             replaces: The row that the new one has; it is to be removed as well.
         """
         # the history keeps the other name, under which the entity was known as well
-        other_name = new.name if replaces is None and naming.key(new.name) != row.name_key else None
+        other_name = new.name if replaces is None and naming.key(new.name) != row.form_key else None
         self._merge(self.entities, row, new.traits, description, name=other_name)
         self._add_entity_support(row.id, new.chunk_ids)
         self.changes.append(EntityMerged(id=row.id, before=row.traits, absorbed=new, replaces=replaces))

@@ -55,7 +55,7 @@ async def record(
     known, _ = await graph.by_id(connection, external_id, sorted(ends), [])
     rows = sorted([*changed.values(), *known.values()], key=lambda row: row.id)
     wholes = [row.longterm_id for row in rows if row.longterm_id]
-    stored = await longterm.entities(connection, external_id, sorted({row.name_key for row in rows}), wholes)
+    stored = await longterm.entities(connection, external_id, sorted({row.form_key for row in rows}), wholes)
     joined = Joined(ids={row.id: whole for row in rows if (whole := row.longterm_id) in stored and whole})
     # an end that has not changed is joined anew only if its long-term entity is gone
     mine = [row for row in rows if row.id in changed or row.id not in joined.ids]
@@ -88,7 +88,7 @@ class _Joining:
     def join(self, position: int, row: EntityRow) -> None:
         """Make a short-term entity part of a long-term one, which may be a new one."""
         again = self.wholes.get(row.longterm_id or 0)
-        namesakes = [whole for whole in self.wholes.values() if whole.name_key == row.name_key]
+        namesakes = [whole for whole in self.wholes.values() if whole.form_key == row.form_key]
         whole = again or self._chosen(row, namesakes)
         if whole is None:
             whole = NewEntity(id=next(self.new_ids), name=row.name, traits=row.traits, first_seen=row.first_seen)

@@ -69,22 +69,23 @@ FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
 WHERE r.external_id = %(external_id)s AND r.shortterm_memory_id = %(shortterm_memory_id)s AND r.end_date IS NULL
-  AND s.name_key = ANY (%(name_keys)s)
+  AND s.form_key = ANY (%(form_keys)s)
 ORDER BY r.id
 
 -- name: insert_entities
 -- New entities.
-INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, name_search, types, description,
-                             confidence, importance, first_seen, apart_from, embedding, embedding_model)
-SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.name, u.name_key,
+INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, form_key, name_search, types,
+                             description, confidence, importance, first_seen, apart_from, embedding, embedding_model)
+SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.name, u.name_key, u.form_key,
        to_tsvector(%(config)s::regconfig, u.name), ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), u.description,
        u.confidence, u.importance, coalesce(u.first_seen, now()),
        ARRAY(SELECT jsonb_array_elements_text(u.apart_from::jsonb)::bigint), u.embedding::halfvec,
        CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END
-FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(name_keys)s::text[], %(types)s::text[], %(descriptions)s::text[],
-            %(confidences)s::float8[], %(importances)s::float8[], %(first_seens)s::timestamptz[], %(aparts)s::text[],
+FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(name_keys)s::text[], %(form_keys)s::text[], %(types)s::text[],
+            %(descriptions)s::text[], %(confidences)s::float8[], %(importances)s::float8[],
+            %(first_seens)s::timestamptz[], %(aparts)s::text[],
             %(embeddings)s::text[])
-     AS u (id, name, name_key, types, description, confidence, importance, first_seen, apart_from, embedding)
+     AS u (id, name, name_key, form_key, types, description, confidence, importance, first_seen, apart_from, embedding)
 
 -- name: update_entities
 -- Merged entities.
@@ -128,12 +129,12 @@ RETURNING r.id, r.revision
 -- name: valid_ends
 -- The names between which a tenant has valid short-term relationships, and the long-term entities that their ends are
 -- part of.
-SELECT DISTINCT s.name_key AS source, t.name_key AS target, s.longterm_id AS source_id, t.longterm_id AS target_id
+SELECT DISTINCT s.form_key AS source, t.form_key AS target, s.longterm_id AS source_id, t.longterm_id AS target_id
 FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
 WHERE r.external_id = %(external_id)s AND r.tier = 'shortterm' AND r.end_date IS NULL
-  AND s.name_key = ANY (%(name_keys)s) AND t.name_key = ANY (%(name_keys)s)
+  AND s.form_key = ANY (%(form_keys)s) AND t.form_key = ANY (%(form_keys)s)
 
 -- name: end_relationships
 -- Ends the validity of relationships.
@@ -241,7 +242,7 @@ ORDER BY id
 
 -- name: changed_relationships
 -- Short-term relationships that changed since they were last promoted, with the names of their ends.
-SELECT r.*, s.name AS source, t.name AS target, s.name_key AS source_key, t.name_key AS target_key
+SELECT r.*, s.name AS source, t.name AS target, s.form_key AS source_key, t.form_key AS target_key
 FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
@@ -252,7 +253,7 @@ ORDER BY r.id
 -- name: longterm_entities
 -- A tenant's long-term entities of these names or ids.
 SELECT * FROM agentmem.entity
-WHERE external_id = %(external_id)s AND tier = 'longterm' AND (name_key = ANY (%(name_keys)s) OR id = ANY (%(ids)s))
+WHERE external_id = %(external_id)s AND tier = 'longterm' AND (form_key = ANY (%(form_keys)s) OR id = ANY (%(ids)s))
 ORDER BY id
 
 -- name: longterm_relationships
@@ -321,11 +322,11 @@ WHERE m.external_id = %(external_id)s AND m.relationship_id = ANY (%(ids)s)
 RETURNING m.chunk_id
 
 -- name: entities
--- A tenant's entities by id or by the key of their name, long-term ones first.
+-- A tenant's entities by id or by name in whatever form, long-term ones first.
 SELECT * FROM agentmem.entity
 WHERE external_id = %(external_id)s
   AND (%(entity_id)s::bigint IS NULL OR id = %(entity_id)s)
-  AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
+  AND (%(form_key)s::text IS NULL OR form_key = %(form_key)s)
   AND (%(tier)s::text IS NULL OR tier = %(tier)s)
 -- 'longterm' sorts before 'shortterm'.
 ORDER BY tier, confidence DESC, id
@@ -334,7 +335,7 @@ LIMIT 1
 -- name: namesakes
 -- The other entities of a name, of a tier and memory.
 SELECT id FROM agentmem.entity
-WHERE external_id = %(external_id)s AND name_key = %(name_key)s AND tier = %(tier)s AND id <> %(entity_id)s
+WHERE external_id = %(external_id)s AND form_key = %(form_key)s AND tier = %(tier)s AND id <> %(entity_id)s
   AND shortterm_memory_id IS NOT DISTINCT FROM %(shortterm_memory_id)s::bigint
 ORDER BY id
 LIMIT 100
@@ -358,7 +359,7 @@ ORDER BY r.id
 
 -- name: links_of
 -- The relationships that entities take part in, with the names of their ends.
-SELECT r.*, s.name AS source, t.name AS target, s.name_key AS source_key, t.name_key AS target_key
+SELECT r.*, s.name AS source, t.name AS target, s.form_key AS source_key, t.form_key AS target_key
 FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id

@@ -222,7 +222,8 @@ CREATE TABLE agentmem.entity (
     tier text NOT NULL CHECK (tier IN ('shortterm', 'longterm')),
     shortterm_memory_id bigint,                         -- of short-term ones
     name text NOT NULL,
-    name_key text NOT NULL,                             -- what names that differ in form only have in common
+    name_key text NOT NULL,                             -- the name, case-folded
+    form_key text NOT NULL,                             -- what names that differ in form only have in common
     name_search tsvector NOT NULL,
     types text[] NOT NULL DEFAULT '{}',
     description text NOT NULL DEFAULT '',
@@ -247,6 +248,8 @@ CREATE TABLE agentmem.entity (
 CREATE INDEX entity_shortterm ON agentmem.entity (external_id, shortterm_memory_id, name_key);
 -- Neighborhoods and paths start at names, in either tier.
 CREATE INDEX entity_name ON agentmem.entity (external_id, name_key);
+-- Promotions look for entities that mean the same, and so do callers.
+CREATE INDEX entity_form ON agentmem.entity (external_id, form_key);
 -- A short list, as for chunks.
 CREATE INDEX entity_words ON agentmem.entity USING gin (name_search) WITH (gin_pending_list_limit = 64);
 

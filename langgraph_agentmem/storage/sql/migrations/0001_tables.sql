@@ -185,6 +185,7 @@ CREATE TABLE agentmem.entity (
     shortterm_memory_id bigint,
     name text NOT NULL,
     name_key text NOT NULL,
+    form_key text NOT NULL,
     name_search tsvector NOT NULL,
     types text[] NOT NULL DEFAULT '{}',
     description text NOT NULL DEFAULT '',
@@ -207,6 +208,7 @@ CREATE TABLE agentmem.entity (
 CREATE INDEX entity_shortterm ON agentmem.entity (external_id, shortterm_memory_id, name_key);
 -- Neighborhoods and paths start at names, in either tier.
 CREATE INDEX entity_name ON agentmem.entity (external_id, name_key);
+CREATE INDEX entity_form ON agentmem.entity (external_id, form_key);
 CREATE INDEX entity_words ON agentmem.entity USING gin (name_search) WITH (gin_pending_list_limit = 64);
 
 CREATE TABLE agentmem.relationship (
