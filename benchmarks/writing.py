@@ -71,7 +71,9 @@ async def flagged_by(memory: AgentMemory, tenant: str, memory_id: int, report: C
     """
     [run] = await memory.runs.alist(tenant, memory_id, limit=1)
     sections: list[dict[str, Any]] = (run.conflicts or {}).get("sections", [])
-    unclear = {pair["chunk_id"] for section in sections for pair in section["replacements"] if pair["relation"] == "unclear"}
+    unclear = {
+        pair["chunk_id"] for section in sections for pair in section["replacements"] if pair["relation"] == "unclear"
+    }
     by_model = [d for d in report.decisions if d.decided_by == "model" and d.about.kind in ("chunk", "merge")]
     settled = {id for decision in by_model for id in decision.about.ids}
     parked = await memory.reviews.adisputes(tenant, run.id) if report.parked else []

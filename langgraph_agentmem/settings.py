@@ -84,14 +84,14 @@ class AgentMemorySettings(BaseSettings):
         ge=0,
         le=1,
         validation_alias=_older("ENTITY_SIMILARITY_THRESHOLD"),
-        description="Similarity of names from which two entities may be the same.",
+        description="Similarity from which two names may mean the same thing.",
     )
     entity_overlap_threshold: float = Field(
         0.7,
         ge=0,
         le=1,
         validation_alias=_older("ENTITY_OVERLAP_THRESHOLD"),
-        description="Overlap coefficient of types from which two entities may be the same.",
+        description="Overlap coefficient of types from which entities of one name, or relationships, are the same.",
     )
     conflict_precision: float = Field(
         0.98,

@@ -62,6 +62,7 @@ def entity(name: str, action: str, *candidates: StoredEntity) -> ConflictEntity:
         active_entity=ExtractedEntity(name=name),
         shortterm_entities=list(candidates),
         similarity_scores={candidate.id: 0.9 for candidate in candidates},
+        possible=[candidate.id for candidate in candidates],
         recommended_action=action,
         recommended_entity_id=candidates[0].id if action == "merge" else None,
     )
@@ -70,6 +71,8 @@ def entity(name: str, action: str, *candidates: StoredEntity) -> ConflictEntity:
 def relationship(target: str, action: str, *candidates: StoredRelationship) -> ConflictRelationship:
     return ConflictRelationship(
         active_relationship=ExtractedRelationship(source="Alice", target=target),
+        source_entity=0,
+        target_entity=1,
         shortterm_relationships=list(candidates),
         recommended_action=action,
     )

@@ -112,20 +112,29 @@ class ConflictEntity(Value):
 
     Attributes:
         similarity_scores: Similarity of names by the short-term entity's id, 0 to 1.
+        possible: Those that it may be: neither their names nor their types exclude it.
         recommended_entity_id: For `merge`, the one that the rules would merge it into.
     """
 
     active_entity: ExtractedEntity
     shortterm_entities: list[StoredEntity] = Field(default_factory=list[StoredEntity])
     similarity_scores: dict[int, float] = Field(default_factory=dict[int, float])
+    possible: list[int] = Field(default_factory=list[int])
     recommended_action: RecommendedAction
     recommended_entity_id: int | None = None
 
 
 class ConflictRelationship(Value):
-    """A new relationship and those it might be."""
+    """A new relationship and those it might be.
+
+    Attributes:
+        source_entity: Its source, as a position in the run's entities, from 0; a name may stand for several.
+        target_entity: Its target, likewise.
+    """
 
     active_relationship: ExtractedRelationship
+    source_entity: int
+    target_entity: int
     shortterm_relationships: list[StoredRelationship] = Field(default_factory=list[StoredRelationship])
     recommended_action: RecommendedAction
 

@@ -5,6 +5,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field
 
+from langgraph_agentmem.errors import ModelError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import Decision
 from langgraph_agentmem.models.graph_change import (
@@ -40,6 +41,19 @@ class ModelUsage(Value):
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
+
+    @classmethod
+    def of_failure(cls, error: BaseException) -> "ModelUsage":
+        """What was spent in vain; nothing where an error is not about a model."""
+        if not isinstance(error, ModelError):
+            return cls()
+        return cls(
+            calls=error.calls, input_tokens=error.input_tokens, output_tokens=error.output_tokens, cost=error.cost
+        )
+
+    def failing(self, error: Exception) -> ModelError:
+        """An error with this usage."""
+        return ModelError(str(error), **self.model_dump())
 
     def __add__(self, other: "ModelUsage") -> "ModelUsage":
         return ModelUsage(
@@ -105,6 +119,8 @@ class PromotionReport(Value):
     Attributes:
         status: `promoted`, `not_due` (too few consolidations yet) or `nothing` (nothing to move or merge).
         update_count: Consolidations since the last promotion, before this one.
+        decisions: Which entities it merged into long-term ones that were there, or kept apart from them, and why.
+        run_id: What `runs.undo` takes to part again what it merged; None where it merged nothing for the first time.
     """
 
     status: Literal["promoted", "not_due", "nothing"]
@@ -116,6 +132,8 @@ class PromotionReport(Value):
     entities_modified: int = 0
     relationships_added: int = 0
     relationships_modified: int = 0
+    decisions: list[Decision] = Field(default_factory=list[Decision])
+    run_id: str | None = None
 
 
 class ConsolidationReport(Value):
@@ -134,6 +152,7 @@ class ConsolidationReport(Value):
         timings: Seconds that each node took, by its name; `apply` up to its commit.
         lag_seconds: From due to applied, by the database's clock; None where the memory was not due.
         review_of: For what a person has decided: the run that had parked it.
+        model_failures: Runs of this memory, this one the last, in which the model has failed, one after the other.
     """
 
     status: Literal["applied", "nothing", "busy", "dead"]
@@ -159,6 +178,7 @@ class ConsolidationReport(Value):
     timings: dict[str, float] = Field(default_factory=dict[str, float])
     lag_seconds: float | None = None
     review_of: str | None = None
+    model_failures: int = 0
     promotion: PromotionReport | None = None
 
 
@@ -166,7 +186,7 @@ class ConsolidationRun(Value):
     """A row of the run log.
 
     Attributes:
-        resolver: `rules`, `rules+model` where a model decided something, or `review` where a person did.
+        resolver: `rules`, `rules+model` where a model decided something, `review` where a person did, or `promotion`.
         changed: What it has changed; None where it changed nothing, or where something of it was deleted since.
         due_at: Since when the memory was due; None, or later than `started_at`, where it was consolidated before.
     """

@@ -12,7 +12,7 @@ from langgraph_agentmem.models.conflict import (
     Replacement,
 )
 
-_ALWAYS_TRUE = (
+ALWAYS_TRUE = (
     "Water freezes at 0 °C.", "A week has seven days.", "The Earth orbits the Sun.", "A triangle has three corners.",
     "Paper is made from wood fibres.", "Gold is a metal.", "A minute has sixty seconds.",
 )  # fmt: skip
@@ -27,7 +27,7 @@ def with_controls(conflicts: ConsolidationConflicts) -> tuple[ConsolidationConfl
 
 
 def _with_control(section: ConflictSection, id: int) -> ConflictSection:
-    text = _ALWAYS_TRUE[id % len(_ALWAYS_TRUE)]
+    text = ALWAYS_TRUE[id % len(ALWAYS_TRUE)]
     control = Replacement(chunk_id=id, replaced_by=section.replacements[0].replaced_by, relation="unrelated")
     return section.model_copy(
         update={

@@ -20,7 +20,7 @@ from langgraph_agentmem.models.conflict import (
     Replacement,
     SectionResolution,
 )
-from langgraph_agentmem.policies import matching
+from langgraph_agentmem.policies import matching, naming
 from langgraph_agentmem.policies.matching import overlap_coefficient
 from langgraph_agentmem.policies.statements import words_of
 
@@ -73,26 +73,6 @@ def replacements(
                 )
             )
     return matches
-
-
-def entity_recommendation(
-    similarities: dict[int, float], overlaps: dict[int, float], similar: float, overlapping: float
-) -> tuple[RecommendedAction, int | None]:
-    """What the rule for entities recommends, and into which stored entity to merge.
-
-    Merge into the most similar one that reaches both thresholds; `manual` where names agree but types do not.
-
-    Args:
-        similarities: Of names, by stored entity.
-        overlaps: Of types, by stored entity.
-        similar: Threshold of the similarity.
-        overlapping: Threshold of the overlap.
-    """
-    close = [id for id, similarity in similarities.items() if similarity >= similar]
-    fitting = [id for id in close if overlaps[id] >= overlapping]
-    if fitting:
-        return "merge", max(fitting, key=lambda id: (similarities[id], overlaps[id], -id))
-    return ("manual" if close else "create"), None
 
 
 def relationship_action(conflict: ConflictRelationship, overlapping: float) -> RecommendedAction:
@@ -224,12 +204,18 @@ def open_relationships(conflicts: ConsolidationConflicts) -> list[int]:
 def _entity_by_rule(index: int, conflict: ConflictEntity) -> EntityResolution:
     if conflict.recommended_action == "merge":
         stored = next(e for e in conflict.shortterm_entities if e.id == conflict.recommended_entity_id)
-        reason = f"same name as {stored.name!r} (similarity {conflict.similarity_scores[stored.id]:.2f}), fitting types"
+        reason = f"same name as {stored.name!r}, fitting types"
         return EntityResolution(conflict=index, action="merge", entity_id=stored.id, reason=reason)
-    reason = (
-        "similar names, but types that do not fit" if conflict.recommended_action == "manual" else "no similar name"
-    )
+    possible = [e.name for e in conflict.shortterm_entities if e.id in conflict.possible]
+    reason = f"it may be {' or '.join(map(repr, possible))}, but that is not sure" if possible else _none_like(conflict)
     return EntityResolution(conflict=index, action="create", reason=reason)
+
+
+def _none_like(conflict: ConflictEntity) -> str:
+    name = conflict.active_entity.name
+    if any(naming.same(stored.name, name) for stored in conflict.shortterm_entities):
+        return "the same name, but of another kind"
+    return "no name that means the same"
 
 
 def _relationship_by_rule(index: int, conflict: ConflictRelationship) -> RelationshipResolution:
@@ -249,9 +235,10 @@ def _relationship_by_rule(index: int, conflict: ConflictRelationship) -> Relatio
 def same_ends(conflict: ConflictRelationship) -> list[int]:
     """Positions of the stored relationships that have the new one's ends."""
     mine = conflict.active_relationship
-    ends = (mine.source.casefold(), mine.target.casefold())
     stored = conflict.shortterm_relationships
-    return [i for i, s in enumerate(stored) if (s.source.casefold(), s.target.casefold()) == ends]
+    return [
+        i for i, s in enumerate(stored) if naming.same(s.source, mine.source) and naming.same(s.target, mine.target)
+    ]
 
 
 def entity_decision(conflicts: ConsolidationConflicts, resolution: EntityResolution) -> Decision:

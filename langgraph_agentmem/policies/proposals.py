@@ -35,6 +35,7 @@ from langgraph_agentmem.policies.planning import (
 from langgraph_agentmem.policies.statements import statements
 
 _Answer = TypeVar("_Answer", EntityResolution, RelationshipResolution)
+_UNTRUSTED = "the model has ended a control statement"
 _CONTRADICTION = "the proposal decides this more than once"
 
 
@@ -43,7 +44,8 @@ def validated(
     by_rules: DecidedPlan,
     proposed: ConsolidationPlan,
     survival_share: float,
-    least_similarity: float = 0.0,
+    *,
+    trusted: bool = True,
 ) -> DecidedPlan:
     """The rules' plan with those parts of a model's proposal that hold.
 
@@ -52,7 +54,7 @@ def validated(
         by_rules: The plan of the rules.
         proposed: The model's answer to `unclear(conflicts)`; its positions count within those.
         survival_share: Share of the sources' distinct words and numbers that a merged text must keep.
-        least_similarity: Of the names of entities that it may merge.
+        trusted: Whether the model may decide about chunks; see `controls`.
     """
     decisions = {decision.about: decision for decision in by_rules.decisions}
     plan = by_rules.plan
@@ -61,9 +63,10 @@ def validated(
         answers = [answer for answer in proposed.sections if answer.section_id == section.section_id]
         if answers:
             rule = sections[section.section_id]
-            sections[section.section_id] = _checked_section(section, rule, answers, survival_share, decisions)
+            refused = None if trusted else _UNTRUSTED
+            sections[section.section_id] = _checked_section(section, rule, answers, survival_share, decisions, refused)
     _note_strangers(conflicts, proposed, decisions)
-    entities = _checked_entities(conflicts, plan.entities, proposed, least_similarity, decisions)
+    entities = _checked_entities(conflicts, plan.entities, proposed, decisions)
     relationships = _checked_relationships(conflicts, plan.relationships, proposed, decisions)
     checked = ConsolidationPlan(sections=list(sections.values()), entities=entities, relationships=relationships)
     return DecidedPlan(plan=checked, decisions=list(decisions.values()))
@@ -75,9 +78,10 @@ def _checked_section(
     answers: list[SectionResolution],
     survival_share: float,
     decisions: dict[About, Decision],
+    untrusted: str | None,
 ) -> SectionResolution:
-    merges = [(m, _refuse_merge(section, m, survival_share)) for answer in answers for m in answer.merged]
-    choices = [(d, _refuse_chunk(section, d)) for answer in answers for d in answer.decisions]
+    merges = [(m, _refuse_merge(section, m, survival_share) or untrusted) for answer in answers for m in answer.merged]
+    choices = [(d, _refuse_chunk(section, d) or untrusted) for answer in answers for d in answer.decisions]
     twice = _repeated(
         [d.chunk_id for d, refused in choices if not refused]
         + [id for m, refused in merges if not refused for id in set(m.chunk_ids)]
@@ -177,7 +181,6 @@ def _checked_entities(
     conflicts: ConsolidationConflicts,
     rules: list[EntityResolution],
     proposed: ConsolidationPlan,
-    least_similarity: float,
     decisions: dict[About, Decision],
 ) -> list[EntityResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
@@ -185,11 +188,8 @@ def _checked_entities(
     for answer, position in _placed(proposed.entities, open_entities(conflicts)):
         resolution = answer.model_copy(update={"conflict": position})
         decision = entity_decision(conflicts, resolution)
-        if (
-            refused := _CONTRADICTION
-            if answer.conflict in twice
-            else _refuse_entity(conflicts.entities[position], answer, least_similarity)
-        ):
+        conflict = conflicts.entities[position]
+        if refused := _CONTRADICTION if answer.conflict in twice else _refuse_entity(conflict, answer):
             _refuse(decisions, decision.about, f"{answer.action} with entity {answer.entity_id}: {refused}")
             continue
         chosen[position] = resolution
@@ -234,14 +234,14 @@ def _placed(answers: Sequence[_Answer], positions: list[int]) -> Iterator[tuple[
     return ((answer, positions[answer.conflict]) for answer in answers if 0 <= answer.conflict < len(positions))
 
 
-def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution, least_similarity: float) -> str | None:
+def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution) -> str | None:
     if answer.action == "create":
         return None if answer.entity_id is None else "a new entity has no id yet"
     candidates = {stored.id for stored in conflict.shortterm_entities}
     if answer.entity_id is None or answer.entity_id not in candidates:
         return "not among the conflict's candidates"
-    if (similarity := conflict.similarity_scores.get(answer.entity_id, 1.0)) < least_similarity:
-        return f"the names are not similar enough ({similarity:.2f}, {least_similarity:.2f} are needed)"
+    if answer.entity_id not in conflict.possible:
+        return "the names are not similar enough, or the types exclude each other"
     return None
 
 

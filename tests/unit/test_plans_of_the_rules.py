@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from planning import (
     CONFLICTS,
     OVERLAPPING,
-    SIMILAR,
     chunks,
     conflicts,
     entity_conflict,
@@ -16,6 +15,7 @@ from planning import (
 
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, Replacement
 from langgraph_agentmem.policies.matching import overlap_coefficient
+from langgraph_agentmem.policies.naming import same
 from langgraph_agentmem.policies.planning import rules_plan, unclear
 
 # Completeness
@@ -62,12 +62,12 @@ def test_the_rules_supersede_a_chunk_only_by_a_new_one_that_says_some_of_it_anew
 
 @settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
-def test_the_rules_merge_only_into_candidates_that_reach_both_thresholds(all_of):
+def test_the_rules_merge_only_into_candidates_of_the_same_name_whose_types_fit(all_of):
     for resolution in rules_plan(all_of).plan.entities:
         conflict = all_of.entities[resolution.conflict]
         if resolution.action == "merge":
             chosen = next(s for s in conflict.shortterm_entities if s.id == resolution.entity_id)
-            assert conflict.similarity_scores[chosen.id] >= SIMILAR
+            assert same(chosen.name, conflict.active_entity.name)
             assert overlap_coefficient(conflict.active_entity.types, chosen.types) >= OVERLAPPING
         else:
             assert resolution.entity_id is None
