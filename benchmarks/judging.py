@@ -73,8 +73,9 @@ class Chunk:
 
     @property
     def all(self) -> Words:
-        """With the words of what it belongs to before its own."""
-        return words(" ".join(texts(self.metadata))) + self.own
+        """With the words of what it belongs to before and behind its own: a record's first line may be any of it."""
+        above = words(" ".join(texts(self.metadata)))
+        return above + self.own + above
 
 
 @dataclass(frozen=True)

@@ -142,10 +142,17 @@ def _by_negation(old: Statement, new: Statement) -> Found | None:
         return None
     if mine == other:
         return "replaced", "negation"
+    if _about_others(old, new):
+        return "other", ""
     # one says more than the other
     shared = len(set(mine) & set(other))
     close = shared >= _SHARED + 1 and shared / min(len(set(mine)), len(set(other))) >= 0.8
     return ("unclear", "negation") if close else ("other", "")
+
+
+def _about_others(old: Statement, new: Statement) -> bool:
+    mine, other = assertion_of(old), assertion_of(new)
+    return mine is not None and other is not None and mine.subject != other.subject
 
 
 def _core(statement: Statement) -> tuple[tuple[str, ...], bool]:
@@ -188,8 +195,8 @@ def _by_assertions(old: Statement, new: Statement) -> Found | None:
     relation, rule = value_relation(mine, other)
     if wording.NEGATIONS.search(plain(old.said)) or wording.NEGATIONS.search(plain(new.said)):
         relation = "unclear" if relation in {"same", "replaced"} else relation
-    # what was is over: another value at another time
-    if relation == "replaced" and "was" in {mine.kind, other.kind} and mine.kind != "is":
+    # what was says nothing about what is
+    if relation == "replaced" and "was" in {mine.kind, other.kind}:
         return "unclear", rule
     return relation, rule
 
@@ -227,8 +234,7 @@ def _resembles(old: Statement, new: Statement, similarity: float) -> bool:
         return False
     mine, other = _content(old), _content(new)
     shared = len(mine & other)
-    assertion = assertion_of(old), assertion_of(new)
-    if assertion[0] and assertion[1] and assertion[0].subject != assertion[1].subject:
+    if _about_others(old, new):
         return False
     return (
         shared >= _SHARED

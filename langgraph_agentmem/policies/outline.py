@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 
 from langgraph_agentmem.models.chunk import Place
 
@@ -34,10 +35,11 @@ class _Node:
     above: "_Node | None" = None
     below: list["_Node"] = field(default_factory=list["_Node"])
 
-    @property
-    def holds(self) -> bool:
-        """Whether deeper lines may belong to it."""
-        return self.item or self.text.endswith((":", "{", "[")) or not self.text
+    def holds(self, other: "_Node") -> bool:
+        """Whether a deeper line may belong to it: anything to what opens something, keys and items to a title."""
+        opens = self.item or self.text.endswith((":", "{", "[")) or not self.text
+        titled = len(self.text) <= _LONGEST_LABEL and self.text[-1:] not in ".!?,;。！？"
+        return opens or (titled and (other.item or other.keyed is not None))
 
     @cached_property
     def keyed(self) -> re.Match[str] | None:
@@ -62,9 +64,14 @@ class _Node:
     def label(self) -> str:
         """What those that it holds call it; empty for brackets around a list."""
         identity = self.identity
-        if identity is not None and (keyed := identity.keyed):
-            return _bare(keyed["value"])
-        return _bare(self.text)
+        if identity is None or not (keyed := identity.keyed):
+            return _bare(self.text)
+        value = _bare(keyed["value"])
+        if any(char.isalpha() for char in value):
+            return value
+        # a number alone says nothing to who reads: what stands first besides says what it is
+        named = (m for node in (self, *self.below) if node is not identity and (m := node.keyed))
+        return " ".join([value, *(_bare(m["value"]) for m in islice(named, 1))])
 
 
 def places(blocks: Sequence[str]) -> Iterator[Place]:
@@ -80,7 +87,7 @@ def places(blocks: Sequence[str]) -> Iterator[Place]:
         placed.append(node)
         if node is None:
             continue
-        while above and (above[-1].depth >= node.depth or not above[-1].holds):
+        while above and (above[-1].depth >= node.depth or not above[-1].holds(node)):
             above.pop()
         if above:
             node.above = above[-1]

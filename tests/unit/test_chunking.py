@@ -317,3 +317,30 @@ def test_a_comment_within_code_is_no_heading_and_a_long_block_keeps_its_path() -
     long = chunk("# Diary\n" + "It rained. " * 40, 100)
     assert len(long) > 3
     assert {piece.place.headings for piece in long} == {("Diary",)}
+
+
+PLACES = [
+    ("people:\n- name: Ada\n  phone: 1\n- name: Bob\n  phone: 2\n", "phone: 2", ("people", "Bob")),
+    ("- phone: 1\n  name: Ada\n", "- phone: 1", ("Ada",)),
+    ("- Ada\n  - phone: 1\n- Bob\n  - phone: 2\n", "- phone: 2", ("Bob",)),
+    ("Ada:\n  phone: 1\nBob:\n  phone: 2\n", "phone: 2", ("Bob",)),
+    ("Project Atlas\n  Lead: Kim\n", "Lead: Kim", ("Project Atlas",)),
+    ('[\n  {\n    "name": "Ada",\n    "phone": "1"\n  }\n]\n', '"phone": "1"', ("Ada",)),
+    ("- id: 2\n  item: lamp\n  price: 40\n", "price: 40", ("2 lamp",)),
+    ("Todo:\n- call Bob\n", "- call Bob", ("Todo",)),
+    ("A sentence.\n- an item\n", "- an item", ()),
+    ("A sentence that ends.\n  and goes on: here\n", "and goes on: here", ()),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "parents"), PLACES)
+def test_a_chunk_carries_what_it_belongs_to_by_indentation(text, line, parents):
+    [found] = [piece for piece in chunk(text, 200) if piece.text.strip() == line]
+
+    assert found.place.parents == parents
+
+
+def test_what_identifies_a_record_says_so():
+    pieces = chunk("- name: Ada\n  phone: 1\n- name: Bob\n  phone: 2\n", 200)
+
+    assert [piece.text.strip() for piece in pieces if piece.place.identifies] == ["- name: Ada", "- name: Bob"]
