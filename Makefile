@@ -66,6 +66,7 @@ hooks: $(STAMP)  ## Have each commit checked for style
 bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/updates.py
 	$(BIN)/python benchmarks/consolidation.py
+	$(BIN)/python benchmarks/conflicts.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/checkpointer.py
 	$(BIN)/python benchmarks/floors.py

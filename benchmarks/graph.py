@@ -38,9 +38,9 @@ INSERT INTO agentmem.active_memory (external_id, id, namespace, title, template)
 VALUES (%(tenant)s, 1, '{{bench}}', 'Bench', '{{"sections": [{{"id": "facts"}}]}}');
 
 INSERT INTO agentmem.entity (
-    external_id, id, tier, name, name_key, name_search, types, confidence, importance, first_seen)
-SELECT %(tenant)s, i, 'longterm', 'Entity ' || i, 'entity ' || i, to_tsvector('english', 'Entity ' || i), '{{thing}}',
-       0.8, 0.5, now()
+    external_id, id, tier, name, name_key, form_key, name_search, types, confidence, importance, first_seen)
+SELECT %(tenant)s, i, 'longterm', 'Entity ' || i, 'entity ' || i, 'entity' || i, to_tsvector('english', 'Entity ' || i),
+       '{{thing}}', 0.8, 0.5, now()
 FROM generate_series(1, {entities}) i;
 
 INSERT INTO agentmem.relationship (external_id, id, tier, source_id, target_id, types, confidence, strength)

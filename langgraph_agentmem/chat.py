@@ -1,6 +1,7 @@
 """Asks chat models for structured answers."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -42,7 +43,14 @@ def chat_model(model: "BaseChatModel | str") -> "BaseChatModel":
         raise ConfigurationError(f"model {model!r} cannot be used: {error}") from error
 
 
-async def ask(model: "BaseChatModel", schema: type[T], instructions: str, data: Any) -> tuple[T, ModelUsage]:
+async def ask(
+    model: "BaseChatModel",
+    schema: type[T],
+    instructions: str,
+    data: Any,
+    *,
+    read: Callable[[object], T] | None = None,
+) -> tuple[T, ModelUsage]:
     """A model's structured answer about some data, and what it cost.
 
     The data reaches the prompt as JSON inside a delimited block that it cannot close, never as instructions.
@@ -52,9 +60,11 @@ async def ask(model: "BaseChatModel", schema: type[T], instructions: str, data: 
         schema: What to answer.
         instructions: What to do with the data.
         data: JSON-serialisable.
+        read: Reads what the model has written; by default, an answer is taken as a whole or not at all. It raises a
+            `ValueError` where nothing can be read.
 
     Raises:
-        ModelError: The model fails, or answers with something else.
+        ModelError: The model fails, or answers with something else; it carries what the call has cost.
     """
     # JSON reads the escape as the same character, so that no text in the data can close the block
     block = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
@@ -68,14 +78,27 @@ async def ask(model: "BaseChatModel", schema: type[T], instructions: str, data: 
         named: Any = {"run_name": f"agentmem {schema.__name__}"}
         answer = cast("dict[str, Any]", await _structured(model, schema).ainvoke(messages, named))
     except Exception as error:
-        raise ModelError(f"the chat model failed: {error}") from error
+        raise ModelError(f"the chat model failed: {error}", calls=1) from error
+    usage = _usage(answer["raw"])
     parsed = answer["parsed"]
+    if read is not None:
+        try:
+            parsed = read(_written(answer["raw"], parsed))
+        except ValueError as error:
+            raise usage.failing(ModelError(f"the chat model's answer is no {schema.__name__}: {error}")) from error
     if not isinstance(parsed, schema):
-        raise ModelError(
-            f"the chat model's answer is no {schema.__name__}: {answer['parsing_error'] or answer['raw'].content!r}"
-        )
+        problem = answer["parsing_error"] or answer["raw"].content
+        raise usage.failing(ModelError(f"the chat model's answer is no {schema.__name__}: {problem!r}"))
     # models do write NUL and lone surrogates, which PostgreSQL cannot hold
-    return schema.model_validate(storable(parsed.model_dump())), _usage(answer["raw"])
+    return schema.model_validate(storable(parsed.model_dump())), usage
+
+
+def _written(message: AIMessage, parsed: object) -> object:
+    """What a model has written, whether or not it fits the schema."""
+    calls = [call["args"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
+    if calls:
+        return calls[0] if len(calls) == 1 else calls
+    return parsed.model_dump() if isinstance(parsed, BaseModel) else message.content
 
 
 def _structured(model: "BaseChatModel", schema: type[BaseModel]) -> Any:

@@ -241,7 +241,29 @@ class EmbeddingError(AgentMemoryError):
 
 
 class ModelError(AgentMemoryError):
-    """The chat model failed, or its answer could not be read as what was asked for."""
+    """The chat model failed, or its answer could not be read as what was asked for.
+
+    Attributes:
+        calls: Calls that were made in vain; they count in the run's usage, as do their tokens.
+        input_tokens: Of these calls, where the answer tells them.
+        output_tokens: Likewise.
+        cost: What they cost; None where nobody knows.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        calls: int = 0,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cost: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.calls = calls
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+        self.cost = cost
 
 
 class RunsFailedError(AgentMemoryError):

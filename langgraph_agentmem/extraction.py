@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from langgraph_agentmem import chat
+from langgraph_agentmem.errors import ModelError
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
+from langgraph_agentmem.policies import extracting
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -21,6 +23,8 @@ the text and worth remembering. Give each its name as the text has it, one or mo
 of one sentence, your confidence and its importance (0 to 1), and the ids of the chunks that mention it.
 A relationship has a source and a target, both names of entities that you list, one or more types in snake_case (for
 example works_at), a description, confidence and strength (0 to 1), and the ids of the chunks that state it.
+Two different things of one name are two entities; then give the relationship the types of the ones that it is about,
+as source_types and target_types.
 Invent nothing. Where there is nothing to extract, return empty lists."""
 
 
@@ -65,9 +69,15 @@ class ModelExtractor:
         found, usage = Extraction(), ModelUsage()
         for batch in self._batches(chunks):
             data = {"chunks": [chunk.model_dump(include={"id", "content"}) for chunk in batch]}
-            answer, cost = await chat.ask(self.model, Extraction, INSTRUCTIONS, data)
+            try:
+                answer, cost = await chat.ask(self.model, Extraction, INSTRUCTIONS, data, read=extracting.read)
+            except ModelError as error:
+                # the batches before it were paid for as well
+                raise (usage + ModelUsage.of_failure(error)).failing(error) from error
             found = Extraction(
-                entities=found.entities + answer.entities, relationships=found.relationships + answer.relationships
+                entities=found.entities + answer.entities,
+                relationships=found.relationships + answer.relationships,
+                refused=found.refused + answer.refused,
             )
             usage += cost
         return found, usage

@@ -27,8 +27,8 @@ def create_consolidation_graph(
     """An uncompiled graph that consolidates one memory: claim → extract → conflicts → (resolve) → apply → promote.
 
     Invoke it with `{"external_id", "memory_id"}`; its state's `report` is a `ConsolidationReport` as a dict. Compiled
-    with a checkpointer it can be interrupted and resumed at any node. A model that fails is asked again, then the
-    rules decide.
+    with a checkpointer it can be interrupted and resumed at any node. A model that fails is asked again by its node,
+    then the rules decide.
 
     Where a review policy leaves something to a person, a last node, `review`, interrupts the graph until they have
     decided, if there is a checkpointer; the memory is free meanwhile.
@@ -43,18 +43,15 @@ def create_consolidation_graph(
         >>> consolidation.invoke({"external_id": "alice", "memory_id": apollo.id})["report"]["chunks_superseded"]
         1
     """
-    ask_again = RetryPolicy(
-        retry_on=ModelError, initial_interval=0.2, max_attempts=memory.resources.settings.model_attempts
-    )
 
     def route_conflicts(state: ConsolidationState) -> Literal["resolve", "apply"]:
         return "resolve" if needs_model(memory, state) else "apply"
 
     graph: Any = StateGraph(ConsolidationState)
     graph.add_node("claim", claim_node(memory), retry_policy=_ON_OUTAGE)
-    graph.add_node("extract", extract_node(memory), retry_policy=ask_again, error_handler=_go_on_without_extraction)
+    graph.add_node("extract", extract_node(memory), error_handler=_go_on_without_extraction)
     graph.add_node("conflicts", conflicts_node(memory), retry_policy=_ON_OUTAGE)
-    graph.add_node("resolve", resolve_node(memory), retry_policy=ask_again, error_handler=_go_on_with_rules)
+    graph.add_node("resolve", resolve_node(memory), error_handler=_go_on_with_rules)
     graph.add_node("apply", apply_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_node("promote", promote_after_consolidation_node(memory), retry_policy=_ON_OUTAGE)
     graph.add_edge(START, "claim")

@@ -90,14 +90,23 @@ class AgentMemorySettings(BaseSettings):
         ge=0,
         le=1,
         validation_alias=_older("ENTITY_SIMILARITY_THRESHOLD"),
-        description="Similarity of names from which two entities, or two statements, may be the same.",
+        description="Similarity from which two names may mean the same thing.",
     )
     entity_overlap_threshold: float = Field(
         0.7,
         ge=0,
         le=1,
         validation_alias=_older("ENTITY_OVERLAP_THRESHOLD"),
-        description="Overlap coefficient of types from which two entities may be the same.",
+        description="Overlap coefficient of types from which entities of one name, or relationships, are the same.",
+    )
+    conflict_precision: float = Field(
+        0.98,
+        ge=0.5,
+        le=1,
+        description=(
+            "How often what a rule ends must have been untrue, as measured by benchmarks/conflicts.py, for the rule to "
+            "be followed; 1 leaves every statement that is not merely said again to a model or a person."
+        ),
     )
     merge_survival_share: float = Field(
         0.9,

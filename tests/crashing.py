@@ -115,9 +115,9 @@ def kill_at_commit(number: int, when: str, of: bytes = b"") -> None:
 async def prepare(memory: AgentMemory) -> int:
     """A memory with one consolidation behind it and another one due."""
     created = await memory.acreate_active_memory("alice", "Project", {"sections": ["facts", "people"]}, exist_ok=True)
-    await write(memory, created.id, "Decision: hire bob. Budget: 5000. The tower is old.", "Alice knows Bob.")
+    await write(memory, created.id, "Goal: hire bob. Budget: 5000. The tower is old.", "Alice knows Bob.")
     await memory.aconsolidate("alice", created.id)
-    await write(memory, created.id, "Decision: use postgres for everything. Budget: 6000.", "Alice knows Carol.")
+    await write(memory, created.id, "Goal: use postgres for everything. Budget: 6000.", "Alice knows Carol.")
     return created.id
 
 

@@ -14,10 +14,11 @@ from langgraph_agentmem.models.conflict import (
     StoredRelationship,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
-from langgraph_agentmem.policies.matching import overlap_coefficient
-from langgraph_agentmem.policies.planning import entity_recommendation, relationship_action, replacements
+from langgraph_agentmem.policies.identity import Known, recommended
+from langgraph_agentmem.policies.naming import likeness
+from langgraph_agentmem.policies.planning import relationship_action, replacements
 
-SIMILAR, OVERLAPPING = 0.85, 0.7
+SIMILAR, OVERLAPPING, PRECISION = 0.85, 0.7, 0.98
 
 
 def conflicts(sections=(), entities=(), relationships=()) -> ConsolidationConflicts:
@@ -44,7 +45,7 @@ def section(existing, new, section_id="plan", **fields) -> ConflictSection:
         update_count=1,
         existing_chunks=existing,
         new_chunks=new,
-        replacements=replacements(existing, new, SIMILAR),
+        replacements=replacements(existing, new, PRECISION),
         **fields,
     )
 
@@ -55,15 +56,18 @@ def stored_entity(id: int, name: str, *types: str) -> StoredEntity:
 
 def entity_conflict(name: str, types: list[str], *candidates: tuple[StoredEntity, float]) -> ConflictEntity:
     """A conflict as the rules see it: similarities of names are given, everything else follows."""
-    similarities = {stored.id: similarity for stored, similarity in candidates}
-    overlaps = {stored.id: overlap_coefficient(types, stored.types) for stored, _ in candidates}
-    action, merge_into = entity_recommendation(similarities, overlaps, SIMILAR, OVERLAPPING)
+    known = [
+        Known(id=stored.id, types=stored.types, likeness=likeness(name, stored.name, similarity, SIMILAR))
+        for stored, similarity in candidates
+    ]
+    recommendation = recommended(types, known, OVERLAPPING)
     return ConflictEntity(
         active_entity=ExtractedEntity(name=name, types=types),
         shortterm_entities=[stored for stored, _ in candidates],
-        similarity_scores=similarities,
-        recommended_action=action,
-        recommended_entity_id=merge_into,
+        similarity_scores={stored.id: similarity for stored, similarity in candidates},
+        possible=recommendation.possible,
+        recommended_action=recommendation.action,
+        recommended_entity_id=recommendation.entity_id,
     )
 
 
@@ -76,7 +80,11 @@ def stored_relationship(id: int, source: str, target: str, *types: str) -> Store
 def relationship_conflict(source: str, target: str, types: list[str], *candidates: StoredRelationship):
     active = ExtractedRelationship(source=source, target=target, types=types)
     conflict = ConflictRelationship(
-        active_relationship=active, shortterm_relationships=list(candidates), recommended_action="create"
+        active_relationship=active,
+        source_entity=0,
+        target_entity=1,
+        shortterm_relationships=list(candidates),
+        recommended_action="create",
     )
     return conflict.model_copy(update={"recommended_action": relationship_action(conflict, OVERLAPPING)})
 

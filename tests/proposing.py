@@ -41,7 +41,10 @@ def as_chunks(contents: dict[int, str]) -> list[ConflictChunk]:
 
 
 def replacement(chunk_id: int, replaced_by: int, *, clear: bool = False, **fields) -> Replacement:
-    return Replacement(chunk_id=chunk_id, replaced_by=replaced_by, replaced=1, similarity=0.6, clear=clear, **fields)
+    relation = "replaced" if clear else "unclear"
+    return Replacement(
+        chunk_id=chunk_id, replaced_by=replaced_by, relation=relation, replaced=1, similarity=0.6, **fields
+    )
 
 
 def stored_entity(id: int, name: str) -> StoredEntity:
@@ -59,6 +62,7 @@ def entity(name: str, action: str, *candidates: StoredEntity) -> ConflictEntity:
         active_entity=ExtractedEntity(name=name),
         shortterm_entities=list(candidates),
         similarity_scores={candidate.id: 0.9 for candidate in candidates},
+        possible=[candidate.id for candidate in candidates],
         recommended_action=action,
         recommended_entity_id=candidates[0].id if action == "merge" else None,
     )
@@ -67,6 +71,8 @@ def entity(name: str, action: str, *candidates: StoredEntity) -> ConflictEntity:
 def relationship(target: str, action: str, *candidates: StoredRelationship) -> ConflictRelationship:
     return ConflictRelationship(
         active_relationship=ExtractedRelationship(source="Alice", target=target),
+        source_entity=0,
+        target_entity=1,
         shortterm_relationships=list(candidates),
         recommended_action=action,
     )

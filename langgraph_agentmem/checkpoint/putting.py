@@ -23,7 +23,7 @@ from langgraph_agentmem.storage.driver.connections import Connection, retrying_d
 from langgraph_agentmem.storage.driver.translation import RefusedError
 from langgraph_agentmem.storage.langgraph import checkpoints, inserts
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
-from langgraph_agentmem.storage.langgraph.upstream import Statement
+from langgraph_agentmem.storage.langgraph.upstream import CheckpointStatement
 from langgraph_agentmem.storage.values import CheckpointAlong, Noted
 
 Merge = Callable[[SectionConflict], str | Awaitable[str]]
@@ -48,7 +48,7 @@ class StatePut:
     metadata: CheckpointMetadata
     new_versions: ChannelVersions
     stored: RunnableConfig
-    statements: Sequence[Statement]
+    statements: Sequence[CheckpointStatement]
 
     @property
     def parent_id(self) -> str:
@@ -109,7 +109,7 @@ class Putting:
         if done.written is not None:
             await values.tell(self._resources, thread.external_id, await done.written())
 
-    async def _put_alone(self, thread: ThreadMemory, texts: Texts, statements: Sequence[Statement]) -> bool:
+    async def _put_alone(self, thread: ThreadMemory, texts: Texts, statements: Sequence[CheckpointStatement]) -> bool:
         """Store it by one statement, if what the thread has left in these sections is known; returns whether it was."""
         left, rows = self._left.of(thread), inserts.as_one(statements)
         if left is None or rows is None or not texts.keys() <= left.sections.keys():

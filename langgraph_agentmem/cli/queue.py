@@ -22,9 +22,9 @@ def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
     with AgentMemory.open(dsn, background=False) as memory:
         counts = memory.queue.status(tenant)
         letters = memory.queue.dead_letters(tenant, limit=_SHOWN)
-    table = Table("due", "running", "waiting to be tried again", "scheduled", "set aside", "oldest")
+    table = Table("due", "running", "waiting to be tried again", "scheduled", "set aside", "model failing", "oldest")
     waits = f"due {ago(counts.lag_seconds)} ago" if counts.oldest_due_at else ""
-    numbers = (counts.due, counts.running, counts.waiting, counts.scheduled, counts.dead)
+    numbers = (counts.due, counts.running, counts.waiting, counts.scheduled, counts.dead, counts.model_failing)
     table.add_row(*(f"{number:,}" for number in numbers), waits)
     out.print(table)
     for letter in letters:

@@ -450,7 +450,9 @@ class AgentMemory(bridge.Opened):
 
         Args:
             external_id: The tenant.
-            entity: Its name, in whatever case, or its id.
+            entity: Its name, in whatever form (case, spaces, hyphens and quotes do not count), or its id. Where several
+                things have the name, this is the one of which the extractor was most confident, then the oldest; its
+                `namesakes` are the ids of the others.
             tier: Where to look; a long-term entity is preferred by default.
 
         Raises:

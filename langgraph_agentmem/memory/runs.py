@@ -36,7 +36,10 @@ class Runs:
         return await reading.runs(self._resources, external_id, memory_id, status, limit)
 
     async def aundo(self, external_id: str, run_id: str) -> ConsolidationRun:
-        """Restore what a run superseded or merged; what it added stays. Undoing twice is undoing once.
+        """Restore what a run superseded or merged, in long-term memory, too; what it added stays.
+
+        Undoing twice is undoing once. A promotion that made entities one has a run as well (`PromotionReport.run_id`);
+        undoing it parts them.
 
         Raises:
             RunNotFoundError: The tenant has no such run.

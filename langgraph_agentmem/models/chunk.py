@@ -8,18 +8,41 @@ Origin = Literal["section", "merge", "leftover"]
 """Cut from a section, written by a merge, or what a replaced chunk said besides what was replaced."""
 
 
+class Place(Value):
+    """What a piece of a text belongs to.
+
+    Attributes:
+        headings: Those that it stands under, the outermost first.
+        parents: What it belongs to by indentation: keys, items of lists, names of records; the outermost first.
+        identifies: Whether it tells a record of a list from the others, as its `name` does.
+    """
+
+    headings: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    identifies: bool = False
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """All that it belongs to, the outermost first."""
+        return self.headings + self.parents
+
+
+NOWHERE = Place()
+"""The place of what belongs to nothing."""
+
+
 class TextChunk(Value):
     """A piece of a text.
 
     Attributes:
         text: The piece; all pieces joined give back the whole text.
         overlap: The end of the preceding piece, where this one continues it in the middle of a block.
-        headings: Those that it stands under, the outermost first.
+        place: What it belongs to.
     """
 
     text: str
     overlap: str = ""
-    headings: tuple[str, ...] = ()
+    place: Place = NOWHERE
 
 
 class PlacedChunk(Value):
@@ -27,7 +50,7 @@ class PlacedChunk(Value):
 
     Attributes:
         equal_before: How many equal chunks of the section come before it.
-        headings: As in `TextChunk`.
+        place: As in `TextChunk`.
     """
 
     order: int
@@ -36,12 +59,12 @@ class PlacedChunk(Value):
     neighbours: str
     content_hash: bytes
     equal_before: int
-    headings: tuple[str, ...] = ()
+    place: Place = NOWHERE
 
     @property
     def metadata(self) -> Json:
-        """What is kept with it for those who find it: `headings`, where it stands under some."""
-        return {"headings": self.headings} if self.headings else {}
+        """What is kept with it for those who find it: its place, as far as it has one."""
+        return self.place.model_dump(mode="json", exclude_defaults=True)
 
 
 class WrittenSection(Value):

@@ -30,10 +30,15 @@ class ClaimedChunk(ConflictChunk):
 
 
 class Claim(Value):
-    """What a run has taken."""
+    """What a run has taken.
+
+    Attributes:
+        model_rests: The model has failed in the memory's last runs, so this one does not ask it.
+    """
 
     external_id: str
     memory_id: int
     run_id: str
     sections: list[ClaimedSection]
     chunks: list[ClaimedChunk]
+    model_rests: bool = False

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.chunk import NOWHERE, Place
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
 
 RecommendedAction = Literal["merge", "create", "manual"]
@@ -14,28 +15,49 @@ RecommendedAction = Literal["merge", "create", "manual"]
 
 
 class ConflictChunk(Value):
-    """A chunk as a conflict shows it."""
+    """A chunk as a conflict shows it.
+
+    Attributes:
+        place: The headings, list items and keys that it belongs to.
+        source: Who wrote it, as the writer said.
+        written_at: Since when it is valid.
+    """
 
     id: int
     content: str
+    place: Place = NOWHERE
+    source: str | None = None
+    written_at: datetime | None = None
+
+
+Relation = Literal["replaced", "unclear", "unrelated"]
+"""What the rules make of an existing chunk beside a new one: it has ended; perhaps; both may be true."""
 
 
 class Replacement(Value):
-    """An existing chunk that a new one seems to replace.
+    """An existing chunk that is no longer part of its section, and the new one that is closest to it.
 
     Attributes:
-        replaced: How many statements of the existing chunk the new one says anew.
+        relation: `replaced` and `unrelated` are what the rules are sure of; `unclear` leaves both valid, unless a model
+            or a person decides. A model is asked about `unrelated` ones, too: it may see more than words.
+        rule: By which the new chunk replaces it, or would if the rule were sure enough.
+        replaced: How many statements of the existing chunk the new one surely says anew or replaces.
         similarity: Of their closest statements, 0 to 1.
-        leftover: Statements of the existing chunk that nothing replaces.
-        clear: Whether the rules are sure.
+        leftover: Statements of the existing chunk that stay valid where it is superseded.
     """
 
     chunk_id: int
     replaced_by: int
-    replaced: int
-    similarity: float
+    relation: Relation
+    rule: str = ""
+    replaced: int = 0
+    similarity: float = 0.0
     leftover: str = ""
-    clear: bool
+
+    @property
+    def clear(self) -> bool:
+        """Whether the rules are sure."""
+        return self.relation != "unclear"
 
 
 class ConflictSection(Value):
@@ -90,20 +112,29 @@ class ConflictEntity(Value):
 
     Attributes:
         similarity_scores: Similarity of names by the short-term entity's id, 0 to 1.
+        possible: Those that it may be: neither their names nor their types exclude it.
         recommended_entity_id: For `merge`, the one that the rules would merge it into.
     """
 
     active_entity: ExtractedEntity
     shortterm_entities: list[StoredEntity] = Field(default_factory=list[StoredEntity])
     similarity_scores: dict[int, float] = Field(default_factory=dict[int, float])
+    possible: list[int] = Field(default_factory=list[int])
     recommended_action: RecommendedAction
     recommended_entity_id: int | None = None
 
 
 class ConflictRelationship(Value):
-    """A new relationship and those it might be."""
+    """A new relationship and those it might be.
+
+    Attributes:
+        source_entity: Its source, as a position in the run's entities, from 0; a name may stand for several.
+        target_entity: Its target, likewise.
+    """
 
     active_relationship: ExtractedRelationship
+    source_entity: int
+    target_entity: int
     shortterm_relationships: list[StoredRelationship] = Field(default_factory=list[StoredRelationship])
     recommended_action: RecommendedAction
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from langgraph_agentmem.models.base import Json, Value
 
@@ -60,6 +61,8 @@ class ExtractedRelationship(Value):
     """A relationship between two entities, by their names.
 
     Attributes:
+        source_types: Of the source; they tell which of several entities of its name is meant.
+        target_types: Of the target, likewise.
         types: What kind, e.g. `["works_at"]`.
         strength: How close it is, 0 to 1.
         chunk_ids: The chunks that state it.
@@ -67,6 +70,8 @@ class ExtractedRelationship(Value):
 
     source: str
     target: str
+    source_types: list[str] = Field(default_factory=list)
+    target_types: list[str] = Field(default_factory=list)
     types: list[str] = Field(default_factory=list)
     description: str = ""
     confidence: Share = 0.8
@@ -79,11 +84,25 @@ class ExtractedRelationship(Value):
         return Traits(types=self.types, description=self.description, confidence=self.confidence, weight=self.strength)
 
 
+class RefusedFinding(Value):
+    """A part of an extractor's answer that was not taken.
+
+    Attributes:
+        names: Of the entity, or of the relationship's ends, as far as they are known.
+        reason: Where it stood, and what is wrong with it.
+    """
+
+    names: tuple[str, ...] = ()
+    reason: str
+
+
 class Extraction(Value):
     """What an extractor found in some chunks."""
 
     entities: list[ExtractedEntity] = Field(default_factory=list[ExtractedEntity])
     relationships: list[ExtractedRelationship] = Field(default_factory=list[ExtractedRelationship])
+    refused: SkipJsonSchema[list[RefusedFinding]] = Field(default_factory=list[RefusedFinding])
+    """Parts of an answer that could not be read; they end in the run's report. A model is not asked for them."""
 
 
 class Relationship(Value):
@@ -117,6 +136,7 @@ class Entity(Value):
     Attributes:
         tier: Short-term entities belong to one memory, long-term ones to the tenant.
         relationships: Those it takes part in, within its tier.
+        namesakes: Ids of other entities of the same name, tier and (for short-term ones) memory, oldest first.
         disputed: Whether it waits for a person's review.
         metadata: With `state_history`, newest last.
     """
@@ -134,6 +154,7 @@ class Entity(Value):
     revision: int
     disputed: bool = False
     relationships: list[Relationship] = Field(default_factory=list[Relationship])
+    namesakes: list[int] = Field(default_factory=list[int])
     metadata: Json = Field(default_factory=dict)
 
     @property

@@ -36,21 +36,46 @@ class RelationshipMerged(Value):
 
 
 class RelationshipCreated(Value):
-    """A new relationship, with the names of its ends: one of them may have been merged by the same run."""
+    """A new relationship, with the names of its ends: one of them may have been merged by the same run.
+
+    Attributes:
+        source_id: The entity that it was put at.
+        target_id: Likewise.
+    """
 
     change: Literal["relationship_created"] = "relationship_created"
     id: int
     source: str
     target: str
+    source_id: int
+    target_id: int
 
 
 class RelationshipMoved(Value):
-    """A relationship was moved from an entity that a review merged; the name of that one, at the end that it was."""
+    """A relationship was moved from an entity that a review merged; the name of that one, at the end that it was.
+
+    Attributes:
+        to_id: The entity that it was moved to.
+    """
 
     change: Literal["relationship_moved"] = "relationship_moved"
     id: int
+    to_id: int
     source: str | None = None
     target: str | None = None
+
+
+class EntityPromoted(Value):
+    """A promotion made a short-term entity one with a long-term one that was there before.
+
+    Attributes:
+        id: The long-term one.
+        shortterm_id: The short-term one.
+    """
+
+    change: Literal["entity_promoted"] = "entity_promoted"
+    id: int
+    shortterm_id: int
 
 
 class RelationshipEnded(Value):
@@ -83,7 +108,13 @@ class EntityRemoved(Value):
 
 
 GraphChange = Annotated[
-    EntityMerged | RelationshipMerged | RelationshipCreated | RelationshipMoved | RelationshipEnded | EntityRemoved,
+    EntityMerged
+    | RelationshipMerged
+    | RelationshipCreated
+    | RelationshipMoved
+    | RelationshipEnded
+    | EntityRemoved
+    | EntityPromoted,
     Field(discriminator="change"),
 ]
 
@@ -96,12 +127,14 @@ class RunRecord(Value):
     Attributes:
         superseded: (chunk, the chunk that took its place).
         written: Chunks that it wrote: merged texts, leftovers, a person's texts.
+        unclear: (chunk, the chunk that perhaps took its place).
         graph: What it has changed of entities and relationships, in order. New entities are not among it: an undo
             leaves what the text still says.
     """
 
     superseded: list[tuple[int, int | None]] = Field(default_factory=list[tuple[int, int | None]])
     written: list[int] = Field(default_factory=list[int])
+    unclear: list[tuple[int, int]] = Field(default_factory=list[tuple[int, int]])
     graph: list[GraphChange] = Field(default_factory=list[GraphChange])
 
     def of(self, kind: type[_Change]) -> list[_Change]:

@@ -49,7 +49,9 @@ class QueueStatus(Value):
         running: Held by a run.
         waiting: Their last run failed; to be tried again after a while.
         dead: Set aside.
-        scheduled: With pending updates that are neither enough nor old enough yet.
+        scheduled: With pending updates that are neither enough nor old enough yet, or with an extraction that is to be
+            made up for later.
+        model_failing: Whose model, or extractor, has failed in the last run; those runs were applied without it.
         oldest_due_at: Since when the one waits that is due longest, dead ones aside.
         lag_seconds: How long that is, by the database's clock; 0 if nothing waits.
     """
@@ -61,3 +63,4 @@ class QueueStatus(Value):
     scheduled: int
     oldest_due_at: datetime | None
     lag_seconds: float
+    model_failing: int = 0

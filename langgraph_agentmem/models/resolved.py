@@ -1,10 +1,15 @@
 """A run whose conflicts are decided."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.run import ModelUsage
+
+ModelUse = Literal["fine", "failed", "rested"]
+"""Whether the model, or the extractor, has failed in a run, or was not asked as it had failed before."""
 
 
 class ResolvedRun(Value):
@@ -26,4 +31,5 @@ class ResolvedRun(Value):
     failures: list[str]
     usage: ModelUsage
     extracted: list[int] | None
+    model: ModelUse = "fine"
     timings: dict[str, float] = Field(default_factory=dict[str, float])

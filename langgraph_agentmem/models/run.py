@@ -5,6 +5,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field
 
+from langgraph_agentmem.errors import ModelError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import Decision
 from langgraph_agentmem.models.graph_change import (
@@ -40,6 +41,19 @@ class ModelUsage(Value):
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
+
+    @classmethod
+    def of_failure(cls, error: BaseException) -> "ModelUsage":
+        """What was spent in vain; nothing where an error is not about a model."""
+        if not isinstance(error, ModelError):
+            return cls()
+        return cls(
+            calls=error.calls, input_tokens=error.input_tokens, output_tokens=error.output_tokens, cost=error.cost
+        )
+
+    def failing(self, error: Exception) -> ModelError:
+        """An error with this usage."""
+        return ModelError(str(error), **self.model_dump())
 
     def __add__(self, other: "ModelUsage") -> "ModelUsage":
         return ModelUsage(
@@ -105,6 +119,8 @@ class PromotionReport(Value):
     Attributes:
         status: `promoted`, `not_due` (too few consolidations yet) or `nothing` (nothing to move or merge).
         update_count: Consolidations since the last promotion, before this one.
+        decisions: Which entities it merged into long-term ones that were there, or kept apart from them, and why.
+        run_id: What `runs.undo` takes to part again what it merged; None where it merged nothing for the first time.
 
     Examples:
         >>> report = memory.promote("alice", apollo.id)
@@ -121,6 +137,8 @@ class PromotionReport(Value):
     entities_modified: int = 0
     relationships_added: int = 0
     relationships_modified: int = 0
+    decisions: list[Decision] = Field(default_factory=list[Decision])
+    run_id: str | None = None
 
 
 class ConsolidationReport(Value):
@@ -130,12 +148,16 @@ class ConsolidationReport(Value):
         status: `applied`; `nothing` (no pending updates), `busy` (another run holds the memory, or it is not due any
             more), or `dead` (it was set aside after too many attempts).
         lease_expires_at: For `busy`: when the other run's lease ends.
+        chunks_superseded: Chunks whose validity it has ended.
+        chunks_unclear: Chunks that perhaps have ended; they and what may take their place stay, and are marked.
+        chunks_decided_by_model: How many of those that left their section the model has decided about.
         decisions: What was decided, by whom, and why.
         failures: What failed and was made up for by the rules.
         parked: The disputes that were left to a person.
         timings: Seconds that each node took, by its name; `apply` up to its commit.
         lag_seconds: From due to applied, by the database's clock; None where the memory was not due.
         review_of: For what a person has decided: the run that had parked it.
+        model_failures: Runs of this memory, this one the last, in which the model has failed, one after the other.
 
     Examples:
         >>> report.status, report.sections, report.updates_consumed, report.chunks_added, report.entities_created
@@ -150,6 +172,8 @@ class ConsolidationReport(Value):
     updates_consumed: int = 0
     chunks_added: int = 0
     chunks_superseded: int = 0
+    chunks_unclear: int = 0
+    chunks_decided_by_model: int = 0
     chunks_merged: int = 0
     entities_created: int = 0
     entities_merged: int = 0
@@ -163,6 +187,7 @@ class ConsolidationReport(Value):
     timings: dict[str, float] = Field(default_factory=dict[str, float])
     lag_seconds: float | None = None
     review_of: str | None = None
+    model_failures: int = 0
     promotion: PromotionReport | None = None
 
 
@@ -170,7 +195,7 @@ class ConsolidationRun(Value):
     """A row of the run log.
 
     Attributes:
-        resolver: `rules`, `rules+model` where a model decided something, or `review` where a person did.
+        resolver: `rules`, `rules+model` where a model decided something, `review` where a person did, or `promotion`.
         changed: What it has changed; None where it changed nothing, or where something of it was deleted since.
         due_at: Since when the memory was due; None, or later than `started_at`, where it was consolidated before.
     """

@@ -30,8 +30,11 @@ class SearchHit(Value):
         entities: Names of the entities it mentions, sorted.
         start_date: Valid from.
         end_date: Valid until; None while valid.
+        unclear_with: Ids of valid chunks of its section that it perhaps takes the place of, or that perhaps take its
+            place; the rules could not tell. Of those that are hits, the later one comes first.
         disputed: Whether it, or a relationship that it states, waits for a person's review.
-        metadata: `headings`: those that it stands under in its section, the outermost first, where there are any.
+        metadata: What it belongs to in its section, the outermost first: `headings`, and `parents` (keys, items of
+            lists, names of records), where there are any.
 
     Examples:
         >>> hit = memory.search("alice", "budget")[0]
@@ -57,5 +60,6 @@ class SearchHit(Value):
     start_date: datetime
     end_date: datetime | None = None
     superseded_by: int | None = None
+    unclear_with: list[int] = Field(default_factory=list[int])
     disputed: bool = False
     metadata: Json = Field(default_factory=dict)

@@ -4,11 +4,15 @@ from typing import Any
 
 from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
-from langgraph_agentmem.models.resolved import ResolvedRun
+from langgraph_agentmem.models.resolved import ModelUse, ResolvedRun
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.runs import applying
 from langgraph_agentmem.resources import HasResources
+
+
+def _model_use(claim: Claim, *, failed: bool) -> ModelUse:
+    return "rested" if claim.model_rests else "failed" if failed else "fine"
 
 
 def apply_node(memory: HasResources) -> Node:
@@ -36,6 +40,7 @@ def apply_node(memory: HasResources) -> Node:
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
             failures=state.get("failures", []),
+            model=_model_use(claim, failed=state.get("model_failed", False)),
             usage=ModelUsage.model_validate(state.get("usage", {})),
             timings=state.get("timings", {}),
             # earlier chunks whose extraction this run has made up for; new ones are marked along with the run

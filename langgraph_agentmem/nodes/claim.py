@@ -7,6 +7,8 @@ from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.resources import HasResources
 
+_RESTS = "the model was not asked, as it has failed in the last runs; a later run asks it again"
+
 
 def claim_node(memory: HasResources) -> Node:
     """Leases the memory and takes what is pending.
@@ -37,11 +39,14 @@ def claim_node(memory: HasResources) -> Node:
             "failures": [],
             "usage": {},
             "extraction_failed": False,
+            "model_failed": False,
             "review": {},
             "timings": {},
         }
         if isinstance(taken, ConsolidationReport):
             return {**fresh, "claim": None, "report": taken.model_dump(mode="json")}
+        if taken.model_rests:
+            fresh["failures"] = [_RESTS]
         return {**fresh, "claim": taken.model_dump(mode="json")}
 
     return node(claim, "claim", timed=True)

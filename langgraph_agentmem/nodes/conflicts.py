@@ -38,12 +38,12 @@ def conflicts_node(memory: HasResources) -> Node:
 
 
 def needs_model(memory: HasResources, state: ConsolidationState) -> bool:
-    """Whether there is a model, and something that the rules are not sure about.
+    """Whether there is a model that may be asked now, and something that the rules are not sure about.
 
     Examples:
         >>> needs_model(memory, state)  # there is no model
         False
     """
-    if memory.resources.model is None:
+    if memory.resources.model is None or Claim.model_validate(state["claim"]).model_rests:
         return False
     return planning.unclear(ConsolidationConflicts.model_validate(state["conflicts"])) is not None

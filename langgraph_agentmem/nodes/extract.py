@@ -8,6 +8,7 @@ from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
+from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.resources import HasResources
 
@@ -15,8 +16,9 @@ from langgraph_agentmem.resources import HasResources
 def extract_node(memory: HasResources) -> Node:
     """Finds entities and relationships in the chunks that were claimed; none without an extractor.
 
-    Reads `claim`; writes `extraction` and `usage`. Raises `ModelError` when the model fails: give it a retry
-    policy, and an error handler that goes on with `without_extraction`.
+    Reads `claim`; writes `extraction` and `usage`. Asks up to `model_attempts` times, unless the claim says that the
+    model rests. Raises `ModelError` when the last attempt fails: give it an error handler that goes on with
+    `without_extraction`.
 
     Examples:
         >>> extract_node(memory).invoke(state)["extraction"]["entities"]  # "Deadline: June 1" names none
@@ -25,11 +27,15 @@ def extract_node(memory: HasResources) -> Node:
 
     async def extract(state: ConsolidationState) -> dict[str, Any]:
         claim = Claim.model_validate(state["claim"])
-        extractor = memory.resources.extractor
+        resources = memory.resources
+        extractor = resources.extractor
         extraction, usage = Extraction(), ModelUsage()
         chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in claim.chunks if chunk.to_extract]
+        if claim.model_rests and chunks:
+            return {"extraction": extraction.model_dump(mode="json"), "extraction_failed": True}
         if extractor is not None and chunks:
-            extraction, usage = await _extracted(extractor, chunks)
+            attempts = resources.settings.model_attempts
+            extraction, usage = await answered(lambda: _extracted(extractor, chunks), attempts)
         return {
             "extraction": extraction.model_dump(mode="json"),
             "usage": usage.model_dump(),
@@ -45,7 +51,7 @@ async def _extracted(extractor: Extractor, chunks: list[ConflictChunk]) -> tuple
     except AgentMemoryError:
         raise
     except Exception as error:
-        raise ModelError(f"the extractor {type(extractor).__name__} failed: {error!r}") from error
+        raise ModelError(f"the extractor {type(extractor).__name__} failed: {error!r}", calls=1) from error
 
 
 def without_extraction(error: BaseException) -> dict[str, Any]:
@@ -53,5 +59,7 @@ def without_extraction(error: BaseException) -> dict[str, Any]:
     return {
         "extraction": Extraction().model_dump(mode="json"),
         "extraction_failed": True,
+        "model_failed": True,
+        "usage": ModelUsage.of_failure(error).model_dump(),
         "failures": [f"extraction failed, a later run makes up for it: {error}"],
     }

@@ -30,6 +30,7 @@ class ConsolidationState(TypedDict):
         failures: What failed and was made up for.
         usage: A `ModelUsage`.
         extraction_failed: Whether the extraction is to be made up for by a later run.
+        model_failed: Whether the model or the extractor has failed.
         report: A `ConsolidationReport`, the output.
         timings: Seconds that each node took.
         review: A `ReviewReport`, where a person has decided something.
@@ -48,6 +49,7 @@ class ConsolidationState(TypedDict):
     failures: list[str]
     usage: Json
     extraction_failed: bool
+    model_failed: bool
     report: Json
     timings: dict[str, float]
     review: Json

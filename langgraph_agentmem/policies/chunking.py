@@ -9,14 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from langgraph_agentmem.models.chunk import TextChunk
+from langgraph_agentmem.models.chunk import Place, TextChunk
+from langgraph_agentmem.policies.outline import FENCE, HEADING, ITEM, places
+from langgraph_agentmem.policies.sentences import sentences
 
-_FENCE = re.compile(r"\s*(```|~~~)")
-_HEADING = re.compile(r"\s{0,3}#{1,6}\s")
-_ITEM = re.compile(r"^\s*([-*+•]|\d{1,3}[.)])(\s|$)")
 _LABEL = re.compile(r"\s*[^\s:][^:\n]{0,40}:\s")
-# Closing quotes and brackets belong to the sentence that they end. Chinese and Japanese sentences end without a space.
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？…])[\"'»”)\]]*\s+|(?<=[。！？])")
 _WORD_END = re.compile(r"\s+")
 _WRAPPED_LINE = 60
 """From this length on, a line that does not end a sentence is taken for wrapped prose."""
@@ -35,32 +32,22 @@ def chunk(text: str, size: int, overlap: int = 0) -> list[TextChunk]:
     """
     chunks: list[TextChunk] = []
     above: dict[int, str] = {}
-    for block in _blocks(text):
+    blocks = _blocks(text)
+    for block, place in zip(blocks, places(blocks), strict=True):
         above = _headings(block, above)
-        chunks += _pieces(block, size, overlap, tuple(above.values()))
+        chunks += _pieces(block, size, overlap, place.model_copy(update={"headings": tuple(above.values())}))
     return chunks
 
 
-def statements(text: str) -> list[str]:
-    """The sentences and lines of a text, without list marks and line breaks, blank ones left out.
-
-    Where they stand under a heading, they begin with it: "likes tea" under "# Alice" is "Alice – likes tea".
-    """
-    lines: list[str] = []
-    heading = ""
-    for block in _raw_blocks(text.splitlines(keepends=True)):
-        if _HEADING.match(block):
-            heading = block.strip().lstrip("#").strip()
-            continue
-        bare = (re.sub(r"\s+", " ", _ITEM.sub("", part, count=1)).strip() for part in _cut(block, _SENTENCE_END))
-        lines += [f"{heading} – {statement}" if heading else statement for statement in bare if statement]
-    return lines
+def raw_blocks(text: str) -> list[str]:
+    """The headings, paragraphs, list items, lines and pieces of fenced code of a text; joined they are the text."""
+    return list(_raw_blocks(text.splitlines(keepends=True)))
 
 
 def _blocks(text: str) -> list[str]:
     """Blocks that joined give the text; blank ones are added to their neighbour, a heading to what follows it."""
     blocks: list[str] = []
-    for block in _raw_blocks(text.splitlines(keepends=True)):
+    for block in raw_blocks(text):
         # a heading alone is no chunk that anybody would search for, nor is white space
         if blocks and (not block.strip() or not blocks[-1].strip() or _is_bare_heading(blocks[-1])):
             blocks[-1] += block
@@ -73,7 +60,7 @@ def _raw_blocks(lines: Iterable[str]) -> Iterator[str]:
     block: list[str] = []
     fence = ""
     for line in lines:
-        mark = _FENCE.match(line)
+        mark = FENCE.match(line)
         ends_fence = bool(fence and mark and mark[1] == fence)
         if block and not fence and (mark or not _continues(block, line)):
             yield "".join(block)
@@ -96,13 +83,13 @@ def _continues(block: list[str], line: str) -> bool:
     if not last:
         # behind a blank line something new begins, unless there was nothing but blank lines so far
         return all(not earlier.strip() for earlier in block)
-    if _HEADING.match(line) or _ITEM.match(line) or _LABEL.match(line) or _HEADING.match(block[0]):
+    if HEADING.match(line) or ITEM.match(line) or _LABEL.match(line) or HEADING.match(block[0]):
         return False
     return len(last) >= _WRAPPED_LINE and last[-1] not in ".!?:;。！？"
 
 
 def _is_bare_heading(block: str) -> bool:
-    return all(_HEADING.match(line) or not line.strip() for line in block.splitlines())
+    return all(HEADING.match(line) or not line.strip() for line in block.splitlines())
 
 
 def _headings(block: str, above: dict[int, str]) -> dict[int, str]:
@@ -110,7 +97,7 @@ def _headings(block: str, above: dict[int, str]) -> dict[int, str]:
     for line in block.splitlines():
         if not line.strip():
             continue
-        heading = _HEADING.match(line)
+        heading = HEADING.match(line)
         if not heading:  # whatever comes now is no heading, but perhaps a comment within code
             break
         level, title = heading[0].count("#"), line[heading.end() :].strip().rstrip("#").strip()
@@ -118,16 +105,16 @@ def _headings(block: str, above: dict[int, str]) -> dict[int, str]:
     return above
 
 
-def _pieces(block: str, size: int, overlap: int, headings: tuple[str, ...]) -> list[TextChunk]:
+def _pieces(block: str, size: int, overlap: int, place: Place) -> list[TextChunk]:
     if len(block) <= size:
-        return [TextChunk(text=block, headings=headings)]
+        return [TextChunk(text=block, place=place)]
     texts = list(_packed(_short_parts(block, size), size))
     tails = ["", *(text[-overlap:] if overlap else "" for text in texts[:-1])]
-    return [TextChunk(text=text, overlap=tail, headings=headings) for text, tail in zip(texts, tails, strict=True)]
+    return [TextChunk(text=text, overlap=tail, place=place) for text, tail in zip(texts, tails, strict=True)]
 
 
 def _short_parts(block: str, size: int) -> Iterator[str]:
-    for sentence in _cut(block, _SENTENCE_END):
+    for sentence in sentences(block):
         for word in [sentence] if len(sentence) <= size else _cut(sentence, _WORD_END):
             yield from (word[start : start + size] for start in range(0, len(word), size))
 

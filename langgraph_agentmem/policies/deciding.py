@@ -9,9 +9,9 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewDecision, TombstoneKey
-from langgraph_agentmem.policies import matching, rejecting, validation
-from langgraph_agentmem.policies.chunking import statements
+from langgraph_agentmem.policies import matching, naming, rejecting, validation
 from langgraph_agentmem.policies.matching import overlap_coefficient
+from langgraph_agentmem.policies.statements import statements
 
 
 class NewText(Value):
@@ -185,7 +185,7 @@ def _id(value: DisputedValue) -> int:
 
 def entity_keys(new: Json, existing: Json) -> list[TombstoneKey]:
     """What is rejected of a new entity: its types that the other one lacks, or it as a whole."""
-    same = new["name"].casefold() == existing["name"].casefold()
+    same = naming.same(new["name"], existing["name"])
     keys = rejecting.entity_keys(new["name"], _own_types(new, existing) if same else ())
     return [("entity", key) for key in keys]
 
@@ -199,7 +199,7 @@ def relationship_keys(loser: Json, winner: Json) -> list[TombstoneKey]:
 
 def same_ends(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Whether two relationships lead from and to entities of the same names."""
-    return all(a[end].casefold() == b[end].casefold() for end in ("source", "target"))
+    return all(naming.same(a[end], b[end]) for end in ("source", "target"))
 
 
 def _own_types(mine: Json, others: Json) -> list[str]:

@@ -35,12 +35,11 @@ def without(
     entities = [_entity(conflict, gone) for conflict in conflicts.entities]
     relationships = [_relationship(conflict, gone) for conflict in conflicts.relationships]
     # a relationship needs both of its ends
-    names = {e.active_entity.name.casefold() for e in entities if e.active_entity.chunk_ids}
+    left_entities = {i for i, e in enumerate(entities) if e.active_entity.chunk_ids}
     kept = {
         position
         for position, conflict in enumerate(relationships)
-        if (item := conflict.active_relationship).chunk_ids
-        and {item.source.casefold(), item.target.casefold()} <= names
+        if conflict.active_relationship.chunk_ids and {conflict.source_entity, conflict.target_entity} <= left_entities
     }
     changed = {i for i, e in enumerate(conflicts.entities) if set(e.active_entity.chunk_ids) & set(gone)}
     left = ConsolidationPlan(

@@ -1,80 +1,122 @@
-"""Which statements and names are about the same thing."""
+"""How an old text relates to a new one: what of it has ended, what is left of it."""
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
 
 from langgraph_agentmem.models.base import Value
-from langgraph_agentmem.policies.chunking import statements
+from langgraph_agentmem.models.conflict import ConflictChunk
+from langgraph_agentmem.policies.assertions import assertion_of
+from langgraph_agentmem.policies.judging import Judgement, judge
+from langgraph_agentmem.policies.statements import Statement, stated, statements
 
 _WORD = re.compile(r"\w+(?:[.,:/-]\w+)*", re.UNICODE)
-_SUBJECT_END = re.compile(
-    r"\s*(?P<verb>:(?=\s|$)|=|→|->|\b(?:is|are|was|were|has|have|had|lives|works|uses|prefers|likes|wants|needs|costs|"
-    r"runs|starts|ends|moved|changed|chose)\b)\s*",
-    re.IGNORECASE,
-)
-_SAME_VERB = {":": "is", "=": "is", "→": "is", "->": "is", "are": "is", "was": "is", "were": "is"} | {
-    "have": "has", "had": "has"
-}  # fmt: skip
-_NO_SUBJECT = {"i", "you", "he", "she", "it", "we", "they", "this", "that", "these", "those", "there", "here"}
-_LONGEST_SUBJECT = 6
-_RELATED = 0.5
-"""Below this similarity, statements without a common subject have nothing to do with each other."""
+_NONE = Judgement(relation="other")
+_RELATED, _RELATED_OTHERS = 0.1, 0.5
+"""From this share of common words on, a statement has to do with another one; the second, where that is about something
+else."""
+
+Keys = frozenset[tuple[str, ...]]
+"""Subjects that several lines of a section begin with, each with another value."""
 
 
 class Match(Value):
-    """How an old text relates to a new one.
+    """How an old chunk relates to a new one.
 
     Attributes:
+        replaced: How many of its statements the new one surely says anew or replaces.
+        unclear: How many it may replace.
+        rule: By which it does, or may.
         similarity: Of their closest statements, 0 to 1.
-        replaced: How many statements of the old text the new one says anew.
-        leftover: The statements of the old text that it does not, one a line.
-        clear: Whether the similarity is so high, or so low, that there is nothing to decide.
+        leftover: The statements that it does not surely replace, one a line.
     """
 
-    similarity: float
     replaced: int
+    unclear: int
+    rule: str
+    similarity: float
     leftover: str
-    clear: bool
 
 
-def compare(old: str, new: str, threshold: float) -> Match:
-    """How an old text relates to a new one, statement by statement.
+def compare(old: ConflictChunk, new: ConflictChunk, precision: float, speakers: Keys = frozenset()) -> Match:
+    """How a chunk that its section no longer holds relates to a new one, statement by statement.
+
+    That some of its statements are said again, and others are not, replaces nothing.
 
     Args:
-        old: A text that was taken away.
-        new: A text that came.
-        threshold: Similarity from which statements are the same.
+        old: The chunk.
+        new: The new one.
+        precision: How often the endings by a rule must be right for the rule to be followed.
+        speakers: What only looks like a key, as it stands before several values.
     """
-    ours, theirs = statements(old), statements(new)
-    new_names = _names_or_numbers(new)
-    best = [max((_statement_match(mine, other) for other in theirs), default=(0.0, False)) for mine in ours]
-    scores = [similarity for similarity, _ in best]
-    replaced = [similarity >= threshold or same for similarity, same in best]
-    leftover = [text for text, gone in zip(ours, replaced, strict=True) if not gone]
-    # half similar without a common subject; a common subject and little else; or so similar that only a name or a
-    # number tells them apart
-    unsure = [
-        similarity
-        for mine, (similarity, same) in zip(ours, best, strict=True)
-        if _RELATED <= similarity < threshold or (same and similarity < threshold)
-        or (similarity >= threshold and not same and _names_or_numbers(mine) - new_names)
-    ]  # fmt: skip
+    mine, theirs = stated(old.content, old.place), stated(new.content, new.place)
+    found = [_best(statement, theirs, precision, speakers) for statement in mine]
+    sure = [judgement.relation in {"same", "replaced"} for judgement in found]
+    ends = any(judgement.relation == "replaced" for judgement in found) or (bool(sure) and all(sure))
+    leading = max(found, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
+    left = [statement.alone for statement, gone in zip(mine, sure, strict=True) if not gone]
     return Match(
-        similarity=max(scores, default=0.0),
-        replaced=sum(replaced),
-        leftover="\n".join(leftover),
-        clear=not unsure,
+        replaced=sum(sure) if ends else 0,
+        unclear=sum(judgement.relation == "unclear" for judgement in found),
+        rule=leading.rule,
+        similarity=max((judgement.similarity for judgement in found), default=0.0),
+        leftover="\n".join(left),
     )
+
+
+_ORDER = {"other": 0, "unclear": 1, "same": 2, "replaced": 3}
+
+
+def _best(old: Statement, new: Sequence[Statement], precision: float, speakers: Keys) -> Judgement:
+    judged = [_followed(judge(old, statement), old, precision, speakers) for statement in new]
+    return max(judged, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
+
+
+def _followed(judgement: Judgement, old: Statement, precision: float, speakers: Keys) -> Judgement:
+    """A judgement, as far as its rule is sure enough."""
+    if judgement.relation in {"other", "same"}:
+        return judgement
+    assertion = assertion_of(old)
+    if assertion is not None and assertion.kind == "key" and assertion.subject in speakers:
+        return judgement._replace(relation="other")
+    if judgement.relation == "replaced" and judgement.precision < precision:
+        return judgement._replace(relation="unclear")
+    return judgement
+
+
+def repeated_keys(chunks: Sequence[ConflictChunk]) -> Keys:
+    """What stands before several values in the same section, as speakers and kinds of remarks do."""
+    assertions = (assertion_of(statement) for chunk in chunks for statement in stated(chunk.content, chunk.place))
+    keyed = sorted(
+        {
+            (assertion.subject, assertion.words)
+            for assertion in assertions
+            if assertion is not None and assertion.kind == "key"
+        }
+    )
+    groups = ((subject, list(values)) for subject, values in groupby(keyed, key=lambda pair: pair[0]))
+    return frozenset(subject for subject, values in groups if len(values) > 1)
 
 
 def lost_by(old: str, new: str) -> str:
     """The statements of an old text that have nothing to do with a new one, one a line."""
-    theirs = statements(new)
-    kept = [
-        mine
-        for mine in statements(old)
-        if all(similarity < _RELATED and not same for similarity, same in (_statement_match(mine, o) for o in theirs))
-    ]
-    return "\n".join(kept)
+    theirs = stated(new)
+    return "\n".join(mine.alone for mine in stated(old) if not any(_related(mine, other) for other in theirs))
+
+
+def have_to_do_with_each_other(old: str, new: str) -> bool:
+    """Whether any two statements of two texts share a word that not every statement may hold."""
+    pairs = (judge(mine, other) for mine in stated(old) for other in stated(new))
+    return any(judgement.relation != "other" or judgement.similarity > 0 for judgement in pairs)
+
+
+def _related(old: Statement, new: Statement) -> bool:
+    judgement = judge(old, new)
+    if judgement.relation != "other":
+        return True
+    mine, other = assertion_of(old), assertion_of(new)
+    about_others = mine is not None and other is not None and mine.subject != other.subject
+    return judgement.similarity >= (_RELATED_OTHERS if about_others else _RELATED)
 
 
 def unsaid_by(old: str, new: str) -> str:
@@ -109,42 +151,6 @@ def survival(sources: list[str], merged: str) -> float:
     return min((len(distinct & kept) / len(distinct) for distinct in wanted if distinct), default=1.0)
 
 
-def _statement_match(a: str, b: str) -> tuple[float, bool]:
-    """(similarity, whether they share a subject) of two statements; with different subjects never similar.
-
-    Where the second one only lacks words of the first, nothing is said anew: that is a removal, and not similar enough.
-    """
-    subject_a, subject_b = _subject(a), _subject(b)
-    similarity = name_similarity(a, b)
-    if similarity == 1:
-        return 1.0, True
-    if words(b) < words(a):
-        return min(similarity, 0.8), False
-    if subject_a and subject_b:
-        (about_a, verb_a), (about_b, verb_b) = subject_a, subject_b
-        if about_a != about_b:
-            # about different things, so not even related, however similar the words
-            return min(similarity, _RELATED - 0.01), False
-        return (similarity, True) if verb_a == verb_b else (min(max(similarity, _RELATED), 0.8), False)
-    same_start = words_in_order(a)[:1] == words_in_order(b)[:1]
-    return (similarity if same_start else min(similarity, 0.8)), False
-
-
 def words_in_order(text: str) -> list[str]:
     """The words of a text, case-folded, articles left out."""
     return [w for w in (word.casefold() for word in _WORD.findall(text)) if w not in {"the", "a", "an"}]
-
-
-def _subject(statement: str) -> tuple[str, str] | None:
-    """(what a statement is about, the verb): its words before the first colon, equals sign or common verb."""
-    end = _SUBJECT_END.search(statement)
-    about = words_in_order(statement[: end.start()]) if end else []
-    if not end or not 0 < len(about) <= _LONGEST_SUBJECT or set(about) <= _NO_SUBJECT:
-        return None
-    verb = end["verb"].casefold()
-    return " ".join(about), _SAME_VERB.get(verb, verb)
-
-
-def _names_or_numbers(text: str) -> set[str]:
-    """The words of a text that hold a digit or begin with a capital."""
-    return {word for word in _WORD.findall(text) if word[0].isupper() or any(c.isdigit() for c in word)}

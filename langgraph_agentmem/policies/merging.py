@@ -5,6 +5,8 @@ from datetime import datetime
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Traits
+from langgraph_agentmem.policies import identity, naming
+from langgraph_agentmem.policies.identity import Known
 
 
 def union_types(first: Iterable[str], second: Iterable[str]) -> list[str]:
@@ -55,31 +57,35 @@ def _prefixed(prefix: str, traits: Traits, *, strength: bool) -> Json:
 
 
 def deduplicated_entities(entities: Iterable[ExtractedEntity]) -> list[ExtractedEntity]:
-    """Entities of one extraction, those of one case-folded name made one; the first spelling stays."""
-    by_name: dict[str, ExtractedEntity] = {}
+    """Entities of one extraction, those of one name made one unless their types part them; the first spelling stays."""
+    found: list[ExtractedEntity] = []
     for entity in entities:
-        known = by_name.get(entity.name.casefold())
-        by_name[entity.name.casefold()] = (
-            entity
-            if known is None
-            else known.model_copy(
-                update={
-                    "types": union_types(known.types, entity.types),
-                    "description": max(known.description, entity.description, key=len),
-                    "confidence": max(known.confidence, entity.confidence),
-                    "importance": max(known.importance, entity.importance),
-                    "chunk_ids": sorted({*known.chunk_ids, *entity.chunk_ids}),
-                }
-            )
-        )
-    return list(by_name.values())
+        known = [Known(id=i, types=e.types) for i, e in enumerate(found) if naming.same(e.name, entity.name)]
+        position = identity.of_one_name(entity.types, known)
+        if position is None:
+            found.append(entity)
+        else:
+            found[position] = _both(found[position], entity)
+    return found
+
+
+def _both(known: ExtractedEntity, entity: ExtractedEntity) -> ExtractedEntity:
+    return known.model_copy(
+        update={
+            "types": union_types(known.types, entity.types),
+            "description": max(known.description, entity.description, key=len),
+            "confidence": max(known.confidence, entity.confidence),
+            "importance": max(known.importance, entity.importance),
+            "chunk_ids": sorted({*known.chunk_ids, *entity.chunk_ids}),
+        }
+    )
 
 
 def deduplicated_relationships(relationships: Iterable[ExtractedRelationship]) -> list[ExtractedRelationship]:
     """Relationships of one extraction, those with the same ends and first type made one."""
     by_ends: dict[tuple[str, ...], ExtractedRelationship] = {}
     for item in relationships:
-        key = (item.source.casefold(), item.target.casefold(), *(t.casefold() for t in item.types[:1]))
+        key = (naming.key(item.source), naming.key(item.target), *(t.casefold() for t in item.types[:1]))
         known = by_ends.get(key)
         by_ends[key] = (
             item

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from langgraph_agentmem.models.chunk import PlacedChunk, TextChunk
 
 
-def content_hash(text: str) -> bytes:
-    """Identifies a chunk's content; white space around it does not count."""
-    return hashlib.sha256(text.strip().encode()).digest()
+def content_hash(text: str, parents: Sequence[str] = ()) -> bytes:
+    """Identifies a chunk's content; white space around it does not count.
+
+    What it belongs to by indentation counts: the same line of another record says something else. Headings do not, so
+    that renaming one leaves what stands under it as it was.
+    """
+    return hashlib.sha256("\0".join((text.strip(), *parents)).encode()).digest()
 
 
 def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
@@ -26,7 +30,7 @@ def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
     placed: list[PlacedChunk] = []
     seen: Counter[bytes] = Counter()
     for order, (chunk, neighbours) in enumerate(chunks):
-        hash = content_hash(chunk.text)
+        hash = content_hash(chunk.text, chunk.place.parents)
         placed.append(
             PlacedChunk(
                 order=order,
@@ -35,7 +39,7 @@ def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
                 neighbours=neighbours,
                 content_hash=hash,
                 equal_before=seen[hash],
-                headings=chunk.headings,
+                place=chunk.place,
             )
         )
         seen[hash] += 1

@@ -1,7 +1,7 @@
 """Turns conflicts into a plan by rules."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.base import Value
@@ -20,9 +20,12 @@ from langgraph_agentmem.models.conflict import (
     Replacement,
     SectionResolution,
 )
-from langgraph_agentmem.policies import matching
+from langgraph_agentmem.policies import matching, naming
 from langgraph_agentmem.policies.matching import overlap_coefficient
+from langgraph_agentmem.policies.statements import words_of
 
+_ASKED = 12
+"""About so many chunks of a section a model is asked in any case."""
 _COMPARED = 8
 """With so many new chunks at most, those that share most words, an existing one is compared statement by statement."""
 
@@ -35,56 +38,41 @@ class DecidedPlan(Value):
 
 
 def replacements(
-    existing: Sequence[ConflictChunk], new: Sequence[ConflictChunk], threshold: float
+    existing: Sequence[ConflictChunk], new: Sequence[ConflictChunk], precision: float
 ) -> list[Replacement]:
-    """Which new chunk of a section replaces which existing one that is no longer part of it.
+    """For each chunk that a section no longer holds, the new one that is closest to it, and how they relate.
 
     Args:
         existing: Consolidated chunks that the section no longer holds.
         new: Its chunks that no run has seen.
-        threshold: Similarity from which statements are the same.
+        precision: How often the endings by a rule must be right for the rule to be followed.
     """
     postings = _postings(new)
+    speakers = matching.repeated_keys(new)
     matches: list[Replacement] = []
     for old in existing:
         compared = [
-            (matching.compare(old.content, candidate.content, threshold), candidate)
+            (matching.compare(old, candidate, precision, speakers), candidate)
             for candidate in _nearest(old, new, postings)
         ]
-        # the new chunk that says most of it anew; of equal ones, the oldest
-        match, candidate = max(compared, key=lambda c: (c[0].replaced, c[0].similarity, -c[1].id), default=(None, None))
-        if match and candidate and (match.replaced or not match.clear):
+        # the new chunk that says most of it anew, else the one that perhaps does; of equal ones, the oldest
+        match, candidate = max(
+            compared, key=lambda c: (c[0].replaced, c[0].unclear, c[0].similarity, -c[1].id), default=(None, None)
+        )
+        # what shares no word with anything new was removed, and there is nothing to ask about
+        if match and candidate and (match.replaced or match.unclear or match.similarity):
             matches.append(
                 Replacement(
                     chunk_id=old.id,
                     replaced_by=candidate.id,
+                    relation="unclear" if match.unclear else "replaced" if match.replaced else "unrelated",
+                    rule=match.rule,
                     replaced=match.replaced,
-                    similarity=round(match.similarity, 3),
+                    similarity=match.similarity,
                     leftover=match.leftover if match.replaced else "",
-                    clear=match.clear,
                 )
             )
     return matches
-
-
-def entity_recommendation(
-    similarities: dict[int, float], overlaps: dict[int, float], similar: float, overlapping: float
-) -> tuple[RecommendedAction, int | None]:
-    """What the rule for entities recommends, and into which stored entity to merge.
-
-    Merge into the most similar one that reaches both thresholds; `manual` where names agree but types do not.
-
-    Args:
-        similarities: Of names, by stored entity.
-        overlaps: Of types, by stored entity.
-        similar: Threshold of the similarity.
-        overlapping: Threshold of the overlap.
-    """
-    close = [id for id, similarity in similarities.items() if similarity >= similar]
-    fitting = [id for id in close if overlaps[id] >= overlapping]
-    if fitting:
-        return "merge", max(fitting, key=lambda id: (similarities[id], overlaps[id], -id))
-    return ("manual" if close else "create"), None
 
 
 def relationship_action(conflict: ConflictRelationship, overlapping: float) -> RecommendedAction:
@@ -112,12 +100,24 @@ def rules_plan(conflicts: ConsolidationConflicts) -> DecidedPlan:
     )
 
 
+def asked(section: ConflictSection) -> list[Replacement]:
+    """About which of a section's chunks a model is asked: all that the rules are unsure of, and some besides.
+
+    These are the most similar of those that nothing new replaces as far as the rules can see, until there are `_ASKED`:
+    a model may see that they are corrected in words of their own.
+    """
+    doubtful = [r for r in section.replacements if not r.clear]
+    others = sorted((r for r in section.replacements if r.relation == "unrelated"), key=lambda r: -r.similarity)
+    chosen = {r.chunk_id for r in (*doubtful, *others[: max(_ASKED - len(doubtful), 0)])}
+    return [r for r in section.replacements if r.chunk_id in chosen]
+
+
 def unclear(conflicts: ConsolidationConflicts) -> ConsolidationConflicts | None:
-    """Those conflicts that the rules are not sure about; None if there are none."""
+    """What a model is asked about; None if there is nothing."""
     sections = [
-        section.model_copy(update={"replacements": [r for r in section.replacements if not r.clear]})
+        section.model_copy(update={"replacements": replacements})
         for section in conflicts.sections
-        if any(not r.clear for r in section.replacements)
+        if (replacements := asked(section))
     ]
     open_ = conflicts.model_copy(
         update={
@@ -129,13 +129,43 @@ def unclear(conflicts: ConsolidationConflicts) -> ConsolidationConflicts | None:
     return open_ if open_.sections or open_.entities or open_.relationships else None
 
 
+def unclear_pairs(
+    conflicts: ConsolidationConflicts,
+    plan: ConsolidationPlan,
+    decisions: Sequence[Decision],
+    leftovers: Mapping[int, int],
+) -> list[tuple[int, int]]:
+    """(chunk, the new chunk that perhaps takes its place) of what nobody has decided.
+
+    Args:
+        conflicts: The run's.
+        plan: What it does.
+        decisions: The report's lines; what a model or a person decides, or is asked about, is settled.
+        leftovers: By the chunk that was superseded, the one that holds what is left of it.
+    """
+    lines = {decision.about: decision for decision in decisions}
+    superseded = {d.chunk_id for section in plan.sections for d in section.decisions if d.action == "supersede"}
+    pairs: list[tuple[int, int]] = []
+    for section in conflicts.sections:
+        for replacement in (r for r in section.replacements if r.relation == "unclear"):
+            line = lines.get(About.chunk(section.section_id, replacement.chunk_id))
+            if line is not None and (line.decided_by != "rules" or line.action == "park"):
+                continue
+            id = replacement.chunk_id
+            left = leftovers.get(id) if id in superseded else id
+            if left is not None:
+                pairs.append((left, replacement.replaced_by))
+    return pairs
+
+
 def _section_by_rule(section: ConflictSection, decisions: list[Decision]) -> SectionResolution:
     chosen: list[ChunkDecision] = []
     by_chunk = {r.chunk_id: r for r in section.replacements}
     for chunk in section.existing_chunks:
         replacement = by_chunk.get(chunk.id)
         if replacement and replacement.replaced:
-            reason = f"chunk {replacement.replaced_by} says it anew (similarity {replacement.similarity:.2f})"
+            says = "says it again" if replacement.rule == "restated" else f"replaces it (rule: {replacement.rule})"
+            reason = f"chunk {replacement.replaced_by} {says}"
             reason += "; the rest of it stays valid" if replacement.leftover else ""
             decision = ChunkDecision(
                 chunk_id=chunk.id,
@@ -146,6 +176,8 @@ def _section_by_rule(section: ConflictSection, decisions: list[Decision]) -> Sec
             )
         else:
             reason = "removed from the section, but nothing new contradicts it"
+            if replacement and not replacement.clear:
+                reason = f"unclear: chunk {replacement.replaced_by} may take its place, so both stay"
             decision = ChunkDecision(chunk_id=chunk.id, action="keep", reason=reason)
         chosen.append(decision)
         decisions.append(
@@ -172,12 +204,18 @@ def open_relationships(conflicts: ConsolidationConflicts) -> list[int]:
 def _entity_by_rule(index: int, conflict: ConflictEntity) -> EntityResolution:
     if conflict.recommended_action == "merge":
         stored = next(e for e in conflict.shortterm_entities if e.id == conflict.recommended_entity_id)
-        reason = f"same name as {stored.name!r} (similarity {conflict.similarity_scores[stored.id]:.2f}), fitting types"
+        reason = f"same name as {stored.name!r}, fitting types"
         return EntityResolution(conflict=index, action="merge", entity_id=stored.id, reason=reason)
-    reason = (
-        "similar names, but types that do not fit" if conflict.recommended_action == "manual" else "no similar name"
-    )
+    possible = [e.name for e in conflict.shortterm_entities if e.id in conflict.possible]
+    reason = f"it may be {' or '.join(map(repr, possible))}, but that is not sure" if possible else _none_like(conflict)
     return EntityResolution(conflict=index, action="create", reason=reason)
+
+
+def _none_like(conflict: ConflictEntity) -> str:
+    name = conflict.active_entity.name
+    if any(naming.same(stored.name, name) for stored in conflict.shortterm_entities):
+        return "the same name, but of another kind"
+    return "no name that means the same"
 
 
 def _relationship_by_rule(index: int, conflict: ConflictRelationship) -> RelationshipResolution:
@@ -197,9 +235,10 @@ def _relationship_by_rule(index: int, conflict: ConflictRelationship) -> Relatio
 def same_ends(conflict: ConflictRelationship) -> list[int]:
     """Positions of the stored relationships that have the new one's ends."""
     mine = conflict.active_relationship
-    ends = (mine.source.casefold(), mine.target.casefold())
     stored = conflict.shortterm_relationships
-    return [i for i, s in enumerate(stored) if (s.source.casefold(), s.target.casefold()) == ends]
+    return [
+        i for i, s in enumerate(stored) if naming.same(s.source, mine.source) and naming.same(s.target, mine.target)
+    ]
 
 
 def entity_decision(conflicts: ConsolidationConflicts, resolution: EntityResolution) -> Decision:
@@ -219,7 +258,7 @@ def relationship_decision(conflicts: ConsolidationConflicts, resolution: Relatio
 def _postings(new: Sequence[ConflictChunk]) -> dict[str, list[int]]:
     postings: dict[str, list[int]] = {}
     for index, chunk in enumerate(new):
-        for word in matching.words(chunk.content):
+        for word in set(words_of(chunk.content)):
             postings.setdefault(word, []).append(index)
     return postings
 
@@ -228,6 +267,6 @@ def _nearest(old: ConflictChunk, new: Sequence[ConflictChunk], postings: dict[st
     if len(new) <= _COMPARED:
         return list(new)
     # words that many chunks hold tell little apart, and would take long
-    rare = (holders for word in matching.words(old.content) if len(holders := postings.get(word, [])) <= 50)
+    rare = (holders for word in set(words_of(old.content)) if len(holders := postings.get(word, [])) <= 50)
     shared = Counter(index for holders in rare for index in holders)
     return [new[index] for index, _ in shared.most_common(_COMPARED)]

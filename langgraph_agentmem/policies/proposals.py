@@ -25,14 +25,17 @@ from langgraph_agentmem.models.conflict import (
 from langgraph_agentmem.policies import matching
 from langgraph_agentmem.policies.planning import (
     DecidedPlan,
+    asked,
     entity_decision,
     open_entities,
     open_relationships,
     relationship_decision,
     same_ends,
 )
+from langgraph_agentmem.policies.statements import statements
 
 _Answer = TypeVar("_Answer", EntityResolution, RelationshipResolution)
+_UNTRUSTED = "the model has ended a control statement"
 _CONTRADICTION = "the proposal decides this more than once"
 
 
@@ -41,7 +44,8 @@ def validated(
     by_rules: DecidedPlan,
     proposed: ConsolidationPlan,
     survival_share: float,
-    least_similarity: float = 0.0,
+    *,
+    trusted: bool = True,
 ) -> DecidedPlan:
     """The rules' plan with those parts of a model's proposal that hold.
 
@@ -50,18 +54,19 @@ def validated(
         by_rules: The plan of the rules.
         proposed: The model's answer to `unclear(conflicts)`; its positions count within those.
         survival_share: Share of the sources' distinct words and numbers that a merged text must keep.
-        least_similarity: Of the names of entities that it may merge.
+        trusted: Whether the model may decide about chunks; see `controls`.
     """
     decisions = {decision.about: decision for decision in by_rules.decisions}
     plan = by_rules.plan
     sections = {resolution.section_id: resolution for resolution in plan.sections}
-    for section in (s for s in conflicts.sections if any(not r.clear for r in s.replacements)):
+    for section in (s for s in conflicts.sections if asked(s)):
         answers = [answer for answer in proposed.sections if answer.section_id == section.section_id]
         if answers:
             rule = sections[section.section_id]
-            sections[section.section_id] = _checked_section(section, rule, answers, survival_share, decisions)
+            refused = None if trusted else _UNTRUSTED
+            sections[section.section_id] = _checked_section(section, rule, answers, survival_share, decisions, refused)
     _note_strangers(conflicts, proposed, decisions)
-    entities = _checked_entities(conflicts, plan.entities, proposed, least_similarity, decisions)
+    entities = _checked_entities(conflicts, plan.entities, proposed, decisions)
     relationships = _checked_relationships(conflicts, plan.relationships, proposed, decisions)
     checked = ConsolidationPlan(sections=list(sections.values()), entities=entities, relationships=relationships)
     return DecidedPlan(plan=checked, decisions=list(decisions.values()))
@@ -73,9 +78,10 @@ def _checked_section(
     answers: list[SectionResolution],
     survival_share: float,
     decisions: dict[About, Decision],
+    untrusted: str | None,
 ) -> SectionResolution:
-    merges = [(m, _refuse_merge(section, m, survival_share)) for answer in answers for m in answer.merged]
-    choices = [(d, _refuse_chunk(section, d)) for answer in answers for d in answer.decisions]
+    merges = [(m, _refuse_merge(section, m, survival_share) or untrusted) for answer in answers for m in answer.merged]
+    choices = [(d, _refuse_chunk(section, d) or untrusted) for answer in answers for d in answer.decisions]
     twice = _repeated(
         [d.chunk_id for d, refused in choices if not refused]
         + [id for m, refused in merges if not refused for id in set(m.chunk_ids)]
@@ -103,7 +109,10 @@ def _leftover(section: ConflictSection, decision: ChunkDecision) -> str:
     if decision.replaced_by is None:
         return ""
     contents = _contents(section)
-    return matching.lost_by(contents[decision.chunk_id], contents[decision.replaced_by])
+    old, new = contents[decision.chunk_id], contents[decision.replaced_by]
+    left = matching.lost_by(old, new)
+    # the model says that it ends, and in words of its own: then all of it does
+    return "" if len(statements(left)) == len(statements(old)) else left
 
 
 def _unsaid(section: ConflictSection, merge: MergedText) -> str:
@@ -122,7 +131,7 @@ def _repeated(ids: Iterable[int]) -> set[int]:
 
 
 def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | None:
-    if decision.chunk_id not in {r.chunk_id for r in section.replacements if not r.clear}:
+    if decision.chunk_id not in {r.chunk_id for r in asked(section)}:
         return "the chunk is not among the conflicts"
     if decision.action == "keep":
         return None if decision.replaced_by is None else "a kept chunk is replaced by nothing"
@@ -130,7 +139,7 @@ def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | No
         return "not a new chunk of this section"
     contents = _contents(section)
     old, by = contents[decision.chunk_id], contents[decision.replaced_by]
-    if matching.lost_by(old, by) == matching.lost_by(old, ""):
+    if not matching.have_to_do_with_each_other(old, by):
         return "the new chunk has nothing to do with it, so superseding it would drop what it says"
     return None
 
@@ -159,7 +168,7 @@ def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: f
     if len(merge.text) > 2 * sum(len(contents[id]) for id in set(merge.chunk_ids)):
         return "the merged text is more than twice as long as its sources"
     # about these the rules were sure, so the model was not asked
-    closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in section.replacements if not r.clear}
+    closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in asked(section)}
     if settled := sorted(closed & set(merge.chunk_ids)):
         return f"chunks {', '.join(map(str, settled))} are not in question"
     share = matching.survival([contents[id] for id in merge.chunk_ids], merge.text)
@@ -172,7 +181,6 @@ def _checked_entities(
     conflicts: ConsolidationConflicts,
     rules: list[EntityResolution],
     proposed: ConsolidationPlan,
-    least_similarity: float,
     decisions: dict[About, Decision],
 ) -> list[EntityResolution]:
     chosen = {resolution.conflict: resolution for resolution in rules}
@@ -180,11 +188,8 @@ def _checked_entities(
     for answer, position in _placed(proposed.entities, open_entities(conflicts)):
         resolution = answer.model_copy(update={"conflict": position})
         decision = entity_decision(conflicts, resolution)
-        if (
-            refused := _CONTRADICTION
-            if answer.conflict in twice
-            else _refuse_entity(conflicts.entities[position], answer, least_similarity)
-        ):
+        conflict = conflicts.entities[position]
+        if refused := _CONTRADICTION if answer.conflict in twice else _refuse_entity(conflict, answer):
             _refuse(decisions, decision.about, f"{answer.action} with entity {answer.entity_id}: {refused}")
             continue
         chosen[position] = resolution
@@ -229,14 +234,14 @@ def _placed(answers: Sequence[_Answer], positions: list[int]) -> Iterator[tuple[
     return ((answer, positions[answer.conflict]) for answer in answers if 0 <= answer.conflict < len(positions))
 
 
-def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution, least_similarity: float) -> str | None:
+def _refuse_entity(conflict: ConflictEntity, answer: EntityResolution) -> str | None:
     if answer.action == "create":
         return None if answer.entity_id is None else "a new entity has no id yet"
     candidates = {stored.id for stored in conflict.shortterm_entities}
     if answer.entity_id is None or answer.entity_id not in candidates:
         return "not among the conflict's candidates"
-    if (similarity := conflict.similarity_scores.get(answer.entity_id, 1.0)) < least_similarity:
-        return f"the names are not similar enough ({similarity:.2f}, {least_similarity:.2f} are needed)"
+    if answer.entity_id not in conflict.possible:
+        return "the names are not similar enough, or the types exclude each other"
     return None
 
 
@@ -252,7 +257,7 @@ def _note_strangers(
     conflicts: ConsolidationConflicts, proposed: ConsolidationPlan, decisions: dict[About, Decision]
 ) -> None:
     """Put what a model said about things outside the conflicts on record."""
-    known = {s.section_id for s in conflicts.sections if any(not r.clear for r in s.replacements)}
+    known = {s.section_id for s in conflicts.sections if asked(s)}
     strangers = [About(kind="section", section_id=s.section_id) for s in proposed.sections if s.section_id not in known]
     strangers += [
         About(kind="entity_conflict", position=a.conflict)

@@ -17,8 +17,8 @@ from langgraph_agentmem.models.conflict import (
     SectionResolution,
 )
 from langgraph_agentmem.models.review import TombstoneKey
-from langgraph_agentmem.policies import forgetting, matching
-from langgraph_agentmem.policies.chunking import statements
+from langgraph_agentmem.policies import forgetting, matching, naming
+from langgraph_agentmem.policies.statements import statements
 
 Old = Callable[[Iterable[int], TombstoneKey], set[int]]
 """Those of these chunks that were written before something was rejected."""
@@ -58,12 +58,13 @@ def merge_key(text: str) -> bytes:
 
 def entity_keys(name: str, types: Iterable[str] = ()) -> list[bytes]:
     """Identify an entity as being of these types; without any, the entity itself."""
-    return [_hash("entity", name.casefold(), type_.casefold()) for type_ in types] or [_hash("entity", name.casefold())]
+    key = naming.key(name)
+    return [_hash("entity", key, type_.casefold()) for type_ in types] or [_hash("entity", key)]
 
 
 def relationship_keys(source: str, target: str, types: Iterable[str] = ()) -> list[bytes]:
     """Identify a relationship as being of these types; without any, the relationship itself."""
-    ends = source.casefold(), target.casefold()
+    ends = naming.key(source), naming.key(target)
     return [_hash("relationship", *ends, type_.casefold()) for type_ in types] or [_hash("relationship", *ends)]
 
 

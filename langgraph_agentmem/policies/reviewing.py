@@ -19,6 +19,7 @@ from langgraph_agentmem.models.conflict import (
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship
 from langgraph_agentmem.models.review import ProposedChange, ReviewPolicy, Verdict
+from langgraph_agentmem.policies import naming
 
 Because = Literal["policy", "cap"]
 
@@ -189,7 +190,7 @@ def _entity(
 ) -> ProposedChange | None:
     new, clear = conflict.active_entity, conflict.recommended_action != "manual"
     stored = _candidate(conflict, resolution)
-    if stored is None or (clear and stored.name.casefold() == new.name.casefold()):
+    if stored is None or (clear and naming.same(stored.name, new.name)):
         return None
     about = About.entity(new.name, resolution.conflict)
     return ProposedChange(
@@ -213,9 +214,10 @@ def _candidate(conflict: ConflictEntity, resolution: EntityResolution) -> Stored
     """The stored entity that a new one is merged into, or that it may be where nobody is sure."""
     if resolution.action == "merge":
         return next((e for e in conflict.shortterm_entities if e.id == resolution.entity_id), None)
-    if conflict.recommended_action != "manual" or not conflict.shortterm_entities:
+    if conflict.recommended_action != "manual":
         return None
-    return max(conflict.shortterm_entities, key=lambda e: (conflict.similarity_scores.get(e.id, 0.0), -e.id))
+    possible = [e for e in conflict.shortterm_entities if e.id in conflict.possible]
+    return max(possible, key=lambda e: (conflict.similarity_scores.get(e.id, 0.0), -e.id), default=None)
 
 
 def _relationship(

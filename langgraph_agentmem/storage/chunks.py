@@ -227,6 +227,24 @@ async def supersede(
     return ended
 
 
+async def mark_unclear(connection: Connection, external_id: str, pairs: Sequence[tuple[int, int]]) -> None:
+    """Note on both chunks of each pair that the later one perhaps takes the place of the earlier one."""
+    if pairs:
+        params = {"external_id": external_id, **_both_ways(pairs)}
+        await connection.execute(_SQL["mark_unclear"], params)
+
+
+async def unmark_unclear(connection: Connection, external_id: str, pairs: Sequence[tuple[int, int]]) -> None:
+    """Take such notes back."""
+    if pairs:
+        params = {"external_id": external_id, **_both_ways(pairs)}
+        await connection.execute(_SQL["unmark_unclear"], params)
+
+
+def _both_ways(pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    return columns([*pairs, *((b, a) for a, b in pairs)], "ids", "others")
+
+
 async def existing(connection: Connection, external_id: str, ids: list[int]) -> set[int]:
     """Those of these chunks that there are."""
     params = {"external_id": external_id, "ids": ids}

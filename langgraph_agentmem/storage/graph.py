@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import StoredEntity, StoredRelationship
 from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship, Traits
+from langgraph_agentmem.policies import naming
 from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, as_json, as_vector, columns, first_row, one_row
@@ -18,8 +21,10 @@ _SQL = statements("graph")
 class EntityRow(StoredEntity):
     """A stored entity."""
 
-    name_key: str
+    form_key: str
     first_seen: datetime
+    longterm_id: int | None = None
+    apart_from: list[int] = Field(default_factory=list[int])
     embedding_model: int | None = None
 
     @property
@@ -43,6 +48,7 @@ class RelationshipRow(Value):
     start_date: datetime
     end_date: datetime | None
     revision: int
+    longterm_id: int | None = None
 
     @property
     def traits(self) -> Traits:
@@ -67,6 +73,12 @@ class NewEntity(Value):
     traits: Traits
     first_seen: datetime | None = None
     embedding: list[float] | None = None
+    apart_from: list[int] = Field(default_factory=list[int])
+
+    @property
+    def form_key(self) -> str:
+        """What names that differ in form only have in common."""
+        return naming.key(self.name)
 
 
 class NewRelationship(Value):
@@ -128,7 +140,7 @@ async def relationships_from(
 ) -> list[StoredRelationship]:
     """The valid relationships of a short-term memory that start at entities of these names."""
     params: dict[str, Any] = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
-    params["name_keys"] = sorted({name.casefold() for name in names})
+    params["form_keys"] = sorted({naming.key(name) for name in names})
     rows = await all_rows(connection, _SQL["shortterm_relationships"], params)
     return [StoredRelationship.model_validate(row) for row in rows]
 
@@ -159,12 +171,12 @@ async def insert_entities(
         return
     rows = [
         (
-            e.id, e.name, e.name.casefold(), as_json(e.traits.types), e.traits.description, e.traits.confidence,
-            e.traits.weight, e.first_seen, as_vector(e.embedding),
+            e.id, e.name, e.name.casefold(), e.form_key, as_json(e.traits.types), e.traits.description,
+            e.traits.confidence, e.traits.weight, e.first_seen, as_json(e.apart_from), as_vector(e.embedding),
         )
         for e in entities
     ]  # fmt: skip
-    names = "ids names name_keys types descriptions confidences importances first_seens embeddings"
+    names = "ids names name_keys form_keys types descriptions confidences importances first_seens aparts embeddings"
     params = {
         "external_id": external_id,
         "tier": _tier(shortterm_memory_id),
@@ -292,9 +304,12 @@ async def histories(
 async def find_entity(
     connection: Connection, external_id: str, *, entity_id: int | None, name: str | None, tier: GraphTier | None
 ) -> Entity | None:
-    """An entity by id or by case-folded name, a long-term one first, with its relationships and histories."""
+    """An entity by id or by name, with its relationships and histories.
+
+    Of several, a long-term one, of which the extractor was most confident, the oldest.
+    """
     params = {"external_id": external_id, "entity_id": entity_id, "tier": tier}
-    params["name_key"] = None if name is None else name.casefold()
+    params["form_key"] = None if name is None else naming.key(name)
     row = await one_row(connection, _SQL["entities"], params)
     if row is None:
         return None
@@ -302,11 +317,14 @@ async def find_entity(
     relationships = await all_rows(connection, _SQL["relationships_of"], params)
     history = await histories(connection, external_id, [row["id"]], [r["id"] for r in relationships])
     disputed = await reviews.disputed(connection, external_id, [row["id"]], [r["id"] for r in relationships])
+    place = {name: row[name] for name in ("form_key", "tier", "shortterm_memory_id")}
+    namesakes = await all_rows(connection, _SQL["namesakes"], {**params, **place})
     return Entity.model_validate(
         {
             **row,
             "metadata": row["metadata"] | {"state_history": [e.change for e in history if e.entity_id == row["id"]]},
             "disputed": ("entity", row["id"]) in disputed,
+            "namesakes": [namesake["id"] for namesake in namesakes],
             "relationships": [
                 _with_history({**r, "disputed": ("relationship", r["id"]) in disputed}, history) for r in relationships
             ],

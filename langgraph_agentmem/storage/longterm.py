@@ -60,11 +60,13 @@ async def changed_relationships(
     return [NamedRelationshipRow.model_validate(row) for row in rows]
 
 
-async def entities_named(connection: Connection, external_id: str, name_keys: Sequence[str]) -> dict[str, EntityRow]:
-    """A tenant's long-term entities by case-folded name."""
-    params = {"external_id": external_id, "name_keys": list(name_keys)}
+async def entities(
+    connection: Connection, external_id: str, form_keys: Sequence[str], ids: Sequence[int]
+) -> dict[int, EntityRow]:
+    """A tenant's long-term entities of these names or ids, by id; several may have one name."""
+    params = {"external_id": external_id, "form_keys": list(form_keys), "ids": list(ids)}
     rows = await all_rows(connection, _SQL["longterm_entities"], params)
-    return {row["name_key"]: EntityRow.model_validate(row) for row in rows}
+    return {row["id"]: EntityRow.model_validate(row) for row in rows}
 
 
 async def relationships_between(
@@ -76,10 +78,19 @@ async def relationships_between(
     return {(row["source_id"], row["target_id"]): RelationshipRow.model_validate(row) for row in rows}
 
 
-async def valid_ends(connection: Connection, external_id: str, name_keys: Sequence[str]) -> set[tuple[str, str]]:
-    """The case-folded names (source, target) between which a tenant has valid short-term relationships."""
-    params = {"external_id": external_id, "name_keys": sorted(set(name_keys))}
-    return {(row["source"], row["target"]) for row in await all_rows(connection, _SQL["valid_ends"], params)}
+class ValidEnds(Value):
+    """Ends of valid short-term relationships: the keys of their names, and their long-term entities, if promoted."""
+
+    source: str
+    target: str
+    source_id: int | None
+    target_id: int | None
+
+
+async def valid_ends(connection: Connection, external_id: str, form_keys: Sequence[str]) -> list[ValidEnds]:
+    """Between what a tenant has valid short-term relationships, as far as both names are among these."""
+    params = {"external_id": external_id, "form_keys": sorted(set(form_keys))}
+    return [ValidEnds.model_validate(row) for row in await all_rows(connection, _SQL["valid_ends"], params)]
 
 
 async def note_promoted(
@@ -96,10 +107,54 @@ async def note_promoted(
         if pairs:
             params = {"external_id": external_id, **columns(list(pairs), "from_ids", "to_ids")}
             await connection.execute(_SQL[copy], params)
-            await connection.execute(_SQL[note], {"external_id": external_id, "ids": [id for id, _ in pairs]})
+            await connection.execute(_SQL[note], params)
     await outbox.enqueue_supporting_chunks(
         connection, external_id, entities=[id for id, _ in entities], relationships=[id for id, _ in relationships]
     )
+
+
+async def keep_apart(connection: Connection, external_id: str, pairs: Sequence[tuple[int, int]]) -> None:
+    """Note which short-term entities promotions are not to make one with which others: (entity, other)."""
+    if pairs:
+        params = columns(list(pairs), "ids", "other_ids")
+        await connection.execute(_SQL["keep_apart"], {"external_id": external_id, **params})
+
+
+async def detach(
+    connection: Connection, external_id: str, entities: Sequence[int], relationships: Sequence[int]
+) -> None:
+    """Part short-term things from their long-term ones, entities for good; the next promotion makes others of them."""
+    for name, ids in (("detach_entities", entities), ("detach_relationships", relationships)):
+        if ids:
+            await connection.execute(_SQL[name], {"external_id": external_id, "ids": list(ids)})
+
+
+async def entity_parts(connection: Connection, external_id: str, ids: Sequence[int]) -> list[EntityRow]:
+    """The short-term entities that long-term ones are made of, oldest first."""
+    params = {"external_id": external_id, "ids": list(ids)}
+    return [EntityRow.model_validate(row) for row in await all_rows(connection, _SQL["parts_of_entities"], params)]
+
+
+async def relationship_parts(connection: Connection, external_id: str, ids: Sequence[int]) -> list[RelationshipRow]:
+    """The short-term relationships that long-term ones are made of, oldest first."""
+    params = {"external_id": external_id, "ids": list(ids)}
+    rows = await all_rows(connection, _SQL["parts_of_relationships"], params)
+    return [RelationshipRow.model_validate(row) for row in rows]
+
+
+async def withdraw_support(
+    connection: Connection, external_id: str, entities: Sequence[int], relationships: Sequence[int]
+) -> None:
+    """Take the support from long-term things that none of their parts has."""
+    for name, ids in (("withdraw_entity_mentions", entities), ("withdraw_relationship_mentions", relationships)):
+        rows = await all_rows(connection, _SQL[name], {"external_id": external_id, "ids": list(ids)}) if ids else []
+        await outbox.enqueue_chunks(connection, external_id, (row["chunk_id"] for row in rows))
+
+
+async def existing(connection: Connection, external_id: str, ids: Sequence[int]) -> set[int]:
+    """Those of these short-term memories that are not forgotten."""
+    params = {"external_id": external_id, "ids": list(ids)}
+    return {row["id"] for row in await all_rows(connection, _SQL["existing_shortterm_memories"], params)}
 
 
 async def finish(connection: Connection, external_id: str, memory_id: int, entry: Json) -> None:

@@ -26,6 +26,8 @@ class MemoryRow(Value):
     pending_updates: int
     due_at: datetime | None
     attempts: int
+    model_failures: int
+    model_retry_at: datetime | None
     lease_owner: str | None
     lease_expires_at: datetime | None
     created_at: datetime

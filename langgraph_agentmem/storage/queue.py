@@ -103,6 +103,20 @@ async def fail(
     await connection.execute(_SQL["fail_memory"], params | {"attempts": attempts, "wait_seconds": wait_seconds})
 
 
+async def note_model(
+    connection: Connection, external_id: str, memory_id: int, *, failures: int, retry_at: datetime | None
+) -> None:
+    """Note in how many runs the model has failed, one after the other, and until when the queue's are not to ask it."""
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "failures": failures, "retry_at": retry_at}
+    await connection.execute(_SQL["note_model"], params)
+
+
+async def model_rests(connection: Connection, external_id: str, memory_id: int) -> bool:
+    """Whether runs from the queue are not to ask the model yet, by the database's clock."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    return await one_row(connection, _SQL["model_rests"], params) is not None
+
+
 async def give_up(connection: Connection, external_id: str, memory_id: int, error: str) -> bool:
     """Set a due memory aside, unless a run holds it; returns whether that was done."""
     params = {"external_id": external_id, "memory_id": memory_id, "error": error}

@@ -101,7 +101,17 @@ async def log_review(
     sections = [section.model_copy(update={"update_count": 0}).model_dump(mode="json") for section in run.snapshot]
     params: dict[str, Any] = {"external_id": run.external_id, "memory_id": run.memory_id, "run_id": review_run_id}
     params |= {"snapshot": as_json(sections), "changes": changes.model_dump_json(), "worker": worker}
-    params["report"] = report.model_dump_json()
+    params |= {"report": report.model_dump_json(), "resolver": "review"}
+    await connection.execute(_SQL["insert_review"], params)
+
+
+async def log_promotion(
+    connection: Connection, external_id: str, memory_id: int, report: ConsolidationReport, changes: RunRecord
+) -> None:
+    """Log what a promotion made one as a run of its own, so that it can be undone."""
+    params: dict[str, Any] = {"external_id": external_id, "run_id": report.run_id, "memory_id": memory_id}
+    params |= {"snapshot": as_json([]), "changes": changes.model_dump_json(), "worker": None}
+    params |= {"report": report.model_dump_json(), "resolver": "promotion"}
     await connection.execute(_SQL["insert_review"], params)
 
 

@@ -100,7 +100,7 @@ async def test_a_statement_said_anew_ends_the_old_one(memory: AgentMemory) -> No
     assert await valid(memory, "deadline budget") == {"- Deadline: June 1", "- Budget: 5000 EUR"}
     [decision] = report.decisions
     assert (decision.action, decision.decided_by) == ("supersede", "rules")
-    assert "says it anew" in decision.reason
+    assert "replaces it (rule: date)" in decision.reason
 
 
 async def test_the_old_value_can_be_asked_for_as_of_its_time(memory: AgentMemory, rows: Rows) -> None:

@@ -110,11 +110,11 @@ async def test_an_unclear_replacement_is_decided_by_the_model(opened: Open) -> N
 
     memory = opened(model=answering(keep))
     project = await start(memory)
-    await cycle(memory, project, "Decision: hire Bob")
-    report = await cycle(memory, project, "Decision: use PostgreSQL for everything")
+    await cycle(memory, project, "Goal: hire Bob")
+    report = await cycle(memory, project, "Goal: use PostgreSQL for everything")
     [decision] = report.decisions
     assert (decision.action, decision.decided_by, decision.reason) == ("keep", "model", "both hold")
-    assert len(await memory.asearch("alice", "decision")) == 2
+    assert len(await memory.asearch("alice", "goal")) == 2
     [run] = await memory.runs.alist("alice", limit=1)
     assert run.resolver == "rules+model"
     assert run.usage.calls == 2
@@ -125,7 +125,7 @@ async def test_a_merged_text_becomes_a_chunk_that_supersedes_its_sources(opened:
         [section] = data["sections"]
         ids = [section["existing_chunks"][0]["id"], section["new_chunks"][0]["id"]]
         merged = {
-            "text": "Decision: hire Bob, and use PostgreSQL for everything",
+            "text": "Goal: hire Bob, and use PostgreSQL for everything",
             "chunk_ids": ids,
             "reason": "one fact",
         }
@@ -133,11 +133,11 @@ async def test_a_merged_text_becomes_a_chunk_that_supersedes_its_sources(opened:
 
     memory = opened(model=answering(merge))
     project = await start(memory)
-    await cycle(memory, project, "Decision: hire Bob")
-    report = await cycle(memory, project, "Decision: use PostgreSQL for everything")
+    await cycle(memory, project, "Goal: hire Bob")
+    report = await cycle(memory, project, "Goal: use PostgreSQL for everything")
     assert (report.chunks_merged, report.chunks_superseded) == (1, 2)
-    [hit] = await memory.asearch("alice", "decision")
-    assert (hit.content, hit.origin) == ("Decision: hire Bob, and use PostgreSQL for everything", "merge")
+    [hit] = await memory.asearch("alice", "goal")
+    assert (hit.content, hit.origin) == ("Goal: hire Bob, and use PostgreSQL for everything", "merge")
     assert rows("SELECT DISTINCT superseded_by FROM agentmem.memory_chunk WHERE end_date IS NOT NULL") == [
         (hit.chunk_id,)
     ]
@@ -147,14 +147,14 @@ async def test_what_a_run_writes_supports_what_it_still_names(opened: Open) -> N
     def merge(data: dict[str, Any]) -> dict[str, Any]:
         [section] = data["sections"]
         ids = [section["existing_chunks"][0]["id"], section["new_chunks"][0]["id"]]
-        text = "Decision: Acme pays the rent, and Beta pays for everything else"
+        text = "Goal: Acme pays the rent, and Beta pays for everything else"
         return {"sections": [{"section_id": "notes", "merged": [{"text": text, "chunk_ids": ids}]}]}
 
     memory = opened(model=answering(merge))
     project = await start(memory)
-    await cycle(memory, project, "Decision: Acme pays the rent")
-    await cycle(memory, project, "Decision: Beta pays for everything else")
-    [hit] = await memory.asearch("alice", "decision")
+    await cycle(memory, project, "Goal: Acme pays the rent")
+    await cycle(memory, project, "Goal: Beta pays for everything else")
+    [hit] = await memory.asearch("alice", "goal")
     assert (hit.origin, hit.entities) == ("merge", ["Acme", "Beta"])
     await cycle(memory, project, "Budget: 5000. Acme is a big company.")
     await cycle(memory, project, "Budget: 6000.")
@@ -172,7 +172,7 @@ def lies() -> dict[str, Callable[[dict[str, Any]], Any]]:
 
     return {
         "empty text": lambda d: section(merged=[{"text": " ", "chunk_ids": sources(d)}]),
-        "lossy text": lambda d: section(merged=[{"text": "Decision: Bob", "chunk_ids": sources(d)}]),
+        "lossy text": lambda d: section(merged=[{"text": "Goal: Bob", "chunk_ids": sources(d)}]),
         "invented chunk": lambda d: section(
             decisions=[{"chunk_id": 999, "action": "supersede", "replaced_by": sources(d)[1]}]
         ),
@@ -195,14 +195,13 @@ def lies() -> dict[str, Callable[[dict[str, Any]], Any]]:
 async def test_a_lying_plan_is_refused_on_record_and_the_rules_decide(opened: Open, lie: str) -> None:
     memory = opened(model=answering(lies()[lie]))
     project = await start(memory)
-    await cycle(memory, project, "Decision: hire Bob")
-    report = await cycle(memory, project, "Decision: use PostgreSQL for everything")
+    await cycle(memory, project, "Goal: hire Bob")
+    report = await cycle(memory, project, "Goal: use PostgreSQL for everything")
     assert [d.refused for d in report.decisions if d.refused], "the attempt is on record"
     assert {d.decided_by for d in report.decisions} == {"rules"}
-    assert report.chunks_superseded == 1
-    assert [hit.content for hit in await memory.asearch("alice", "decision")] == [
-        "Decision: use PostgreSQL for everything"
-    ]
+    assert (report.chunks_superseded, report.chunks_unclear) == (0, 1)
+    found = [hit.content for hit in await memory.asearch("alice", "goal")]
+    assert found == ["Goal: use PostgreSQL for everything", "Goal: hire Bob"]
 
 
 @pytest.mark.parametrize(
@@ -219,11 +218,11 @@ async def test_a_model_that_answers_nonsense_is_asked_again_and_then_the_rules_d
 
     memory = opened(model=answering(plan), settings=FAST)
     project = await start(memory)
-    await cycle(memory, project, "Decision: hire Bob")
-    report = await cycle(memory, project, "Decision: use PostgreSQL for everything")
+    await cycle(memory, project, "Goal: hire Bob")
+    report = await cycle(memory, project, "Goal: use PostgreSQL for everything")
     assert calls == ["plan"] * 2
     assert "the rules decided" in report.failures[0]
-    assert report.chunks_superseded == 1
+    assert (report.chunks_superseded, report.chunks_unclear) == (0, 1)
 
 
 async def test_a_model_that_recovers_within_its_attempts_is_listened_to(opened: Open) -> None:
@@ -237,8 +236,8 @@ async def test_a_model_that_recovers_within_its_attempts_is_listened_to(opened: 
 
     memory = opened(model=answering(plan), settings=FAST)
     project = await start(memory)
-    await cycle(memory, project, "Decision: hire Bob")
-    assert (await cycle(memory, project, "Decision: use PostgreSQL for everything")).failures == []
+    await cycle(memory, project, "Goal: hire Bob")
+    assert (await cycle(memory, project, "Goal: use PostgreSQL for everything")).failures == []
 
 
 async def test_a_failed_extraction_is_made_up_for_by_the_next_run(opened: Open, rows: Rows) -> None:
@@ -291,8 +290,8 @@ async def test_a_model_cannot_reach_another_tenants_rows(opened: Open, rows: Row
 
     attacker = opened(model=ScriptedModel(answer=attack))
     project = await start(attacker)
-    await cycle(attacker, project, "Alice works somewhere. Decision: hire Bob")
-    report = await cycle(attacker, project, "Decision: use PostgreSQL for everything")
+    await cycle(attacker, project, "Alice works somewhere. Goal: hire Bob")
+    report = await cycle(attacker, project, "Goal: use PostgreSQL for everything")
     assert any(d.refused for d in report.decisions)
     assert before == (
         rows("SELECT * FROM agentmem.entity WHERE external_id = 'bob' ORDER BY id"),
@@ -324,18 +323,105 @@ async def test_a_relationship_that_no_longer_holds_is_ended(opened: Open) -> Non
     assert reported.reason == "she moved"
 
 
-async def test_names_are_compared_by_vectors_where_there_is_an_embedder(opened: Open) -> None:
-    names = iter(
-        ["Project Apollo Moon Landing Programme Of The USA", "project apollo moon landing programme of the US"]
-    )
+@pytest.mark.parametrize(("says_same", "merged"), [(True, 1), (False, 0)])
+async def test_names_are_compared_by_vectors_and_what_is_only_similar_is_merged_by_a_model_alone(
+    opened: Open, says_same: bool, merged: int
+) -> None:
+    names = iter(["Apollo Moon Landing Programme", "landing programme of apollo moon"])
 
     def answer(name: str, data: dict[str, Any]) -> Any:
-        return {"entities": [{"name": next(names), "types": ["project"]}]} if name == "Extraction" else {}
+        if name == "Extraction":
+            return {"entities": [{"name": next(names), "types": ["project"]}]}
+        [conflict] = data["entities"]
+        [stored] = conflict["shortterm_entities"]
+        return {"entities": [{"conflict": 0, "action": "merge", "entity_id": stored["id"]}]} if says_same else {}
 
     memory = opened(model=ScriptedModel(answer=answer), index=WordEmbedder(256))
     project = await start(memory)
     await cycle(memory, project, "one")
-    assert (await cycle(memory, project, "two")).entities_merged == 1
+    assert (await cycle(memory, project, "two")).entities_merged == merged
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Server 1", "Server 2"), ("Maria Rossi", "Mario Rossi"), ("Room A", "Room B")]
+)
+async def test_a_lying_model_does_not_make_one_of_names_of_different_things(
+    opened: Open, rows: Rows, first: str, second: str
+) -> None:
+    names = iter([first, second])
+
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        if name == "Extraction":
+            return {"entities": [{"name": next(names), "types": ["thing"]}]}
+        return {"entities": [{"conflict": i, "action": "merge", "entity_id": id} for i in range(3) for (id,) in stored]}
+
+    memory = opened(model=ScriptedModel(answer=answer), index=WordEmbedder(4))  # to which all names are similar
+    project = await start(memory)
+    await cycle(memory, project, "Goal: hire Bob")
+    stored = rows("SELECT id FROM agentmem.entity")
+    await cycle(memory, project, "Goal: use PostgreSQL for everything")
+    assert rows("SELECT name FROM agentmem.entity ORDER BY id") == [(first,), (second,)]
+
+
+async def test_names_that_differ_in_form_only_are_one_entity_under_any_of_them(opened: Open, rows: Rows) -> None:
+    names = iter(["Zoe\u0308 O'Brien", "zoë O’BRIEN", "Zoë_O-Brien"])
+
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        return {"entities": [{"name": next(names), "types": ["person"]}]} if name == "Extraction" else {}
+
+    memory = opened(model=ScriptedModel(answer=answer))
+    project = await start(memory)
+    for text in ("one", "two", "three"):
+        await cycle(memory, project, text)
+    assert rows("SELECT count(*) FROM agentmem.entity") == [(1,)]
+    assert (await memory.aget_entity("alice", "ZOË O'BRIEN")).revision == 3
+
+
+async def test_a_malformed_part_of_an_extraction_does_not_lose_the_rest_and_is_on_record(opened: Open) -> None:
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        good = people(data)
+        bad = [{"name": None}, {"name": "Bob", "description": None, "confidence": "high"}, 7]
+        return {"entities": [*bad, *good["entities"]], "relationships": [*good["relationships"], {"source": "Bob"}]}
+
+    memory = opened(model=ScriptedModel(answer=answer), settings=FAST)
+    project = await start(memory)
+    report = await cycle(memory, project, "Alice works at Acme.")
+    assert (report.entities_created, report.relationships_created, report.usage.calls) == (3, 1, 1)
+    assert report.failures == []
+    refused = [d.refused for d in report.decisions if d.refused]
+    assert [str(r).split(":")[0] for r in refused] == ["entities[0]", "entities[1]", "entities[2]", "relationships[1]"]
+    [run] = await memory.runs.alist("alice")
+    assert run.report
+    assert run.report.decisions == report.decisions
+
+
+async def test_failed_calls_count_in_the_usage_with_their_tokens(opened: Open) -> None:
+    said: list[Any] = []
+
+    def answer(name: str, data: dict[str, Any]) -> Any:
+        if name == "Extraction":
+            return people(data)
+        said.append("nonsense")
+        if len(said) == 2:
+            raise RuntimeError("overloaded")
+        return "I would rather not."
+
+    memory = opened(model=ScriptedModel(answer=answer), settings={"model_attempts": 3})
+    project = await start(memory)
+    await cycle(memory, project, "Goal: hire Bob")
+    report = await cycle(memory, project, "Goal: use PostgreSQL for everything")
+    assert said == ["nonsense"] * 3
+    # the extraction, and three calls that failed, of which one never came to an answer
+    assert (report.usage.calls, report.usage.input_tokens, report.usage.output_tokens) == (4, 300, 30)
+    [run] = await memory.runs.alist("alice", limit=1)
+    assert run.usage == report.usage
+
+
+async def test_an_extraction_that_fails_counts_what_it_has_cost(opened: Open) -> None:
+    memory = opened(model=ScriptedModel(answer=lambda name, data: "I would rather not."), settings=FAST)
+    project = await start(memory)
+    report = await cycle(memory, project, "Alice works at Acme.")
+    assert (report.usage.calls, report.usage.input_tokens, report.model_failures) == (2, 200, 1)
 
 
 async def test_an_own_extractor_takes_the_models_place(opened: Open) -> None:

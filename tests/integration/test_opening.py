@@ -115,10 +115,11 @@ VERSION_1 = """
     INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
         content_hash, text_search, word_count)
     VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
-    INSERT INTO agentmem.entity (external_id, tier, shortterm_memory_id, name, name_key, name_search, confidence, importance)
-    VALUES ('alice', 'longterm', NULL, 'Fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
-           ('alice', 'shortterm', 1, 'Fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
-           ('alice', 'shortterm', 1, 'Hen', 'hen', to_tsvector('english', 'Hen'), 0.5, 0.5);
+    INSERT INTO agentmem.entity (external_id, tier, shortterm_memory_id, name, name_key, form_key, name_search, confidence,
+        importance)
+    VALUES ('alice', 'longterm', NULL, 'Fox', 'fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
+           ('alice', 'shortterm', 1, 'Fox', 'fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
+           ('alice', 'shortterm', 1, 'Hen', 'hen', 'hen', to_tsvector('english', 'Hen'), 0.5, 0.5);
     INSERT INTO agentmem.relationship (external_id, tier, shortterm_memory_id, source_id, target_id, confidence, strength)
     VALUES ('alice', 'shortterm', 1, 2, 3, 0.5, 0.5);
     INSERT INTO agentmem.mention (external_id, chunk_id, entity_id) VALUES ('alice', 1, 1);

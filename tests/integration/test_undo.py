@@ -42,9 +42,9 @@ async def test_undo_ends_the_leftover_that_the_run_wrote(memory: AgentMemory) ->
 
 async def test_undo_refuses_and_names_later_runs_that_changed_the_same(memory: AgentMemory) -> None:
     created = await memory.acreate_active_memory("alice", "Project", {"sections": ["notes"]})
-    await cycle(memory, created, "Budget: 5000. The falcon nests: high.")
+    await cycle(memory, created, "Budget: 5000. The falcon's height: 20.")
     second = await cycle(memory, created, "Budget: 6000.")  # writes the leftover about the falcon
-    third = await cycle(memory, created, "Budget: 6000. The falcon nests: low.")  # supersedes it
+    third = await cycle(memory, created, "Budget: 6000. The falcon's height: 30.")  # supersedes it
     with pytest.raises(UndoConflictError, match=third) as caught:
         await memory.runs.aundo("alice", second)
     assert caught.value.run_ids == [third]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from langgraph_agentmem.policies.chunking import chunk, statements
+from langgraph_agentmem.policies.chunking import chunk
+from langgraph_agentmem.policies.statements import statements
 
 LONG_LINE = "0123456789" * 10_000
 LONG_PROSE = "The quick brown fox jumps over the lazy dog, " * 2_200
@@ -199,7 +200,7 @@ def test_a_fence_that_is_never_closed_reaches_to_the_end():
 
 @settings(max_examples=100, deadline=None)
 @given(
-    sentences=st.lists(LINES.map(lambda line: f"{line[:58].strip()}."), min_size=1, max_size=12),
+    sentences=st.lists(LINES.map(lambda line: f"The {line[:53].strip()}x."), min_size=1, max_size=12),
     mark=st.sampled_from(".!?"),
 )
 def test_a_sentence_that_fits_is_never_cut(sentences, mark):
@@ -300,7 +301,7 @@ def test_what_looks_like_a_list_mark_within_a_statement_stays(text):
 def test_a_chunk_carries_the_path_of_headings_that_it_stands_under() -> None:
     text = "Preface.\n# Travel #\n## Hotels\nThe Ritz.\n\n- The Plaza.\n## Trains\nTo Rome.\n# Food\nRice."
 
-    assert [(piece.text.strip().splitlines()[-1], piece.headings) for piece in chunk(text, 200)] == [
+    assert [(piece.text.strip().splitlines()[-1], piece.place.headings) for piece in chunk(text, 200)] == [
         ("Preface.", ()),
         ("The Ritz.", ("Travel", "Hotels")),
         ("- The Plaza.", ("Travel", "Hotels")),
@@ -311,8 +312,35 @@ def test_a_chunk_carries_the_path_of_headings_that_it_stands_under() -> None:
 
 def test_a_comment_within_code_is_no_heading_and_a_long_block_keeps_its_path() -> None:
     fenced = chunk("# Setup\n```\n# not a heading\nrun\n```\nThen wait.", 200)
-    assert {piece.headings for piece in fenced} == {("Setup",)}
+    assert {piece.place.headings for piece in fenced} == {("Setup",)}
 
     long = chunk("# Diary\n" + "It rained. " * 40, 100)
     assert len(long) > 3
-    assert {piece.headings for piece in long} == {("Diary",)}
+    assert {piece.place.headings for piece in long} == {("Diary",)}
+
+
+PLACES = [
+    ("people:\n- name: Ada\n  phone: 1\n- name: Bob\n  phone: 2\n", "phone: 2", ("people", "Bob")),
+    ("- phone: 1\n  name: Ada\n", "- phone: 1", ("Ada",)),
+    ("- Ada\n  - phone: 1\n- Bob\n  - phone: 2\n", "- phone: 2", ("Bob",)),
+    ("Ada:\n  phone: 1\nBob:\n  phone: 2\n", "phone: 2", ("Bob",)),
+    ("Project Atlas\n  Lead: Kim\n", "Lead: Kim", ("Project Atlas",)),
+    ('[\n  {\n    "name": "Ada",\n    "phone": "1"\n  }\n]\n', '"phone": "1"', ("Ada",)),
+    ("- id: 2\n  item: lamp\n  price: 40\n", "price: 40", ("2 lamp",)),
+    ("Todo:\n- call Bob\n", "- call Bob", ("Todo",)),
+    ("A sentence.\n- an item\n", "- an item", ()),
+    ("A sentence that ends.\n  and goes on: here\n", "and goes on: here", ()),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "parents"), PLACES)
+def test_a_chunk_carries_what_it_belongs_to_by_indentation(text, line, parents):
+    [found] = [piece for piece in chunk(text, 200) if piece.text.strip() == line]
+
+    assert found.place.parents == parents
+
+
+def test_what_identifies_a_record_says_so():
+    pieces = chunk("- name: Ada\n  phone: 1\n- name: Bob\n  phone: 2\n", 200)
+
+    assert [piece.text.strip() for piece in pieces if piece.place.identifies] == ["- name: Ada", "- name: Bob"]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Traits
+from langgraph_agentmem.policies.entity_types import incompatible
 from langgraph_agentmem.policies.merging import (
     deduplicated_entities,
     deduplicated_relationships,
@@ -225,12 +226,22 @@ def test_entities_of_one_name_in_whatever_case_are_one_with_the_best_of_each():
     )  # fmt: skip
 
 
+def test_entities_of_one_name_are_two_where_their_types_exclude_each_other():
+    company, fruit = ExtractedEntity(name="Apple", types=["company"]), ExtractedEntity(name="apple", types=["fruit"])
+    again = ExtractedEntity(name="APPLE", types=["organisation"])
+
+    assert [e.types for e in deduplicated_entities([company, fruit, again])] == [["company", "organisation"], ["fruit"]]
+
+
 @settings(max_examples=100, deadline=None)
 @given(entities=ENTITIES)
-def test_no_name_and_no_mention_of_an_entity_is_lost_and_each_name_is_there_once(entities):
+def test_no_name_and_no_mention_of_an_entity_is_lost_and_each_name_is_there_once_unless_types_part_it(entities):
     found = deduplicated_entities(entities)
 
-    assert [entity.name.casefold() for entity in found] == distinct(entity.name.casefold() for entity in entities)
+    names = distinct(entity.name.casefold() for entity in entities)
+    assert distinct(entity.name.casefold() for entity in found) == names
+    parted = {e.name.casefold() for e in entities for other in entities if incompatible(e.types, other.types)}
+    assert {name for name in names if [e.name.casefold() for e in found].count(name) > 1} <= parted
     assert {(e.name.casefold(), id) for e in found for id in e.chunk_ids} == {
         (e.name.casefold(), id) for e in entities for id in e.chunk_ids
     }

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from planning import (
     CONFLICTS,
     OVERLAPPING,
-    SIMILAR,
     chunks,
     conflicts,
     entity_conflict,
@@ -16,6 +15,7 @@ from planning import (
 
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, Replacement
 from langgraph_agentmem.policies.matching import overlap_coefficient
+from langgraph_agentmem.policies.naming import same
 from langgraph_agentmem.policies.planning import rules_plan, unclear
 
 # Completeness
@@ -62,12 +62,12 @@ def test_the_rules_supersede_a_chunk_only_by_a_new_one_that_says_some_of_it_anew
 
 @settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
-def test_the_rules_merge_only_into_candidates_that_reach_both_thresholds(all_of):
+def test_the_rules_merge_only_into_candidates_of_the_same_name_whose_types_fit(all_of):
     for resolution in rules_plan(all_of).plan.entities:
         conflict = all_of.entities[resolution.conflict]
         if resolution.action == "merge":
             chosen = next(s for s in conflict.shortterm_entities if s.id == resolution.entity_id)
-            assert conflict.similarity_scores[chosen.id] >= SIMILAR
+            assert same(chosen.name, conflict.active_entity.name)
             assert overlap_coefficient(conflict.active_entity.types, chosen.types) >= OVERLAPPING
         else:
             assert resolution.entity_id is None
@@ -113,8 +113,8 @@ def test_the_record_of_a_superseded_chunk_says_which_chunk_how_and_why():
 
 
 def clear_and_unclear() -> ConsolidationConflicts:
-    sure = Replacement(chunk_id=1, replaced_by=10, replaced=1, similarity=0.95, clear=True)
-    unsure = Replacement(chunk_id=2, replaced_by=10, replaced=0, similarity=0.6, clear=False)
+    sure = Replacement(chunk_id=1, replaced_by=10, replaced=1, similarity=0.95, relation="replaced")
+    unsure = Replacement(chunk_id=2, replaced_by=10, replaced=0, similarity=0.6, relation="unclear")
     both = section(chunks(c1="a", c2="b"), chunks(c10="c")).model_copy(update={"replacements": [sure, unsure]})
     clear = section(chunks(c1="a"), chunks(c10="c"), "notes").model_copy(update={"replacements": [sure]})
     named = stored_entity(4, "Mercury", "planet")
@@ -158,7 +158,7 @@ def test_where_everything_is_clear_no_model_is_asked():
 
 @settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
-def test_a_model_is_asked_about_exactly_the_unclear_parts(all_of):
+def test_a_model_is_asked_about_whatever_no_rule_has_ended(all_of):
     rest = unclear(all_of)
     asked = (
         {(s.section_id, r.chunk_id) for s in rest.sections for r in s.replacements} if rest else set(),
@@ -167,7 +167,7 @@ def test_a_model_is_asked_about_exactly_the_unclear_parts(all_of):
     )
 
     assert asked == (
-        {(s.section_id, r.chunk_id) for s in all_of.sections for r in s.replacements if not r.clear},
+        {(s.section_id, r.chunk_id) for s in all_of.sections for r in s.replacements if r.relation != "replaced"},
         [e for e in all_of.entities if e.recommended_action == "manual"],
         [r for r in all_of.relationships if r.recommended_action == "manual"],
     )

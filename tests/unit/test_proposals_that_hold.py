@@ -104,13 +104,15 @@ def test_an_empty_description_is_refused_and_the_merge_is_not():
     assert line(decided, "'Mercury'").refused == "an empty description"
 
 
-def test_an_entity_of_too_different_a_name_is_refused():
+def test_an_entity_whose_name_or_types_exclude_it_is_refused():
     proposed = ConsolidationPlan(entities=[EntityResolution(conflict=0, action="merge", entity_id=5)])
+    asked = CONFLICTS.entities[1].model_copy(update={"possible": [4]})
+    conflicts = CONFLICTS.model_copy(update={"entities": [CONFLICTS.entities[0], asked, CONFLICTS.entities[2]]})
 
-    decided = validated(CONFLICTS, RULES, proposed, SHARE, least_similarity=0.95)
+    decided = validated(conflicts, RULES, proposed, SHARE)
 
     assert decided.plan == RULES.plan
-    assert "not similar enough (0.90, 0.95 are needed)" in str(line(decided, "'Mercury'").refused)
+    assert "not similar enough, or the types exclude" in str(line(decided, "'Mercury'").refused)
 
 
 def test_a_source_that_is_named_twice_is_merged_once():

@@ -3,7 +3,6 @@
 import pytest
 from planning import (
     OVERLAPPING,
-    SIMILAR,
     conflicts,
     entity_conflict,
     relationship_conflict,
@@ -11,45 +10,76 @@ from planning import (
     stored_relationship,
 )
 
-from langgraph_agentmem.policies.planning import entity_recommendation, rules_plan
+from langgraph_agentmem.policies.identity import Known, recommended
+from langgraph_agentmem.policies.planning import rules_plan
 
 # Entities
 
 
+def known(id: int, likeness: str, *types: str) -> Known:
+    return Known(id=id, types=list(types), likeness=likeness)
+
+
 @pytest.mark.parametrize(
-    ("similarity", "overlap", "action"),
+    ("likeness", "types", "action"),
     [
-        (1.0, 1.0, "merge"),
-        (0.85, 0.7, "merge"),
-        (0.85, 0.6999, "manual"),
-        (1.0, 0.0, "manual"),
-        (0.8499, 1.0, "create"),
-        (0.8499, 0.0, "create"),
+        ("same", ["person", "author", "cook"], "merge"),
+        ("same", ["person", "author", "cook", "engineer", "runner"], "merge"),
+        ("same", ["person", "pilot"], "manual"),
+        ("same", ["topic"], "manual"),
+        ("same", ["city"], "create"),
+        ("same", [], "merge"),
+        ("unclear", ["person", "author", "cook"], "manual"),
+        ("unclear", ["topic"], "manual"),
+        ("unclear", ["city"], "create"),
+        ("different", ["person", "author", "cook"], "create"),
     ],
 )
-def test_an_entity_merges_from_both_thresholds_on(similarity, overlap, action):
+def test_an_entity_merges_where_the_names_are_the_same_and_the_types_overlap(likeness, types, action):
     merge_into = 4 if action == "merge" else None
 
-    assert entity_recommendation({4: similarity}, {4: overlap}, SIMILAR, OVERLAPPING) == (action, merge_into)
+    found = recommended(["person", "author", "cook"], [known(4, likeness, *types)], OVERLAPPING)
+
+    assert (found.action, found.entity_id) == (action, merge_into)
+    assert found.possible == ([] if action == "create" else [4])
+
+
+@pytest.mark.parametrize(("shared", "action"), [(7, "merge"), (6, "manual")])
+def test_types_overlap_from_the_threshold_on(shared, action):
+    types = [f"type {i}" for i in range(10)]
+    others = types[:shared] + [f"other {i}" for i in range(10 - shared)]
+
+    assert recommended(types, [known(4, "same", *others)], OVERLAPPING).action == action
 
 
 def test_an_entity_like_no_other_is_created():
-    assert entity_recommendation({}, {}, SIMILAR, OVERLAPPING) == ("create", None)
+    assert recommended([], [], OVERLAPPING).action == "create"
 
 
 @pytest.mark.parametrize(
-    ("similarities", "overlaps", "merge_into"),
+    ("stored", "merge_into"),
     [
-        ({4: 0.9, 5: 1.0}, {4: 1.0, 5: 0.7}, 5),
-        ({4: 0.9, 5: 0.9}, {4: 0.7, 5: 1.0}, 5),
-        ({5: 0.9, 4: 0.9}, {4: 1.0, 5: 1.0}, 4),
-        ({4: 0.9, 5: 1.0}, {4: 1.0, 5: 0.6}, 4),
-        ({4: 0.9, 5: 0.8}, {4: 0.7, 5: 1.0}, 4),
+        ([known(4, "unclear", "person"), known(5, "same", "person")], 5),
+        ([known(4, "same", "person", "cook"), known(5, "same", "person", "author")], 5),
+        ([known(5, "same", "person"), known(4, "same", "person")], 4),
+        ([known(4, "same", "city"), known(5, "same", "person")], 5),
+        ([known(4, "same", "topic"), known(5, "same", "author")], 5),
     ],
-    ids=["more similar", "better fitting", "first", "only one fits", "only one is similar"],
+    ids=["of the same name", "better fitting", "first", "only one is possible", "only one fits"],
 )
-def test_an_entity_that_fits_several_is_merged_into_the_most_similar(similarities, overlaps, merge_into):
-    assert entity_recommendation(similarities, overlaps, SIMILAR, OVERLAPPING) == ("merge", merge_into)
+def test_an_entity_that_may_be_several_is_merged_into_the_one_that_fits_best(stored, merge_into):
+    found = recommended(["person", "author"], stored, 0.5)
+
+    assert (found.action, found.entity_id) == ("merge", merge_into)
+
+
+def test_an_entity_of_unknown_types_is_not_one_of_two_that_exclude_each_other():
+    company, fruit = known(4, "same", "company"), known(5, "same", "fruit")
+
+    assert recommended([], [company, fruit], OVERLAPPING).action == "manual"
+    assert recommended([], [company, fruit, known(6, "same")], OVERLAPPING).entity_id == 6
+    assert recommended(["Fruit"], [company, fruit], OVERLAPPING).entity_id == 5
+    assert recommended([], [company], OVERLAPPING).entity_id == 4
 
 
 def test_where_one_of_two_similar_names_fits_in_type_that_one_is_merged():
@@ -65,19 +95,22 @@ def test_where_one_of_two_similar_names_fits_in_type_that_one_is_merged():
     assert (resolution.action, resolution.entity_id) == ("merge", 5)
 
 
-def test_a_candidate_below_the_threshold_is_not_preferred_because_its_types_fit_better():
-    close = stored_entity(4, "Jon Smith", "person", "engineer", "author", "runner")
+def test_a_similar_name_is_not_merged_however_well_its_types_fit():
+    close = stored_entity(4, "Jon Smith", "person", "engineer", "author", "cook")
     distant = stored_entity(5, "Joan Smithe", "person", "engineer", "author", "cook")
     conflict = entity_conflict("John Smith", ["person", "engineer", "author", "cook"], (close, 0.86), (distant, 0.84))
 
-    (resolution,) = rules_plan(conflicts(entities=[conflict])).plan.entities
+    decided = rules_plan(conflicts(entities=[conflict]))
 
-    assert (resolution.action, resolution.entity_id) == ("merge", 4)
+    (resolution,) = decided.plan.entities
+    assert (resolution.action, resolution.entity_id) == ("create", None)
+    assert (conflict.recommended_action, conflict.possible) == ("manual", [4])
+    assert "may be 'Jon Smith'" in resolution.reason
 
 
 def test_an_entity_of_the_very_same_name_and_type_is_merged_though_a_similar_name_exists():
     same, similar = stored_entity(4, "Project Apollo", "project"), stored_entity(5, "Project Apollo 2", "project")
-    conflict = entity_conflict("Project Apollo", ["project"], (same, 1.0), (similar, 0.93))
+    conflict = entity_conflict("project apollo", ["project"], (same, 1.0), (similar, 0.93))
 
     (resolution,) = rules_plan(conflicts(entities=[conflict])).plan.entities
 

@@ -25,6 +25,7 @@ class ReviewWork:
         superseded: (chunk, the chunk that took its place).
         written: Chunks that it wrote.
         rejected: (dispute, what it keeps from coming back).
+        apart: (new entity, existing one) that are to stay two.
         outdated: By dispute, why its decision cannot be carried out any more.
     """
 
@@ -36,6 +37,7 @@ class ReviewWork:
     superseded: list[tuple[int, int | None]] = field(default_factory=list[tuple[int, int | None]])
     written: list[int] = field(default_factory=list[int])
     rejected: list[tuple[int, TombstoneKey]] = field(default_factory=list[tuple[int, TombstoneKey]])
+    apart: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     outdated: dict[int, str] = field(default_factory=dict[int, str])
 
 
@@ -114,6 +116,8 @@ def _record_entity(work: ReviewWork, present: _DisputedGraph, row: DisputeRow, d
             # before the row goes, which would take its relationships along
             work.recorder.move_links(present.links_of(new), new, existing)
             work.recorder.drop_entity(new)
+    elif existing is not None and new is not None:
+        work.apart.append((new.id, existing.id))
 
 
 def _record_relationship(work: ReviewWork, present: _DisputedGraph, row: DisputeRow, decision: ReviewDecision) -> None:

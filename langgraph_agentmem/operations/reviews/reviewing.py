@@ -14,6 +14,7 @@ from langgraph_agentmem.operations.reviews import disputes, relinking
 from langgraph_agentmem.operations.reviews.relinking import SOURCE, ReviewWork
 from langgraph_agentmem.operations.runs.claiming import new_run_id
 from langgraph_agentmem.operations.runs.graph_changes import Authorship, GraphRecorder
+from langgraph_agentmem.operations.runs.parting import Parting
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import deciding, validation
 from langgraph_agentmem.policies.deciding import ChunkOutcome, NewText
@@ -144,6 +145,7 @@ async def _carry_out(
     if work.outdated:
         raise ReviewConflictError(run.id, work.outdated)
     await work.recorder.write()
+    await _keep_apart(work, prepared.resources)
     record = RunRecord(superseded=work.superseded, written=work.written, graph=work.recorder.changes)
     report = _report(work.run_id, record, run.id, decided, shortterm.id)
     await runs.log_review(connection, run, work.run_id, report=report, changes=record, worker=prepared.reviewer)
@@ -151,6 +153,19 @@ async def _carry_out(
     await reviews.close(connection, run.external_id, choices, reviewer=prepared.reviewer, review_run_id=work.run_id)
     await reviews.write_tombstones(connection, run.external_id, run.memory_id, work.rejected)
     return report
+
+
+async def _keep_apart(work: ReviewWork, resources: Resources) -> None:
+    """Keep promotions from making one what a person keeps apart, and part what they have made one."""
+    await longterm.keep_apart(work.connection, work.external_id, work.apart)
+    rows, _ = await graph.by_id(work.connection, work.external_id, [id for pair in work.apart for id in pair], [])
+    joined = [
+        new
+        for new, existing in work.apart
+        if rows[new].longterm_id is not None and rows[new].longterm_id == rows[existing].longterm_id
+    ]
+    parting = Parting(work.connection, resources, work.external_id, source=SOURCE, run_id=work.run_id)
+    await parting.follow(apart=joined)
 
 
 async def _recorder(connection: Connection, resources: Resources, external_id: str, run_id: str) -> GraphRecorder:

@@ -1,7 +1,8 @@
 """Applies a run's plan in one transaction, fenced by the lease and idempotent by the run's id."""
 
+import random
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import LeaseLostError, RunNotFoundError
@@ -14,11 +15,13 @@ from langgraph_agentmem.operations.runs import linking, parking
 from langgraph_agentmem.operations.runs.linking import RunWork
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.memories import info
-from langgraph_agentmem.policies import forgetting
+from langgraph_agentmem.policies import forgetting, planning
+from langgraph_agentmem.policies.retrying import retry_wait
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, memories, queue, runs, sections, support
 from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.memories import MemoryRow
 from langgraph_agentmem.storage.runs import RunRow
 
 
@@ -47,16 +50,17 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
     vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
     name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
     async with resources.database.transaction(run.external_id) as connection:
-        row = await _fenced(connection, resources, run)
+        row, memory = await _fenced(connection, resources, run)
         # applied before: the answer to that commit was lost, and the graph tries again
-        if row.report:
+        if row.report or memory is None:
+            assert row.report is not None  # without its memory, no other run passes the fence
             return row.report
         # what rests on deleted chunks goes before anything is compared with what persons have rejected or kept
         run, gone = await _without_deleted(connection, run)
         run, rejected = await parking.without_rejected(connection, run)
         run, parked = await parking.parked(connection, run, reserved)
         # before anything is written: the first consolidation makes the row that all the rest refers to
-        shortterm_id, consolidations = await longterm.count_consolidation(connection, run.external_id, run.memory_id)
+        shortterm_id, consolidations = await _counted(connection, run, row)
         now = await graph.transaction_time(connection)
         work = RunWork(resources, connection, run, model, shortterm_id, now)
         await chunks.consolidate(
@@ -69,12 +73,24 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
         await parking.log(work, parked, ids, link_ids)
         inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
         await support.inherit_mentions(connection, run.external_id, inherited)
-        await _settle(work, row, consolidations)
+        await _settle(work, row, memory, consolidations)
         work.seconds = time.perf_counter() - started
         report = await _reported(work, row, deleted=bool(gone))
     # behind the commit, so that nothing is counted that was rolled back
     _measure(work, row, report)
     return report
+
+
+async def _counted(connection: Connection, run: ResolvedRun, row: RunRow) -> tuple[int, int]:
+    """The short-term memory's id, and its consolidations since the last promotion, this one included.
+
+    A run that only makes up for an extraction is none: where a model fails for days, nothing comes to be promoted.
+    """
+    if not row.snapshot and not run.taken:
+        known = await longterm.shortterm(connection, run.external_id, run.memory_id)
+        if known is not None:
+            return known.id, known.update_count
+    return await longterm.count_consolidation(connection, run.external_id, run.memory_id)
 
 
 async def _without_deleted(connection: Connection, run: ResolvedRun) -> tuple[ResolvedRun, set[int]]:
@@ -92,8 +108,8 @@ async def _without_deleted(connection: Connection, run: ResolvedRun) -> tuple[Re
     return run.model_copy(update={**left, "taken": [id for id in run.taken if id not in gone]}), gone
 
 
-async def _fenced(connection: Connection, resources: Resources, run: ResolvedRun) -> RunRow:
-    """The run, locked, if it may still apply: it holds the memory's lease, or has applied before.
+async def _fenced(connection: Connection, resources: Resources, run: ResolvedRun) -> tuple[RunRow, MemoryRow | None]:
+    """The run and its memory, locked, if it may still apply: it holds the memory's lease, or has applied before.
 
     The memory is locked before the run, as claims and undos do, and the lease is
     looked at only then: whoever takes it over waits for this transaction, or has done so before it.
@@ -108,10 +124,10 @@ async def _fenced(connection: Connection, resources: Resources, run: ResolvedRun
             f"run {run.run_id} took longer than its lease, and memory {run.memory_id} went to another run or was "
             "removed; nothing was applied, raise lease_seconds if this happens often"
         )
-    return row
+    return row, memory
 
 
-async def _settle(work: RunWork, row: RunRow, consolidations: int) -> None:
+async def _settle(work: RunWork, row: RunRow, memory: MemoryRow, consolidations: int) -> None:
     """Subtract what was taken, end the lease, and queue the memory again if there is more to do.
 
     That is so where enough updates came meanwhile, and where a promotion is due: should the process die before it, the
@@ -119,6 +135,7 @@ async def _settle(work: RunWork, row: RunRow, consolidations: int) -> None:
     """
     run, settings = work.run, work.resources.settings
     place = (work.connection, run.external_id, run.memory_id)
+    model_rests_until = await _note_model(work, memory)
     await sections.consume(*place, row.snapshot)
     pending, section_count = await memories.finish(*place, started_at=row.started_at, now=work.now)
     due = info(settings, pending, section_count).will_consolidate
@@ -127,6 +144,26 @@ async def _settle(work: RunWork, row: RunRow, consolidations: int) -> None:
         await queue.notify(work.connection)
     elif pending:  # all of it came since the run began
         await queue.schedule(*place, row.started_at, settings.max_pending_minutes)
+    if run.extracted is None:  # nobody may ever write here again, and what the text names is still to be found
+        await queue.schedule(*place, model_rests_until, 0)
+
+
+async def _note_model(work: RunWork, memory: MemoryRow) -> datetime:
+    """Let a model that fails rest, longer with each run that it fails in; returns until when it rests."""
+    run = work.run
+    work.model_failures = memory.model_failures
+    if run.model == "rested":
+        return memory.model_retry_at or work.now
+    retry_at = None
+    if run.model == "failed":
+        work.model_failures += 1
+        retry_at = work.now + timedelta(seconds=retry_wait(work.model_failures, random.random()))
+    else:
+        work.model_failures = 0
+    if work.model_failures or memory.model_failures:
+        place = (work.connection, run.external_id, run.memory_id)
+        await queue.note_model(*place, failures=work.model_failures, retry_at=retry_at)
+    return retry_at or work.now
 
 
 def _measure(work: RunWork, row: RunRow, report: ConsolidationReport) -> None:
@@ -163,6 +200,7 @@ async def _reported(work: RunWork, row: RunRow, *, deleted: bool) -> Consolidati
         **work.counts,
         decisions=run.decisions,
         failures=run.failures,
+        model_failures=work.model_failures,
         usage=run.usage.priced(settings.input_token_price, settings.output_token_price),
         parked=work.parked,
         timings={**run.timings, "apply": round(work.seconds, 6)},
@@ -235,6 +273,11 @@ async def _apply_sections(work: RunWork, texts: list[_Text], vectors: list[list[
     await linking.insert_chunks(work, new)
     merged = [text for _, text, _ in written if text.origin == "merge"]
     work.counts |= {"chunks_superseded": len(superseded), "chunks_merged": len(merged)}
-    record = {"superseded": superseded, "written": [chunk.id for chunk in new]}
+    leftovers = {source: id for id, text, _ in written if text.origin == "leftover" for source in text.sources}
+    unclear = planning.unclear_pairs(work.run.conflicts, work.run.plan, work.run.decisions, leftovers)
+    await chunks.mark_unclear(work.connection, work.external_id, unclear)
+    by_model = [d for d in work.run.decisions if d.decided_by == "model" and d.about.kind == "chunk"]
+    work.counts |= {"chunks_unclear": len(unclear), "chunks_decided_by_model": len(by_model)}
+    record = {"superseded": superseded, "written": [chunk.id for chunk in new], "unclear": unclear}
     work.record = work.record.model_copy(update=record)
     return {id: text for id, text, _ in written}

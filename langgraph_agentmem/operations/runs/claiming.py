@@ -66,9 +66,11 @@ async def claim(
         if not sections and not taken:
             await queue.give_back(connection, tenant, id, run, if_due=if_due)
             return ConsolidationReport(status="nothing")
+        # whoever asks for a run means it; the queue waits for the model
+        rests = if_due and row.model_failures > 0 and await queue.model_rests(connection, tenant, id)
         snapshot = [SectionSnapshot(**section.model_dump()) for section in sections]
         await runs.begin(connection, tenant, id, run, snapshot, worker=worker_name(), due_at=row.due_at)
-        return Claim(external_id=tenant, memory_id=id, run_id=run, sections=sections, chunks=taken)
+        return Claim(external_id=tenant, memory_id=id, run_id=run, sections=sections, chunks=taken, model_rests=rests)
 
 
 def new_run_id() -> str:
@@ -148,6 +150,9 @@ async def _taken(
         ClaimedChunk(
             id=row.id,
             content=row.content,
+            place=row.place,
+            source=row.source,
+            written_at=row.written_at,
             section_id=row.section_id,
             # new: no run has seen it; back: consolidated once, gone from its section, and written there again
             new=bool(row.taken) and row.tier == "active",

@@ -22,7 +22,7 @@ from langgraph_agentmem.models.graph_change import (
     RelationshipMoved,
     RemovedLink,
 )
-from langgraph_agentmem.policies import merging
+from langgraph_agentmem.policies import merging, naming
 from langgraph_agentmem.storage import graph, support
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.graph import (
@@ -133,7 +133,12 @@ class GraphRecorder:
         self.relationships.new[new.id] = new
         self._note_traits(self.relationships, new.id, None, new.traits)
         self._add_relationship_support(new.id, chunk_ids)
-        self.changes.append(RelationshipCreated(id=new.id, source=names[0], target=names[1]))
+        source, target = names
+        self.changes.append(
+            RelationshipCreated(
+                id=new.id, source=source, target=target, source_id=new.source_id, target_id=new.target_id
+            )
+        )
 
     # Merges
 
@@ -157,7 +162,7 @@ class GraphRecorder:
             replaces: The row that the new one has; it is to be removed as well.
         """
         # the history keeps the other name, under which the entity was known as well
-        other_name = new.name if replaces is None and new.name.casefold() != row.name_key else None
+        other_name = new.name if replaces is None and naming.key(new.name) != row.form_key else None
         self._merge(self.entities, row, new.traits, description, name=other_name)
         self._add_entity_support(row.id, new.chunk_ids)
         self.changes.append(EntityMerged(id=row.id, before=row.traits, absorbed=new, replaces=replaces))
@@ -180,7 +185,7 @@ class GraphRecorder:
     def split_entity(self, merged: EntityMerged, row: EntityRow, new_id: int) -> None:
         """Give a merged entity its old traits, and what it had absorbed a row of its own again."""
         self._restore(self.entities, row, merged.before)
-        self.bring_back_entity(new_id, merged.absorbed, action="split")
+        self.bring_back_entity(new_id, merged.absorbed, action="split", apart_from=[row.id])
         self.entities.unsupport += [(chunk_id, row.id, None) for chunk_id in merged.absorbed.chunk_ids]
 
     def split_relationship(self, merged: RelationshipMerged, row: RelationshipRow, new: NewRelationship) -> None:
@@ -190,9 +195,11 @@ class GraphRecorder:
         self._note(self.relationships, new.id, "split")
         self.relationships.unsupport += [(chunk_id, None, row.id) for chunk_id in merged.absorbed.chunk_ids]
 
-    def bring_back_entity(self, id: int, entity: ExtractedEntity, *, action: str = "restored") -> None:
-        """An entity that was there before, under a new id."""
-        self.entities.new[id] = NewEntity(id=id, name=entity.name, traits=entity.traits)
+    def bring_back_entity(
+        self, id: int, entity: ExtractedEntity, *, action: str = "restored", apart_from: Sequence[int] = ()
+    ) -> None:
+        """An entity that was there before, under a new id; not to be made one with some others."""
+        self.entities.new[id] = NewEntity(id=id, name=entity.name, traits=entity.traits, apart_from=list(apart_from))
         self._note(self.entities, id, action)
         self._add_entity_support(id, entity.chunk_ids)
 
@@ -200,6 +207,16 @@ class GraphRecorder:
         """A relationship that was there before, under a new id."""
         self.relationships.new[new.id] = new
         self._add_relationship_support(new.id, chunk_ids)
+
+    def reset_entity(self, row: EntityRow, traits: Traits) -> None:
+        """Give a stored entity the traits that it has without something that was parted from it."""
+        if traits != row.traits:
+            self._restore(self.entities, row, traits)
+
+    def reset_relationship(self, row: RelationshipRow, traits: Traits) -> None:
+        """Give a stored relationship the traits that it has without something that was parted from it."""
+        if traits != row.traits:
+            self._restore(self.relationships, row, traits)
 
     # Validity, ends, removal
 
@@ -240,7 +257,10 @@ class GraphRecorder:
             self.move(link.id, to.id if at_source else None, to.id if at_target else None)
             self.changes.append(
                 RelationshipMoved(
-                    id=link.id, source=from_.name if at_source else None, target=from_.name if at_target else None
+                    id=link.id,
+                    to_id=to.id,
+                    source=from_.name if at_source else None,
+                    target=from_.name if at_target else None,
                 )
             )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from langgraph_agentmem.models.about import About
 from langgraph_agentmem.models.graph_change import RelationshipEnded, RunRecord
 from langgraph_agentmem.models.resolved import ResolvedRun
 from langgraph_agentmem.operations.runs.graph_changes import Authorship, GraphRecorder
@@ -31,6 +32,7 @@ class RunWork:
     record: RunRecord = field(default_factory=RunRecord)
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     parked: list[int] = field(default_factory=list[int])
+    model_failures: int = 0
     seconds: float = 0.0
 
     @property
@@ -62,7 +64,7 @@ async def insert_chunks(work: RunWork, new: Sequence[RunChunk]) -> None:
 
 async def apply_graph(
     work: RunWork, name_vectors: Sequence[list[float] | None]
-) -> tuple[dict[str, int], dict[int, int]]:
+) -> tuple[dict[int, int], dict[int, int]]:
     """Create, merge or end the run's entities and relationships as its plan says.
 
     Args:
@@ -70,7 +72,7 @@ async def apply_graph(
         name_vectors: Of the entities' names, by conflict.
 
     Returns:
-        The entities' ids by case-folded name, the relationships' by conflict.
+        The entities' ids and the relationships' ids, both by conflict.
     """
     plan, recorder = work.run.plan, work.recorder()
     entities, relationships = await graph.by_id(
@@ -104,21 +106,30 @@ def _record_entities(
     stored: Mapping[int, EntityRow],
     new_ids: Iterator[int],
     name_vectors: Sequence[list[float] | None],
-) -> dict[str, int]:
-    ids: dict[str, int] = {}
+) -> dict[int, int]:
+    ids: dict[int, int] = {}
+    by_model = [line.about for line in run.decisions if line.decided_by == "model" and line.action == "create"]
     # in the order of the conflicts, so that ids do not depend on the order of a model's answer
     for resolution in sorted(run.plan.entities, key=lambda r: r.conflict):
-        entity = run.conflicts.entities[resolution.conflict].active_entity
+        conflict = run.conflicts.entities[resolution.conflict]
+        entity = conflict.active_entity
         row = stored.get(resolution.entity_id or 0) if resolution.action == "merge" else None
         if row is None:  # it may have gone since the plan was made
-            vector = name_vectors[resolution.conflict]
-            new = NewEntity(id=next(new_ids), name=entity.name, traits=entity.traits, embedding=vector)
+            # a promotion must not make one what a model was asked about and has kept apart
+            told_apart = conflict.possible if About.entity(entity.name, resolution.conflict) in by_model else []
+            new = NewEntity(
+                id=next(new_ids),
+                name=entity.name,
+                traits=entity.traits,
+                embedding=name_vectors[resolution.conflict],
+                apart_from=told_apart,
+            )
             recorder.create_entity(new, entity.chunk_ids)
             id = new.id
         else:
             recorder.absorb_entity(row, entity, resolution.description)
             id = row.id
-        ids[entity.name.casefold()] = id
+        ids[resolution.conflict] = id
     return ids
 
 
@@ -127,12 +138,13 @@ def _record_relationships(
     recorder: GraphRecorder,
     stored: Mapping[int, RelationshipRow],
     new_ids: Iterator[int],
-    entity_ids: Mapping[str, int],
+    entity_ids: Mapping[int, int],
 ) -> dict[int, int]:
     ids: dict[int, int] = {}
     for resolution in sorted(run.plan.relationships, key=lambda r: r.conflict):
-        item = run.conflicts.relationships[resolution.conflict].active_relationship
-        source_id, target_id = entity_ids[item.source.casefold()], entity_ids[item.target.casefold()]
+        conflict = run.conflicts.relationships[resolution.conflict]
+        item = conflict.active_relationship
+        source_id, target_id = entity_ids[conflict.source_entity], entity_ids[conflict.target_entity]
         row = stored.get(resolution.relationship_id or 0) if resolution.action == "merge" else None
         if row is not None and (row.source_id, row.target_id) != (source_id, target_id):
             row = None  # its ends were resolved to other entities

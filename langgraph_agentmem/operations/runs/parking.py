@@ -91,7 +91,7 @@ def _settles(dispute: KnownDispute, change: ProposedChange) -> bool:
 
 
 async def log(
-    work: RunWork, parked: Parked, entity_ids: Mapping[str, int], relationship_ids: Mapping[int, int]
+    work: RunWork, parked: Parked, entity_ids: Mapping[int, int], relationship_ids: Mapping[int, int]
 ) -> None:
     """Log what is left to a person, once the entities and relationships that are disputed have their ids."""
     linked = [change.existing_ids[0] for change, _ in parked if change.kind == "relationship"]
@@ -122,11 +122,12 @@ async def log(
     work.parked = await reviews.insert(work.connection, work.external_id, work.run.memory_id, work.run.run_id, disputes)
 
 
-def _entity(work: RunWork, change: ProposedChange, ids: Mapping[str, int]) -> tuple[int, Json, list[int]]:
-    conflict = work.run.conflicts.entities[change.conflict or 0]
+def _entity(work: RunWork, change: ProposedChange, ids: Mapping[int, int]) -> tuple[int, Json, list[int]]:
+    position = change.conflict or 0
+    conflict = work.run.conflicts.entities[position]
     stored = next(entity for entity in conflict.shortterm_entities if entity.id == change.existing_ids[0])
     new = conflict.active_entity
-    return ids[new.name.casefold()], {"existing": stored.model_dump(), "new": new.model_dump()}, []
+    return ids[position], {"existing": stored.model_dump(), "new": new.model_dump()}, []
 
 
 def _relationship(work: RunWork, change: ProposedChange, ids: Mapping[int, int]) -> tuple[int, Json, list[int]]:

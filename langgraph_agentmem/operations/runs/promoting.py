@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from langgraph_agentmem.models.run import PromotionReport
+from langgraph_agentmem.models.graph_change import EntityPromoted, RunRecord
+from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
+from langgraph_agentmem.operations.runs import joining
+from langgraph_agentmem.operations.runs.claiming import new_run_id
 from langgraph_agentmem.operations.runs.graph_changes import Authorship, GraphRecorder
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.memories import existing
@@ -13,13 +16,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, queue, runs
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.graph import (
-    EntityRow,
-    NamedRelationshipRow,
-    NewEntity,
-    NewRelationship,
-    RelationshipRow,
-)
+from langgraph_agentmem.storage.graph import NamedRelationshipRow, NewRelationship, RelationshipRow
 from langgraph_agentmem.storage.longterm import ShorttermRow
 
 _SOURCE = "shortterm_promotion"
@@ -63,15 +60,14 @@ async def _promote(
     connection: Connection, resources: Resources, external_id: str, row: ShorttermRow, threshold: int
 ) -> PromotionReport:
     moved = await chunks.promote(connection, external_id, row.memory_id)
-    entities = await longterm.changed_entities(connection, external_id, row.id)
-    relationships = await longterm.changed_relationships(connection, external_id, row.id)
     now = await graph.transaction_time(connection)
     by = Authorship(_SOURCE, {"shortterm_memory_id": row.id}, now)
     recorder = GraphRecorder(connection, external_id, by, config=resources.settings.text_search_config)
-    entity_pairs, ids = await _record_entities(connection, external_id, recorder, entities, relationships)
-    relationship_pairs = await _record_relationships(connection, external_id, recorder, relationships, ids)
+    relationships = await longterm.changed_relationships(connection, external_id, row.id)
+    joined = await joining.record(connection, external_id, recorder, row.id, relationships)
+    link_pairs = await _record_relationships(connection, external_id, recorder, relationships, joined.ids)
     await recorder.write()
-    await longterm.note_promoted(connection, external_id, entity_pairs, relationship_pairs)
+    await longterm.note_promoted(connection, external_id, joined.pairs, link_pairs)
     counts = {
         "chunks_added": moved,
         "entities_added": len(recorder.entities.new),
@@ -85,11 +81,30 @@ async def _promote(
         shortterm_memory_id=row.id,
         update_count=row.update_count,
         threshold=threshold,
+        decisions=joined.decisions,
+        run_id=new_run_id() if joined.merged else None,
         **counts,
     )
     if report.status == "promoted":
         await longterm.finish(connection, external_id, row.memory_id, {"date": now.isoformat(), **counts})
+    if report.run_id:
+        await _log(connection, external_id, row, report, joined.merged)
     return report
+
+
+async def _log(
+    connection: Connection, external_id: str, row: ShorttermRow, report: PromotionReport, merged: list[EntityPromoted]
+) -> None:
+    """Log what was made one as a run, so that it can be parted again."""
+    run = ConsolidationReport(
+        status="applied",
+        run_id=report.run_id,
+        shortterm_memory_id=row.id,
+        entities_merged=len(merged),
+        decisions=report.decisions,
+        promotion=report,
+    )
+    await runs.log_promotion(connection, external_id, row.memory_id, run, RunRecord(graph=list(merged)))
 
 
 async def _add_to_run(
@@ -103,48 +118,14 @@ async def _add_to_run(
         await runs.report_promotion(connection, external_id, run_id, changed)
 
 
-async def _record_entities(
-    connection: Connection,
-    external_id: str,
-    recorder: GraphRecorder,
-    changed: Sequence[EntityRow],
-    relationships: Sequence[NamedRelationshipRow],
-) -> tuple[list[tuple[int, int]], dict[str, int]]:
-    """Merge what changed into long-term entities of the same case-folded names.
-
-    Returns:
-        (short-term id, long-term id) of what was merged; the long-term ids, those of all relationships' ends too, by
-        case-folded name.
-    """
-    ends = {key for r in relationships for key in (r.source_key, r.target_key)}
-    keys = sorted({row.name_key for row in changed} | ends)
-    stored = await longterm.entities_named(connection, external_id, keys)
-    targets: dict[str, EntityRow | NewEntity] = dict(stored)
-    new_keys = list(dict.fromkeys(row.name_key for row in changed if row.name_key not in stored))
-    new_ids = dict(zip(new_keys, await graph.allocate_entities(connection, len(new_keys)), strict=True))
-    pairs: list[tuple[int, int]] = []
-    for row in changed:
-        # several short-term entities of one name become one long-term entity
-        target = targets.get(row.name_key)
-        if target is None:
-            id = new_ids[row.name_key]
-            target = NewEntity(id=id, name=row.name, traits=row.traits, first_seen=row.first_seen)
-            targets[row.name_key] = target
-            recorder.create_entity(target)
-        else:
-            recorder.merge_entity(target, row.traits)
-        pairs.append((row.id, target.id))
-    return pairs, {key: target.id for key, target in targets.items()}
-
-
 async def _record_relationships(
     connection: Connection,
     external_id: str,
     recorder: GraphRecorder,
     changed: Sequence[NamedRelationshipRow],
-    entity_ids: Mapping[str, int],
+    entity_ids: Mapping[int, int],
 ) -> list[tuple[int, int]]:
-    """Merge what changed into long-term relationships by the names of their ends; returns (short-term, long-term) ids.
+    """Merge what changed into long-term relationships between the same entities; returns (short-term, long-term) ids.
 
     As long as one of a tenant's short-term ones is valid, the merged one is.
     """
@@ -154,9 +135,9 @@ async def _record_relationships(
     new_ids = iter(await graph.allocate_relationships(connection, len(changed)))
     end_dates = {ends: target.end_date for ends, target in targets.items()}
     pairs: list[tuple[int, int]] = []
-    changed = await _with_validity(connection, external_id, changed)
+    changed = await _with_validity(connection, external_id, changed, entity_ids)
     for row in sorted(changed, key=lambda r: (r.end_date is None, r.id)):  # a valid one last: its validity counts
-        ends = entity_ids[row.source_key], entity_ids[row.target_key]
+        ends = entity_ids[row.source_id], entity_ids[row.target_id]
         target = targets.get(ends)
         if target is None:
             target = targets[ends] = _new_relationship(next(new_ids), ends, row)
@@ -189,12 +170,22 @@ def _turn(before: datetime | None, after: datetime | None) -> Literal["ended", "
 
 
 async def _with_validity(
-    connection: Connection, external_id: str, changed: Sequence[NamedRelationshipRow]
+    connection: Connection,
+    external_id: str,
+    changed: Sequence[NamedRelationshipRow],
+    entity_ids: Mapping[int, int],
 ) -> list[NamedRelationshipRow]:
-    """The rows, those that ended as valid ones where another one between the same names still is."""
+    """The rows, those that ended as valid ones where another one between the same is, in whichever memory."""
     keys = [key for row in changed if row.end_date for key in (row.source_key, row.target_key)]
-    valid = await longterm.valid_ends(connection, external_id, keys) if keys else set[tuple[str, str]]()
-    return [
-        row.model_copy(update={"end_date": None}) if (row.source_key, row.target_key) in valid else row
-        for row in changed
-    ]
+    valid = await longterm.valid_ends(connection, external_id, keys) if keys else []
+
+    def holds(row: NamedRelationshipRow) -> bool:
+        ends = entity_ids[row.source_id], entity_ids[row.target_id]
+        return any(
+            (other.source, other.target) == (row.source_key, row.target_key)
+            # of what is not promoted yet, the name alone is known
+            and (other.source_id or ends[0], other.target_id or ends[1]) == ends
+            for other in valid
+        )
+
+    return [row.model_copy(update={"end_date": None}) if row.end_date and holds(row) else row for row in changed]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from langgraph_agentmem.errors import InvalidInputError, RunNotFoundError, UndoConflictError
 from langgraph_agentmem.models.graph_change import (
     EntityMerged,
+    EntityPromoted,
     EntityRemoved,
     RelationshipCreated,
     RelationshipEnded,
@@ -16,8 +17,9 @@ from langgraph_agentmem.models.graph_change import (
 from langgraph_agentmem.models.review import DisputeKind
 from langgraph_agentmem.models.run import ConsolidationRun
 from langgraph_agentmem.operations.runs.graph_changes import Authorship, GraphRecorder
+from langgraph_agentmem.operations.runs.parting import Parting
 from langgraph_agentmem.operations.sections import freshness
-from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies import naming, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, reviews, runs
 from langgraph_agentmem.storage.driver.connections import Connection
@@ -53,8 +55,16 @@ async def undo(resources: Resources, external_id: object, run_id: object) -> Con
 async def _carry_out(connection: Connection, resources: Resources, run: RunRow, record: RunRecord) -> None:
     tenant, ids = run.external_id, [id for id, _ in record.superseded]
     await _refuse_if_changed(connection, run, record)
+    await chunks.unmark_unclear(connection, tenant, record.unclear)
     await chunks.restore(connection, tenant, restored=ids, ended=record.written)
-    replaced = await _reverse_graph(connection, resources, run, record)
+    replaced, moved = await _reverse_graph(connection, resources, run, record)
+    # what was promoted since follows
+    await Parting(connection, resources, tenant, source=_SOURCE, run_id=run.id).follow(
+        entities=[change.id for change in record.of(EntityMerged)],
+        relationships=[change.id for change in record.of(RelationshipMerged)],
+        moved=moved,
+        apart=[change.shortterm_id for change in record.of(EntityPromoted)],
+    )
     # disputes that a review had decided are open again, and name what is there now in place of what it had removed
     await reviews.replace(connection, tenant, run.memory_id, replaced)
     await runs.undone(connection, tenant, run.id)
@@ -90,10 +100,18 @@ async def _later_runs(connection: Connection, run: RunRow) -> list[Consolidation
 
 Replaced = list[tuple[DisputeKind, int, int]]
 """(kind, the id that a review removed, the id that the same thing has now)."""
+Split = dict[tuple[int, str], int]
+"""The id of what was merged into an entity, by that entity and the key of its name."""
 
 
-async def _reverse_graph(connection: Connection, resources: Resources, run: RunRow, record: RunRecord) -> Replaced:
-    """Reverse what a run has changed of entities and relationships; what has gone since stays away."""
+async def _reverse_graph(
+    connection: Connection, resources: Resources, run: RunRow, record: RunRecord
+) -> tuple[Replaced, list[int]]:
+    """Reverse what a run has changed of entities and relationships; what has gone since stays away.
+
+    Returns:
+        What has other ids now, and the relationships that were moved.
+    """
     # a relationship that went with an entity comes back only if its other end is still there
     removed = record.of(EntityRemoved)
     entities, relationships = await graph.by_id(
@@ -112,7 +130,7 @@ async def _reverse_graph(connection: Connection, resources: Resources, run: RunR
     recorder = await _recorder(connection, resources, run)
     split, replaced = _split_entities(recorder, merges, entities, entity_ids)
     replaced += _split_relationships(recorder, link_merges, relationships, link_ids, split)
-    _move_back(recorder, [*record.of(RelationshipCreated), *record.of(RelationshipMoved)], split)
+    moved = _move_back(recorder, [*record.of(RelationshipCreated), *record.of(RelationshipMoved)], split)
     for id in dict.fromkeys(change.id for change in record.of(RelationshipEnded)):
         if id in relationships:
             recorder.set_end(relationships[id], None, "reopened")
@@ -121,7 +139,7 @@ async def _reverse_graph(connection: Connection, resources: Resources, run: RunR
         _bring_back(recorder, change, kept, id, link_ids)
         replaced.append(("entity", change.id, id))
     await recorder.write()
-    return replaced
+    return replaced, moved
 
 
 async def _recorder(connection: Connection, resources: Resources, run: RunRow) -> GraphRecorder:
@@ -140,12 +158,12 @@ def _split_entities(
     merges: Sequence[EntityMerged],
     stored: Mapping[int, EntityRow],
     new_ids: Iterator[int],
-) -> tuple[dict[str, int], Replaced]:
-    """Part merged entities; returns the ids of what was merged into them, by case-folded name."""
-    split: dict[str, int] = {}
+) -> tuple[Split, Replaced]:
+    """Part merged entities; returns the ids of what was merged into them."""
+    split: Split = {}
     replaced: Replaced = []
     for change in merges:
-        id = split[change.absorbed.name.casefold()] = next(new_ids)
+        id = split[change.id, naming.key(change.absorbed.name)] = next(new_ids)
         recorder.split_entity(change, stored[change.id], id)
         if change.replaces is not None:
             replaced.append(("entity", change.replaces, id))
@@ -157,7 +175,7 @@ def _split_relationships(
     merges: Sequence[RelationshipMerged],
     stored: Mapping[int, RelationshipRow],
     new_ids: Iterator[int],
-    split: Mapping[str, int],
+    split: Split,
 ) -> Replaced:
     """Part merged relationships; what was merged into them is at the entities that are parted, too."""
     replaced: Replaced = []
@@ -165,8 +183,8 @@ def _split_relationships(
         row, absorbed = stored[change.id], change.absorbed
         new = NewRelationship(
             id=next(new_ids),
-            source_id=split.get(absorbed.source.casefold(), row.source_id),
-            target_id=split.get(absorbed.target.casefold(), row.target_id),
+            source_id=split.get((row.source_id, naming.key(absorbed.source)), row.source_id),
+            target_id=split.get((row.target_id, naming.key(absorbed.target)), row.target_id),
             traits=absorbed.traits,
         )
         recorder.split_relationship(change, row, new)
@@ -176,13 +194,22 @@ def _split_relationships(
 
 
 def _move_back(
-    recorder: GraphRecorder, changes: Iterable[RelationshipCreated | RelationshipMoved], split: Mapping[str, int]
-) -> None:
-    """Move relationships that the run has put at an entity that is parted now to the part that they belong to."""
+    recorder: GraphRecorder, changes: Iterable[RelationshipCreated | RelationshipMoved], split: Split
+) -> list[int]:
+    """Move relationships that the run has put at an entity that is parted now to the part that they belong to.
+
+    Returns:
+        Their ids.
+    """
+    moved: list[int] = []
     for change in changes:
-        source_id, target_id = (split.get((name or "").casefold()) for name in (change.source, change.target))
+        ends = (change.to_id,) * 2 if isinstance(change, RelationshipMoved) else (change.source_id, change.target_id)
+        names = (change.source, change.target)
+        source_id, target_id = (split.get((id, naming.key(name or ""))) for id, name in zip(ends, names, strict=True))
         if source_id or target_id:
             recorder.move(change.id, source_id, target_id)
+            moved.append(change.id)
+    return moved
 
 
 def _bring_back(

@@ -20,7 +20,7 @@ from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
 from langgraph_agentmem.storage.langgraph import inserts, upstream
-from langgraph_agentmem.storage.langgraph.upstream import Statement
+from langgraph_agentmem.storage.langgraph.upstream import CheckpointStatement
 
 T = TypeVar("T")
 _SQL = statements("checkpoints")
@@ -60,11 +60,11 @@ class CheckpointTables:
 
         return await upstream.reading(serde, call, fetched)
 
-    async def write(self, statements: Sequence[Statement]) -> None:
+    async def write(self, statements: Sequence[CheckpointStatement]) -> None:
         """Run statements of LangGraph's checkpointer, in one round trip that is one transaction to the server."""
         await retrying_deadlocks(partial(self._write, statements, inserts.as_one(statements)))
 
-    async def _write(self, statements: Sequence[Statement], one: inserts.Inserts | None) -> None:
+    async def _write(self, statements: Sequence[CheckpointStatement], one: inserts.Inserts | None) -> None:
         if one is None:
             async with self.transaction(EVERYONE) as connection:
                 await send(connection, statements)
@@ -96,7 +96,7 @@ def _inserting(shape: inserts.Shape) -> RawStatement:
     return RawStatement(template("checkpoints", "insert_at_once").format(stored=inserts.ctes(shape)))
 
 
-async def send(connection: Connection, statements: Sequence[Statement]) -> None:
+async def send(connection: Connection, statements: Sequence[CheckpointStatement]) -> None:
     """Run statements of LangGraph's checkpointer that return nothing."""
     async with connection.cursor() as cursor:
         for query, rows in statements:

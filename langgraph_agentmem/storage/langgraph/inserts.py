@@ -8,7 +8,7 @@ from typing import Any, LiteralString, NamedTuple, TypeAlias, cast
 
 from psycopg import sql
 
-from langgraph_agentmem.storage.langgraph.upstream import Statement
+from langgraph_agentmem.storage.langgraph.upstream import CheckpointStatement
 
 Shape: TypeAlias = tuple[tuple[str, int], ...]
 """Statements, and how many rows each of them inserts."""
@@ -39,7 +39,7 @@ class _Insert(NamedTuple):
     key: tuple[int, ...]
 
 
-def as_one(statements: Sequence[Statement]) -> Inserts | None:
+def as_one(statements: Sequence[CheckpointStatement]) -> Inserts | None:
     """The rows of all statements, if one statement can insert them; None if one is no insert, or a row comes twice."""
     filled = [(query, rows) for query, rows in statements if rows]
     inserts = [insert for query, _ in filled if (insert := _read(query))]

@@ -14,7 +14,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg.rows import DictRow
 
 T = TypeVar("T")
-Statement: TypeAlias = tuple[str, Sequence[Sequence[Any]]]
+CheckpointStatement: TypeAlias = tuple[str, Sequence[Sequence[Any]]]
 """A statement, and the parameters of each time that it is run."""
 
 _LARGE_BYTES = 1 << 16
@@ -29,7 +29,7 @@ class _Cursor:
     """Notes statements instead of running them, and answers the first ones with rows that are known."""
 
     def __init__(self, answers: Sequence[list[DictRow]] = ()) -> None:
-        self.statements: list[Statement] = []
+        self.statements: list[CheckpointStatement] = []
         self._answers = answers
 
     def execute(self, query: str, params: Sequence[Any] = ()) -> "_Cursor":
@@ -66,7 +66,7 @@ class _Saver(PostgresSaver):
 
 async def statements(
     serde: SerializerProtocol, write: Callable[[PostgresSaver], T], *, large: bool
-) -> tuple[T, list[Statement]]:
+) -> tuple[T, list[CheckpointStatement]]:
     """What a checkpointer returns of a call that writes, and the statements with which it does so.
 
     Args:

@@ -148,7 +148,9 @@ WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
 
 -- name: claimed_chunks
 -- The chunks that a run has taken, and earlier ones whose extraction failed.
-SELECT id, section_id, content, tier, current, run_id = %(run_id)s AS taken, extraction_pending FROM agentmem.memory_chunk
+SELECT id, section_id, content, metadata AS place, source, start_date AS written_at, tier, current,
+       run_id = %(run_id)s AS taken, extraction_pending
+FROM agentmem.memory_chunk
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
   AND (run_id = %(run_id)s OR (extraction_pending AND %(with_pending)s))
 ORDER BY section_id, chunk_order, id
@@ -156,8 +158,8 @@ ORDER BY section_id, chunk_order, id
 -- name: vanished_chunks
 -- Consolidated chunks of these sections that are still valid but no longer part of them, newest first, at most so many
 -- a section.
-SELECT id, section_id, content, tier FROM (
-    SELECT id, section_id, content, tier,
+SELECT id, section_id, content, metadata AS place, source, start_date AS written_at FROM (
+    SELECT id, section_id, content, metadata, source, start_date,
            row_number() OVER (PARTITION BY section_id ORDER BY id DESC) AS age
     FROM agentmem.memory_chunk
     WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND section_id = ANY (%(section_ids)s)
@@ -183,6 +185,22 @@ UPDATE agentmem.memory_chunk c SET end_date = now(), superseded_by = u.supersede
 FROM unnest(%(ids)s::bigint[], %(superseded_bys)s::bigint[], %(forced)s::bool[]) AS u (id, superseded_by, forced)
 WHERE c.external_id = %(external_id)s AND c.id = u.id AND c.end_date IS NULL AND (u.forced OR NOT c.current)
 RETURNING c.id, c.superseded_by
+
+-- name: mark_unclear
+-- Notes of chunks which others perhaps took their place, or perhaps lost it to them.
+UPDATE agentmem.memory_chunk c
+SET unclear_with = ARRAY(SELECT DISTINCT w.id FROM unnest(coalesce(c.unclear_with, '{}') || u.others) AS w (id) ORDER BY w.id)
+FROM (SELECT p.id, array_agg(p.other) AS others FROM unnest(%(ids)s::bigint[], %(others)s::bigint[]) AS p (id, other)
+      GROUP BY p.id) u
+WHERE c.external_id = %(external_id)s AND c.id = u.id
+
+-- name: unmark_unclear
+-- Takes such notes back.
+UPDATE agentmem.memory_chunk c
+SET unclear_with = nullif(ARRAY(SELECT w.id FROM unnest(c.unclear_with) AS w (id) WHERE w.id <> ALL (u.others)), '{}')
+FROM (SELECT p.id, array_agg(p.other) AS others FROM unnest(%(ids)s::bigint[], %(others)s::bigint[]) AS p (id, other)
+      GROUP BY p.id) u
+WHERE c.external_id = %(external_id)s AND c.id = u.id AND c.unclear_with IS NOT NULL
 
 -- name: states
 -- The validity of chunks, and which run brought what superseded them.

@@ -2,6 +2,10 @@
 -- A memory's short-term memory.
 SELECT * FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
 
+-- name: existing_shortterm_memories
+-- Those of these short-term memories that are there.
+SELECT id FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+
 -- name: lock_shortterm_memory
 -- A memory's short-term memory, locked.
 SELECT * FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s FOR UPDATE
@@ -65,20 +69,23 @@ FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
 WHERE r.external_id = %(external_id)s AND r.shortterm_memory_id = %(shortterm_memory_id)s AND r.end_date IS NULL
-  AND s.name_key = ANY (%(name_keys)s)
+  AND s.form_key = ANY (%(form_keys)s)
 ORDER BY r.id
 
 -- name: insert_entities
 -- New entities.
-INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, name_search, types, description,
-                             confidence, importance, first_seen, embedding, embedding_model)
-SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.name, u.name_key,
+INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, form_key, name_search, types,
+                             description, confidence, importance, first_seen, apart_from, embedding, embedding_model)
+SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.name, u.name_key, u.form_key,
        to_tsvector(%(config)s::regconfig, u.name), ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), u.description,
-       u.confidence, u.importance, coalesce(u.first_seen, now()), u.embedding::halfvec,
+       u.confidence, u.importance, coalesce(u.first_seen, now()),
+       ARRAY(SELECT jsonb_array_elements_text(u.apart_from::jsonb)::bigint), u.embedding::halfvec,
        CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END
-FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(name_keys)s::text[], %(types)s::text[], %(descriptions)s::text[],
-            %(confidences)s::float8[], %(importances)s::float8[], %(first_seens)s::timestamptz[], %(embeddings)s::text[])
-     AS u (id, name, name_key, types, description, confidence, importance, first_seen, embedding)
+FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(name_keys)s::text[], %(form_keys)s::text[], %(types)s::text[],
+            %(descriptions)s::text[], %(confidences)s::float8[], %(importances)s::float8[],
+            %(first_seens)s::timestamptz[], %(aparts)s::text[],
+            %(embeddings)s::text[])
+     AS u (id, name, name_key, form_key, types, description, confidence, importance, first_seen, apart_from, embedding)
 
 -- name: update_entities
 -- Merged entities.
@@ -120,13 +127,14 @@ WHERE r.external_id = %(external_id)s AND r.id = u.id
 RETURNING r.id, r.revision
 
 -- name: valid_ends
--- The names between which a tenant has valid short-term relationships.
-SELECT DISTINCT s.name_key AS source, t.name_key AS target
+-- The names between which a tenant has valid short-term relationships, and the long-term entities that their ends are
+-- part of.
+SELECT DISTINCT s.form_key AS source, t.form_key AS target, s.longterm_id AS source_id, t.longterm_id AS target_id
 FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
 WHERE r.external_id = %(external_id)s AND r.tier = 'shortterm' AND r.end_date IS NULL
-  AND s.name_key = ANY (%(name_keys)s) AND t.name_key = ANY (%(name_keys)s)
+  AND s.form_key = ANY (%(form_keys)s) AND t.form_key = ANY (%(form_keys)s)
 
 -- name: end_relationships
 -- Ends the validity of relationships.
@@ -234,7 +242,7 @@ ORDER BY id
 
 -- name: changed_relationships
 -- Short-term relationships that changed since they were last promoted, with the names of their ends.
-SELECT r.*, s.name AS source, t.name AS target, s.name_key AS source_key, t.name_key AS target_key
+SELECT r.*, s.name AS source, t.name AS target, s.form_key AS source_key, t.form_key AS target_key
 FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id
@@ -243,9 +251,9 @@ WHERE r.external_id = %(external_id)s AND r.shortterm_memory_id = %(shortterm_me
 ORDER BY r.id
 
 -- name: longterm_entities
--- A tenant's long-term entities of these names.
+-- A tenant's long-term entities of these names or ids.
 SELECT * FROM agentmem.entity
-WHERE external_id = %(external_id)s AND tier = 'longterm' AND name_key = ANY (%(name_keys)s)
+WHERE external_id = %(external_id)s AND tier = 'longterm' AND (form_key = ANY (%(form_keys)s) OR id = ANY (%(ids)s))
 ORDER BY id
 
 -- name: longterm_relationships
@@ -256,25 +264,81 @@ WHERE external_id = %(external_id)s AND tier = 'longterm'
 ORDER BY id
 
 -- name: promoted_entities
--- Notes the revisions up to which entities are promoted.
-UPDATE agentmem.entity SET promoted_revision = revision
-WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+-- Notes the revisions up to which entities are promoted, and of what they are part now.
+UPDATE agentmem.entity e SET promoted_revision = e.revision, longterm_id = u.to_id
+FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[]) AS u (from_id, to_id)
+WHERE e.external_id = %(external_id)s AND e.id = u.from_id
 
 -- name: promoted_relationships
--- Notes the revisions up to which relationships are promoted.
-UPDATE agentmem.relationship SET promoted_revision = revision
+-- Notes the revisions up to which relationships are promoted, and of what they are part now.
+UPDATE agentmem.relationship r SET promoted_revision = r.revision, longterm_id = u.to_id
+FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[]) AS u (from_id, to_id)
+WHERE r.external_id = %(external_id)s AND r.id = u.from_id
+
+-- name: keep_apart
+-- Notes which entities are not to be made one with which.
+UPDATE agentmem.entity e SET apart_from = e.apart_from || u.other_id
+FROM unnest(%(ids)s::bigint[], %(other_ids)s::bigint[]) AS u (id, other_id)
+WHERE e.external_id = %(external_id)s AND e.id = u.id
+
+-- name: detach_entities
+-- Parts short-term entities from their long-term ones, for good; the next promotion makes others of them.
+UPDATE agentmem.entity SET apart_from = apart_from || longterm_id, longterm_id = NULL, promoted_revision = 0
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) AND longterm_id IS NOT NULL
+
+-- name: detach_relationships
+-- Parts short-term relationships from their long-term ones; the next promotion looks for others.
+UPDATE agentmem.relationship SET longterm_id = NULL, promoted_revision = 0
 WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
 
+-- name: parts_of_entities
+-- The short-term entities that long-term ones are made of.
+SELECT * FROM agentmem.entity
+WHERE external_id = %(external_id)s AND tier = 'shortterm' AND longterm_id = ANY (%(ids)s)
+ORDER BY id
+
+-- name: parts_of_relationships
+-- The short-term relationships that long-term ones are made of.
+SELECT * FROM agentmem.relationship
+WHERE external_id = %(external_id)s AND tier = 'shortterm' AND longterm_id = ANY (%(ids)s)
+ORDER BY id
+
+-- name: withdraw_entity_mentions
+-- Takes the support from long-term entities that none of their parts has.
+DELETE FROM agentmem.mention m
+WHERE m.external_id = %(external_id)s AND m.entity_id = ANY (%(ids)s)
+  AND NOT EXISTS (SELECT 1 FROM agentmem.entity e
+                  JOIN agentmem.mention o ON o.external_id = %(external_id)s AND o.entity_id = e.id
+                  WHERE e.external_id = %(external_id)s AND e.longterm_id = m.entity_id AND o.chunk_id = m.chunk_id)
+RETURNING m.chunk_id
+
+-- name: withdraw_relationship_mentions
+-- Takes the support from long-term relationships that none of their parts has.
+DELETE FROM agentmem.mention m
+WHERE m.external_id = %(external_id)s AND m.relationship_id = ANY (%(ids)s)
+  AND NOT EXISTS (SELECT 1 FROM agentmem.relationship r
+                  JOIN agentmem.mention o ON o.external_id = %(external_id)s AND o.relationship_id = r.id
+                  WHERE r.external_id = %(external_id)s AND r.longterm_id = m.relationship_id AND o.chunk_id = m.chunk_id)
+RETURNING m.chunk_id
+
 -- name: entities
--- A tenant's entities by id or by case-folded name, long-term ones first.
+-- A tenant's entities by id or by name in whatever form, long-term ones first.
 SELECT * FROM agentmem.entity
 WHERE external_id = %(external_id)s
   AND (%(entity_id)s::bigint IS NULL OR id = %(entity_id)s)
-  AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
+  AND (%(form_key)s::text IS NULL OR form_key = %(form_key)s)
   AND (%(tier)s::text IS NULL OR tier = %(tier)s)
 -- 'longterm' sorts before 'shortterm'.
 ORDER BY tier, confidence DESC, id
 LIMIT 1
+
+-- name: namesakes
+-- The other entities of a name, of a tier and memory.
+SELECT id FROM agentmem.entity
+WHERE external_id = %(external_id)s AND form_key = %(form_key)s AND tier = %(tier)s AND id <> %(entity_id)s
+  AND shortterm_memory_id IS NOT DISTINCT FROM %(shortterm_memory_id)s::bigint
+ORDER BY id
+LIMIT 100
 
 -- name: entities_by_id
 -- Entities by id.
@@ -295,7 +359,7 @@ ORDER BY r.id
 
 -- name: links_of
 -- The relationships that entities take part in, with the names of their ends.
-SELECT r.*, s.name AS source, t.name AS target, s.name_key AS source_key, t.name_key AS target_key
+SELECT r.*, s.name AS source, t.name AS target, s.form_key AS source_key, t.form_key AS target_key
 FROM agentmem.relationship r
 JOIN agentmem.entity s ON s.external_id = %(external_id)s AND s.id = r.source_id
 JOIN agentmem.entity t ON t.external_id = %(external_id)s AND t.id = r.target_id

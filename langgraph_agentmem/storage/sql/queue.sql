@@ -30,7 +30,8 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s
 -- Takes a memory out of the queue.
 UPDATE agentmem.active_memory
 SET due_at = NULL, attempts = 0, next_attempt_at = NULL, dead_at = NULL, last_error = NULL
-WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at IS NOT NULL
+-- A time that is still to come is that of an extraction which is to be made up for.
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at <= now()
 
 -- name: notify_due
 -- Wakes those who listen, once the transaction commits.
@@ -75,6 +76,17 @@ SET lease_owner = NULL, lease_expires_at = NULL, attempts = %(attempts)s, last_e
 -- Without an owner, the run failed while it was claiming.
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND (lease_owner = %(run_id)s OR lease_owner IS NULL)
 
+-- name: note_model
+-- Notes in how many runs the model has failed, one after the other, and when runs from the queue may ask it again.
+UPDATE agentmem.active_memory
+SET model_failures = %(failures)s, model_retry_at = %(retry_at)s
+WHERE external_id = %(external_id)s AND id = %(memory_id)s
+
+-- name: model_rests
+-- Whether runs from the queue are not to ask the model yet.
+SELECT 1 FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND id = %(memory_id)s AND model_retry_at > now()
+
 -- name: give_up_memory
 -- Sets a due memory aside that nobody holds, as a dead letter.
 UPDATE agentmem.active_memory
@@ -113,7 +125,10 @@ SELECT count(*) FILTER (WHERE q.state = 'due') AS due, count(*) FILTER (WHERE q.
        count(*) FILTER (WHERE q.state = 'scheduled') AS scheduled,
        min(q.due_at) FILTER (WHERE q.state IN ('due', 'running', 'waiting')) AS oldest_due_at,
        coalesce(extract(epoch FROM now() - min(q.due_at) FILTER (WHERE q.state IN ('due', 'running', 'waiting'))), 0)::float8
-           AS lag_seconds
+           AS lag_seconds,
+       (SELECT count(*) FROM agentmem.active_memory m
+        WHERE m.model_failures > 0 AND m.closed_at IS NULL
+          AND (%(external_id)s::text IS NULL OR m.external_id = %(external_id)s)) AS model_failing
 FROM (
     SELECT due_at,
            CASE WHEN lease_owner IS NOT NULL AND lease_expires_at >= now() THEN 'running'

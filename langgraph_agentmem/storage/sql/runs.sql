@@ -45,10 +45,10 @@ SET status = 'applied', conflicts = %(conflicts)s, plan = %(plan)s, resolver = %
 WHERE external_id = %(external_id)s AND id = %(run_id)s
 
 -- name: insert_review
--- What a person has decided about a run, as a run of its own.
+-- What a person has decided about a run, or what a promotion made one, as a run of its own.
 INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot, resolver, report, changes, worker,
                                         finished_at)
-VALUES (%(external_id)s, %(run_id)s, %(memory_id)s, 'applied', %(snapshot)s, 'review', %(report)s, %(changes)s,
+VALUES (%(external_id)s, %(run_id)s, %(memory_id)s, 'applied', %(snapshot)s, %(resolver)s, %(report)s, %(changes)s,
         %(worker)s, now())
 
 -- name: fail_run

@@ -120,6 +120,12 @@ candidate AS (
 SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
        c.metadata,
+       CASE WHEN c.unclear_with IS NULL THEN ARRAY[]::bigint[]
+            ELSE ARRAY(SELECT o.id FROM agentmem.memory_chunk o
+                       WHERE o.external_id = %(external_id)s AND o.id = ANY (c.unclear_with)
+                         AND o.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+                         AND (o.end_date IS NULL OR o.end_date > %(as_of)s::timestamptz) ORDER BY o.id)
+       END AS unclear_with,
        c.id IN (SELECT unnest(d.chunk_ids) FROM agentmem.dispute d
                 WHERE d.external_id = %(external_id)s AND d.created_at <= coalesce(%(as_of)s::timestamptz, 'infinity')
                   AND (d.closed_at IS NULL OR d.closed_at > %(as_of)s::timestamptz)) AS disputed,

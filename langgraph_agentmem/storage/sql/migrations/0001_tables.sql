@@ -21,6 +21,8 @@ CREATE TABLE agentmem.active_memory (
     next_attempt_at timestamptz,
     last_error text,
     dead_at timestamptz,
+    model_failures int NOT NULL DEFAULT 0,
+    model_retry_at timestamptz,
     closed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -30,6 +32,7 @@ CREATE TABLE agentmem.active_memory (
 CREATE UNIQUE INDEX active_memory_namespace ON agentmem.active_memory (external_id, namespace) WHERE closed_at IS NULL;
 CREATE INDEX active_memory_due ON agentmem.active_memory (due_at) WHERE due_at IS NOT NULL AND dead_at IS NULL;
 CREATE INDEX active_memory_dead ON agentmem.active_memory (external_id, id) WHERE dead_at IS NOT NULL;
+CREATE INDEX active_memory_model_failures ON agentmem.active_memory (external_id) WHERE model_failures > 0;
 
 CREATE TABLE agentmem.section (
     external_id text NOT NULL,
@@ -146,6 +149,7 @@ CREATE TABLE agentmem.memory_chunk (
     start_date timestamptz NOT NULL DEFAULT now(),
     end_date timestamptz,
     superseded_by bigint,
+    unclear_with bigint[],
     last_updated timestamptz NOT NULL DEFAULT now(),
     confidence double precision NOT NULL DEFAULT 1.0,
     importance double precision NOT NULL DEFAULT 0.5,
@@ -182,6 +186,7 @@ CREATE TABLE agentmem.entity (
     shortterm_memory_id bigint,
     name text NOT NULL,
     name_key text NOT NULL,
+    form_key text NOT NULL,
     name_search tsvector NOT NULL,
     types text[] NOT NULL DEFAULT '{}',
     description text NOT NULL DEFAULT '',
@@ -191,6 +196,8 @@ CREATE TABLE agentmem.entity (
     last_seen timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 1,
     promoted_revision bigint NOT NULL DEFAULT 0,
+    longterm_id bigint,
+    apart_from bigint[] NOT NULL DEFAULT '{}',
     embedding halfvec,
     embedding_model smallint,
     metadata jsonb NOT NULL DEFAULT '{}',
@@ -199,10 +206,10 @@ CREATE TABLE agentmem.entity (
     CHECK ((tier = 'shortterm') = (shortterm_memory_id IS NOT NULL))
 ) WITH (fillfactor = 70);
 
-CREATE UNIQUE INDEX entity_longterm_name ON agentmem.entity (external_id, name_key) WHERE tier = 'longterm';
 CREATE INDEX entity_shortterm ON agentmem.entity (external_id, shortterm_memory_id, name_key);
 -- Neighborhoods and paths start at names, in either tier.
 CREATE INDEX entity_name ON agentmem.entity (external_id, name_key);
+CREATE INDEX entity_form ON agentmem.entity (external_id, form_key);
 CREATE INDEX entity_words ON agentmem.entity USING gin (name_search) WITH (gin_pending_list_limit = 64);
 
 CREATE TABLE agentmem.relationship (
@@ -220,6 +227,7 @@ CREATE TABLE agentmem.relationship (
     end_date timestamptz,
     revision bigint NOT NULL DEFAULT 1,
     promoted_revision bigint NOT NULL DEFAULT 0,
+    longterm_id bigint,
     metadata jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, shortterm_memory_id) REFERENCES agentmem.shortterm_memory,
