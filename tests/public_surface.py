@@ -22,6 +22,8 @@ MODULES = [
     "langgraph_agentmem.nodes.apply",
     "langgraph_agentmem.nodes.claim",
     "langgraph_agentmem.nodes.conflicts",
+    "langgraph_agentmem.nodes.extract",
+    "langgraph_agentmem.nodes.resolve",
     "langgraph_agentmem.nodes.state",
     "langgraph_agentmem.projection",
     "langgraph_agentmem.store",

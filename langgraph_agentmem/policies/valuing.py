@@ -14,7 +14,7 @@ Rule = Literal[
 
 Found = tuple[StatementRelation, Rule]
 
-_LONGEST_VALUE, _LONGEST_NEW_VALUE, _SHARED = 8, 14, 2
+_LONGEST_VALUE, _LONGEST_NEW_VALUE, _LONGEST_ITEM, _SHARED = 8, 14, 4, 2
 _LIST = re.compile(r",(?=\s)|[;、]|\s(?:and|or|und|oder|et|ou|y|o)\s|\s[/&+]\s")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -24,6 +24,8 @@ def value_relation(old: Assertion, new: Assertion) -> Found:
     mine, other = old.words, new.words
     if mine == other:
         return "same", "restated"
+    if _is_activity(old) or _is_activity(new):  # one may do many things
+        return "other", ""
     if _is_list(old.value):
         return ("same", "restated") if _items(old.value) <= _items(new.value) else ("unclear", "")
     if _continues(mine, other):
@@ -33,8 +35,11 @@ def value_relation(old: Assertion, new: Assertion) -> Found:
     if frozenset((old.value.casefold(), new.value.casefold())) in wording.OPPOSITES:
         return "replaced", "state"
     if not _atomic(mine, other, old.value) or len(other) > _LONGEST_NEW_VALUE:
-        doubtful = old.kind == "one" or is_attribute(old) or len(set(mine) & set(other)) >= _SHARED
-        return "unclear" if doubtful else "other", ""
+        shared = set(mine) & set(other) - wording.PREPOSITIONS - wording.TAILS - wording.SAYING_NOTHING
+        doubtful = old.kind == "one" or is_attribute(old) or len(shared) >= _SHARED
+        # the longer a sentence goes on, the less of it is a value of anything
+        short = len(mine) <= 2 * _LONGEST_VALUE and len(other) <= 2 * _LONGEST_VALUE
+        return ("unclear" if doubtful and short else "other"), ""
     return _of_atoms(old, new)
 
 
@@ -95,6 +100,10 @@ def _of_keys(old: Assertion, new: Assertion, kinds: tuple[str, str]) -> Found:
     return ("replaced" if sure else "unclear"), "record"
 
 
+def _is_activity(assertion: Assertion) -> bool:
+    return assertion.kind in {"is", "was"} and len(assertion.words) > 1 and assertion.words[0].endswith("ing")
+
+
 def _plural(noun: str) -> bool:
     return noun.endswith("s") and not noun.endswith(("ss", "us", "is")) and noun not in wording.ATTRIBUTES
 
@@ -119,6 +128,8 @@ def _is_role(assertion: Assertion) -> bool:
 
 def _is_list(value: str) -> bool:
     parts = [part for part in _LIST.split(value) if part.strip()]
+    if any(len(part.split()) > _LONGEST_ITEM for part in parts):  # a sentence that goes on
+        return False
     return len(parts) > 1 and not (len(parts) == 2 and "," in value and _is_place(parts)) and not wording.is_date(value)
 
 
