@@ -191,7 +191,9 @@ def _section(section: Json) -> Json:
     for pair in section["replacements"]:
         old, new = _bare(texts[pair["chunk_id"]]), _bare(texts[pair["replaced_by"]])
         ids = [pair["chunk_id"], pair["replaced_by"]]
-        if len(old) > _LONG:  # too eager a summary, as models write them; validation will not have it
+        if not _words(old) & _words(new):
+            decisions.append({"chunk_id": ids[0], "action": "keep", "reason": "the new text is about something else"})
+        elif len(old) > _LONG:  # too eager a summary, as models write them; validation will not have it
             merged.append(
                 {"text": f"- {new.split(':')[0]} is being looked after", "chunk_ids": ids, "reason": "shorter"}
             )
@@ -202,6 +204,11 @@ def _section(section: Json) -> Json:
         else:
             decisions.append({"chunk_id": ids[0], "action": "keep", "reason": "both are true side by side"})
     return {"section_id": section["section_id"], "decisions": decisions, "merged": merged}
+
+
+def _words(text: str) -> set[str]:
+    """Its longer words, which tell what it is about."""
+    return {word.casefold() for word in re.findall(r"\w{4,}", text)}
 
 
 def _outdated(old: str, new: str) -> str | None:

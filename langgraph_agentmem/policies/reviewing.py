@@ -14,6 +14,7 @@ from langgraph_agentmem.models.conflict import (
     Decision,
     EntityResolution,
     RelationshipResolution,
+    Replacement,
     SectionResolution,
     StoredEntity,
 )
@@ -153,10 +154,15 @@ def _chunks(
                 action=decision.action,
                 decided_by=_by(line),
                 reason=decision.reason,
-                clear=replacement is None or replacement.clear,
+                clear=replacement is None or _is_clear(replacement, decision),
                 leftover=decision.leftover,
             ),
         )
+
+
+def _is_clear(replacement: Replacement, decision: ChunkDecision) -> bool:
+    """Whether the rules were sure of that: only a model ends what they see nothing new for."""
+    return replacement.relation == "replaced" or (replacement.relation == "unrelated" and decision.action == "keep")
 
 
 def _merges(

@@ -55,7 +55,7 @@ def _of_atoms(old: Assertion, new: Assertion) -> Found:
     if old.kind == "one" and (kinds[0] == kinds[1] or measured):
         return "replaced", "one-valued"
     if old.kind == "choice":
-        return ("unclear", "choice") if kinds[0] == kinds[1] else ("other", "")
+        return ("replaced", "choice") if kinds[0] == kinds[1] else ("other", "")
     if old.kind == "key" and new.kind == "key":
         return _of_keys(old, new, kinds)
     return _of_copulas(old, new, kinds)

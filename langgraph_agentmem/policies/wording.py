@@ -1,4 +1,4 @@
-"""The tables of `wording.toml`: words that tell what a statement claims, in seven languages."""
+"""The tables of `wording.toml`: words that tell what a statement claims, in several languages."""
 
 import re
 import tomllib

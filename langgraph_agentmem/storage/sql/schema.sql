@@ -184,7 +184,8 @@ CREATE TABLE agentmem.memory_chunk (
     last_updated timestamptz NOT NULL DEFAULT now(),    -- when a run or a promotion last changed or confirmed it
     confidence double precision NOT NULL DEFAULT 1.0,   -- not written yet, as the one below
     importance double precision NOT NULL DEFAULT 0.5,
-    metadata jsonb NOT NULL DEFAULT '{}',               -- {"headings": [...]}: what it stands under in its section
+    metadata jsonb NOT NULL DEFAULT '{}',               -- what it belongs to in its section: headings, parents by
+                                                        -- indentation; whether it identifies a record
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, memory_id) REFERENCES agentmem.active_memory,
     FOREIGN KEY (external_id, shortterm_memory_id) REFERENCES agentmem.shortterm_memory
