@@ -10,6 +10,7 @@ from fakes import ScriptedModel
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.policies.controls import ALWAYS_TRUE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
@@ -76,8 +77,15 @@ class Liar:
         return plan
 
     def _section(self, section: dict[str, Any]) -> dict[str, Any]:
-        asked = [replacement["chunk_id"] for replacement in section["replacements"]]
+        contents = {chunk["id"]: chunk["content"] for chunk in section["existing_chunks"]}
+        everything = [replacement["chunk_id"] for replacement in section["replacements"]]
+        asked = [id for id in everything if contents[id] not in ALWAYS_TRUE]
         decisions, merged = self._decisions(section["new_chunks"], asked), self._merged(section, asked)
+        [control] = set(everything) - set(asked)
+        if self._says("that what is always true has ended"):
+            decisions.append(
+                {"chunk_id": control, "action": "supersede", "replaced_by": section["new_chunks"][0]["id"]}
+            )
         return {"section_id": section["section_id"], "decisions": decisions, "merged": merged}
 
     def _decisions(self, new: list[dict[str, Any]], asked: list[int]) -> list[dict[str, Any]]:
@@ -165,7 +173,8 @@ async def test_a_lying_model_loses_nothing_in_a_year_and_each_of_its_lies_is_in_
         await memory.aupdate_active_memory_section("alice", created.id, "facts", content)
         liar.told.clear()
         report = await memory.aconsolidate("alice", created.id)
-        assert (report.status, report.failures) == ("applied", [])
+        assert report.status == "applied"
+        assert all("a statement that nothing contradicts" in failure for failure in report.failures)
         lies += len(liar.told)
         record = on_record(report)
         assert [lie for lie in liar.told if lie not in record] == []
@@ -189,7 +198,7 @@ async def test_a_lying_model_loses_nothing_in_a_year_and_each_of_its_lies_is_in_
     assert rows("SELECT count(*) FROM agentmem.entity WHERE external_id = 'alice' AND description = ''") == [(0,)]
     assert (await memory.aget_active_memory("bob", other.id)).sections["facts"].content == "Secret: of bob"
     assert rows("SELECT count(*) FROM agentmem.consolidation_run WHERE external_id = 'bob'") == [(0,)]
-    assert len(liar.kinds) == 15
+    assert len(liar.kinds) == 16
     assert lies > CYCLES
     assert_consistent(dsn)
 

@@ -22,9 +22,9 @@ def answer(name: str, data: dict[str, Any]) -> dict[str, Any]:
 
 async def due_memory(memory: AgentMemory) -> dict[str, Any]:
     created = await memory.acreate_active_memory("alice", "Project", {"sections": ["notes"]})
-    await memory.aupdate_active_memory_section("alice", created.id, "notes", "Decision: hire Bob")
+    await memory.aupdate_active_memory_section("alice", created.id, "notes", "Goal: hire Bob")
     await memory.aconsolidate("alice", created.id)
-    await memory.aupdate_active_memory_section("alice", created.id, "notes", "Decision: use PostgreSQL for everything")
+    await memory.aupdate_active_memory_section("alice", created.id, "notes", "Goal: use PostgreSQL for everything")
     return {"external_id": "alice", "memory_id": created.id}
 
 
@@ -41,8 +41,9 @@ async def test_a_run_interrupted_before_any_node_is_resumed_by_another_process(
     state = await create_consolidation_graph(second).compile(checkpointer=saver).ainvoke(None, config)
     assert state["report"]["status"] == "applied"
     assert state["report"]["entities_merged"] == 1
-    assert [hit.content for hit in await second.asearch("alice", "decision")] == [
-        "Decision: use PostgreSQL for everything"
+    assert [hit.content for hit in await second.asearch("alice", "goal")] == [
+        "Goal: use PostgreSQL for everything",
+        "Goal: hire Bob",
     ]
 
 

@@ -90,7 +90,7 @@ async def test_a_poison_row_does_not_stop_a_rebuild(
 
 HOSTILE = [
     "'}) DETACH DELETE n //",
-    "`) DETACH DELETE n //",
+    "`) DETACH DELETE everything //",
     "$external_id",
     "\\u0027}) MATCH (n) DETACH DELETE n //",
     "{external_id: 'other'}",
