@@ -44,7 +44,8 @@ class Assertion(NamedTuple):
         predicate: Its predicate; those that say the same are one.
         value: As written.
         words: Of the value, without articles and qualifiers.
-        machine: Whether it is an assignment, as configurations have them: `PORT=80`.
+        machine: Whether it is an assignment (`PORT=80`), or a member of a record with a key that no title is like.
+        titled: Whether the subject looks like a name or a title: all of its words are capitalised.
     """
 
     subject: tuple[str, ...]
@@ -54,6 +55,7 @@ class Assertion(NamedTuple):
     value: str
     words: tuple[str, ...]
     machine: bool = False
+    titled: bool = False
 
     @property
     def head(self) -> str:
@@ -92,8 +94,10 @@ def assertion_of(statement: Statement) -> Assertion | None:
     keyed = _KEY.match(said)
     if keyed and len(words_of(keyed["subject"])) <= 6 and "://" not in keyed["subject"]:
         assertion = _assertion_about(statement, keyed["subject"], "key", "is", keyed["value"])
-        machine = keyed["sign"] == "=" or "_" in keyed["subject"]
-        return assertion and assertion._replace(machine=machine)
+        key = keyed["subject"].strip()
+        machine = keyed["sign"] == "=" or "_" in key or (statement.nested and not key[0].isupper())
+        titled = all(word[0].isupper() for word in key.split())
+        return assertion and assertion._replace(machine=machine, titled=titled)
     return _eastern(statement, said) or _western(statement, said)
 
 

@@ -41,6 +41,7 @@ class Statement(NamedTuple):
         said: What is left without these.
         code: Whether it is a block of code.
         identifies: Whether it tells a record of a list from the others.
+        nested: Whether it belongs to something by indentation, or is a member of a record.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Statement(NamedTuple):
     labels: tuple[str, ...] = ()
     code: bool = False
     identifies: bool = False
+    nested: bool = False
 
     @property
     def alone(self) -> str:
@@ -86,7 +88,7 @@ def _stated(text: str, headings: tuple[str, ...], parents: tuple[str, ...], iden
             found += [Statement(text=code, path=path, said=code, code=True)] if code else []
         else:
             found += _of_block(block, path)
-    return tuple(s._replace(identifies=True) for s in found) if identifies else tuple(found)
+    return tuple(s._replace(identifies=identifies or s.identifies, nested=bool(parents) or s.nested) for s in found)
 
 
 def plain(text: str) -> str:
@@ -128,7 +130,7 @@ def _of_record(record: dict[str, Any], path: tuple[str, ...]) -> Iterator[Statem
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         belongs_to = path if key == identity else (*path, str(record[identity] if identity else ""))
         text = f"{key}: {shown}"
-        yield Statement(text=text, path=belongs_to, said=text, identifies=key == identity)
+        yield Statement(text=text, path=belongs_to, said=text, identifies=key == identity, nested=True)
 
 
 def _of_row(line: str, path: tuple[str, ...]) -> Iterator[Statement]:
@@ -141,7 +143,7 @@ def _of_row(line: str, path: tuple[str, ...]) -> Iterator[Statement]:
         yield _statement(first, path)
     for column, cell in enumerate(rest, 2):
         if cell:
-            yield Statement(text=cell, path=(*path, first), said=f"{column}: {cell}")
+            yield Statement(text=cell, path=(*path, first), said=f"{column}: {cell}", nested=True)
 
 
 def _statement(text: str, path: tuple[str, ...]) -> Statement:

@@ -45,6 +45,8 @@ def value_relation(old: Assertion, new: Assertion) -> Found:
 
 def _of_atoms(old: Assertion, new: Assertion) -> Found:
     kinds = _kind(old), _kind(new)
+    if old.kind == "key" and _holds_many(old):
+        return "unclear", "record"
     measured = set(kinds) <= {"date", "amount"}
     if kinds == ("amount", "amount") and _frame(old) == _frame(new):
         return ("unclear" if old.kind == "choice" else "replaced"), "amount"
@@ -57,7 +59,7 @@ def _of_atoms(old: Assertion, new: Assertion) -> Found:
     if old.kind == "choice":
         return ("replaced", "choice") if kinds[0] == kinds[1] else ("other", "")
     if old.kind == "key" and new.kind == "key":
-        return _of_keys(old, new, kinds)
+        return _of_keys(old, kinds)
     return _of_copulas(old, new, kinds)
 
 
@@ -65,7 +67,8 @@ def _of_copulas(old: Assertion, new: Assertion, kinds: tuple[str, str]) -> Found
     if not _same_preposition(old, new):
         return "other", ""
     only = bool(set(old.named) & wording.SUPERLATIVES) and old.head in wording.ATTRIBUTES
-    if is_attribute(old) and (kinds[0] == kinds[1] or (only and set(kinds) == {"name", "words"})):
+    plain = kinds == ("words", "words") and not (only or old.head in wording.DESCRIBED or _same_beginning(old, new))
+    if is_attribute(old) and not plain and (kinds[0] == kinds[1] or (only and set(kinds) == {"name", "words"})):
         return "replaced", "attribute"
     if kinds == ("name", "name") and _is_role(old):
         return "replaced", "attribute"
@@ -78,26 +81,25 @@ def _of_copulas(old: Assertion, new: Assertion, kinds: tuple[str, str]) -> Found
     return ("unclear", "") if len(old.words) <= 5 and (alike or shared or is_attribute(old)) else ("other", "")
 
 
+def _same_beginning(old: Assertion, new: Assertion) -> bool:
+    """Whether both values begin with the same preposition: "on the third floor", "on the fifth floor"."""
+    return old.words[0] == new.words[0] and old.words[0] in wording.PREPOSITIONS
+
+
 def _begins_with_article(assertion: Assertion) -> bool:
     return assertion.value.split()[0].casefold() in wording.ARTICLES
 
 
-def _of_keys(old: Assertion, new: Assertion, kinds: tuple[str, str]) -> Found:
-    """A key of a record has one value, unless its name says otherwise or it may be somebody who speaks."""
-    head = old.head
-    if old.named[-1:] in {("name",), ("id",)} and len(old.named) == 1:  # perhaps another record of a list
-        return "unclear", "record"
-    if head in wording.MANY_VALUED_KEYS or _plural(head):
-        return "unclear", "record"
-    belongs = len(old.subject) > len(old.named) or len(old.named) > 1
-    sure = (
-        belongs
-        or old.machine
-        or is_attribute(old)
-        or _is_role(old)
-        or (kinds[0] == kinds[1] != "words" and kinds[0] != "name")
-    )
+def _of_keys(old: Assertion, kinds: tuple[str, str]) -> Found:
+    """A key of a record has one value, unless it may be somebody who speaks, or a title of remarks."""
+    phrase = len(old.named) > 1 and not old.titled and kinds == ("name", "name")
+    sure = old.machine or is_attribute(old) or (_is_role(old) and kinds == ("name", "name")) or phrase
     return ("replaced" if sure else "unclear"), "record"
+
+
+def _holds_many(key: Assertion) -> bool:
+    """Whether a key's name says that it holds one of several values, or it may belong to another record of a list."""
+    return key.head in wording.MANY_VALUED_KEYS or _plural(key.head) or key.named in {("name",), ("id",)}
 
 
 def _is_activity(assertion: Assertion) -> bool:
@@ -155,10 +157,8 @@ def _atomic(mine: tuple[str, ...], other: tuple[str, ...], value: str) -> bool:
     mine = mine[: len(mine) - _common_end(mine, other)] or mine
     if len(mine) > _LONGEST_VALUE or ";" in value:
         return False
-    rest = mine[1:]
-    return not set(rest) & wording.TAILS and not (
-        set(rest[1:]) & wording.PREPOSITIONS and not all(wording.of_date(word) for word in mine)
-    )
+    goes_on = set(mine[1:]) & (wording.TAILS | wording.PREPOSITIONS - {"of", "de"})
+    return not goes_on or (not goes_on & wording.TAILS and all(wording.of_date(word) for word in mine))
 
 
 def _common_end(a: tuple[str, ...], b: tuple[str, ...]) -> int:

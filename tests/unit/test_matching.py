@@ -51,7 +51,7 @@ def test_what_no_rule_is_sure_of_stays_and_is_unclear():
     match = compare("We use Postgres", "We use MySQL")
 
     assert (match.replaced, match.unclear, match.leftover) == (0, 1, "We use Postgres")
-    assert compare("We use Postgres", "We use MySQL", precision=0.7).unclear == 1
+    assert compare("We use Postgres", "We use MySQL", precision=0.7).replaced == 1
 
 
 def test_a_rule_is_followed_only_as_far_as_it_is_precise_enough():
