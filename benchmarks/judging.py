@@ -112,7 +112,8 @@ def cases(pair: Pair, ways: Iterable[Way]) -> list[Case]:
     made: list[Case] = []
     for way in ways:
         if way == "said" and _can_be_said(pair):
-            said = with_statements(replace(pair, old=f"User: {pair.old}", new=f"User: {pair.new}"))
+            said = replace(pair, old=f"User: {pair.old}", new=f"User: {pair.new}")
+            said = said if pair.right == "parts" else with_statements(said)
             made.append(Case(f"{pair.key}-said", way, said, said.new))
         elif way == "replaced":
             made.append(Case(f"{pair.key}-replaced", way, pair, pair.new))

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Final
 
+import anyio
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -101,7 +103,12 @@ def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 async def _follow(dsn: str | None, tenant: str | None, poll_seconds: float) -> None:
     async with _projector(dsn) as projector:
-        await projector.arun(tenant, poll_seconds=poll_seconds)
+        # Ctrl-C cancels once, which a driver that is just connecting may miss; a task group cancels until it is heard
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(partial(projector.arun, tenant, poll_seconds=poll_seconds))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
 
 def _print_report(report: ProjectionReport, what: str) -> None:

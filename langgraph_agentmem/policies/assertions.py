@@ -154,6 +154,7 @@ def valued(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+@lru_cache(maxsize=8192)
 def without_articles(text: str) -> tuple[str, ...]:
     """The words of a text without articles, elisions and the possessive s."""
     words = [part for word in words_of(text) for part in _ELISION.sub(r"\g<of> ", word).removesuffix("'s").split()]

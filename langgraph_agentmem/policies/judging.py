@@ -107,6 +107,7 @@ def _same_speaker(old: Statement, new: Statement) -> bool:
 _REMARKS = wording.ANNOTATIONS - wording.SPEAKERS
 
 
+@lru_cache(maxsize=4096)
 def _first_person(statement: Statement) -> bool:
     return any(word.split("'")[0] in wording.FIRST_PERSON for word in words_of(statement.said))
 
@@ -155,6 +156,7 @@ def _about_others(old: Statement, new: Statement) -> bool:
     return mine is not None and other is not None and mine.subject != other.subject
 
 
+@lru_cache(maxsize=4096)
 def _core(statement: Statement) -> tuple[tuple[str, ...], bool]:
     """(the stems of what is asserted or denied, whether it is denied)."""
     said = statement.said
@@ -207,12 +209,13 @@ def _predicate(assertion: Assertion) -> str:
     return "choice" if assertion.kind == "choice" else assertion.predicate
 
 
-def _content(statement: Statement) -> set[str]:
-    return {
+@lru_cache(maxsize=4096)
+def _content(statement: Statement) -> frozenset[str]:
+    return frozenset(
         _stem(word)
         for word in without_articles(" ".join((*statement.path, statement.said)))
         if word not in _EMPTY and (len(word) > 1 or word.isdigit() or word >= "\u3040")
-    }
+    )
 
 
 _EMPTY = (

@@ -96,6 +96,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
 
 
+@lru_cache(maxsize=8192)
 def words_of(text: str) -> tuple[str, ...]:
     """The words and numbers of a text in order, in one form and case; of Chinese and Japanese, the characters."""
     return tuple(_WORD.findall(plain(text)))
