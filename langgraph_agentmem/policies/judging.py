@@ -21,7 +21,7 @@ PRECISION: dict[str, float] = {
 """How many of the endings by each rule are right. `benchmarks/conflicts.py` shows 1.0 for those at .98 and above; they
 stand lower, as its pairs are few. A choice is right in four of five: people have tea and coffee."""
 
-_RELATED, _SHARED = 0.6, 2
+_RELATED, _ALIKE, _SHARED = 0.6, 0.3, 2
 _QUOTE = re.compile(r"[\"“”„«»「」『』]")
 _DONE = re.compile(r"已经|现在|目前|了(?=[。！\s]*$)")
 _IRREGULAR = {
@@ -67,17 +67,24 @@ def judge(old: Statement, new: Statement) -> Judgement:
         return Judgement(relation="unclear" if related else "other", similarity=similarity)
     if old.identifies or new.identifies:  # another record, or the same by another name: what is in them tells
         return Judgement(relation="other", similarity=similarity)
-    if _asks(old) or _asks(new) or not _same_speaker(old, new):
+    if _asks(old) or _asks(new) or not _same_speaker(old, new) or _of_something_unnamed(old, new):
         return Judgement(relation="other", similarity=similarity)
     found = _by_negation(old, new) or _by_assertions(old, new)
     if found is None:
-        found = "unclear" if _resembles(old, new, similarity) else "other", ""
-    relation, rule = found
+        found = ("unclear" if _resembles(old, new, similarity) else "other"), ""
+    relation, rule = _toned_down(old, new, similarity, *found)
+    return Judgement(relation=relation, rule=rule, similarity=similarity)
+
+
+def _toned_down(old: Statement, new: Statement, similarity: float, relation: StatementRelation, rule: Rule) -> Found:
+    """What is left of a finding where one of the two is not simply claimed, or they have little in common."""
     if relation in {"same", "replaced"} and not _plainly_said(old, new):
         relation = "unclear"
-    if relation != "other" and relation != "same" and _adds(new):
-        relation, rule = "other", ""
-    return Judgement(relation=relation, rule=rule, similarity=similarity)
+    # without a rule, sharing a subject and little else says nothing: "I am" begins too many sentences
+    alike = rule or similarity >= _ALIKE
+    if relation in {"replaced", "unclear"} and (_adds(new) or not alike):
+        return "other", ""
+    return relation, rule
 
 
 def _says_same(old: Statement, new: Statement) -> bool:
@@ -113,7 +120,7 @@ def _first_person(statement: Statement) -> bool:
 
 
 def _plainly_said(old: Statement, new: Statement) -> bool:
-    """Whether both are simply claimed, of something that is named, at no moments that differ."""
+    """Whether both are simply claimed, at no moments that differ."""
     if old.moment and new.moment and old.moment != new.moment:
         return False
     for statement in (old, new):
@@ -123,12 +130,23 @@ def _plainly_said(old: Statement, new: Statement) -> bool:
             f"{' '.join(assertion.named)} {assertion.value}" if assertion else statement.said.strip("\"'“”")
         ):
             return False
-        subject = assertion.named if assertion else words[:1]
         if (words and words[0] in wording.HEDGES) or set(words) & {"maybe", "perhaps", "possibly", "probably", "might"}:
             return False
-        if set(words) & wording.REPORTING or (subject and subject[0] in wording.UNRESOLVED):
+        if set(words) & wording.REPORTING:
             return False
     return True
+
+
+def _of_something_unnamed(old: Statement, new: Statement) -> bool:
+    """Whether only the context says what one of them is about ("that is great"), so that nobody can compare them."""
+    if old.path or new.path:
+        return False
+    for statement in (old, new):
+        assertion = assertion_of(statement)
+        subject = assertion.named if assertion else words_of(statement.said)[:1]
+        if subject and subject[0] in wording.UNRESOLVED:
+            return True
+    return False
 
 
 def _adds(new: Statement) -> bool:
@@ -147,7 +165,7 @@ def _by_negation(old: Statement, new: Statement) -> Found | None:
         return "other", ""
     # one says more than the other
     shared = len(set(mine) & set(other))
-    close = shared >= _SHARED + 1 and shared / min(len(set(mine)), len(set(other))) >= 0.8
+    close = shared >= _SHARED + 1 and shared / len(set(mine) | set(other)) >= _RELATED
     return ("unclear", "negation") if close else ("other", "")
 
 

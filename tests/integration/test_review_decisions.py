@@ -255,7 +255,7 @@ async def test_a_merged_text_whose_source_was_replaced_meanwhile_cannot_be_accep
     memory = opened(review="manual", model=ScriptedModel(answer=merging))
     created = await project(memory, VENUE)
     report = await cycle(memory, created, BOOKED)
-    await cycle(opened(review="never"), created, "The venue is the harbour hall.")
+    await cycle(opened(review="never"), created, "The venue is no longer the town hall.")
     with pytest.raises(ReviewConflictError, match="would bring back what was replaced"):
         await memory.reviews.adecide("alice", report.run_id, says(report.parked[0], "accept"))
     with pytest.raises(InvalidInputError, match="only the new value can be rejected"):
