@@ -76,7 +76,7 @@ _GROUPS: list[tuple[PredicateKind, str, str]] = [
     ("many", "many", wording.MANY_VALUED),
     ("has", "has", wording.POSSESSIONS),
     ("is", "is", wording.COPULAS),
-    ("was", "was", wording.PAST_COPULAS),
+    ("was", "is", wording.PAST_COPULAS),
 ]
 _PREDICATE = re.compile(
     r"(?<=[\s'])(?:"
@@ -111,8 +111,7 @@ def _western(statement: Statement, said: str) -> Assertion | None:
     found = _PREDICATE.search(lower)
     if not found:
         return None
-    kind, name, _ = next(group for number, group in enumerate(_GROUPS) if found[f"g{number}"])
-    predicate = " ".join(found[0].split()) if kind == "choice" else name
+    kind, predicate, _ = next(group for number, group in enumerate(_GROUPS) if found[f"g{number}"])
     return _assertion_about(statement, text[: found.start()], kind, predicate, text[found.end() :])
 
 

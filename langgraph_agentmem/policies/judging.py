@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from langgraph_agentmem.policies import wording
-from langgraph_agentmem.policies.assertions import Assertion, assertion_of, valued, without_articles
+from langgraph_agentmem.policies.assertions import assertion_of, valued, without_articles
 from langgraph_agentmem.policies.statements import Statement, plain, words_of
 from langgraph_agentmem.policies.valuing import Found, Rule, StatementRelation, value_relation
 
@@ -90,9 +90,13 @@ def _toned_down(old: Statement, new: Statement, similarity: float, relation: Sta
 def _says_same(old: Statement, new: Statement) -> bool:
     if old.labels and new.labels and old.labels != new.labels and _first_person(old):
         return False
-    if old.moment and new.moment and old.moment != new.moment:
+    if _at_other_moments(old, new):
         return False
     return _all_words(old) == _all_words(new)
+
+
+def _at_other_moments(old: Statement, new: Statement) -> bool:
+    return bool(old.moment and new.moment) and old.moment != new.moment
 
 
 def _all_words(statement: Statement) -> tuple[str, ...]:
@@ -121,7 +125,7 @@ def _first_person(statement: Statement) -> bool:
 
 def _plainly_said(old: Statement, new: Statement) -> bool:
     """Whether both are simply claimed, at no moments that differ."""
-    if old.moment and new.moment and old.moment != new.moment:
+    if _at_other_moments(old, new):
         return False
     for statement in (old, new):
         assertion, words = assertion_of(statement), words_of(statement.said)
@@ -210,7 +214,7 @@ def _by_assertions(old: Statement, new: Statement) -> Found | None:
         return None
     if mine.kind == "many" or other.kind == "many":
         return "other", ""
-    if _predicate(mine) != _predicate(other):
+    if mine.predicate != other.predicate:
         return None
     relation, rule = value_relation(mine, other)
     if wording.NEGATIONS.search(plain(old.said)) or wording.NEGATIONS.search(plain(new.said)):
@@ -219,12 +223,6 @@ def _by_assertions(old: Statement, new: Statement) -> Found | None:
     if relation == "replaced" and "was" in {mine.kind, other.kind}:
         return "unclear", rule
     return relation, rule
-
-
-def _predicate(assertion: Assertion) -> str:
-    if assertion.kind in {"key", "is", "was"} and assertion.predicate in {"is", "was"}:
-        return "is"
-    return "choice" if assertion.kind == "choice" else assertion.predicate
 
 
 @lru_cache(maxsize=4096)

@@ -80,8 +80,13 @@ def _checked_section(
     decisions: dict[About, Decision],
     untrusted: str | None,
 ) -> SectionResolution:
-    merges = [(m, _refuse_merge(section, m, survival_share) or untrusted) for answer in answers for m in answer.merged]
-    choices = [(d, _refuse_chunk(section, d) or untrusted) for answer in answers for d in answer.decisions]
+    in_question = {replacement.chunk_id for replacement in asked(section)}
+    merges = [
+        (m, _refuse_merge(section, m, in_question, survival_share) or untrusted)
+        for answer in answers
+        for m in answer.merged
+    ]
+    choices = [(d, _refuse_chunk(section, d, in_question) or untrusted) for answer in answers for d in answer.decisions]
     twice = _repeated(
         [d.chunk_id for d, refused in choices if not refused]
         + [id for m, refused in merges if not refused for id in set(m.chunk_ids)]
@@ -130,8 +135,8 @@ def _repeated(ids: Iterable[int]) -> set[int]:
     return {id for id, count in Counter(ids).items() if count > 1}
 
 
-def _refuse_chunk(section: ConflictSection, decision: ChunkDecision) -> str | None:
-    if decision.chunk_id not in {r.chunk_id for r in asked(section)}:
+def _refuse_chunk(section: ConflictSection, decision: ChunkDecision, in_question: set[int]) -> str | None:
+    if decision.chunk_id not in in_question:
         return "the chunk is not among the conflicts"
     if decision.action == "keep":
         return None if decision.replaced_by is None else "a kept chunk is replaced by nothing"
@@ -157,7 +162,9 @@ def _accept_merge(
     return True
 
 
-def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: float) -> str | None:
+def _refuse_merge(
+    section: ConflictSection, merge: MergedText, in_question: set[int], survival_share: float
+) -> str | None:
     contents = _contents(section)
     if not merge.text.strip():
         return "the merged text is empty"
@@ -168,7 +175,7 @@ def _refuse_merge(section: ConflictSection, merge: MergedText, survival_share: f
     if len(merge.text) > 2 * sum(len(contents[id]) for id in set(merge.chunk_ids)):
         return "the merged text is more than twice as long as its sources"
     # about these the rules were sure, so the model was not asked
-    closed = {chunk.id for chunk in section.existing_chunks} - {r.chunk_id for r in asked(section)}
+    closed = {chunk.id for chunk in section.existing_chunks} - in_question
     if settled := sorted(closed & set(merge.chunk_ids)):
         return f"chunks {', '.join(map(str, settled))} are not in question"
     share = matching.survival([contents[id] for id in merge.chunk_ids], merge.text)

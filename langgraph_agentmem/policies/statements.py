@@ -26,7 +26,6 @@ _MOMENT = re.compile(
 _LABEL = re.compile(
     r"^(?P<label>[^\s:：=|\"'`{}\[\]][^:：=|\"`{}\n]{0,40}?)\s*[:：](?P<rest>\s+\S.*|[^\s/\\\d].*)$", re.DOTALL
 )
-_MARKS = "*_`\"'“”‘’«»„() "
 _CELL = re.compile(r"(?<!\\)\|")
 
 

@@ -115,17 +115,24 @@ def is_attribute(assertion: Assertion) -> bool:
     named = assertion.named
     if not named or named[0] in wording.UNRESOLVED:
         return False
-    whole = "".join(named)
-    if whole and "\u3040" <= whole[-1] <= "\u9fff":
-        return any(whole.endswith(noun) for noun in wording.ATTRIBUTES if noun[0] >= "\u3040")
-    return assertion.head in wording.ATTRIBUTES or bool(set(named) & wording.SUPERLATIVES)
+    superlative = not _ends_in_cjk(named) and bool(set(named) & wording.SUPERLATIVES)
+    return superlative or _comes_to(assertion, wording.ATTRIBUTES)
 
 
 def _is_role(assertion: Assertion) -> bool:
-    whole = "".join(assertion.named)
-    if whole and "\u3040" <= whole[-1] <= "\u9fff":
-        return any(whole.endswith(noun) for noun in wording.ROLES if noun[0] >= "\u3040")
-    return assertion.head in wording.ROLES
+    return _comes_to(assertion, wording.ROLES)
+
+
+def _comes_to(assertion: Assertion, nouns: frozenset[str]) -> bool:
+    """Whether the noun of a subject is one of these; Chinese and Japanese ones end with it."""
+    if _ends_in_cjk(assertion.named):
+        whole = "".join(assertion.named)
+        return any(whole.endswith(noun) for noun in nouns if noun[0] >= "\u3040")
+    return assertion.head in nouns
+
+
+def _ends_in_cjk(words: tuple[str, ...]) -> bool:
+    return bool(words) and "\u3040" <= words[-1][-1] <= "\u9fff"
 
 
 def _is_list(value: str) -> bool:
