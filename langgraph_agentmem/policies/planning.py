@@ -258,7 +258,7 @@ def relationship_decision(conflicts: ConsolidationConflicts, resolution: Relatio
 def _postings(new: Sequence[ConflictChunk]) -> dict[str, list[int]]:
     postings: dict[str, list[int]] = {}
     for index, chunk in enumerate(new):
-        for word in set(words_of(chunk.content)):
+        for word in dict.fromkeys(words_of(chunk.content)):
             postings.setdefault(word, []).append(index)
     return postings
 
@@ -267,6 +267,6 @@ def _nearest(old: ConflictChunk, new: Sequence[ConflictChunk], postings: dict[st
     if len(new) <= _COMPARED:
         return list(new)
     # words that many chunks hold tell little apart, and would take long
-    rare = (holders for word in set(words_of(old.content)) if len(holders := postings.get(word, [])) <= 50)
+    rare = (holders for word in dict.fromkeys(words_of(old.content)) if len(holders := postings.get(word, [])) <= 50)
     shared = Counter(index for holders in rare for index in holders)
     return [new[index] for index, _ in shared.most_common(_COMPARED)]
