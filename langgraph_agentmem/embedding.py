@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import Any, TypeAlias, cast
 
 from langchain_core.embeddings import Embeddings
@@ -17,6 +18,27 @@ Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
 
 _LARGEST = {"halfvec": 65_504.0, "vector": 3.4028234e38}
 """Numbers that pgvector can keep."""
+
+
+_UNRELATED = (
+    "The train to Lyon leaves at nine from platform four.",
+    "My sister is allergic to peanuts.",
+    "Please rename the variable before you merge the branch.",
+    "We watched the sunset from the old lighthouse.",
+    "The invoice for March has not been paid yet.",
+    "She practises the violin for an hour every evening.",
+    "Add two eggs and a pinch of salt, then stir.",
+    "The company opened an office in Nairobi last spring.",
+    "He broke his ankle while playing football.",
+    "The server runs out of memory every Tuesday night.",
+    "Our dog is afraid of thunderstorms.",
+    "The museum is closed on Mondays.",
+    "I prefer working from home in the mornings.",
+    "The bridge was built in 1884 and restored twice.",
+    "Could you book a table for six people?",
+    "Water boils at a lower temperature in the mountains.",
+)
+"""Texts that have nothing to do with each other."""
 
 
 class Embedder:
@@ -140,6 +162,22 @@ class Embedder:
             f"the embedder {self.name!r} returned a vector with a component of {component:g}, but {self.vector_type} "
             f"keeps none beyond {_LARGEST[self.vector_type]:g}; {way_out}"
         )
+
+
+async def measured_floor(embedder: Embedder) -> float:
+    """How similar an embedder's vectors of unrelated texts are on average, 0 to 0.95.
+
+    Embedders differ widely in it, so that a cosine alone says little: what counts is how far it is above that. It is
+    measured for cosines only, and 0 for other distances.
+
+    Raises:
+        EmbeddingError: As `Embedder.embed`.
+    """
+    if not embedder.unit:
+        return 0.0
+    vectors = await embedder.embed(_UNRELATED)
+    cosines = [sum(a * b for a, b in zip(one, other, strict=True)) for one, other in combinations(vectors, 2)]
+    return min(max(sum(cosines) / len(cosines), 0.0), 0.95)
 
 
 def _vector_index(index: Mapping[str, Any]) -> VectorIndex | None:

@@ -1,6 +1,8 @@
 """Chunks: what sections are made of once they are remembered."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from pydantic import SkipValidation
 
 from langgraph_agentmem.models.base import Json, Value
 
@@ -45,10 +47,25 @@ class TextChunk(Value):
     place: Place = NOWHERE
 
 
-class PlacedChunk(Value):
-    """A chunk with its place among a section's chunks and its neighbours' text.
+class ChunkWords(NamedTuple):
+    """What a chunk is found by.
 
     Attributes:
+        own: Where its own words are weighed, ascending; see `policies.words.dimension`.
+        weights: What each of its words, and of its neighbours', weighs, by where it is weighed.
+        label: The words of its label, as of who speaks; None without one.
+    """
+
+    own: list[int]
+    weights: dict[int, float]
+    label: str | None
+
+
+class PlacedChunk(Value):
+    """A chunk with its place among a section's chunks.
+
+    Attributes:
+        words: What it is found by.
         equal_before: How many equal chunks of the section come before it.
         place: As in `TextChunk`.
     """
@@ -56,7 +73,7 @@ class PlacedChunk(Value):
     order: int
     text: str
     overlap: str
-    neighbours: str
+    words: SkipValidation[ChunkWords]
     content_hash: bytes
     equal_before: int
     place: Place = NOWHERE

@@ -19,6 +19,7 @@ class ArmScores(Value):
     vector: float | None = None
     lexical: float = 0.0
     graph: float = 0.0
+    label: float = 0.0
 
 
 class SearchHit(Value):

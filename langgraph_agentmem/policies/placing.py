@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from langgraph_agentmem.models.chunk import PlacedChunk, TextChunk
+from langgraph_agentmem.policies.weighing import weighed
+from langgraph_agentmem.policies.words import Reader
 
 
 def content_hash(text: str, parents: Sequence[str] = ()) -> bytes:
@@ -16,27 +18,25 @@ def content_hash(text: str, parents: Sequence[str] = ()) -> bytes:
     return hashlib.sha256("\0".join((text.strip(), *parents)).encode()).digest()
 
 
-def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
+def placed(texts: Sequence[Sequence[TextChunk]], reader: Reader) -> list[PlacedChunk]:
     """The chunks of a section in order; blank ones are not stored.
 
     Args:
         texts: The chunks of each of the value's texts; those of different texts are no neighbours.
+        reader: Of the language in which they are read.
     """
-    chunks = [
-        (chunk, _beside(present, index))
-        for present in ([chunk for chunk in chunks if chunk.text.strip()] for chunks in texts)
-        for index, chunk in enumerate(present)
-    ]
+    present = [[chunk for chunk in chunks if chunk.text.strip()] for chunks in texts]
+    chunks = [pair for chunks in present for pair in zip(chunks, weighed(chunks, reader), strict=True)]
     placed: list[PlacedChunk] = []
     seen: Counter[bytes] = Counter()
-    for order, (chunk, neighbours) in enumerate(chunks):
+    for order, (chunk, words) in enumerate(chunks):
         hash = content_hash(chunk.text, chunk.place.parents)
         placed.append(
             PlacedChunk(
                 order=order,
                 text=chunk.text,
                 overlap=chunk.overlap,
-                neighbours=neighbours,
+                words=words,
                 content_hash=hash,
                 equal_before=seen[hash],
                 place=chunk.place,
@@ -44,8 +44,3 @@ def placed(texts: Sequence[Sequence[TextChunk]]) -> list[PlacedChunk]:
         )
         seen[hash] += 1
     return placed
-
-
-def _beside(chunks: Sequence[TextChunk], index: int) -> str:
-    neighbours = (*chunks[max(index - 1, 0) : index], *chunks[index + 1 : index + 2])
-    return "\n".join(chunk.text.strip() for chunk in neighbours)

@@ -1,21 +1,16 @@
-"""Fuses the arms of a search into one score.
+"""Fuses the arms of a search into one score, and orders hits.
 
-A hit's score is the weighted mean of its arms. Every arm is absolute (a cosine, a share of the best BM25 that the
-query allows, a share of the query's entities), not relative to the other hits, so that a score means the same in
+A hit's score is the weighted mean of its arms. Every arm is absolute (a similarity, a share of the best BM25 that the
+question allows, a share of the question's entities), not relative to the other hits, so that a score means the same in
 every result. A weighted mean of scores keeps how much better a hit is, which fusion by ranks discards (Bruch, Gai and
 Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 """
 
-from langgraph_agentmem.models.search import ArmScores, SearchHit
+from langgraph_agentmem.models.search import SearchHit
 
-_WEIGHTS = {"vector": 0.55, "lexical": 0.35, "graph": 0.10}
-
-
-def fused(arms: ArmScores) -> float:
-    """The weighted mean of the arms that took part, 0 to 1."""
-    scores = {arm: score for arm, score in arms.model_dump().items() if score is not None}
-    total = sum(_WEIGHTS[arm] for arm in scores)
-    return sum(_WEIGHTS[arm] * score for arm, score in scores.items()) / total
+WEIGHTS = {"lexical": 0.6, "vector": 0.4, "label": 0.12, "graph": 0.10}
+"""Of those arms that take part: vectors where there is an embedder, labels and the graph where the question names
+one of theirs. Chosen by benchmarks/locomo.py and benchmarks/beam.py."""
 
 
 def ranked(hits: list[SearchHit], limit: int) -> list[SearchHit]:

@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from langgraph_agentmem.models.base import Tier, Value
-from langgraph_agentmem.models.chunk import Origin, Vectors, WrittenSection
+from langgraph_agentmem.models.chunk import ChunkWords, Origin, TextChunk, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
+from langgraph_agentmem.policies.weighing import vector_text, weighed
+from langgraph_agentmem.policies.words import DIMENSIONS, reader
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
@@ -29,7 +31,10 @@ _SQL = statements("chunks")
 _WRITE = RawStatement(template("chunks", "write_chunks").format(open_memory=template("sections", "open_memory")))
 _CHUNK_COLUMNS = (
     "chunk_numbers", "chunk_section_ids", "chunk_orders", "contents", "content_hashes", "equal_before", "overlaps",
-    "neighbours", "embeddings", "chunk_metadata",
+    "words", "own_words", "labels", "embeddings", "chunk_metadata",
+)  # fmt: skip
+_RUN_COLUMNS = (
+    "ids", "section_ids", "contents", "content_hashes", "origins", "embeddings", "words", "own_words", "labels",
 )  # fmt: skip
 _MAX_VANISHED = 200
 """Vanished chunks of one section that a run compares with new ones; older ones just stay valid."""
@@ -80,7 +85,6 @@ async def write(
     sections: Sequence[WrittenSection],
     vectors: Vectors,
     *,
-    config: str,
     model: EmbeddingModel | None,
 ) -> Deferred[int]:
     """Make the stored chunks of sections those of their present values.
@@ -90,7 +94,6 @@ async def write(
         external_id: The tenant.
         sections: What was written, also where nothing is to be chunked.
         vectors: By the hash of the chunk's content.
-        config: Text search configuration.
         model: The vectors'.
 
     Returns:
@@ -101,24 +104,26 @@ async def write(
         "external_id": external_id,
         "namespaces": as_array(map(as_array, places)),
         **columns([(places[s.namespace], s.section_id) for s in sections], "places", "section_ids"),
-        **_chunk_params(sections, vectors, config, model),
+        **_chunk_params(sections, vectors, model),
     }
     return await _WRITE.send(connection, params, lambda rows: rows[0]["unembedded"])
 
 
-def _chunk_params(
-    sections: Sequence[WrittenSection], vectors: Vectors, config: str, model: EmbeddingModel | None
-) -> dict[str, Any]:
+def _chunk_params(sections: Sequence[WrittenSection], vectors: Vectors, model: EmbeddingModel | None) -> dict[str, Any]:
     """The chunks, whose sections are numbered as they are given."""
     rows = [
         (
             number, section.section_id, chunk.order, chunk.text, chunk.content_hash, chunk.equal_before, chunk.overlap,
-            chunk.neighbours, as_vector(vectors.get(chunk.content_hash)), as_json(chunk.metadata),
+            *_words(chunk.words), as_vector(vectors.get(chunk.content_hash)), as_json(chunk.metadata),
         )
         for number, section in enumerate(sections, 1)
         for chunk in section.chunks
     ]  # fmt: skip
-    return {"config": config, "max_rows": MAX_ROWS, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
+    return {"max_rows": MAX_ROWS, **_model(model), **columns(rows, *_CHUNK_COLUMNS)}
+
+
+def _words(words: ChunkWords) -> tuple[str, str, str | None]:
+    return vector_text(words.weights, DIMENSIONS), as_array(words.own), words.label
 
 
 def _model(model: EmbeddingModel | None) -> dict[str, Any]:
@@ -142,22 +147,25 @@ async def insert(
     run_id: str,
     shortterm_memory_id: int,
     source: str,
-    config: str,
+    language: str,
     model: EmbeddingModel | None,
 ) -> None:
-    """Insert short-term chunks that a run has written."""
+    """Insert short-term chunks that a run has written, in a language."""
     if not chunks:
         return
-    rows = [(c.id, c.section_id, c.content, content_hash(c.content), c.origin, as_vector(c.embedding)) for c in chunks]
+    read = [weighed([TextChunk(text=chunk.content)], reader(language))[0] for chunk in chunks]
+    rows = [
+        (c.id, c.section_id, c.content, content_hash(c.content), c.origin, as_vector(c.embedding), *_words(words))
+        for c, words in zip(chunks, read, strict=True)
+    ]
     params: dict[str, Any] = {
         "external_id": external_id,
         "memory_id": memory_id,
         "run_id": run_id,
         "shortterm_memory_id": shortterm_memory_id,
         "source": source,
-        "config": config,
         **_model(model),
-        **columns(rows, "ids", "section_ids", "contents", "content_hashes", "origins", "embeddings"),
+        **columns(rows, *_RUN_COLUMNS),
     }
     await connection.execute(_SQL["insert_chunks"], params)
 

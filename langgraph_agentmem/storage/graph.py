@@ -10,9 +10,10 @@ from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.conflict import StoredEntity, StoredRelationship
 from langgraph_agentmem.models.entity import Entity, GraphTier, Relationship, Traits
 from langgraph_agentmem.policies import naming
+from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.storage import outbox, reviews
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, as_json, as_vector, columns, first_row, one_row
+from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, as_vector, columns, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("graph")
@@ -163,25 +164,29 @@ async def insert_entities(
     entities: Sequence[NewEntity],
     *,
     shortterm_memory_id: int | None,
-    config: str,
+    language: str,
     embedding_model: int | None,
 ) -> None:
-    """Insert entities: short-term ones of a memory, or long-term ones of the tenant."""
+    """Insert entities: short-term ones of a memory, or long-term ones of the tenant; their names are of a language."""
     if not entities:
         return
+    words = reader(language)
     rows = [
         (
             e.id, e.name, e.name.casefold(), e.form_key, as_json(e.traits.types), e.traits.description,
             e.traits.confidence, e.traits.weight, e.first_seen, as_json(e.apart_from), as_vector(e.embedding),
+            as_array(sorted({word.text for word in words.asked(e.name)})),
         )
         for e in entities
     ]  # fmt: skip
-    names = "ids names name_keys form_keys types descriptions confidences importances first_seens aparts embeddings"
+    names = (
+        "ids names name_keys form_keys types descriptions confidences importances first_seens aparts embeddings "
+        "name_words"
+    )
     params = {
         "external_id": external_id,
         "tier": _tier(shortterm_memory_id),
         "shortterm_memory_id": shortterm_memory_id,
-        "config": config,
         "embedding_model": embedding_model,
         **columns(rows, *names.split()),
     }

@@ -71,9 +71,3 @@ async def named(connection: Connection, external_id: str, words: Sequence[str]) 
     """Entities whose names consist of these words only, and the chunks that mention them."""
     params = {"external_id": external_id, "words": list(words)}
     return [NamedMention.model_validate(row) for row in await all_rows(connection, _SQL["named"], params)]
-
-
-async def query_words(connection: Connection, query: str, config: str) -> list[str]:
-    """The words of a query, as entities' names are matched with them."""
-    rows = await all_rows(connection, _SQL["query_words"], {"query": query, "config": config})
-    return [row["lexeme"] for row in rows]

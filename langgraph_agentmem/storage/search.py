@@ -1,67 +1,281 @@
-"""The one statement of a search."""
+"""The one statement that finds and scores chunks, for hits and for items."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, LiteralString, NamedTuple, cast
 
+from psycopg import sql
 from psycopg.rows import DictRow
 
-from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.base import Json, Tier
 from langgraph_agentmem.models.graph import NamedMention
+from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
+from langgraph_agentmem.policies.asking import WeighedQuestion
+from langgraph_agentmem.policies.filters import Condition
+from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
+from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.policies.ranking import WEIGHTS
+from langgraph_agentmem.policies.weighing import vector_text
+from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred, as_vector, columns, send
-from langgraph_agentmem.storage.driver.statements import template
-from langgraph_agentmem.storage.vectors import EmbeddingModel, parts, set_ann
+from langgraph_agentmem.storage.driver.rows import (
+    Deferred,
+    RawStatement,
+    all_rows,
+    as_array,
+    as_vector,
+    columns,
+    first_row,
+    send,
+)
+from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.filters import compiled
+from langgraph_agentmem.storage.sections import UnchunkedMemory, unchunked_memories
+from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
+
+_SQL = statements("search")
+_SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
+_NEAREST = 100
+"""Nearest vectors that are candidates, where not all chunks are compared."""
+_MOST_MATCHES = 2_000
+"""Chunks with a rare word that are candidates."""
 
 
-async def send_candidates(
+class Compared(NamedTuple):
+    """What the chunks of a tenant are compared with.
+
+    Args:
+        question: None to list them.
+        vector: The question's; None to leave vectors out.
+        model: The vector's.
+        frequencies: Of the tenant.
+        exact_rows: Up to so many chunks are all compared.
+    """
+
+    question: WeighedQuestion | None
+    vector: list[float] | None
+    model: EmbeddingModel | None
+    frequencies: Frequencies
+    exact_rows: int
+
+    @property
+    def form(self) -> VectorForm | None:
+        """How its vectors are compared; None without any."""
+        return self.model.form if self.model and self.vector else None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """As the statement takes it."""
+        question = self.question or WeighedQuestion({}, 1.0, [], [], [])
+        return {
+            "question": vector_text(question.weights, DIMENSIONS),
+            "best": question.best,
+            "rare_words": as_array(question.rare),
+            "labels": as_array(question.labels),
+            "query_words": as_array(question.words),
+            "vector": as_vector(self.vector),
+            "with_vector": self.vector is not None,
+            "tenant_chunks": self.frequencies.chunks,
+            "exact_rows": self.exact_rows,
+            "most_matches": _MOST_MATCHES,
+        }
+
+
+async def set_up(
+    connection: Connection, tenants: Iterable[str], memory_ids: list[int] | None = None
+) -> Deferred[list[UnchunkedMemory]]:
+    """Set what searches need, for all that travel together, and ask for the memories that need chunking.
+
+    Args:
+        connection: In a transaction.
+        tenants: Whose memories are searched.
+        memory_ids: Only these.
+    """
+    params = {"external_ids": as_array(tenants), "memory_ids": None if memory_ids is None else as_array(memory_ids)}
+    return await _SET_UP.send(connection, params, unchunked_memories)
+
+
+async def count(connection: Connection, external_id: str) -> Frequencies:
+    """How frequent words are among a tenant's chunks."""
+    params: Json = {"external_id": external_id}
+    chunks: int = (await first_row(connection, _SQL["count_chunks"], params))["chunks"]
+    params |= {"every": -(-chunks // SAMPLE) or 1, "most": 2 * SAMPLE}
+    rows = await all_rows(connection, _SQL["count_words"], params)
+    memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
+    holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
+    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories)
+
+
+async def send_hits(
     connection: Connection,
     external_id: str,
-    query: str,
+    compared: Compared,
     *,
-    vector: list[float] | None,
-    model: EmbeddingModel | None,
     tiers: list[Tier] | None,
     memory_ids: list[int] | None,
     as_of: datetime | None,
     limit: int,
-    config: str,
-    exact_rows: int,
     named: list[NamedMention] | None = None,
 ) -> Deferred[list[DictRow]]:
-    """Ask for chunks that any arm finds, with every arm's score, in no particular order.
+    """Ask for a tenant's best chunks, with every arm's score, best first.
 
     Args:
-        connection: In a transaction.
+        connection: In a transaction, for which `set_up` was called.
         external_id: The tenant.
-        query: Its words are matched.
-        vector: Its vector, None to leave out the vector arm.
-        model: The model that the vector comes from.
+        compared: What they are compared with.
         tiers: Only these; all if None.
         memory_ids: Only chunks of these memories; all if None.
         as_of: Valid at that time; valid now if None.
-        limit: The most candidates of one arm.
-        config: Text search configuration.
-        exact_rows: Up to so many chunks a tenant's vectors are compared exactly.
-        named: The entities that the query names, as a graph database found them; looked for here if None.
+        limit: The most.
+        named: The entities that the question names, as a graph database found them; looked for here if None.
     """
-    params: dict[str, Any] = {
-        "external_id": external_id,
-        "query": query,
-        "vector": as_vector(vector),
-        "with_vector": vector is not None,
-        "tiers": tiers,
-        "memory_ids": memory_ids,
-        "as_of": as_of,
-        "candidates": limit,
-        "config": config,
-        "exact_rows": exact_rows,
-    }
     mentions = [(mention.name_key, mention.confidence, mention.chunk_id) for mention in named or ()]
     arms = ("named_keys", "named_confidences", "named_chunks")
+    params: dict[str, Any] = {
+        **compared.params,
+        "external_id": external_id,
+        "tiers": None if tiers is None else as_array(tiers),
+        "memory_ids": None if memory_ids is None else as_array(memory_ids),
+        "as_of": as_of,
+        "wanted": limit,
+        "nearest": max(_NEAREST, limit),
+        "scope_chunks": compared.frequencies.within(memory_ids),
+    }
     # None, unlike an empty list, lets the statement look for the entities itself
     params |= dict.fromkeys(arms) if named is None else columns(mentions, *arms)
-    statement = template("search", "search").format(**parts(model.form if model else None))
-    if model:
-        # it ends with the transaction
-        await set_ann(connection)
-    return await send(connection, statement, params, list)
+    return await _hits_statement(compared.form).send(connection, params, list)
+
+
+async def send_items(
+    connection: Connection,
+    ownership: Ownership,
+    external_id: str,
+    search: ItemSearch,
+    condition: Condition | None,
+    compared: Compared,
+) -> Deferred[list[FoundItem]]:
+    """Ask for a page of a tenant's items, best first.
+
+    Args:
+        connection: In a pipeline, for which `set_up` was called.
+        ownership: Where namespaces name their tenant.
+        external_id: The tenant.
+        search: What is searched.
+        condition: Its filter, read.
+        compared: What items are compared with.
+    """
+    text, params = compiled(condition) if condition else (None, {})
+    documents = any(tier != "active" for tier in search.tiers)
+    wanted = search.limit + search.offset
+    params |= {
+        **compared.params,
+        "limit": search.limit,
+        "offset": search.offset,
+        "wanted": wanted,
+        "nearest": max(_NEAREST, wanted),
+        "omit_expired": search.omit_expired,
+        "owner": ownership.owner,
+        "default_tenant": ownership.default_tenant,
+        "external_id": external_id,
+        "prefix": as_array(search.prefix),
+        "tiers": as_array(search.tiers),
+        "active": "active" in search.tiers,
+        "listing": search.query is None,
+    }
+    statement = _items_statement(compared.form, search.omit_expired, documents, text)
+    return await statement.send(
+        connection, params, lambda rows: [_found_item(row, scored=bool(search.query)) for row in rows]
+    )
+
+
+async def send_document(
+    connection: Connection, external_id: str, namespace: Namespace, tier: str, chunk_id: int
+) -> Deferred[StoredItem | None]:
+    """Ask for a consolidated chunk of a memory, whose namespace is the one given without its last label."""
+    params: Json = {"external_id": external_id, "namespace": list(namespace[:-1]), "tier": tier, "document": chunk_id}
+
+    def read(rows: list[DictRow]) -> StoredItem | None:
+        return StoredItem(namespace=namespace, key=str(chunk_id), **rows[0]) if rows else None
+
+    return await send(connection, _ONE_DOCUMENT, params, read)
+
+
+@lru_cache(maxsize=50)
+def _hits_statement(form: VectorForm | None) -> RawStatement:
+    holes: dict[str, sql.Composable] = {
+        "in_scope": template("search", "in_memories"),
+        "memories": sql.SQL("(SELECT unnest(%(memory_ids)s::bigint[]) AS id)"),
+        "scope_chunks": sql.SQL("%(scope_chunks)s::float8"),
+        "visible": template("search", "valid"),
+        "kept": sql.SQL("TRUE"),
+        "document": sql.SQL("NULL::bigint"),
+        "moment": sql.SQL("NULL::timestamptz"),
+    }
+    return RawStatement(template("search", "hits").format(scored=_scored(form, "graph", holes)))
+
+
+@lru_cache(maxsize=500)
+def _items_statement(
+    form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None
+) -> RawStatement:
+    """The statement for a shape of query; putting it together takes as long as running it."""
+    selected = _selection(omit_expired, documents, sql.SQL(cast("LiteralString", condition)) if condition else None)
+    holes: dict[str, sql.Composable] = {
+        **selected,
+        "in_scope": sql.SQL("(c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE"),
+        "memories": sql.SQL("scope"),
+        "scope_chunks": sql.SQL("(SELECT coalesce(sum(o.section_count), 0) FROM scope o)::float8"),
+        "moment": sql.SQL("CASE WHEN %(listing)s AND {} IS NOT NULL THEN c.last_updated END").format(
+            selected["document"]
+        ),
+    }
+    return RawStatement(template("search", "items").format(scored=_scored(form, "no_graph", holes), **selected))
+
+
+def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable]) -> sql.Composable:
+    """The part of a statement that finds and scores."""
+    filled = holes | parts(form)
+    compared = template("search", "compared").format(**filled)
+    weights = {f"{arm}_weight": sql.Literal(weight) for arm, weight in WEIGHTS.items()}
+    return template("search", "scored").format(**filled, compared=compared, graph=template("search", graph), **weights)
+
+
+def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -> dict[str, sql.Composable]:
+    """Which chunks and items take part, and how a page's are read."""
+    passing: list[sql.Composable] = [condition] if condition else []
+    if omit_expired:
+        passing.append(template("search", "unexpired"))
+    all_pass = sql.SQL(" AND ").join(passing) if passing else sql.SQL("TRUE")
+    kept: sql.Composable = template("search", "kept_items").format(passing=all_pass) if passing else all_pass
+    page_items = template("search", "found_items")
+    if not documents:
+        # items only: those of open memories, and chunks that are part of a section's value
+        conditions = {"reachable": sql.SQL("a.closed_at IS NULL"), "visible": sql.SQL("c.current"), "listed": all_pass}
+        return {**conditions, "kept": kept, "document": sql.SQL("NULL::bigint"), "items": page_items}
+    consolidated = template("search", "consolidated")
+    document = sql.SQL("CASE WHEN c.current AND %(active)s THEN NULL ELSE c.id END")
+    value = template("search", "document_value")
+    if passing:
+        kept = template("search", "kept_documents").format(
+            document=document, filter=condition or sql.SQL("TRUE"), value=value, kept=kept
+        )
+    return {
+        "reachable": sql.SQL("TRUE"),
+        "visible": sql.SQL("(c.current AND %(active)s OR {})").format(consolidated),
+        "listed": sql.SQL("%(active)s AND {}").format(all_pass),
+        "kept": kept,
+        "document": document,
+        "items": sql.SQL("\n").join([page_items, template("search", "found_documents").format(value=value)]),
+    }
+
+
+_ONE_DOCUMENT = template("search", "one_document").format(value=template("search", "document_value")).as_bytes(None)
+
+
+def _found_item(row: DictRow, *, scored: bool) -> FoundItem:
+    fields: dict[str, Any] = {**row, "namespace": tuple(row["namespace"])}
+    fields["key"] = fields.pop("section_id") if row["document"] is None else str(row["document"])
+    if not scored:
+        fields["score"] = None
+    return FoundItem(**fields)

@@ -6,7 +6,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import EmbeddingMismatchError
-from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.vectors import VectorIndex
 from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
 from langgraph_agentmem.storage.driver.rows import as_json
@@ -16,7 +16,6 @@ _SQL = statements("vectors")
 _MIGRATING = statements("migrating")
 ANN_SETTINGS = template("vectors", "ann_settings")
 """Settings for a search by vectors, as parts of a statement."""
-_SET_ANN = template("vectors", "set_ann").format(ann_settings=ANN_SETTINGS).as_bytes(None)
 _OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
 _SIMILARITIES: dict[str, LiteralString] = {
@@ -39,6 +38,7 @@ class VectorForm(NamedTuple):
     vector_type: str
     distance: str
     index_kind: str
+    floor: float
 
 
 class EmbeddingModel(VectorIndex):
@@ -47,11 +47,12 @@ class EmbeddingModel(VectorIndex):
     id: int
     name: str
     dimensions: int
+    floor: float
 
     @property
     def form(self) -> VectorForm:
         """The properties of its vectors that a statement depends on."""
-        return VectorForm(self.id, self.dimensions, self.vector_type, self.distance, self.index_kind)
+        return VectorForm(self.id, self.dimensions, self.vector_type, self.distance, self.index_kind, self.floor)
 
 
 def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
@@ -60,60 +61,78 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
     The statement must not name that parameter otherwise: as it is, the server reads it once, not once a row.
 
     Returns:
-        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1) and `near` (the similarity at
-        `n.distance`). Without a model, no chunk is compared.
+        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1) and `floor` (the similarity of
+        unrelated texts). Without a model, no chunk is compared.
     """
     if form is None:
         nothing = sql.SQL("NULL::float8")
-        return {"model": sql.Literal(-1), "distance": nothing, "similarity": nothing, "near": nothing}
+        return {"model": sql.Literal(-1), "distance": nothing, "similarity": nothing, "floor": sql.Literal(0.0)}
     distance = sql.SQL("{column}::{type} {operator} %(vector)s::{type}").format(
         column=sql.SQL("c.") + _column(form.vector_type),
         type=_type(form.vector_type, form.dimensions),
         operator=sql.SQL(_OPERATORS[form.distance]),
     )
-    similarity = sql.SQL(_SIMILARITIES[form.distance])
     return {
         "model": sql.Literal(form.model),
         "distance": distance,
-        "similarity": similarity.format(distance),
-        "near": similarity.format(sql.SQL("n.distance")),
+        "similarity": sql.SQL(_SIMILARITIES[form.distance]).format(distance),
+        "floor": sql.Literal(form.floor),
     }
 
 
-async def set_ann(connection: Connected) -> None:
-    """Let index scans of this transaction go on until they have found enough rows that pass all other conditions."""
-    await connection.execute(_SET_ANN)
-
-
-async def register_embedding_model(
-    connection: Connected, name: str, dimensions: int, index: VectorIndex | None, *, replace: bool
-) -> EmbeddingModel:
-    """The database's embedding model, registered on first use, with its index.
+class Registration(Value):
+    """An embedding model that is to be the database's.
 
     Args:
-        connection: In autocommit mode, not in a pipeline.
         name: The embedder's name.
         dimensions: Of its vectors.
         index: How to store and index them; as they are, or else by default, if None.
-        replace: Put this model in the place of another one; vectors of the other are then computed again.
+        replace: Whether it may take the place of another one; vectors of the other are then computed again.
+    """
+
+    name: str
+    dimensions: int
+    index: VectorIndex | None
+    replace: bool
+
+
+async def registered_embedding_model(connection: Connected, wanted: Registration) -> EmbeddingModel | None:
+    """The database's embedding model, if it is this one; None if this one is yet to be registered.
 
     Raises:
         EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
     """
+    row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
+    if row is None:
+        return None
+    newest = EmbeddingModel.model_validate(row)
+    same_model = (newest.name, newest.dimensions) == (wanted.name, wanted.dimensions)
+    if same_model and wanted.index in (None, _as_index(newest)):
+        return newest
+    if not wanted.replace:
+        raise _mismatch(newest, wanted.name, wanted.dimensions, wanted.index if same_model else None)
+    return None
+
+
+async def register_embedding_model(connection: Connected, wanted: Registration, floor: float) -> EmbeddingModel:
+    """The database's embedding model, registered on first use, with its index.
+
+    Args:
+        connection: In autocommit mode, not in a pipeline.
+        wanted: The model.
+        floor: How similar its vectors of unrelated texts are; see `embedding.measured_floor`.
+
+    Raises:
+        EmbeddingMismatchError: As `registered_embedding_model`.
+    """
     async with connection.transaction():
         # one at a time, and not during a migration, which may change the table that the index is made on
         await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
-        row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
-        newest = EmbeddingModel.model_validate(row) if row else None
-        if newest is not None:
-            same_model = (newest.name, newest.dimensions) == (name, dimensions)
-            if same_model and index in (None, _as_index(newest)):
-                return newest
-            if not replace:
-                raise _mismatch(newest, name, dimensions, index if same_model else None)
-        wanted = index or VectorIndex()
-        params = {"name": name, "dimensions": dimensions, **wanted.model_dump()}
-        params["index_options"] = as_json(wanted.index_options)
+        if (known := await registered_embedding_model(connection, wanted)) is not None:
+            return known
+        index = wanted.index or VectorIndex()
+        params = {"name": wanted.name, "dimensions": wanted.dimensions, "floor": floor, **index.model_dump()}
+        params["index_options"] = as_json(index.index_options)
         added = await (await connection.execute(_SQL["add_embedding_model"], params)).fetchone()
         model = EmbeddingModel.model_validate(added)
         await _create_index(connection, model)

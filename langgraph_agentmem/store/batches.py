@@ -13,7 +13,7 @@ from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.retrieval import item_search
 from langgraph_agentmem.operations.sections import freshness, items, values
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import item_search as search_storage
+from langgraph_agentmem.storage import search as search_storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, received
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
@@ -91,11 +91,11 @@ class Batches:
             ready.update(zip(puts, await items.embedded(resources, self._options.ownership, unembedded), strict=True))
 
         async def embed_search(place: int, search: ItemSearch) -> None:
-            ready[place] = Search(await item_search.prepared(resources, search), refreshing(ops[place]))
+            prepared = await item_search.prepared(resources, self._options.ownership, search)
+            ready[place] = Search(prepared, refreshing(ops[place]))
 
         calls = [partial(embed_search, place, search) for place, search in searches.items()]
         await _all_of([*calls, embed_puts] if puts else calls)
-        await item_search.learn_frequencies(resources, [r.prepared for r in ready.values() if isinstance(r, Search)])
         return [ready.get(place, cast("Request", request)) for place, request in enumerate(requests)]
 
     def _tenant(self, write: Write) -> str:

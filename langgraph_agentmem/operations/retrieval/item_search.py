@@ -1,16 +1,18 @@
 """Searches items."""
 
-from collections.abc import Sequence
+from pydantic import SkipValidation
 
 from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
+from langgraph_agentmem.operations.retrieval import asking
+from langgraph_agentmem.operations.retrieval.asking import NOTHING, Asked
 from langgraph_agentmem.policies.filters import Condition, read_filter
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.resources import Resources, WordFrequencies
-from langgraph_agentmem.storage import item_search, items
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import items
+from langgraph_agentmem.storage import search as storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 _LAST = float("inf")
 
@@ -20,7 +22,7 @@ class PreparedSearch(Value):
 
     search: ItemSearch
     condition: Condition | None
-    vector: list[float] | None
+    asked: SkipValidation[Asked]
 
     @property
     def plain(self) -> bool:
@@ -28,7 +30,7 @@ class PreparedSearch(Value):
         return self.search.query is None and self.search.tiers == ("active",)
 
 
-async def prepared(resources: Resources, search: ItemSearch) -> PreparedSearch:
+async def prepared(resources: Resources, ownership: Ownership, search: ItemSearch) -> PreparedSearch:
     """A search that is ready to be carried out.
 
     Raises:
@@ -36,12 +38,10 @@ async def prepared(resources: Resources, search: ItemSearch) -> PreparedSearch:
         EmbeddingError: Its query cannot be embedded.
     """
     condition = read_filter(search.filter) if search.filter else None
-    vector = None
-    if search.query is not None and resources.embedder is not None:
-        # first: how the database keeps vectors says whether the embedder is to scale them
-        await resources.embedding_model()
-        vector = await resources.embedder.embed_query(search.query)
-    return PreparedSearch(search=search, condition=condition, vector=vector)
+    asked = NOTHING
+    if search.query is not None:
+        asked = await asking.asked(resources, ownership.scope(search.prefix), search.query)
+    return PreparedSearch(search=search, condition=condition, asked=asked)
 
 
 async def send_search(
@@ -90,18 +90,8 @@ async def _send(
 ) -> Deferred[list[FoundItem]]:
     if wanted.plain:
         return await items.send_list(connection, ownership, tenant, wanted.search, wanted.condition)
-    return await item_search.send_search(
-        connection,
-        ownership,
-        tenant,
-        wanted.search,
-        wanted.condition,
-        vector=wanted.vector,
-        model=await resources.embedding_model() if wanted.vector else None,
-        config=resources.settings.text_search_config,
-        frequent=resources.word_frequencies.of(wanted.search.query or ""),
-        rare=resources.word_frequencies.rare,
-    )
+    compared = await asking.compared(resources, connection, tenant, wanted.asked)
+    return await storage.send_items(connection, ownership, tenant, wanted.search, wanted.condition, compared)
 
 
 async def send_document(
@@ -111,11 +101,4 @@ async def send_document(
     # a key that cannot be a chunk's id stands for none: no chunk has the id 0
     chunk_id = int(key) if key.isdecimal() and len(key) < 19 else 0
     tenant = ownership.tenant(namespace[:-1])
-    return await item_search.send_document(connection, tenant, namespace, tier, chunk_id)
-
-
-async def learn_frequencies(resources: Resources, searches: Sequence[PreparedSearch]) -> None:
-    """Look up how frequent words are, if a search needs it and it was not done lately."""
-    if any(wanted.search.query for wanted in searches) and resources.word_frequencies.old:
-        async with resources.database.connection(EVERYONE) as connection:
-            resources.word_frequencies = WordFrequencies(await item_search.word_frequencies(connection))
+    return await storage.send_document(connection, tenant, namespace, tier, chunk_id)

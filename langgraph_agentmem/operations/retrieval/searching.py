@@ -8,11 +8,12 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.models.search import ArmScores, SearchHit
+from langgraph_agentmem.operations.retrieval import asking
+from langgraph_agentmem.operations.retrieval.asking import Asked
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import ranking, validation
 from langgraph_agentmem.projection.graph import PostgresGraph
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import reading, sections
 from langgraph_agentmem.storage import search as storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, DictRow
@@ -42,25 +43,21 @@ async def search(
     memories = _memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
-    model = await resources.embedding_model()
-    vector = await resources.embedder.embed_query(text) if resources.embedder else None
-    named = await _named(resources, tenant, text)
+    question = await asking.asked(resources, tenant, text)
+    named = await _named(resources, tenant, question)
 
     async def send(connection: Connection) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
-        unchunked = await sections.send_unchunked(connection, tenant, memories)
-        rows = await storage.send_candidates(
+        unchunked = await storage.set_up(connection, [tenant], memories)
+        compared = await asking.compared(resources, connection, tenant, question)
+        rows = await storage.send_hits(
             connection,
             tenant,
-            text,
-            vector=vector,
-            model=model,
+            compared,
             tiers=chosen,
             memory_ids=memories,
             as_of=as_of,
-            # more than are asked for: the best hit may be the first of no single arm
+            # more than are asked for: hits of which the rules could not tell which holds are ordered afterwards
             limit=max(_MIN_CANDIDATES, 4 * count),
-            config=resources.settings.text_search_config,
-            exact_rows=resources.settings.exact_search_rows,
             named=named,
         )
         return rows, unchunked
@@ -69,13 +66,11 @@ async def search(
     return ranking.ranked([_hit(row) for row in rows], count)
 
 
-async def _named(resources: Resources, external_id: str, query: str) -> list[NamedMention] | None:
-    """The entities that a query names, from another graph database; PostgreSQL's search finds them by itself."""
-    if isinstance(resources.graph, PostgresGraph):
+async def _named(resources: Resources, external_id: str, asked: Asked) -> list[NamedMention] | None:
+    """The entities that a question names, from another graph database; PostgreSQL's search finds them by itself."""
+    if isinstance(resources.graph, PostgresGraph) or asked.question is None:
         return None
-    async with resources.database.transaction(external_id) as connection:
-        words = await reading.query_words(connection, query, resources.settings.text_search_config)
-    return await resources.graph.anamed(external_id, words)
+    return await resources.graph.anamed(external_id, [word.text for word in asked.question.words])
 
 
 def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
@@ -96,5 +91,5 @@ def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
 
 
 def _hit(row: DictRow) -> SearchHit:
-    arms = ArmScores(vector=row["vector"], lexical=row["lexical"], graph=row["graph"])
-    return SearchHit.model_validate({**row, "arms": arms, "score": round(ranking.fused(arms), 6)})
+    arms = ArmScores(vector=row["vector"], lexical=row["lexical"], graph=row["graph"], label=row["label"])
+    return SearchHit.model_validate({**row, "arms": arms, "score": round(row["score"], 6)})

@@ -170,7 +170,7 @@ async def _keep_apart(work: ReviewWork, resources: Resources) -> None:
 
 async def _recorder(connection: Connection, resources: Resources, external_id: str, run_id: str) -> GraphRecorder:
     by = Authorship(SOURCE, {"run_id": run_id}, await graph.transaction_time(connection), run_id)
-    return GraphRecorder(connection, external_id, by, config=resources.settings.text_search_config)
+    return GraphRecorder(connection, external_id, by, language=resources.settings.text_search_config)
 
 
 async def _carry_out_on_chunks(
@@ -211,7 +211,7 @@ async def _write(work: ReviewWork, prepared: _Prepared, texts: dict[int, NewText
         run_id=work.run_id,
         shortterm_memory_id=shortterm_memory_id,
         source=prepared.reviewer or SOURCE,
-        config=prepared.resources.settings.text_search_config,
+        language=prepared.resources.settings.text_search_config,
         model=prepared.model,
     )
     inherited = [(source, id, text.text) for id, text in texts.items() for source in text.sources]

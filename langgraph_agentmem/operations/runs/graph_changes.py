@@ -103,13 +103,13 @@ class GraphRecorder:
         external_id: str,
         by: Authorship,
         *,
-        config: str,
+        language: str,
         embedding_model: EmbeddingModel | None = None,
     ) -> None:
         self._connection = connection
         self._external_id = external_id
         self._by = by
-        self._config = config
+        self._language = language
         self._embedding_model = embedding_model
         self.entities: _Rows[NewEntity] = _Rows[NewEntity]("entity")
         self.relationships: _Rows[NewRelationship] = _Rows[NewRelationship]("relationship")
@@ -361,7 +361,7 @@ class GraphRecorder:
             tenant,
             list(self.entities.new.values()),
             shortterm_memory_id=shortterm_id,
-            config=self._config,
+            language=self._language,
             embedding_model=self._embedding_model and self._embedding_model.id,
         )
         await graph.update_entities(connection, tenant, list(self.entities.changed.values()))

@@ -43,8 +43,10 @@ class RunWork:
     def recorder(self) -> GraphRecorder:
         """A recorder for the run's changes of the graph."""
         by = Authorship(SOURCE, {"run_id": self.run.run_id}, self.now, self.run.run_id, self.shortterm_memory_id)
-        config = self.resources.settings.text_search_config
-        return GraphRecorder(self.connection, self.external_id, by, config=config, embedding_model=self.embedding_model)
+        language = self.resources.settings.text_search_config
+        return GraphRecorder(
+            self.connection, self.external_id, by, language=language, embedding_model=self.embedding_model
+        )
 
 
 async def insert_chunks(work: RunWork, new: Sequence[RunChunk]) -> None:
@@ -57,7 +59,7 @@ async def insert_chunks(work: RunWork, new: Sequence[RunChunk]) -> None:
         run_id=work.run.run_id,
         shortterm_memory_id=work.shortterm_memory_id,
         source=SOURCE,
-        config=work.resources.settings.text_search_config,
+        language=work.resources.settings.text_search_config,
         model=work.embedding_model,
     )
 

@@ -31,7 +31,7 @@ class Parting:
     ) -> None:
         self._connection = connection
         self._tenant = external_id
-        self._config = resources.settings.text_search_config
+        self._language = resources.settings.text_search_config
         self._source = source
         self._run_id = run_id
 
@@ -73,7 +73,7 @@ class Parting:
         stored, links = await graph.by_id(connection, tenant, list(entity_ids), list(relationship_ids))
         now = await graph.transaction_time(connection)
         by = Authorship(self._source, {"run_id": self._run_id}, now)
-        recorder = GraphRecorder(connection, tenant, by, config=self._config)
+        recorder = GraphRecorder(connection, tenant, by, language=self._language)
         link_parts = await longterm.relationship_parts(connection, tenant, relationship_ids)
         for row in links.values():
             if traits := _of_parts(row, link_parts):

@@ -62,7 +62,7 @@ async def _promote(
     moved = await chunks.promote(connection, external_id, row.memory_id)
     now = await graph.transaction_time(connection)
     by = Authorship(_SOURCE, {"shortterm_memory_id": row.id}, now)
-    recorder = GraphRecorder(connection, external_id, by, config=resources.settings.text_search_config)
+    recorder = GraphRecorder(connection, external_id, by, language=resources.settings.text_search_config)
     relationships = await longterm.changed_relationships(connection, external_id, row.id)
     joined = await joining.record(connection, external_id, recorder, row.id, relationships)
     link_pairs = await _record_relationships(connection, external_id, recorder, relationships, joined.ids)

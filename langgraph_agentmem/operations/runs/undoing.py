@@ -150,7 +150,7 @@ async def _recorder(connection: Connection, resources: Resources, run: RunRow) -
         run_id=run.id,
         shortterm_memory_id=run.report and run.report.shortterm_memory_id,
     )
-    return GraphRecorder(connection, run.external_id, by, config=resources.settings.text_search_config)
+    return GraphRecorder(connection, run.external_id, by, language=resources.settings.text_search_config)
 
 
 def _split_entities(

@@ -38,11 +38,11 @@ async def write_chunks(
     Returns:
         How many new chunks lack their vector.
     """
+    resources.frequencies.wrote(external_id, sum(len(section.chunks) for section in sections))
     return await storage.write(
         connection,
         external_id,
         sections,
         vectors,
-        config=resources.settings.text_search_config,
         model=await resources.embedding_model() if vectors else None,
     )

@@ -10,6 +10,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import PlacedChunk, TextChunk
 from langgraph_agentmem.policies.chunking import chunk
 from langgraph_agentmem.policies.placing import placed
+from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.settings import AgentMemorySettings
 
 _WHOLE = ("$", "")
@@ -33,11 +34,12 @@ def pieces(value: Json, fields: Sequence[str] | None, settings: AgentMemorySetti
 
     Several strings of a line each are one chunk, as long as they fit into it: alone, hardly any would mean much.
     """
+    words = reader(settings.text_search_config)
     if fields is None:
         strings = list(_strings(value))
         if len(strings) > 1 and _fits(strings, settings.chunk_size_chars):
-            return placed([[TextChunk(text="\n".join(strings))]])
-    return placed([_chunked(text, settings) for text in texts(value, fields)])
+            return placed([[TextChunk(text="\n".join(strings))]], words)
+    return placed([_chunked(text, settings) for text in texts(value, fields)], words)
 
 
 def checked_fields(fields: object, what: str) -> list[str]:

@@ -54,6 +54,7 @@ async def write_alone(resources: Resources, batch: ValueBatch, along: Checkpoint
         written = await storage.write_values(connection, batch, _limits(resources.settings), along)
     if written is None:
         raise RefusedError("somebody else has written in between")
+    resources.frequencies.wrote(batch.external_id, len(batch.writes))
     return written
 
 

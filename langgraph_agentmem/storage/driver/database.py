@@ -30,7 +30,6 @@ class Database:
         pool_size: Most connections per event loop.
         connect_timeout: Seconds to wait for the server before that counts as an outage.
         max_waiting_calls: Most callers per event loop that wait for others to give a connection back.
-        text_search_config: Checked to exist when the database is opened.
     """
 
     def __init__(
@@ -41,11 +40,9 @@ class Database:
         pool_size: int = 10,
         connect_timeout: float = 15.0,
         max_waiting_calls: int = 100_000,
-        text_search_config: str = "english",
     ) -> None:
         self.dsn = None if dsn is None else readable(dsn)
         self.data_dir = data_dir
-        self.text_search_config = text_search_config
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
         self._max_waiting_calls = max_waiting_calls
@@ -70,7 +67,6 @@ class Database:
             pool_size=settings.pool_size,
             connect_timeout=settings.connect_timeout_seconds,
             max_waiting_calls=settings.max_waiting_calls,
-            text_search_config=settings.text_search_config,
         )
 
     @property
@@ -101,7 +97,6 @@ class Database:
                 self.dsn, autocommit=True, row_factory=dict_row, connect_timeout=timeout
             ) as connection:
                 await migrate.migrate(connection)
-                await migrate.check_text_search(connection, self.text_search_config)
         self._ready = True
 
     @asynccontextmanager

@@ -8,7 +8,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import (
-    ConfigurationError,
     PgvectorError,
     SchemaTooNewError,
     ServerTooOldError,
@@ -50,16 +49,6 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
                 await connection.execute(script)
                 await connection.execute(_SQL["record_migration"], {"version": number, "name": name})
     return target
-
-
-async def check_text_search(connection: AsyncConnection[DictRow], config: str) -> None:
-    """Refuse a text search configuration that the server does not have."""
-    cursor = await connection.execute(_SQL["text_search_config"], {"config": config})
-    if await cursor.fetchone() is None:
-        raise ConfigurationError(
-            f"text_search_config {config!r} does not exist on this server; psql's \\dF lists those that do, "
-            "e.g. 'simple' or 'english'"
-        )
 
 
 async def _row(connection: AsyncConnection[DictRow], name: str, params: dict[str, Any] | None = None) -> DictRow:

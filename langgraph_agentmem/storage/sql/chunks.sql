@@ -3,8 +3,7 @@
 --
 -- The n-th of several equal chunks matches the n-th stored one; present ones are preferred to earlier ones that are still
 -- valid and come back. Chunks that the section no longer holds go, or, where a run has seen them, are no longer current.
--- A consolidated one that comes back is news to the next run, so it belongs to none. A chunk's search vector holds its own
--- words with weight A and its neighbours' with weight D.
+-- A consolidated one that comes back is news to the next run, so it belongs to none.
 --
 -- What is looked up is looked up row by row, and only where there may be something: a plan that was made when the tables
 -- were small would read all of a tenant's rows for a join. `OFFSET 0` keeps it from making one. `max_rows` is no limit, but
@@ -39,16 +38,15 @@ given AS MATERIALIZED (
            u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap, u.metadata::jsonb AS metadata,
            -- A chunk that stays keeps its vector, if it is one of this model.
            CASE WHEN k.embedding_model IS DISTINCT FROM %(embedding_model)s THEN u.embedding END AS embedding,
-           setweight(to_tsvector(%(config)s::regconfig, u.content), 'A') AS own_words,
-           setweight(to_tsvector(%(config)s::regconfig, u.neighbours), 'D') AS other_words, k.id AS kept
+           u.words::sparsevec AS words, u.own_words::int[] AS own_words, u.label, k.id AS kept
     FROM numbered n
     CROSS JOIN (
         SELECT * FROM unnest(
             %(chunk_numbers)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
-            %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(neighbours)s::text[],
-            %(embeddings)s::text[], %(chunk_metadata)s::text[])
-            AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, neighbours, embedding,
-                  metadata)
+            %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(words)s::text[],
+            %(own_words)s::text[], %(labels)s::text[], %(embeddings)s::text[], %(chunk_metadata)s::text[])
+            AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, words, own_words, label,
+                  embedding, metadata)
         LIMIT %(max_rows)s) u
     LEFT JOIN LATERAL (
         SELECT c.id, c.embedding_model FROM agentmem.memory_chunk c
@@ -82,7 +80,8 @@ retired AS (
 ),
 refreshed AS (
     UPDATE agentmem.memory_chunk c
-    SET chunk_order = g.chunk_order, content = g.content, metadata = g.metadata, text_search = g.own_words || g.other_words, current = true,
+    SET chunk_order = g.chunk_order, content = g.content, metadata = g.metadata, words = g.words,
+        own_words = g.own_words, label = g.label, current = true,
         run_id = CASE WHEN c.current OR c.tier = 'active' THEN c.run_id END,
         embedding = CASE WHEN g.embedding IS NULL THEN c.embedding
                          WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
@@ -93,19 +92,18 @@ refreshed AS (
     WHERE c.external_id = %(external_id)s AND EXISTS (SELECT 1 FROM given k WHERE k.kept IS NOT NULL)
       AND c.id = ANY (ARRAY(SELECT k.kept FROM given k)) AND c.id = g.kept
       AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content OR c.metadata <> g.metadata
-           OR c.text_search <> g.own_words || g.other_words OR g.embedding IS NOT NULL)
+           OR c.words <> g.words OR c.own_words <> g.own_words OR c.label IS DISTINCT FROM g.label OR g.embedding IS NOT NULL)
 ),
 inserted AS (
     INSERT INTO agentmem.memory_chunk (
         external_id, memory_id, section_id, section_revision, chunk_order, content, content_hash, overlap, source,
-        embedding, full_embedding, embedding_model, text_search, word_count, metadata)
+        embedding, full_embedding, embedding_model, words, own_words, label, metadata)
     SELECT %(external_id)s, g.memory_id, g.section_id, g.revision, g.chunk_order, g.content, g.content_hash, g.overlap,
            g.source,
            CASE WHEN NOT %(full_vectors)s THEN g.embedding::halfvec END,
            CASE WHEN %(full_vectors)s THEN g.embedding::vector END,
            CASE WHEN g.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
-           g.own_words || g.other_words,
-           (SELECT coalesce(sum(cardinality(o.positions)), 0) FROM unnest(g.own_words) o), g.metadata
+           g.words, g.own_words, g.label, g.metadata
     FROM given g
     WHERE g.kept IS NULL
     RETURNING embedding_model
@@ -116,17 +114,16 @@ SELECT count(*) AS unembedded FROM inserted i WHERE i.embedding_model IS NULL
 -- Short-term chunks that a run has written.
 INSERT INTO agentmem.memory_chunk (
     external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, source, tier, current,
-    shortterm_memory_id, run_id, origin, embedding, full_embedding, embedding_model, text_search, word_count)
+    shortterm_memory_id, run_id, origin, embedding, full_embedding, embedding_model, words, own_words, label)
 SELECT %(external_id)s, u.id, %(memory_id)s, u.section_id, 0, 0, u.content, u.content_hash, %(source)s, 'shortterm', false,
        %(shortterm_memory_id)s, %(run_id)s, u.origin,
        CASE WHEN NOT %(full_vectors)s THEN u.embedding::halfvec END,
        CASE WHEN %(full_vectors)s THEN u.embedding::vector END,
        CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END,
-       setweight(to_tsvector(%(config)s::regconfig, u.content), 'A'),
-       (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(to_tsvector(%(config)s::regconfig, u.content)) w)
+       u.words::sparsevec, u.own_words::int[], u.label
 FROM unnest(%(ids)s::bigint[], %(section_ids)s::text[], %(contents)s::text[], %(content_hashes)s::bytea[],
-            %(origins)s::text[], %(embeddings)s::text[])
-     AS u (id, section_id, content, content_hash, origin, embedding)
+            %(origins)s::text[], %(embeddings)s::text[], %(words)s::text[], %(own_words)s::text[], %(labels)s::text[])
+     AS u (id, section_id, content, content_hash, origin, embedding, words, own_words, label)
 
 -- name: allocate_ids
 -- Ids for chunks to be inserted.

@@ -74,18 +74,19 @@ ORDER BY r.id
 
 -- name: insert_entities
 -- New entities.
-INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, form_key, name_search, types,
+INSERT INTO agentmem.entity (external_id, id, tier, shortterm_memory_id, name, name_key, form_key, name_words, types,
                              description, confidence, importance, first_seen, apart_from, embedding, embedding_model)
 SELECT %(external_id)s, u.id, %(tier)s, %(shortterm_memory_id)s, u.name, u.name_key, u.form_key,
-       to_tsvector(%(config)s::regconfig, u.name), ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), u.description,
+       u.name_words::text[], ARRAY(SELECT jsonb_array_elements_text(u.types::jsonb)), u.description,
        u.confidence, u.importance, coalesce(u.first_seen, now()),
        ARRAY(SELECT jsonb_array_elements_text(u.apart_from::jsonb)::bigint), u.embedding::halfvec,
        CASE WHEN u.embedding IS NOT NULL THEN %(embedding_model)s::smallint END
 FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(name_keys)s::text[], %(form_keys)s::text[], %(types)s::text[],
             %(descriptions)s::text[], %(confidences)s::float8[], %(importances)s::float8[],
             %(first_seens)s::timestamptz[], %(aparts)s::text[],
-            %(embeddings)s::text[])
-     AS u (id, name, name_key, form_key, types, description, confidence, importance, first_seen, apart_from, embedding)
+            %(embeddings)s::text[], %(name_words)s::text[])
+     AS u (id, name, name_key, form_key, types, description, confidence, importance, first_seen, apart_from, embedding,
+           name_words)
 
 -- name: update_entities
 -- Merged entities.

@@ -33,7 +33,3 @@ SELECT coalesce(max(version), 0) AS version FROM agentmem.schema_migration
 -- name: record_migration
 -- Notes a migration as applied.
 INSERT INTO agentmem.schema_migration (version, name) VALUES (%(version)s, %(name)s)
-
--- name: text_search_config
--- Whether a text search configuration exists.
-SELECT 1 FROM pg_ts_config WHERE cfgname = %(config)s

@@ -83,8 +83,8 @@ ORDER BY c.id LIMIT %(limit)s
 
 -- name: entity_states
 -- Entities as they are now.
-SELECT e.id, e.tier, e.shortterm_memory_id, e.name, e.name_key, tsvector_to_array(e.name_search) AS words,
-       (tsvector_to_array(e.name_search))[1] AS first_word, e.types, e.description, e.confidence, e.importance, e.first_seen, e.last_seen, e.revision, e.metadata::text AS metadata
+SELECT e.id, e.tier, e.shortterm_memory_id, e.name, e.name_key, e.name_words AS words,
+       e.name_words[1] AS first_word, e.types, e.description, e.confidence, e.importance, e.first_seen, e.last_seen, e.revision, e.metadata::text AS metadata
 FROM agentmem.entity e
 WHERE e.external_id = %(external_id)s AND e.id = ANY (%(ids)s)
 

@@ -92,10 +92,6 @@ WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
 SELECT e.name_key, e.confidence, m.chunk_id
 FROM agentmem.entity e
 LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id
-WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0
-  AND tsvector_to_array(e.name_search) <@ %(words)s::text[]
+WHERE e.external_id = %(external_id)s AND e.name_words && %(words)s::text[]
+  AND e.name_words <@ %(words)s::text[]
 ORDER BY e.id, m.chunk_id
-
--- name: query_words
--- The words of a query as entities' names are matched with them.
-SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64

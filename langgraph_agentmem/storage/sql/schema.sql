@@ -164,8 +164,10 @@ CREATE TABLE agentmem.memory_chunk (
     content text NOT NULL,
     content_hash bytea NOT NULL,                        -- SHA-256 of the content without the white space around it
     overlap text NOT NULL DEFAULT '',                   -- the end of the preceding chunk; embedded with the content
-    word_count int NOT NULL,                            -- of its own words, for BM25
-    text_search tsvector NOT NULL,                      -- its own words with weight A, its neighbours' with weight D
+    words sparsevec NOT NULL,                           -- what its words and its neighbours' weigh (BM25F): a word's
+                                                        -- dimension is a hash of it
+    own_words int[] NOT NULL,                           -- the dimensions of its own words, and of what it stands under
+    label text,                                         -- the words of the label before it, as of who speaks
     embedding halfvec,                                  -- its vector is in one of these two, as its model says
     full_embedding vector,
     embedding_model smallint,                           -- NULL while it waits for a vector
@@ -195,7 +197,7 @@ CREATE TABLE agentmem.memory_chunk (
 CREATE INDEX memory_chunk_section ON agentmem.memory_chunk (external_id, memory_id, section_id, content_hash);
 CREATE INDEX memory_chunk_unembedded ON agentmem.memory_chunk (external_id, id) WHERE embedding_model IS NULL;
 -- What has been written lately is kept in a list beside the index, which every search reads whole: a short one.
-CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (text_search) WITH (gin_pending_list_limit = 64);
+CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (own_words) WITH (gin_pending_list_limit = 64);
 
 -- An embedding model that the vectors of chunks come from, and how they are kept, compared and indexed. Registered when
 -- a memory is first opened with it, which also makes a partial index on memory_chunk over that model's vectors.
@@ -207,6 +209,7 @@ CREATE TABLE agentmem.embedding_model (
     vector_type text NOT NULL DEFAULT 'halfvec' CHECK (vector_type IN ('halfvec', 'vector')),
     index_kind text NOT NULL DEFAULT 'hnsw' CHECK (index_kind IN ('hnsw', 'ivfflat', 'flat')),
     index_options jsonb NOT NULL DEFAULT '{}',
+    floor double precision NOT NULL DEFAULT 0,          -- how similar vectors of unrelated texts are, as measured
     used_since timestamptz NOT NULL DEFAULT clock_timestamp()  -- the latest is the one in use
 );
 
@@ -226,7 +229,7 @@ CREATE TABLE agentmem.entity (
     name text NOT NULL,
     name_key text NOT NULL,                             -- the name, case-folded
     form_key text NOT NULL,                             -- what names that differ in form only have in common
-    name_search tsvector NOT NULL,
+    name_words text[] NOT NULL,                         -- as questions are read
     types text[] NOT NULL DEFAULT '{}',
     description text NOT NULL DEFAULT '',
     confidence double precision NOT NULL,               -- 0 to 1
@@ -253,7 +256,7 @@ CREATE INDEX entity_name ON agentmem.entity (external_id, name_key);
 -- Promotions look for entities that mean the same, and so do callers.
 CREATE INDEX entity_form ON agentmem.entity (external_id, form_key);
 -- A short list, as for chunks.
-CREATE INDEX entity_words ON agentmem.entity USING gin (name_search) WITH (gin_pending_list_limit = 64);
+CREATE INDEX entity_words ON agentmem.entity USING gin (name_words) WITH (gin_pending_list_limit = 64);
 
 -- A relationship from one entity to another of the same tier. Written as entities are.
 CREATE TABLE agentmem.relationship (

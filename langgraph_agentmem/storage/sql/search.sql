@@ -1,121 +1,134 @@
--- name: search
--- Candidates of a search with every arm's score; the model in use and how its vectors are compared are filled in.
+-- name: count_chunks
+-- How many valid chunks a tenant has.
+SELECT count(*) AS chunks FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND end_date IS NULL
+
+-- name: count_words
+-- How many of a tenant's valid chunks, or of a sample of them, hold each word, and belong to each memory.
+WITH counted AS MATERIALIZED (
+    SELECT c.memory_id, c.own_words FROM agentmem.memory_chunk c
+    WHERE c.external_id = %(external_id)s AND c.end_date IS NULL AND (%(every)s = 1 OR c.id %% %(every)s = 0)
+    LIMIT %(most)s
+)
+SELECT w.word, NULL AS memory_id, count(*) AS chunks FROM counted k CROSS JOIN unnest(k.own_words) AS w (word) GROUP BY w.word
+UNION ALL
+SELECT NULL, k.memory_id, count(*) FROM counted k GROUP BY k.memory_id
+
+-- name: scored
+-- The part of a search that finds and scores: every chunk of the scope where that is small, else candidates.
 --
--- BM25 with k1 = 1.2 and b = 0.75 over the tenant's chunks, where a neighbour's word counts a tenth of an own one.
--- The query's first 64 distinct words count. Words that more than half of the chunks hold are left out unless there are
--- no others. Tenants with few chunks are compared exactly, larger ones by the index with an iterative scan, and exactly
--- as well if that finds too few.
--- Where another graph database has looked for the entities that the query names, it is given what that found.
-WITH words AS (
-    SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, %(query)s)) ORDER BY positions[1], lexeme LIMIT 64
+-- A chunk's words weigh what one inner product says; see policies/weighing.py. Its score is the weighted mean of what the
+-- arms say, each 0 to 1 and absolute, so that a score means the same in every result; see policies/ranking.py.
+--
+-- A small scope is compared completely: by its memories, or, where it is a good part of the tenant's chunks, in one go.
+-- In a large one, candidates are the chunks that hold one of the rarest words, the nearest vectors, and what the query's
+-- entities are mentioned in; all of them are scored exactly. Where they do not fill the page, everything is compared after
+-- all. Each way is gated by a condition that is looked at once, so that the others cost nothing.
+--
+-- What the planner believes of tenants and namespaces is often wrong, as their sizes differ by orders of magnitude. So the
+-- indexes on words and vectors are not given the choice of one on the tenant (whose collation differs), and namespaces are
+-- looked up in a hash table.
+size AS MATERIALIZED (
+    SELECT {scope_chunks} > %(exact_rows)s AS large, {scope_chunks} * 3 < %(tenant_chunks)s AS narrow
 ),
-size AS (
-    SELECT count(*) AS chunks, coalesce(avg(s.word_count), 1) AS words
-    -- No more are read than it takes to tell a small tenant from a large one.
-    FROM (SELECT word_count FROM agentmem.memory_chunk WHERE external_id = %(external_id)s
-          LIMIT %(exact_rows)s + 1) s
+graph AS MATERIALIZED (
+    {graph}
 ),
-frequency AS (
-    SELECT w.lexeme,
-           replace(replace(w.lexeme, '\', '\\'), '''', '''''') AS quoted,
-           (SELECT count(*) FROM agentmem.memory_chunk c
-            WHERE c.external_id = %(external_id)s
-              AND c.text_search @@ ('''' || replace(replace(w.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery) AS chunks
-    FROM words w
+candidate AS MATERIALIZED (
+    SELECT m.id FROM (
+        SELECT c.id FROM agentmem.memory_chunk c
+        WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s COLLATE "C"
+          AND c.own_words && %(rare_words)s::int[] AND {in_scope} AND {visible} AND {kept}
+        LIMIT %(most_matches)s) m
+    UNION
+    SELECT n.id FROM (
+        SELECT c.id FROM agentmem.memory_chunk c
+        WHERE (SELECT z.large FROM size z) AND %(with_vector)s AND c.external_id = %(external_id)s COLLATE "C"
+          AND c.embedding_model = {model} AND {in_scope} AND {visible} AND {kept}
+        ORDER BY {distance}
+        LIMIT %(nearest)s) n
+    UNION
+    SELECT g.id FROM graph g WHERE (SELECT z.large FROM size z)
 ),
-rare AS (
-    SELECT f.lexeme, f.quoted,
-           ln(1 + (greatest(s.chunks, f.chunks) - f.chunks + 0.5) / (f.chunks + 0.5)) AS idf
-    FROM frequency f CROSS JOIN size s
-    WHERE f.chunks <= greatest(10, s.chunks / 2)
-       OR NOT EXISTS (SELECT 1 FROM frequency o WHERE o.chunks BETWEEN 1 AND greatest(10, s.chunks / 2))
+way AS MATERIALIZED (
+    SELECT CASE WHEN z.large AND (SELECT count(*) FROM candidate) >= %(wanted)s THEN 'some'
+                WHEN z.narrow THEN 'memories' ELSE 'all' END AS taken
+    FROM size z
 ),
-any_word AS (
-    SELECT string_agg('''' || quoted || '''', ' | ')::tsquery AS query, sum(idf) * 2.2 AS best FROM rare
+compared AS MATERIALIZED (
+    SELECT {compared} FROM candidate k
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = k.id
+    WHERE (SELECT w.taken FROM way w) = 'some' AND {in_scope} AND {visible} AND {kept}
+    UNION ALL
+    SELECT {compared} FROM {memories} o
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = o.id
+    WHERE (SELECT w.taken FROM way w) = 'memories' AND {visible} AND {kept}
+    UNION ALL
+    SELECT {compared} FROM agentmem.memory_chunk c
+    WHERE (SELECT w.taken FROM way w) = 'all' AND c.external_id = %(external_id)s AND {in_scope} AND {visible} AND {kept}
 ),
-lexical AS MATERIALIZED (
-    SELECT c.id, sum(r.idf * f.frequency * 2.2 / (f.frequency + 1.2 * (0.25 + 0.75 * c.word_count / s.words))) AS bm25
-    FROM any_word a
-    CROSS JOIN size s
-    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.text_search @@ a.query
-    CROSS JOIN LATERAL unnest(c.text_search) AS t (lexeme, positions, weights)
-    JOIN rare r ON r.lexeme = t.lexeme
-    CROSS JOIN LATERAL (SELECT sum(CASE p.weight WHEN 'A' THEN 1.0 ELSE 0.1 END) AS frequency
-                        FROM unnest(t.weights) AS p (weight)) f
-    WHERE (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
-      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
-      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
-      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-    GROUP BY c.id
+asked AS MATERIALIZED (
+    -- A question that names two labels asks for neither. What takes part in the scores is the same for every chunk.
+    SELECT l.label, {lexical_weight} + CASE WHEN %(with_vector)s THEN {vector_weight} ELSE 0 END
+           + CASE WHEN EXISTS (SELECT 1 FROM graph) THEN {graph_weight} ELSE 0 END
+           + CASE WHEN l.label IS NULL THEN 0 ELSE {label_weight} END AS full_score
+    FROM (SELECT CASE WHEN min(p.label) = max(p.label) THEN min(p.label) END AS label
+          FROM compared p WHERE p.label = ANY (%(labels)s::text[])) l
 ),
-approximate AS MATERIALIZED (
-    SELECT c.id
-    FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(with_vector)s
-      AND (SELECT s.chunks FROM size s) > %(exact_rows)s
-      AND c.embedding_model = {model}
-      AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
-      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
-      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
-      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-    ORDER BY {distance}
-    LIMIT %(candidates)s
-),
-exact AS MATERIALIZED (
-    SELECT c.id
-    FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND %(with_vector)s
-      AND (SELECT count(*) FROM approximate) < %(candidates)s
-      AND c.embedding_model = {model}
-      AND (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
-      AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
-      AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
-      AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-    -- No index has the order of a sum: adding 0 keeps the vector index out of what is to be exact.
-    ORDER BY ({distance}) + 0, c.id
-    LIMIT %(candidates)s
-),
-named AS (
-    SELECT e.id, e.confidence, e.name_key
+scored AS MATERIALIZED (
+    SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.vector, p.lexical, g.share AS graph, p.label = q.label AS labelled,
+           ({lexical_weight} * p.lexical + {vector_weight} * p.vector + {graph_weight} * coalesce(g.share, 0)
+            + CASE WHEN p.label = q.label THEN {label_weight} ELSE 0 END) / q.full_score AS score
+    FROM compared p
+    CROSS JOIN asked q
+    LEFT JOIN graph g ON g.id = p.id
+)
+
+-- name: compared
+-- What is compared of a chunk.
+c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, c.label,
+least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS lexical,
+CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector
+
+-- name: graph
+-- The chunks that mention what the query names, with the share of it that they mention, by confidence.
+SELECT m.chunk_id AS id, least(sum(m.confidence / m.names), 1) AS share
+FROM (
+    SELECT u.chunk_id, max(u.confidence) AS confidence, (SELECT count(DISTINCT o.name_key) FROM mentioned o) AS names
+    FROM mentioned u WHERE u.chunk_id IS NOT NULL
+    GROUP BY u.chunk_id, u.name_key
+) m
+GROUP BY m.chunk_id
+
+-- name: no_graph
+-- Nothing of the graph: items are not looked for by what they mention.
+SELECT NULL::bigint AS id, NULL::float8 AS share WHERE false
+
+-- name: in_memories
+-- A chunk of the memories that are searched.
+(%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s::bigint[]))
+
+-- name: valid
+-- A chunk of the tiers that are searched, valid at the time that is asked for, or now.
+((%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s::text[])) AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+ AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz))
+
+-- name: hits
+-- A search's hits, best first, with where they come from.
+WITH mentioned AS MATERIALIZED (
+    SELECT e.name_key, e.confidence, m.chunk_id
     FROM agentmem.entity e
-    WHERE e.external_id = %(external_id)s AND length(e.name_search) > 0 AND %(named_keys)s::text[] IS NULL
-      -- The index finds the names that share a word with the query; the next line keeps those of which it holds every
-      -- word.
-      AND e.name_search @@ (SELECT string_agg('''' || f.quoted || '''', ' | ')::tsquery FROM frequency f)
-      AND tsvector_to_array(e.name_search) <@ (SELECT array_agg(w.lexeme) FROM words w)
-),
-mentioned AS (
-    SELECT n.name_key, n.confidence, m.chunk_id
-    FROM named n
-    LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = n.id
+    LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id
+    -- The index finds the names that share a word with the query, of which it holds every word.
+    WHERE e.external_id = %(external_id)s AND %(named_keys)s::text[] IS NULL
+      AND e.name_words && %(query_words)s::text[] AND e.name_words <@ %(query_words)s::text[]
     UNION ALL
     SELECT u.name_key, u.confidence, u.chunk_id
     FROM unnest(%(named_keys)s::text[], %(named_confidences)s::float8[], %(named_chunks)s::bigint[])
          AS u (name_key, confidence, chunk_id)
 ),
-graph AS MATERIALIZED (
-    SELECT g.chunk_id AS id, sum(g.share) AS share
-    FROM (
-        SELECT m.chunk_id, m.name_key,
-               max(m.confidence) / (SELECT count(DISTINCT o.name_key) FROM mentioned o) AS share
-        FROM mentioned m
-        JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
-        WHERE (%(tiers)s::text[] IS NULL OR c.tier = ANY (%(tiers)s))
-          AND (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s))
-          AND c.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
-          AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz)
-        GROUP BY m.chunk_id, m.name_key
-    ) g
-    GROUP BY g.chunk_id
-),
-candidate AS (
-    (SELECT id FROM lexical ORDER BY bm25 DESC, id LIMIT %(candidates)s)
-    UNION
-    (SELECT id FROM graph ORDER BY share DESC, id LIMIT %(candidates)s)
-    UNION
-    SELECT id FROM exact
-    UNION
-    SELECT id FROM approximate
+{scored},
+best AS MATERIALIZED (
+    SELECT s.* FROM scored s WHERE %(with_vector)s OR s.score > 0 ORDER BY s.score DESC, s.id LIMIT %(wanted)s
 )
 SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
@@ -129,17 +142,112 @@ SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title
        c.id IN (SELECT unnest(d.chunk_ids) FROM agentmem.dispute d
                 WHERE d.external_id = %(external_id)s AND d.created_at <= coalesce(%(as_of)s::timestamptz, 'infinity')
                   AND (d.closed_at IS NULL OR d.closed_at > %(as_of)s::timestamptz)) AS disputed,
-       CASE WHEN NOT %(with_vector)s THEN NULL
-            WHEN c.embedding_model = {model}
-            THEN {similarity}
-            ELSE 0 END AS vector,
-       least(coalesce(l.bm25 / nullif((SELECT w.best FROM any_word w), 0), 0), 1) AS lexical,
-       least(coalesce(g.share, 0), 1) AS graph,
+       CASE WHEN %(with_vector)s THEN b.vector END AS vector, b.lexical, coalesce(b.graph, 0) AS graph,
+       CASE WHEN b.labelled THEN 1 ELSE 0 END AS label, b.score,
        ARRAY(SELECT DISTINCT e.name FROM agentmem.mention m
              JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.id = m.entity_id
              WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id ORDER BY e.name) AS entities
-FROM candidate k
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = k.id
+FROM best b
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = b.id
 JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
-LEFT JOIN lexical l ON l.id = c.id
-LEFT JOIN graph g ON g.id = c.id
+
+-- name: items
+-- A page of items, and of consolidated chunks that are asked for, under a prefix: an item's score is its best chunk's.
+WITH scope AS MATERIALIZED (
+    SELECT a.id, a.namespace, a.section_count
+    FROM agentmem.active_memory a
+    WHERE a.external_id = %(external_id)s AND {reachable}
+      AND a.namespace[1:cardinality(%(prefix)s::text[])] = %(prefix)s::text[]
+      AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
+),
+{scored},
+ranked AS MATERIALIZED (
+    SELECT r.memory_id, r.section_id, r.document, max(r.score) AS score, max(r.moment) AS moment
+    FROM (
+        SELECT s.memory_id, s.section_id, s.document, CASE WHEN NOT %(listing)s THEN s.score END AS score, s.moment
+        FROM scored s
+        UNION ALL
+        -- Items without any text are read only where the others do not fill the page.
+        SELECT s.memory_id, s.section_id, NULL, NULL, CASE WHEN %(listing)s THEN s.updated_at END
+        FROM scope o
+        JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = o.id
+        WHERE (%(listing)s OR (SELECT count(*) FROM (SELECT DISTINCT p.memory_id, p.section_id, p.document FROM scored p) d) < %(wanted)s)
+          AND {listed}
+    ) r
+    GROUP BY r.memory_id, r.section_id, r.document
+),
+page AS MATERIALIZED (
+    SELECT r.* FROM ranked r
+    ORDER BY r.moment DESC NULLS LAST, r.score DESC NULLS LAST, r.memory_id, r.section_id, r.document
+    LIMIT %(limit)s OFFSET %(offset)s
+)
+{items}
+ORDER BY moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
+
+-- name: found_items
+-- A page's items.
+SELECT g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
+       s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes, s.needs_chunking AS read_inconsistent
+FROM page g
+JOIN scope o ON o.id = g.memory_id
+JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = g.memory_id AND s.section_id = g.section_id
+WHERE g.document IS NULL
+
+-- name: found_documents
+-- A page's items and consolidated chunks.
+UNION ALL
+SELECT g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, {value}, c.start_date, c.last_updated,
+       c.section_revision, NULL, false
+FROM page g
+JOIN scope o ON o.id = g.memory_id
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.document
+
+-- name: document_value
+-- What a consolidated chunk says of itself as an item.
+jsonb_build_object('content', c.content, 'tier', c.tier, 'section_id', c.section_id, 'memory_id', c.memory_id,
+                   'current', c.current, 'start_date', c.start_date, 'end_date', c.end_date)
+
+-- name: consolidated
+-- A consolidated chunk that is valid, and that no item of the result holds.
+(c.tier = ANY (%(tiers)s::text[]) AND c.end_date IS NULL AND NOT (c.current AND %(active)s))
+
+-- name: kept_items
+-- A chunk of an item that passes.
+EXISTS (SELECT 1 FROM agentmem.section s
+        WHERE s.external_id = %(external_id)s AND s.memory_id = c.memory_id AND s.section_id = c.section_id
+          AND {passing})
+
+-- name: kept_documents
+-- A chunk that passes by itself, or whose item passes.
+CASE WHEN {document} IS NULL THEN {kept}
+     ELSE (SELECT {filter} FROM (SELECT {value} AS value) s)
+          AND NOT (%(omit_expired)s AND c.current AND EXISTS (
+                       SELECT 1 FROM agentmem.section s
+                       WHERE s.external_id = %(external_id)s AND s.memory_id = c.memory_id
+                         AND s.section_id = c.section_id AND s.expires_at <= now())) END
+
+-- name: unexpired
+-- An item that has not expired.
+(s.expires_at IS NULL OR s.expires_at > now())
+
+-- name: one_document
+-- A consolidated chunk as an item.
+SELECT {value} AS value, c.start_date AS created_at, c.last_updated AS updated_at, c.section_revision AS revision
+FROM agentmem.memory_chunk c
+JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
+WHERE c.external_id = %(external_id)s AND c.id = %(document)s AND c.tier = %(tier)s AND a.namespace = %(namespace)s
+
+-- name: set_up_search
+-- For what travels together: plans searches once a connection, whatever they look for, and neither compiles them nor starts
+-- workers for them, which both takes longer than to run them; and sorts only where no index has the order. Tells besides
+-- which of the tenants' memories have sections whose chunks are those of an earlier value.
+WITH settings AS MATERIALIZED (
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
+           set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {ann_settings}
+)
+SELECT s.external_id, s.memory_id
+FROM settings
+LEFT JOIN (
+    SELECT DISTINCT p.external_id, p.memory_id FROM agentmem.section p
+    WHERE p.external_id = ANY (%(external_ids)s::text[]) AND p.needs_chunking
+      AND (%(memory_ids)s::bigint[] IS NULL OR p.memory_id = ANY (%(memory_ids)s::bigint[]))) s ON true

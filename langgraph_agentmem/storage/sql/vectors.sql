@@ -1,24 +1,21 @@
 -- name: newest_embedding_model
 -- The embedding model in use.
-SELECT id, name, dimensions, distance, vector_type, index_kind, index_options FROM agentmem.embedding_model
+SELECT id, name, dimensions, distance, vector_type, index_kind, index_options, floor
+FROM agentmem.embedding_model
 ORDER BY used_since DESC, id DESC LIMIT 1
 
 -- name: add_embedding_model
 -- Registers an embedding model, which becomes the one in use.
-INSERT INTO agentmem.embedding_model (name, dimensions, distance, vector_type, index_kind, index_options)
-VALUES (%(name)s, %(dimensions)s, %(distance)s, %(vector_type)s, %(index_kind)s, %(index_options)s)
+INSERT INTO agentmem.embedding_model (name, dimensions, distance, vector_type, index_kind, index_options, floor)
+VALUES (%(name)s, %(dimensions)s, %(distance)s, %(vector_type)s, %(index_kind)s, %(index_options)s, %(floor)s)
 ON CONFLICT (name, dimensions, distance, vector_type, index_kind, index_options)
-DO UPDATE SET used_since = excluded.used_since
-RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options
+DO UPDATE SET used_since = excluded.used_since, floor = excluded.floor
+RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options, floor
 
 -- name: create_vector_index
 -- The approximate nearest neighbour index over one model's vectors.
 CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
-
--- name: set_ann
--- For what travels together: lets an index go on until there are enough rows.
-SELECT {ann_settings}
 
 -- name: ann_settings
 -- An HNSW index looks at twice the usual number of candidates, as the best of them are to be right, and an IVFFlat index at

@@ -134,8 +134,9 @@ CREATE TABLE agentmem.memory_chunk (
     content text NOT NULL,
     content_hash bytea NOT NULL,
     overlap text NOT NULL DEFAULT '',
-    word_count int NOT NULL,
-    text_search tsvector NOT NULL,
+    words sparsevec NOT NULL,
+    own_words int[] NOT NULL,
+    label text,
     embedding halfvec,
     full_embedding vector,
     embedding_model smallint,
@@ -163,7 +164,7 @@ CREATE TABLE agentmem.memory_chunk (
 CREATE INDEX memory_chunk_section ON agentmem.memory_chunk (external_id, memory_id, section_id, content_hash);
 CREATE INDEX memory_chunk_unembedded ON agentmem.memory_chunk (external_id, id) WHERE embedding_model IS NULL;
 -- What has been written lately is kept in a list beside the index, which every search reads whole: a short one.
-CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (text_search) WITH (gin_pending_list_limit = 64);
+CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (own_words) WITH (gin_pending_list_limit = 64);
 
 CREATE TABLE agentmem.embedding_model (
     id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -173,6 +174,7 @@ CREATE TABLE agentmem.embedding_model (
     vector_type text NOT NULL DEFAULT 'halfvec' CHECK (vector_type IN ('halfvec', 'vector')),
     index_kind text NOT NULL DEFAULT 'hnsw' CHECK (index_kind IN ('hnsw', 'ivfflat', 'flat')),
     index_options jsonb NOT NULL DEFAULT '{}',
+    floor double precision NOT NULL DEFAULT 0,
     used_since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -187,7 +189,7 @@ CREATE TABLE agentmem.entity (
     name text NOT NULL,
     name_key text NOT NULL,
     form_key text NOT NULL,
-    name_search tsvector NOT NULL,
+    name_words text[] NOT NULL,
     types text[] NOT NULL DEFAULT '{}',
     description text NOT NULL DEFAULT '',
     confidence double precision NOT NULL,
@@ -210,7 +212,7 @@ CREATE INDEX entity_shortterm ON agentmem.entity (external_id, shortterm_memory_
 -- Neighborhoods and paths start at names, in either tier.
 CREATE INDEX entity_name ON agentmem.entity (external_id, name_key);
 CREATE INDEX entity_form ON agentmem.entity (external_id, form_key);
-CREATE INDEX entity_words ON agentmem.entity USING gin (name_search) WITH (gin_pending_list_limit = 64);
+CREATE INDEX entity_words ON agentmem.entity USING gin (name_words) WITH (gin_pending_list_limit = 64);
 
 CREATE TABLE agentmem.relationship (
     external_id text NOT NULL,

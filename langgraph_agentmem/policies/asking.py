@@ -1,0 +1,83 @@
+"""Reads a question: what it is looked up by, and what each of its words weighs among a tenant's chunks."""
+
+from typing import NamedTuple
+
+from langgraph_agentmem.policies.frequencies import Frequencies
+from langgraph_agentmem.policies.weighing import BEST, labels_in, rarity
+from langgraph_agentmem.policies.words import Reader, Word, dimension
+
+_MOST_WORDS = 64
+_COMMON_SHARE = 0.25
+"""A word that more of the chunks hold tells nothing apart: neither by words nor in the text that is embedded."""
+_ALWAYS_TELLING = 10
+"""So many chunks may hold a word, however few there are."""
+_MATCHES = 1_000
+"""Chunks that are found by the rarest words of a question, as estimated, where not all are compared."""
+
+
+class Question(NamedTuple):
+    """A question as it is looked up.
+
+    Attributes:
+        words: Its distinct full words, in order.
+        labels: What in it may be a label.
+    """
+
+    text: str
+    words: list[Word]
+    labels: list[str]
+
+
+class WeighedQuestion(NamedTuple):
+    """A question to a tenant.
+
+    Attributes:
+        weights: Of its words, by where they are weighed.
+        best: What the best possible chunk weighs.
+        rare: Where its rarest words are weighed.
+        words: All of its words, as entities' names are compared with them.
+        labels: What in it may be a label.
+    """
+
+    weights: dict[int, float]
+    best: float
+    rare: list[int]
+    words: list[str]
+    labels: list[str]
+
+
+def read(query: str, reader: Reader) -> Question:
+    """A question, read."""
+    return Question(query, reader.asked(query)[:_MOST_WORDS], labels_in(reader.words(query)[:_MOST_WORDS]))
+
+
+def to_be_embedded(question: Question, frequencies: Frequencies, reader: Reader) -> str:
+    """The question without its common words: names that most chunks hold draw every chunk alike."""
+    common = {word.text for word in question.words if _is_common(word, frequencies)}
+    return reader.without(question.text, common) if common else question.text
+
+
+def weighed(question: Question, frequencies: Frequencies) -> WeighedQuestion:
+    """What a question's words weigh; common ones only where the rest are in no chunk."""
+    telling = [word for word in question.words if not _is_common(word, frequencies)]
+    if not any(frequencies.of(dimension(word.text)) for word in telling):
+        telling = question.words
+    holding = {dimension(word.text): frequencies.of(dimension(word.text)) for word in telling}
+    weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
+    texts = [word.text for word in question.words]
+    return WeighedQuestion(weights, sum(weights.values()) * BEST or 1.0, _rarest(holding), texts, question.labels)
+
+
+def _is_common(word: Word, frequencies: Frequencies) -> bool:
+    return frequencies.of(dimension(word.text)) > max(_ALWAYS_TELLING, _COMMON_SHARE * frequencies.chunks)
+
+
+def _rarest(holding: dict[int, float]) -> list[int]:
+    found: list[int] = []
+    together = 0.0
+    for at in sorted(holding, key=lambda at: (holding[at], at)):
+        together += holding[at]
+        if found and together > _MATCHES:
+            break
+        found.append(at)
+    return found

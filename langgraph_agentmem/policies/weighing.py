@@ -1,0 +1,103 @@
+"""Weighs words: what a chunk's words are worth to a question, in one inner product.
+
+BM25F (Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted fields", 2004): a word's frequency
+in a chunk is the weighted sum over its fields, of which the neighbours in its text are the main ones; it is saturated
+once, with `k1` = 0.9 and `b` = 0.6. What does not depend on the question is kept with the chunk, what does is in the
+question:
+
+    chunk[w]    = f (k1 + 1) / (f + k1 (1 - b + b L / L0)),  f = sum over fields of field weight x frequency
+    question[w] = ln(1 + (N - n + 0.5) / (n + 0.5)),         n of N chunks hold w themselves
+
+`L` is the sum of the fields' lengths, empty words not counted. `L0` is a constant, not the average, so that a chunk's
+weights do not depend on what else has been written.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from langgraph_agentmem.models.chunk import ChunkWords, TextChunk
+from langgraph_agentmem.policies.words import Reader, Word, dimension
+
+_K1 = 0.9
+_B = 0.6
+_USUAL_LENGTH = 75.0
+"""Words, with those of the neighbours by their weights: what lines of dialogue and of notes come to."""
+BEST = _K1 + 1
+"""What a word in a chunk weighs at most."""
+_FIELDS = {0: 1.0, -1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
+"""What a word of a neighbour counts, by how far behind or before the chunk it stands."""
+_MOST = 500
+"""Words of one chunk that are weighed; of more, its own and then the heaviest."""
+_LABEL = re.compile(r"\s*(?:[-*+•]\s+)?(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?([^:\n]{1,40}):\s")
+_LABEL_WORDS = 3
+
+
+class _Field(NamedTuple):
+    """A chunk's own words, with how often each is there, and how many of them are full."""
+
+    frequencies: Counter[int]
+    length: int
+
+
+def weighed(chunks: Sequence[TextChunk], reader: Reader) -> list[ChunkWords]:
+    """What each of a text's chunks is found by; they are each other's neighbours, in order."""
+    fields = [_field(reader.words(chunk.text)) for chunk in chunks]
+    return [_weighed(fields, place, chunk, reader) for place, chunk in enumerate(chunks)]
+
+
+def label_words(text: str, reader: Reader) -> str | None:
+    """The words of what a text is labelled with, as of who speaks; None without a label."""
+    match = _LABEL.match(text)
+    words = [word.text for word in reader.words(match[1])] if match else []
+    return " ".join(words) if 0 < len(words) <= _LABEL_WORDS else None
+
+
+def labels_in(words: Sequence[Word]) -> list[str]:
+    """All labels that a question may name, being words of it that follow each other."""
+    texts = [word.text for word in words]
+    spans = {" ".join(texts[at : at + n]) for n in range(1, _LABEL_WORDS + 1) for at in range(len(texts) - n + 1)}
+    return sorted(spans)
+
+
+def rarity(holding: float, of: float) -> float:
+    """What a word weighs in a question, by how many chunks hold it."""
+    return math.log(1 + (max(of - holding, 0) + 0.5) / (holding + 0.5))
+
+
+def vector_text(weights: Mapping[int, float], dimensions: int) -> str:
+    """Weights as PostgreSQL reads them for a `sparsevec`."""
+    return f"{{{','.join(f'{at}:{weights[at]:.4g}' for at in sorted(weights))}}}/{dimensions}"
+
+
+def _field(words: Iterable[Word]) -> _Field:
+    frequencies: Counter[int] = Counter()
+    length = 0
+    for word in words:
+        frequencies[dimension(word.text)] += 1
+        length += not word.empty
+    return _Field(frequencies, length)
+
+
+def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Reader) -> ChunkWords:
+    own = fields[place].frequencies
+    sums: dict[int, float] = {}
+    length = 0.0
+    for distance, weight in _FIELDS.items():
+        if 0 <= place + distance < len(fields):
+            field = fields[place + distance]
+            length += weight * field.length
+            for at, frequency in field.frequencies.items():
+                sums[at] = sums.get(at, 0.0) + weight * frequency
+    # what it stands under counts once, if it does not say so itself
+    above = {dimension(word.text) for part in chunk.place.path for word in reader.words(part) if not word.empty}
+    for at in above - own.keys():
+        sums[at] = sums.get(at, 0.0) + 1.0
+    if len(sums) > _MOST:
+        heaviest = sorted(sums, key=lambda at: (at not in own, -sums[at], at))[:_MOST]
+        sums = {at: sums[at] for at in heaviest}
+    norm = _K1 * (1 - _B + _B * length / _USUAL_LENGTH)
+    weights = {at: f * BEST / (f + norm) for at, f in sums.items()}
+    return ChunkWords(sorted(own.keys() | above), weights, label_words(chunk.text, reader))

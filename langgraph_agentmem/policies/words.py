@@ -1,0 +1,166 @@
+"""Reads a text's words as they are searched by: one reader for what is written and for what is asked.
+
+A word is found in whichever form it is written: case, accents, widths and ligatures do not count, endings are taken off
+by the language's stemmer, and irregular forms (went, gone) are those of one word. What is joined (`frontend/backend`,
+`config.yaml`, `getUserName`) is found by its parts; what holds a digit (`INV-20394`, `2026-05-01`) as a whole as well.
+Scripts that put no space between words are read in pairs of letters.
+"""
+
+import re
+import threading
+import tomllib
+import unicodedata
+from collections.abc import Container, Iterator
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, NamedTuple, cast
+from zlib import crc32
+
+import snowballstemmer
+
+from langgraph_agentmem.errors import ConfigurationError
+
+DIMENSIONS = 1_000_000_000
+"""Of the space in which words are weighed: as many as pgvector takes, so that hardly two words fall together."""
+
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
+)
+"""Signs that stand on letters, which Python does not count among a word's."""
+_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|(?:[^\W_]|[{_MARKS}])+")
+_CLITIC = re.compile(r"(?<=\w)['’ʼ＇](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[,.'’]\d{3})+)(?![\d.,]*\d)")
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U00020000-\U0003134f]+)"
+)
+"""Thai, Lao, Burmese, Khmer, kana, Han and Hangul: spaces do not, or not alone, tell words apart."""
+_FIRST_EAST_ASIAN = "\u3005"
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_ENDS_SENTENCE = (".", "!", "?", ":", "。", "！", "？")
+_LONGEST = 100
+"""Characters of a longer word that count."""
+
+
+class Word(NamedTuple):
+    """A word of a text.
+
+    Attributes:
+        text: As it is looked up: without its ending, case and accents.
+        said: As it stands in the text.
+        empty: Whether it carries grammar, not meaning: a stop word of the language, unless it looks like a name, as
+            "IT" does, or "Will" within a sentence.
+    """
+
+    text: str
+    said: str
+    empty: bool
+
+
+class Reader:
+    """Reads words of a language.
+
+    Args:
+        language: As snowball and PostgreSQL call it, or `simple`, which knows neither endings nor empty words.
+
+    Raises:
+        ConfigurationError: Its endings are not known.
+    """
+
+    def __init__(self, language: str) -> None:
+        known = ["simple", *sorted(snowballstemmer.algorithms())]
+        if language not in known:
+            raise ConfigurationError(f"text_search_config must be one of {', '.join(known)}, not {language!r}")
+        tables = _tables()
+        self._empty = frozenset(tables["stop_words"].get(language, "").split())
+        groups = [group.split() for group in re.split(r"[|\n]", tables["irregular"].get(language, ""))]
+        self._regular = {form: group[0] for group in groups for form in group[1:]}
+        self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
+        self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
+        self._looked_up = lru_cache(maxsize=50_000)(self._looked_up_anew)
+
+    def words(self, text: str) -> list[Word]:
+        """A text's words in order, each as often as it is there; what is joined, as a whole and by its parts."""
+        shouted = text.isupper()
+        found: list[Word] = []
+        begins = True
+        for joined in _GROUPED.sub(_ungrouped, _CLITIC.sub("", unicodedata.normalize("NFKC", text))).split():
+            parts: list[str] = _PART.findall(joined)
+            if len(parts) > 1 and any(map(str.isdigit, joined)):
+                found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
+            for part in parts:
+                named = not shouted and part[0].isupper() and len(part) > 1 and (part.isupper() or not begins)
+                found += self._of_part(part, named)
+                begins = False
+            begins = begins or joined.endswith(_ENDS_SENTENCE)
+        return found
+
+    def asked(self, query: str) -> list[Word]:
+        """The distinct words that a question is looked up by, in order; empty ones only where there are no others."""
+        words = {word.text: word for word in reversed(self.words(query)) if not _is_letter_of_pair(word)}
+        full = [word for word in words.values() if not word.empty]
+        return (full or list(words.values()))[::-1]
+
+    def without(self, query: str, left_out: Container[str]) -> str:
+        """A question without what consists of such words only; the whole question if nothing else is left."""
+        kept = [said for said in query.split() if not self._consists_of(said, left_out)]
+        return " ".join(kept) or query
+
+    def _consists_of(self, said: str, words: Container[str]) -> bool:
+        read = self.words(said)
+        return bool(read) and all(word.text in words for word in read)
+
+    def _of_part(self, part: str, named: bool) -> Iterator[Word]:
+        for place, segment in enumerate(_UNSPACED.split(part)):
+            if place % 2:
+                yield from _pairs(segment)
+            elif segment:
+                yield self._word(segment, named)
+                humps = _HUMP.split(segment)
+                if len(humps) > 1:
+                    yield from (self._word(hump, named) for hump in humps if len(hump) > 1)
+
+    def _word(self, said: str, named: bool) -> Word:
+        folded = said.casefold()[:_LONGEST]
+        return Word(self._looked_up(folded), said, folded in self._empty and not named)
+
+    def _looked_up_anew(self, folded: str) -> str:
+        stem = self._regular.get(folded, folded)
+        if self._stemmer is not None:
+            with self._one_at_a_time:
+                stem: str = self._stemmer.stemWord(stem)
+        return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", stem)))
+
+
+@cache
+def reader(language: str) -> Reader:
+    """The reader of a language; see `Reader`."""
+    return Reader(language)
+
+
+def dimension(word: str) -> int:
+    """Where a word is weighed, from 1 to `DIMENSIONS`: the same in every process."""
+    return crc32(word.encode()) % DIMENSIONS + 1
+
+
+def _pairs(segment: str) -> Iterator[Word]:
+    """Each two letters that follow each other; each letter as well, in scripts where one may be a word."""
+    if len(segment) == 1 or segment[0] >= _FIRST_EAST_ASIAN:
+        yield from (Word(letter, segment, False) for letter in segment)
+    yield from (Word(segment[at : at + 2], segment, False) for at in range(len(segment) - 1))
+
+
+def _is_letter_of_pair(word: Word) -> bool:
+    """Whether it is one of several letters, whose pairs say more."""
+    return len(word.text) == 1 < len(word.said) and word.text >= _FIRST_EAST_ASIAN
+
+
+def _ungrouped(number: re.Match[str]) -> str:
+    return re.sub(r"\D", "", number[0])
+
+
+@cache
+def _tables() -> dict[str, dict[str, str]]:
+    return tomllib.loads(files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8"))
