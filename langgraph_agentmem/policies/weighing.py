@@ -15,7 +15,7 @@ weights do not depend on what else has been written.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from langgraph_agentmem.models.chunk import ChunkWords, TextChunk
@@ -27,24 +27,27 @@ _USUAL_LENGTH = 75.0
 """Words, with those of the neighbours by their weights: what lines of dialogue and of notes come to."""
 BEST = _K1 + 1
 """What a word in a chunk weighs at most."""
-_FIELDS = {0: 1.0, -1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
-"""What a word of a neighbour counts, by how far behind or before the chunk it stands."""
+_BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
+"""What a word of a neighbour counts, by how far behind or before the chunk it stands. Only what is said, behind a
+label, is understood by what is said around it; paragraphs and items of a list stand for themselves, under their
+headings."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
-_LABEL = re.compile(r"\s*(?:[-*+•]\s+)?(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?([^:\n]{1,40}):\s")
+_LABEL = re.compile(r"\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?([^\W_][^:\n]{0,39}):\s")
 _LABEL_WORDS = 3
 
 
 class _Field(NamedTuple):
-    """A chunk's own words, with how often each is there, and how many of them are full."""
+    """A chunk's own words, with how often each is there, how many of them are full, and its label."""
 
     frequencies: Counter[int]
     length: int
+    label: str | None
 
 
 def weighed(chunks: Sequence[TextChunk], reader: Reader) -> list[ChunkWords]:
     """What each of a text's chunks is found by; they are each other's neighbours, in order."""
-    fields = [_field(reader.words(chunk.text)) for chunk in chunks]
+    fields = [_field(chunk.text, reader) for chunk in chunks]
     return [_weighed(fields, place, chunk, reader) for place, chunk in enumerate(chunks)]
 
 
@@ -72,25 +75,20 @@ def vector_text(weights: Mapping[int, float], dimensions: int) -> str:
     return f"{{{','.join(f'{at}:{weights[at]:.4g}' for at in sorted(weights))}}}/{dimensions}"
 
 
-def _field(words: Iterable[Word]) -> _Field:
-    frequencies: Counter[int] = Counter()
-    length = 0
-    for word in words:
-        frequencies[dimension(word.text)] += 1
-        length += not word.empty
-    return _Field(frequencies, length)
+def _field(text: str, reader: Reader) -> _Field:
+    words = reader.words(text)
+    frequencies = Counter(dimension(word.text) for word in words)
+    return _Field(frequencies, sum(not word.empty for word in words), label_words(text, reader))
 
 
 def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Reader) -> ChunkWords:
     own = fields[place].frequencies
-    sums: dict[int, float] = {}
-    length = 0.0
-    for distance, weight in _FIELDS.items():
-        if 0 <= place + distance < len(fields):
-            field = fields[place + distance]
-            length += weight * field.length
-            for at, frequency in field.frequencies.items():
-                sums[at] = sums.get(at, 0.0) + weight * frequency
+    sums: dict[int, float] = dict(own)
+    length = float(fields[place].length)
+    for field, weight in _beside(fields, place):
+        length += weight * field.length
+        for at, frequency in field.frequencies.items():
+            sums[at] = sums.get(at, 0.0) + weight * frequency
     # what it stands under counts once, if it does not say so itself
     above = {dimension(word.text) for part in chunk.place.path for word in reader.words(part) if not word.empty}
     for at in above - own.keys():
@@ -100,4 +98,13 @@ def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Rea
         sums = {at: sums[at] for at in heaviest}
     norm = _K1 * (1 - _B + _B * length / _USUAL_LENGTH)
     weights = {at: f * BEST / (f + norm) for at, f in sums.items()}
-    return ChunkWords(sorted(own.keys() | above), weights, label_words(chunk.text, reader))
+    return ChunkWords(sorted(own.keys() | above), weights, fields[place].label)
+
+
+def _beside(fields: Sequence[_Field], place: int) -> Iterator[tuple[_Field, float]]:
+    """What is said around what is said."""
+    if fields[place].label is None:
+        return
+    for distance, weight in _BESIDE.items():
+        if 0 <= place + distance < len(fields) and fields[place + distance].label is not None:
+            yield fields[place + distance], weight
