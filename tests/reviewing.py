@@ -32,5 +32,5 @@ def says(dispute: int, action: str, **more: object) -> list[dict[str, object]]:
     return [{"dispute": dispute, "action": action, **more}]
 
 
-async def valid(memory: AgentMemory, query: str = "deadline") -> set[str]:
+async def valid(memory: AgentMemory, query: str = "deadline budget") -> set[str]:
     return {hit.content.strip() for hit in await memory.asearch("alice", query, limit=50)}

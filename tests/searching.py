@@ -39,9 +39,11 @@ def keys(hits: Sequence[Any]) -> list[str]:
     return [hit.key for hit in hits]
 
 
-def know_so_many_chunks(rows: Rows, count: int) -> None:
-    """Let the server believe that there are so many chunks: with few, the approximate index is looked at first."""
-    rows("UPDATE pg_class SET reltuples = %s WHERE oid = 'agentmem.memory_chunk'::regclass", count)
+def ways(way: str) -> dict[str, Any]:
+    """How a store is opened so that it compares all chunks (`exact`), or candidates from the indexes only."""
+    if way == "exact":
+        return {}
+    return {"settings": {"exact_search_rows": 0}, "pool_config": INDEXED_ONLY}
 
 
 def some_items(namespace: tuple[str, ...], count: int, seed: int = 0) -> list[PutOp]:

@@ -8,6 +8,7 @@ from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
 from langgraph_agentmem.models.review import ReviewPolicy
+from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -36,6 +37,7 @@ def resources(
     chat_model = chat.chat_model(model) if model else None
     if extractor is None and chat_model is not None:
         extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
+    reader(settings.text_search_config)  # refuses what it does not know
     return Resources(
         Database.of(settings, dsn, data_dir),
         settings,

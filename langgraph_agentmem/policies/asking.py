@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from langgraph_agentmem.policies.frequencies import Frequencies
-from langgraph_agentmem.policies.weighing import BEST, labels_in, rarity
+from langgraph_agentmem.policies.weighing import ONCE, labels_in, rarity
 from langgraph_agentmem.policies.words import Reader, Word, dimension
 
 _MOST_WORDS = 64
@@ -33,7 +33,7 @@ class WeighedQuestion(NamedTuple):
 
     Attributes:
         weights: Of its words, by where they are weighed.
-        best: What the best possible chunk weighs.
+        best: What a short chunk weighs that says each of its words once.
         rare: Where its rarest words are weighed.
         words: All of its words, as entities' names are compared with them.
         labels: What in it may be a label.
@@ -65,7 +65,7 @@ def weighed(question: Question, frequencies: Frequencies) -> WeighedQuestion:
     holding = {dimension(word.text): frequencies.of(dimension(word.text)) for word in telling}
     weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
     texts = [word.text for word in question.words]
-    return WeighedQuestion(weights, sum(weights.values()) * BEST or 1.0, _rarest(holding), texts, question.labels)
+    return WeighedQuestion(weights, sum(weights.values()) * ONCE or 1.0, _rarest(holding), texts, question.labels)
 
 
 def _is_common(word: Word, frequencies: Frequencies) -> bool:

@@ -8,7 +8,7 @@ Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 
 from langgraph_agentmem.models.search import SearchHit
 
-WEIGHTS = {"lexical": 0.6, "vector": 0.4, "label": 0.12, "graph": 0.10}
+WEIGHTS = {"lexical": 0.5, "vector": 0.5, "label": 0.12, "graph": 0.10}
 """Of those arms that take part: vectors where there is an embedder, labels and the graph where the question names
 one of theirs. Chosen by benchmarks/locomo.py and benchmarks/beam.py."""
 

@@ -25,8 +25,10 @@ _K1 = 0.9
 _B = 0.6
 _USUAL_LENGTH = 75.0
 """Words, with those of the neighbours by their weights: what lines of dialogue and of notes come to."""
-BEST = _K1 + 1
-"""What a word in a chunk weighs at most."""
+_MOST_WEIGHT = _K1 + 1
+_SHORT_LENGTH = 15.0
+ONCE = _MOST_WEIGHT / (1 + _K1 * (1 - _B + _B * _SHORT_LENGTH / _USUAL_LENGTH))
+"""What a word weighs that a short chunk says once: one that says what is asked, and nothing else, answers it fully."""
 _BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
 """What a word of a neighbour counts, by how far behind or before the chunk it stands. Only what is said, behind a
 label, is understood by what is said around it; paragraphs and items of a list stand for themselves, under their
@@ -97,7 +99,7 @@ def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Rea
         heaviest = sorted(sums, key=lambda at: (at not in own, -sums[at], at))[:_MOST]
         sums = {at: sums[at] for at in heaviest}
     norm = _K1 * (1 - _B + _B * length / _USUAL_LENGTH)
-    weights = {at: f * BEST / (f + norm) for at, f in sums.items()}
+    weights = {at: f * _MOST_WEIGHT / (f + norm) for at, f in sums.items()}
     return ChunkWords(sorted(own.keys() | above), weights, fields[place].label)
 
 

@@ -79,6 +79,7 @@ class Compared(NamedTuple):
             "tenant_chunks": self.frequencies.chunks,
             "exact_rows": self.exact_rows,
             "most_matches": _MOST_MATCHES,
+            "nearest": _NEAREST,
         }
 
 
@@ -139,7 +140,6 @@ async def send_hits(
         "memory_ids": None if memory_ids is None else as_array(memory_ids),
         "as_of": as_of,
         "wanted": limit,
-        "nearest": max(_NEAREST, limit),
         "scope_chunks": compared.frequencies.within(memory_ids),
     }
     # None, unlike an empty list, lets the statement look for the entities itself
@@ -173,7 +173,6 @@ async def send_items(
         "limit": search.limit,
         "offset": search.offset,
         "wanted": wanted,
-        "nearest": max(_NEAREST, wanted),
         "omit_expired": search.omit_expired,
         "owner": ownership.owner,
         "default_tenant": ownership.default_tenant,
@@ -210,6 +209,7 @@ def _hits_statement(form: VectorForm | None) -> RawStatement:
         "visible": template("search", "valid"),
         "kept": sql.SQL("TRUE"),
         "document": sql.SQL("NULL::bigint"),
+        "item": sql.SQL("c.id"),
         "moment": sql.SQL("NULL::timestamptz"),
     }
     return RawStatement(template("search", "hits").format(scored=_scored(form, "graph", holes)))
@@ -225,6 +225,7 @@ def _items_statement(
         **selected,
         "in_scope": sql.SQL("(c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE"),
         "memories": sql.SQL("scope"),
+        "item": sql.SQL("(c.memory_id, c.section_id, {})").format(selected["document"]),
         "scope_chunks": sql.SQL("(SELECT coalesce(sum(o.section_count), 0) FROM scope o)::float8"),
         "moment": sql.SQL("CASE WHEN %(listing)s AND {} IS NOT NULL THEN c.last_updated END").format(
             selected["document"]
@@ -236,9 +237,14 @@ def _items_statement(
 def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable]) -> sql.Composable:
     """The part of a statement that finds and scores."""
     filled = holes | parts(form)
-    compared = template("search", "compared").format(**filled)
+    chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
+    # hashed: the candidates are few
+    late = sql.SQL("(c.id IN (SELECT k.id FROM candidate k)) IS NOT TRUE")
+    compared = template("search", "compared").format(**filled, late=late)
     weights = {f"{arm}_weight": sql.Literal(weight) for arm, weight in WEIGHTS.items()}
-    return template("search", "scored").format(**filled, compared=compared, graph=template("search", graph), **weights)
+    return template("search", "scored").format(
+        **filled, chosen=chosen, compared=compared, graph=template("search", graph), **weights
+    )
 
 
 def _selection(omit_expired: bool, documents: bool, condition: sql.SQL | None) -> dict[str, sql.Composable]:

@@ -13,6 +13,8 @@ from psycopg.rows import namedtuple_row
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.models.chunk import TextChunk, WrittenSection
 from langgraph_agentmem.policies.placing import content_hash, placed
+from langgraph_agentmem.policies.weighing import vector_text, weighed
+from langgraph_agentmem.policies.words import DIMENSIONS, dimension, reader
 from langgraph_agentmem.storage import chunks
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
@@ -22,6 +24,7 @@ Section = tuple[str, str]
 Value = list[list[str]]
 """The texts of a value, each cut into chunks."""
 
+READER = reader("english")
 SECTIONS = [("plans", "a"), ("plans", "b"), ("notes", "a")]
 PIECES = [
     "alpha",
@@ -31,6 +34,8 @@ PIECES = [
     "Gamma ran.\n\n",
     "Gamma ran.",
     "the",
+    "Ada: alpha\n",
+    "Bob: Gamma ran.",
     "",
     "  \n",
     "δέλτα",
@@ -66,8 +71,8 @@ class Table:
             for section_id in section_ids:
                 self(
                     "INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, "
-                    "content, content_hash, text_search, word_count, current) "
-                    "VALUES (%s, %s, %s, 1, 0, 'alpha', %s, to_tsvector('alpha'), 1, false)",
+                    "content, content_hash, words, own_words, current) "
+                    "VALUES (%s, %s, %s, 1, 0, 'alpha', %s, '{}/1000000000', '{}', false)",
                     tenant, id, section_id, content_hash("alpha"),
                 )  # fmt: skip
 
@@ -77,7 +82,7 @@ class Table:
             "SELECT c.id, c.ctid::text || c.xmin::text AS row, c.external_id, a.namespace[2] AS memory, c.section_id, "
             "a.closed_at IS NOT NULL AS closed, c.section_revision, c.chunk_order, c.content, c.overlap, c.tier, "
             "c.current, c.run_id, c.origin, c.source, c.end_date, c.superseded_by, c.last_updated, c.start_date, "
-            "c.text_search::text AS words, c.word_count FROM agentmem.memory_chunk c "
+            "c.words::text AS words, c.own_words, c.label FROM agentmem.memory_chunk c "
             "JOIN agentmem.active_memory a ON a.external_id = c.external_id AND a.id = c.memory_id"
         )
         return {row.id: row for row in found}
@@ -102,18 +107,11 @@ class Table:
         elif event == 5:
             self(
                 "INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, "
-                "content, content_hash, text_search, word_count, current, tier, origin) SELECT external_id, memory_id, "
-                "section_id, 0, 0, content, content_hash, text_search, word_count, false, 'shortterm', 'merge' "
+                "content, content_hash, words, own_words, current, tier, origin) SELECT external_id, memory_id, "
+                "section_id, 0, 0, content, content_hash, words, own_words, false, 'shortterm', 'merge' "
                 f"FROM agentmem.memory_chunk WHERE {some} LIMIT 1",
                 which,
             )
-
-    def vector(self, own: str, neighbours: str) -> str:
-        [(words,)] = self(
-            "SELECT (setweight(to_tsvector('english', %s), 'A') || setweight(to_tsvector('english', %s), 'D'))::text",
-            own, neighbours,
-        )  # fmt: skip
-        return words
 
 
 class Expected(NamedTuple):
@@ -125,7 +123,13 @@ class Expected(NamedTuple):
     deleted: set[int]
 
 
-def oracle(table: Table, stored: Sequence[Any], value: Value) -> Expected:
+def found_by(group: Sequence[str]) -> list[dict[str, Any]]:
+    """By what each chunk of a text is found."""
+    words = weighed([TextChunk(text=text) for text in group], READER)
+    return [{"words": vector_text(w.weights, DIMENSIONS), "own_words": w.own, "label": w.label} for w in words]
+
+
+def oracle(stored: Sequence[Any], value: Value) -> Expected:
     """The comparison as it was in Python."""
     texts = [[text for text in group if text.strip()] for group in value]
     available: dict[str, deque[Any]] = defaultdict(deque)
@@ -133,12 +137,9 @@ def oracle(table: Table, stored: Sequence[Any], value: Value) -> Expected:
         if known.origin == "section" and (known.current or known.end_date is None):
             available[known.content.strip()].append(known)
     expected = Expected({}, [], set(), set())
-    for order, (text, neighbours) in enumerate(
-        (text, "\n".join(t.strip() for t in (*group[max(i - 1, 0) : i], *group[i + 1 : i + 2])))
-        for group in texts
-        for i, text in enumerate(group)
-    ):
-        new = {"chunk_order": order, "content": text, "words": table.vector(text, neighbours), "current": True}
+    pairs = [pair for group in texts for pair in zip(group, found_by(group), strict=True)]
+    for order, (text, words) in enumerate(pairs):
+        new = {"chunk_order": order, "content": text, "current": True} | words
         if same := available[text.strip()]:
             known = same.popleft()
             back = not known.current and known.tier != "active"
@@ -157,12 +158,12 @@ async def write(memory: AgentMemory, tenant: str, values: dict[Section, Value]) 
     sections = [
         WrittenSection(
             namespace=(tenant, namespace), section_id=section_id,
-            chunks=placed([[TextChunk(text=text, overlap="so far") for text in group] for group in value]),
+            chunks=placed([[TextChunk(text=text, overlap="so far") for text in group] for group in value], READER),
         )
         for (namespace, section_id), value in values.items()
     ]  # fmt: skip
     async with memory.resources.database.transaction(EVERYONE) as connection:
-        unembedded = await chunks.write(connection, tenant, sections, {}, config="english", model=None)
+        unembedded = await chunks.write(connection, tenant, sections, {}, model=None)
     return await unembedded()
 
 
@@ -174,7 +175,7 @@ def check(table: Table, values: dict[Section, Value], before: dict[int, Any], af
     for (namespace, section_id), value in values.items():
         mine = ("alice", namespace, section_id, False)
         stored = [c for c in before.values() if (c.external_id, c.memory, c.section_id, c.closed) == mine]
-        expected = oracle(table, stored, value)
+        expected = oracle(stored, value)
         written |= {*expected.kept, *expected.retired, *expected.deleted}
         for id, changes in expected.kept.items():
             assert after[id]._replace(row=None) == before[id]._replace(row=None, **changes)
@@ -186,7 +187,7 @@ def check(table: Table, values: dict[Section, Value], before: dict[int, Any], af
         found = sorted(
             (c for c in new if (c.external_id, c.memory, c.section_id, c.closed) == mine), key=lambda c: c.chunk_order
         )
-        names = ("chunk_order", "content", "words", "current")
+        names = ("chunk_order", "content", "current", "words", "own_words", "label")
         assert [{name: getattr(c, name) for name in names} for c in found] == expected.inserted
         fixed = {(c.tier, c.run_id, c.origin, c.source, c.section_revision, c.overlap, c.end_date) for c in found}
         assert fixed <= {("active", None, "section", "me", 7, "so far", None)}
@@ -274,10 +275,19 @@ async def test_what_was_superseded_does_not_come_back_but_is_written_anew(memory
 async def test_neighbours_are_found_by_a_word_but_texts_of_different_fields_are_none(
     memory: AgentMemory, table: Table
 ) -> None:
-    await write(memory, "alice", {("plans", "a"): [["alpha", "gamma"], ["delta"]]})
+    await write(memory, "alice", {("plans", "a"): [["Ada: alpha", "Bob: gamma"], ["Cleo: delta"]]})
 
-    words = {c.content: c.words for c in table.read().values() if c.external_id == "alice" and not c.closed}
-    assert words == {"alpha": "'alpha':1A 'gamma':2", "gamma": "'alpha':2 'gamma':1A", "delta": "'delta':1A"}
+    found = {c.content: c for c in table.read().values() if c.external_id == "alice" and not c.closed}
+    places = {word: dimension(word) for word in ("alpha", "gamma", "delta")}
+    held = {text: {w for w, at in places.items() if f"{at}:" in c.words} for text, c in found.items()}
+    assert held == {"Ada: alpha": {"alpha", "gamma"}, "Bob: gamma": {"alpha", "gamma"}, "Cleo: delta": {"delta"}}
+    own = {text: {w for w, at in places.items() if at in c.own_words} for text, c in found.items()}
+    assert own == {"Ada: alpha": {"alpha"}, "Bob: gamma": {"gamma"}, "Cleo: delta": {"delta"}}
+    assert {text: c.label for text, c in found.items()} == {
+        "Ada: alpha": "ada",
+        "Bob: gamma": "bob",
+        "Cleo: delta": "cleo",
+    }
 
 
 async def test_a_section_that_does_not_exist_gets_no_chunks(memory: AgentMemory, table: Table) -> None:

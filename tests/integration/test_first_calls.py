@@ -40,7 +40,7 @@ async def test_first_callers_set_up_once(empty_dsn: str) -> None:
     found = await asyncio.gather(*(store.asearch(("alice",), query="a fox") for _ in range(150)))
 
     assert found == [[]] * 150
-    assert (setups(), embedder.asked) == (1, 1)
+    assert (setups(), embedder.asked) == (1, 2), "its dimension is asked for, and its floor is measured"
     await memory.aclose()
 
 

@@ -113,13 +113,13 @@ VERSION_1 = """
     INSERT INTO agentmem.consolidation_run (external_id, id, memory_id, status, snapshot)
     VALUES ('alice', '4be0643f-1d98-573b-97cd-ca98a65347dd', 1, 'applied', '[]');
     INSERT INTO agentmem.memory_chunk (external_id, memory_id, section_id, section_revision, chunk_order, content,
-        content_hash, text_search, word_count)
-    VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), setweight(to_tsvector('english', 'a fox'), 'A'), 1);
-    INSERT INTO agentmem.entity (external_id, tier, shortterm_memory_id, name, name_key, form_key, name_search, confidence,
+        content_hash, words, own_words)
+    VALUES ('alice', 1, 'notes', 1, 0, 'a fox', sha256('a fox'), '{237213153:0.9}/1000000000', '{237213153}');
+    INSERT INTO agentmem.entity (external_id, tier, shortterm_memory_id, name, name_key, form_key, name_words, confidence,
         importance)
-    VALUES ('alice', 'longterm', NULL, 'Fox', 'fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
-           ('alice', 'shortterm', 1, 'Fox', 'fox', 'fox', to_tsvector('english', 'Fox'), 0.5, 0.5),
-           ('alice', 'shortterm', 1, 'Hen', 'hen', 'hen', to_tsvector('english', 'Hen'), 0.5, 0.5);
+    VALUES ('alice', 'longterm', NULL, 'Fox', 'fox', 'fox', '{fox}', 0.5, 0.5),
+           ('alice', 'shortterm', 1, 'Fox', 'fox', 'fox', '{fox}', 0.5, 0.5),
+           ('alice', 'shortterm', 1, 'Hen', 'hen', 'hen', '{hen}', 0.5, 0.5);
     INSERT INTO agentmem.relationship (external_id, tier, shortterm_memory_id, source_id, target_id, confidence, strength)
     VALUES ('alice', 'shortterm', 1, 2, 3, 0.5, 0.5);
     INSERT INTO agentmem.mention (external_id, chunk_id, entity_id) VALUES ('alice', 1, 1);
@@ -211,7 +211,7 @@ async def test_an_unreachable_server_is_an_outage() -> None:
 
 async def test_an_unknown_text_search_configuration_is_refused(dsn: str) -> None:
     with pytest.raises(ConfigurationError, match="'klingon'"):
-        await AgentMemory.open(dsn, settings=AgentMemorySettings(text_search_config="klingon")).asetup()
+        AgentMemory.open(dsn, settings=AgentMemorySettings(text_search_config="klingon"))
 
 
 async def test_another_dimension_is_refused_and_reembed_migrates(opened: Open, rows: Callable[..., object]) -> None:

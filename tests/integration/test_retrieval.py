@@ -45,8 +45,16 @@ async def test_any_text_may_be_a_query(memory: AgentMemory, query: str) -> None:
 
 
 async def test_a_chunk_is_found_by_its_neighbours_words_but_ranks_below_its_own(memory: AgentMemory) -> None:
+    created = await memory.acreate_active_memory("alice", "Talk", {"sections": ["talk"]})
+    said = ["Ada: Alpha is first.", "Bob: Gamma follows.", "Ada: Delta ends."]
+    await memory.aupdate_active_memory_section("alice", created.id, "talk", "\n".join(said))
+    hits = [hit.content.strip() for hit in await memory.asearch("alice", "gamma")]
+    assert hits == [said[1], said[2], said[0]], "what was said before counts more than what comes after"
+
+
+async def test_what_stands_beside_a_chunk_in_a_list_does_not_find_it(memory: AgentMemory) -> None:
     await notes(memory, "Alpha is first.", "Gamma follows.", "Delta ends.")
-    assert await found(memory, "gamma") == ["Gamma follows.", "Alpha is first.", "Delta ends."]
+    assert await found(memory, "gamma") == ["Gamma follows."]
 
 
 async def test_scores_are_within_bounds_ordered_and_stable(opened: Open) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import WordEmbedder
 from langgraph.store.base import PutOp
-from searching import INDEXED_ONLY, Directions, index, keys, know_so_many_chunks
+from searching import Directions, index, keys, ways
 
 from langgraph_agentmem.errors import EmbeddingMismatchError
 from langgraph_agentmem.store import AgentMemoryStore
@@ -33,9 +33,8 @@ async def test_every_kind_of_index_orders_as_its_distance_does(
 ) -> None:
     ann = {"kind": kind, "vector_type": type} | ({"nlist": 2} if kind == "ivfflat" else {})
     config = index(distance_type=distance, ann_index_config=ann)
-    store = opens(index=config, pool_config=INDEXED_ONLY)
+    store = opens(index=config, **ways("approximate"))
     await store.abatch([PutOp(NS, f"k{i:02}", {"text": f"t{i}"}) for i in range(60)])
-    know_so_many_chunks(rows, 0)
     hits = await store.asearch(NS, query="asked", limit=60)
 
     query = np.array(Directions()._vector("asked"))
@@ -44,7 +43,13 @@ async def test_every_kind_of_index_orders_as_its_distance_does(
         "l2": lambda v: 1 / (1 + np.linalg.norm(v - query)),
         "inner_product": lambda v: 1 / (1 + math.exp(-(v @ query))),
     }[distance]
-    expected = {f"k{i:02}": 0.61 * similarity(np.array(Directions()._vector(f"t{i}"))) for i in range(60)}
+    [(floor,)] = rows("SELECT floor FROM agentmem.embedding_model")
+
+    def above(vector: Any) -> float:
+        return max(similarity(vector) - floor, 0) / (1 - floor)
+
+    assert (floor > 0) is (distance == "cosine")
+    expected = {f"k{i:02}": 0.5 * above(np.array(Directions()._vector(f"t{i}"))) for i in range(60)}
     assert {hit.key: hit.score for hit in hits} == pytest.approx(expected, abs=2e-3)
     assert all(0 <= hit.score <= 1 for hit in hits)
     top = [expected[hit.key] for hit in hits[:40]]

@@ -6,10 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 from langgraph.store.base import PutOp
-from searching import INDEXED_ONLY, WORDS, everything, index, know_so_many_chunks, places, some_items
+from searching import INDEXED_ONLY, WORDS, everything, index, places, some_items, ways
 
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
-from langgraph_agentmem.storage.vectors import set_ann
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -22,7 +21,7 @@ NS = ("alice", "notes")
 
 
 async def test_pages_make_up_the_whole_where_the_index_leads_the_way(opens: Opens, rows: Rows, dsn: str) -> None:
-    store = opens(index=index(), settings={"max_pending_updates": 10_000})
+    store = opens(index=index(), settings={"max_pending_updates": 10_000, "exact_search_rows": 0})
     for part in range(0, 1300, 325):
         ops = [
             PutOp(("alice", "big"), f"k{i:04}", {"text": f"{WORDS[i % 7]} {i % 450}", "n": i % 4})
@@ -64,14 +63,13 @@ def matches(filter: dict[str, Any], value: dict[str, Any]) -> bool:
 async def test_pages_over_several_memories_many_chunks_and_what_has_no_vectors_yet(
     opens: Opens, rows: Rows, prefix: tuple[str, ...], way: str
 ) -> None:
-    store = opens(index=index(), pool_config=INDEXED_ONLY if way == "approximate" else None)
+    store = opens(index=index(), **ways(way))
     for name in ("one", "two"):
         await store.abatch(some_items(("alice", name), 45))
         await store.aput(("alice", name), "silent", {"n": 1}, index=False)
         await store.aput(("alice", name), "wordless", {"n": 1})
     later = opens(index=index(), settings={"embed": "background"})
     await later.abatch([PutOp(("alice", "one"), f"u{i}", {"text": f"falcon {i}", "n": 1}) for i in range(15)])
-    know_so_many_chunks(rows, 0 if way == "approximate" else 1_000_000)
 
     [(count,)] = rows("SELECT count(*) FROM agentmem.section s JOIN agentmem.active_memory a ON a.id = s.memory_id "
                       "WHERE a.namespace[1:%s] = %s", len(prefix), list(prefix))  # fmt: skip
@@ -82,18 +80,18 @@ async def test_pages_over_several_memories_many_chunks_and_what_has_no_vectors_y
         for size in (1, 13):
             assert places(await everything(store, prefix, size, query=query)) == places(whole)
     with_vectors = {hit.key: hit.score for hit in await store.asearch(("alice", "one"), query="falcon owl", limit=1000)}
-    assert 0 < with_vectors["u1"] <= 0.39, "they are found by their words"
+    assert 0 < with_vectors["u1"] <= 0.52, "they are found by their words"
     assert await later.memory.queue.aembed_pending() == 15
     assert len(await store.asearch(prefix, query="falcon owl", limit=1000)) == count
 
 
 @pytest.mark.parametrize("query", ["falcon", "heron", "falcon heron"])
-async def test_equal_scores_have_one_order_on_every_page(opens: Opens, rows: Rows, query: str) -> None:
-    store = opens(index=index())
+async def test_equal_scores_have_one_order_on_every_page(opens: Opens, query: str) -> None:
+    writer = opens(index=index())
     for name in "xy":
-        await store.abatch([PutOp(("alice", name), f"k{i}", {"text": "falcon"}) for i in range(60)])
-    for reltuples in (0, 1_000_000):
-        know_so_many_chunks(rows, reltuples)
+        await writer.abatch([PutOp(("alice", name), f"k{i}", {"text": "falcon"}) for i in range(60)])
+    for way in ("exact", "approximate"):
+        store = opens(index=index(), **ways(way))
         whole = await store.asearch(("alice",), query=query, limit=200)
         assert len(set(places(whole))) == 120
         assert places(await everything(store, ("alice",), 11, query=query)) == places(whole)
@@ -111,11 +109,10 @@ async def test_items_written_at_once_are_listed_in_one_order_on_every_page(opens
             assert places(await everything(store, prefix, size)) == places(whole)
 
 
-async def test_an_index_that_gives_up_early_changes_nothing(opens: Opens, rows: Rows) -> None:
+async def test_an_index_that_gives_up_early_changes_nothing(opens: Opens) -> None:
     options = INDEXED_ONLY["kwargs"]["options"] + " -c hnsw.max_scan_tuples=1 -c hnsw.ef_search=1"
-    store = opens(index=index(), pool_config={"kwargs": {"options": options}})
+    store = opens(index=index(), pool_config={"kwargs": {"options": options}}, settings={"exact_search_rows": 0})
     await store.abatch([PutOp(NS, f"k{i:03}", {"text": f"t{i}", "n": i % 20}) for i in range(200)])
-    know_so_many_chunks(rows, 0)
     whole = {hit.key: hit.score for hit in await opens(index=index()).asearch(NS, query="asked", limit=500)}
     for n in range(20):
         hits = await store.asearch(NS, query="asked", filter={"n": n}, limit=10)
@@ -139,15 +136,6 @@ async def test_a_search_is_planned_once_and_leaves_no_setting_behind(opens: Open
         assert await left.fetchall() == []
 
 
-async def test_an_index_is_searched_thoroughly(opens: Opens) -> None:
-    store = opens(index=index())
-    await store.aput(NS, "k", {"text": "falcon"})
-    async with store.memory.resources.database.transaction(EVERYONE) as connection:
-        await set_ann(connection)
-        shown = await connection.execute("SHOW hnsw.ef_search")
-    assert await shown.fetchall() == [{"hnsw.ef_search": "80"}]
-
-
 @pytest.mark.parametrize("consolidated", [False, True])
 async def test_what_an_item_said_before_does_not_find_it(opens: Opens, consolidated: bool) -> None:
     store = opens(index=index())
@@ -169,11 +157,11 @@ async def test_what_an_item_said_before_does_not_find_it(opens: Opens, consolida
 @pytest.mark.parametrize("with_vectors", [False, True])
 async def test_what_has_expired_takes_no_place_on_a_page(opens: Opens, rows: Rows, with_vectors: bool) -> None:
     given = index() if with_vectors else None
-    store, sees = opens(index=given, ttl={"omit_expired": True}), opens(index=given)
+    stores = [opens(index=given, ttl={"omit_expired": True}, **ways(way)) for way in ("exact", "approximate")]
+    store, sees = stores[0], opens(index=given)
     await store.abatch([PutOp(NS, f"k{i:02}", {"text": f"falcon {i}"}, ttl=10 if i % 2 else None) for i in range(40)])
     rows("UPDATE agentmem.section SET expires_at = now() - interval '1 second' WHERE expires_at IS NOT NULL")
-    for reltuples in (0, 1_000_000):
-        know_so_many_chunks(rows, reltuples)
+    for store in stores:
         for what in ({"query": "falcon"}, {}, {"query": "falcon", "filter": {"text": {"$ne": "falcon 0"}}}):
             hits = await store.asearch(NS, limit=15, **what)
             assert len(hits) == 15

@@ -22,7 +22,7 @@ SELECT NULL, k.memory_id, count(*) FROM counted k GROUP BY k.memory_id
 -- A small scope is compared completely: by its memories, or, where it is a good part of the tenant's chunks, in one go.
 -- In a large one, candidates are the chunks that hold one of the rarest words, the nearest vectors, and what the query's
 -- entities are mentioned in; all of them are scored exactly. Where they do not fill the page, everything is compared after
--- all. Each way is gated by a condition that is looked at once, so that the others cost nothing.
+-- all, and comes behind them: so pages of whatever size make up the same order. Each way is gated by a condition that is looked at once, so that the others cost nothing.
 --
 -- What the planner believes of tenants and namespaces is often wrong, as their sizes differ by orders of magnitude. So the
 -- indexes on words and vectors are not given the choice of one on the tenant (whose collation differs), and namespaces are
@@ -34,30 +34,32 @@ graph AS MATERIALIZED (
     {graph}
 ),
 candidate AS MATERIALIZED (
-    SELECT m.id FROM (
-        SELECT c.id FROM agentmem.memory_chunk c
+    SELECT m.id, m.item FROM (
+        SELECT c.id, {item} AS item FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s COLLATE "C"
           AND c.own_words && %(rare_words)s::int[] AND {in_scope} AND {visible} AND {kept}
         LIMIT %(most_matches)s) m
     UNION
-    SELECT n.id FROM (
-        SELECT c.id FROM agentmem.memory_chunk c
+    SELECT n.id, n.item FROM (
+        SELECT c.id, {item} AS item FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND %(with_vector)s AND c.external_id = %(external_id)s COLLATE "C"
           AND c.embedding_model = {model} AND {in_scope} AND {visible} AND {kept}
         ORDER BY {distance}
         LIMIT %(nearest)s) n
     UNION
-    SELECT g.id FROM graph g WHERE (SELECT z.large FROM size z)
+    SELECT c.id, {item} FROM graph g
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.id
+    WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
 ),
 way AS MATERIALIZED (
-    SELECT CASE WHEN z.large AND (SELECT count(*) FROM candidate) >= %(wanted)s THEN 'some'
+    SELECT CASE WHEN z.large AND (SELECT count(DISTINCT k.item) FROM candidate k) >= %(wanted)s THEN 'some'
                 WHEN z.narrow THEN 'memories' ELSE 'all' END AS taken
     FROM size z
 ),
 compared AS MATERIALIZED (
-    SELECT {compared} FROM candidate k
+    SELECT {chosen} FROM candidate k
     JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = k.id
-    WHERE (SELECT w.taken FROM way w) = 'some' AND {in_scope} AND {visible} AND {kept}
+    WHERE (SELECT w.taken FROM way w) = 'some'
     UNION ALL
     SELECT {compared} FROM {memories} o
     JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.memory_id = o.id
@@ -75,7 +77,7 @@ asked AS MATERIALIZED (
           FROM compared p WHERE p.label = ANY (%(labels)s::text[])) l
 ),
 scored AS MATERIALIZED (
-    SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.vector, p.lexical, g.share AS graph, p.label = q.label AS labelled,
+    SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.late, p.vector, p.lexical, g.share AS graph, p.label = q.label AS labelled,
            ({lexical_weight} * p.lexical + {vector_weight} * p.vector + {graph_weight} * coalesce(g.share, 0)
             + CASE WHEN p.label = q.label THEN {label_weight} ELSE 0 END) / q.full_score AS score
     FROM compared p
@@ -86,6 +88,7 @@ scored AS MATERIALIZED (
 -- name: compared
 -- What is compared of a chunk.
 c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, c.label,
+{late} AS late,
 least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS lexical,
 CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector
 
@@ -128,7 +131,7 @@ WITH mentioned AS MATERIALIZED (
 ),
 {scored},
 best AS MATERIALIZED (
-    SELECT s.* FROM scored s WHERE %(with_vector)s OR s.score > 0 ORDER BY s.score DESC, s.id LIMIT %(wanted)s
+    SELECT s.* FROM scored s WHERE %(with_vector)s OR s.score > 0 ORDER BY s.late, s.score DESC, s.id LIMIT %(wanted)s
 )
 SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
@@ -162,13 +165,15 @@ WITH scope AS MATERIALIZED (
 ),
 {scored},
 ranked AS MATERIALIZED (
-    SELECT r.memory_id, r.section_id, r.document, max(r.score) AS score, max(r.moment) AS moment
+    -- What a candidate has found keeps the score with which that did.
+    SELECT bool_and(r.late) AS late, r.memory_id, r.section_id, r.document,
+           coalesce(max(r.score) FILTER (WHERE NOT r.late), max(r.score)) AS score, max(r.moment) AS moment
     FROM (
-        SELECT s.memory_id, s.section_id, s.document, CASE WHEN NOT %(listing)s THEN s.score END AS score, s.moment
+        SELECT s.late, s.memory_id, s.section_id, s.document, CASE WHEN NOT %(listing)s THEN s.score END AS score, s.moment
         FROM scored s
         UNION ALL
         -- Items without any text are read only where the others do not fill the page.
-        SELECT s.memory_id, s.section_id, NULL, NULL, CASE WHEN %(listing)s THEN s.updated_at END
+        SELECT true, s.memory_id, s.section_id, NULL, NULL, CASE WHEN %(listing)s THEN s.updated_at END
         FROM scope o
         JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = o.id
         WHERE (%(listing)s OR (SELECT count(*) FROM (SELECT DISTINCT p.memory_id, p.section_id, p.document FROM scored p) d) < %(wanted)s)
@@ -178,15 +183,15 @@ ranked AS MATERIALIZED (
 ),
 page AS MATERIALIZED (
     SELECT r.* FROM ranked r
-    ORDER BY r.moment DESC NULLS LAST, r.score DESC NULLS LAST, r.memory_id, r.section_id, r.document
+    ORDER BY r.late, r.moment DESC NULLS LAST, r.score DESC NULLS LAST, r.memory_id, r.section_id, r.document
     LIMIT %(limit)s OFFSET %(offset)s
 )
 {items}
-ORDER BY moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
+ORDER BY late, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
 
 -- name: found_items
 -- A page's items.
-SELECT g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
+SELECT g.late, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
        s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes, s.needs_chunking AS read_inconsistent
 FROM page g
 JOIN scope o ON o.id = g.memory_id
@@ -196,7 +201,7 @@ WHERE g.document IS NULL
 -- name: found_documents
 -- A page's items and consolidated chunks.
 UNION ALL
-SELECT g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, {value}, c.start_date, c.last_updated,
+SELECT g.late, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, {value}, c.start_date, c.last_updated,
        c.section_revision, NULL, false
 FROM page g
 JOIN scope o ON o.id = g.memory_id
