@@ -103,14 +103,13 @@ async def register_embedding_model(
     async with connection.transaction():
         # one at a time, and not during a migration, which may change the table that the index is made on
         await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
-        row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
-        newest = EmbeddingModel.model_validate(row) if row else None
+        newest = await model_in_use(connection)
         if newest is not None:
-            same_model = (newest.name, newest.dimensions) == (name, dimensions)
-            if same_model and index in (None, _as_index(newest)):
+            problem = mismatch(newest, name, dimensions, index)
+            if problem is None:
                 return newest
             if not replace:
-                raise _mismatch(newest, name, dimensions, index if same_model else None)
+                raise problem
         wanted = index or VectorIndex()
         params = {"name": name, "dimensions": dimensions, **wanted.model_dump()}
         params["index_options"] = as_json(wanted.index_options)
@@ -120,12 +119,24 @@ async def register_embedding_model(
         return model
 
 
+async def model_in_use(connection: Connected) -> EmbeddingModel | None:
+    """The embedding model that the database's vectors come from; None where none was registered yet."""
+    row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
+    return EmbeddingModel.model_validate(row) if row else None
+
+
 def _as_index(model: EmbeddingModel) -> VectorIndex:
     return VectorIndex(**model.model_dump(include=set(VectorIndex.model_fields)))
 
 
-def _mismatch(newest: EmbeddingModel, name: str, dimensions: int, index: VectorIndex | None) -> EmbeddingMismatchError:
-    if index is not None:
+def mismatch(
+    newest: EmbeddingModel, name: str, dimensions: int, index: VectorIndex | None
+) -> EmbeddingMismatchError | None:
+    """Why an embedder does not fit the model in use; None if it does."""
+    same_model = (newest.name, newest.dimensions) == (name, dimensions)
+    if same_model and index in (None, _as_index(newest)):
+        return None
+    if same_model and index is not None:
         return EmbeddingMismatchError(
             f"this database's vectors are kept as {_shown(_as_index(newest))}, but the index given asks for "
             f"{_shown(index)}; leave that out, or pass reembed=True to compute all vectors again"

@@ -190,11 +190,12 @@ async def test_missing_pgvector_is_explained(empty_dsn: str) -> None:
 
 def test_old_servers_and_old_pgvectors_are_explained() -> None:
     new = {"server_version": 150000, "server_version_name": "15.0", "available": "0.8.0", "installed": None}
-    migrate._check_server(new)
+    migrate.check_server(new)
+    migrate.check_pgvector(new)
     with pytest.raises(ServerTooOldError, match=r"14\.9 is too old; version 15"):
-        migrate._check_server(new | {"server_version": 140009, "server_version_name": "14.9"})
+        migrate.check_server(new | {"server_version": 140009, "server_version_name": "14.9"})
     with pytest.raises(PgvectorError, match=r"0\.7\.4 is too old.*ALTER EXTENSION vector UPDATE"):
-        migrate._check_server(new | {"installed": "0.7.4"})
+        migrate.check_pgvector(new | {"installed": "0.7.4"})
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Brings a database's schema up to date, safely for any number of processes at once."""
 
 import zlib
-from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
@@ -37,9 +36,10 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
         SchemaMismatchError: A migration that was applied is not the one that this code has.
     """
     target = migrations()[-1][0] if to is None else to
-    server = await _row(connection, "server")
-    _check_server(server)
-    if server["migrated"] and (version := await _version(connection)) >= target:
+    server = await server_of(connection)
+    check_server(server)
+    check_pgvector(server)
+    if (version := await version_of(connection, server)) is not None and version >= target:
         return version
     async with connection.transaction():
         await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
@@ -65,10 +65,21 @@ async def check_text_search(connection: AsyncConnection[DictRow], config: str) -
         )
 
 
-async def _row(connection: AsyncConnection[DictRow], name: str, params: dict[str, Any] | None = None) -> DictRow:
-    row = await (await connection.execute(_SQL[name], params)).fetchone()
+async def server_of(connection: AsyncConnection[DictRow]) -> DictRow:
+    """What the server and the database are, as the block `server` says."""
+    row = await (await connection.execute(_SQL["server"])).fetchone()
     assert row is not None
     return row
+
+
+async def version_of(connection: AsyncConnection[DictRow], server: DictRow) -> int | None:
+    """The schema's version; None where there is no schema.
+
+    Raises:
+        SchemaTooNewError: The database is newer than this code.
+        SchemaMismatchError: A migration that was applied is not the one that this code has.
+    """
+    return await _version(connection) if server["migrated"] else None
 
 
 async def _version(connection: AsyncConnection[DictRow]) -> int:
@@ -85,17 +96,22 @@ async def _version(connection: AsyncConnection[DictRow]) -> int:
     for row in applied:
         if row["text_hash"] != known[row["version"]]:
             raise SchemaMismatchError(
-                f"migration {row['version']} ({row['name']}), by which this database's tables were made, is not the one "
-                "that this langgraph-agentmem has: they come from an unreleased version, or from a changed copy; use "
+                f"migration {row['version']} ({row['name']}), which has made these tables, is not the one that "
+                "this langgraph-agentmem has: they come from an unreleased version, or from a changed copy; use "
                 "the version that made them, another database, or, if what this one holds may go, run DROP SCHEMA "
                 "agentmem CASCADE"
             )
     return version
 
 
-def _check_server(server: DictRow) -> None:
+def check_server(server: DictRow) -> None:
+    """Refuse a server that is too old."""
     if server["server_version"] < _OLDEST_SERVER:
         raise ServerTooOldError(f"PostgreSQL {server['server_version_name']} is too old; version 15 or newer is needed")
+
+
+def check_pgvector(server: DictRow) -> None:
+    """Refuse a server without pgvector, or with one that is too old."""
     found = server["installed"] or server["available"]
     if found is None:
         raise PgvectorError(
