@@ -69,6 +69,13 @@ def test_tables_that_others_have_made_are_an_error_and_not_read(dsn: str, rows: 
     assert lines["schema"].endswith("run DROP SCHEMA agentmem CASCADE")
 
 
+def test_tables_that_somebody_has_changed_are_an_error_behind_what_can_be_seen(dsn: str, rows: Rows) -> None:
+    rows("ALTER TABLE agentmem.dispute DROP COLUMN created_at CASCADE")
+    code, lines = doctor(dsn)
+    assert (code, list(lines)) == (1, ["server", "pgvector", "schema", "text search", "tables"])
+    assert 'column "created_at" does not exist' in lines["tables"]
+
+
 def test_what_cannot_be_reached_or_configured_is_an_error() -> None:
     code, lines = doctor("postgresql://127.0.0.1:1/x")
     assert (code, list(lines)) == (1, ["connection"])

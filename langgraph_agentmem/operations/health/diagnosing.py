@@ -29,8 +29,12 @@ async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
             found, current = await _database(connection, resources)
     except AgentMemoryError as error:
         return [Finding.of_error("connection", error)]
-    # other tables than ours, or none: there is nothing more to read
-    return [*found, *await _contents(resources, tenant)] if current else found
+    if not current:  # other tables than ours, or none: there is nothing more to read
+        return found
+    try:
+        return [*found, *await _contents(resources, tenant)]
+    except AgentMemoryError as error:
+        return [*found, Finding.of_error("tables", error)]
 
 
 async def _database(connection: Bare, resources: Resources) -> tuple[list[Finding], bool]:
