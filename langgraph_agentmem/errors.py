@@ -27,6 +27,7 @@
     │   ├── ServerTooOldError
     │   ├── PgvectorError
     │   ├── SchemaTooNewError
+    │   ├── SchemaMismatchError
     │   └── EmbeddingMismatchError
     ├── TooManyCallsError                      more calls wait for a connection than may
     ├── EmbeddingError                         the embedder failed, or returned what cannot be vectors
@@ -226,6 +227,10 @@ class PgvectorError(ConfigurationError):
 
 class SchemaTooNewError(ConfigurationError):
     """The database was migrated by a newer version of this package."""
+
+
+class SchemaMismatchError(ConfigurationError):
+    """The database's tables were made by other migrations than this package's, as by an unreleased version of it."""
 
 
 class EmbeddingMismatchError(ConfigurationError):

@@ -31,5 +31,12 @@ def look(memory: AgentMemory) -> None:
 
 
 # [end]
+# [doctor]
+def sick(memory: AgentMemory) -> list[str]:
+    return [f"{finding.check}: {finding.found}" for finding in memory.diagnose() if finding.severity == "error"]
+
+
+# [end]
 with AgentMemory.open() as memory:
     look(memory)
+    assert sick(memory) == []

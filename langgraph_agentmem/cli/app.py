@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from langgraph_agentmem.cli import graph, queue, reviews
+from langgraph_agentmem.cli.doctor import doctor
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.worker import worker
 
@@ -16,6 +17,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(worker)
+app.command()(doctor)
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")

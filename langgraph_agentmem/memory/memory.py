@@ -18,9 +18,11 @@ from langgraph_agentmem.memory.runs import Runs
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.entity import Entity, GraphTier
+from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.models.review import ReviewPolicy
 from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
+from langgraph_agentmem.operations.health import diagnosing
 from langgraph_agentmem.operations.retrieval import reading, searching
 from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.operations.sections import edits, memories
@@ -173,6 +175,26 @@ class AgentMemory(bridge.Opened):
         """
         await self._resources.database.start()
         await self._resources.embedding_model()
+
+    async def adiagnose(self, external_id: str | None = None) -> list[Finding]:
+        """What is wrong with the database, and what to do about it, check by check, as `agentmem doctor` prints it.
+
+        Nothing is changed: it does not set up what is missing, so call it on a memory that was opened without `with`.
+        The embedder is asked for one vector, a chat model for nothing.
+
+        Args:
+            external_id: Count only what is this tenant's; all tenants' by default.
+
+        Returns:
+            What was found of connection, server, pgvector, schema and text search, embedder and vectors, the queue,
+            dead letters and leases, models that fail, reviews, and the projection. It ends early where the database
+            cannot be read.
+
+        Examples:
+            >>> [finding.check for finding in await memory.adiagnose() if finding.severity == "error"]
+            []
+        """
+        return await diagnosing.diagnose(self._resources, external_id)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop and of sync callers; the memory can be used again afterwards.
@@ -469,6 +491,7 @@ class AgentMemory(bridge.Opened):
         return stored
 
     setup: Final = blocking(asetup)
+    diagnose: Final = blocking(adiagnose)
     close: Final = blocking(aclose)
     create_active_memory: Final = blocking(acreate_active_memory)
     get_active_memory: Final = blocking(aget_active_memory)

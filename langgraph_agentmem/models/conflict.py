@@ -21,6 +21,9 @@ class ConflictChunk(Value):
         place: The headings, list items and keys that it belongs to.
         source: Who wrote it, as the writer said.
         written_at: Since when it is valid.
+        before: Of a chunk that its section no longer holds, and that a model is asked about: the line that stood before
+            it when a run took it, cut to `policies.surroundings.LONGEST` characters.
+        after: The line that stood after it, likewise.
     """
 
     id: int
@@ -28,6 +31,8 @@ class ConflictChunk(Value):
     place: Place = NOWHERE
     source: str | None = None
     written_at: datetime | None = None
+    before: str = ""
+    after: str = ""
 
 
 Relation = Literal["replaced", "unclear", "unrelated"]

@@ -21,6 +21,7 @@ Sections: for each of a section's `replacements`, decide about the existing chun
 hold any more. `supersede` it by `replaced_by` (the id of one of the section's new chunks) if a new chunk says the same
 thing anew or makes it untrue; `keep` it if it may still be true. Most are still true: that something is no longer
 written there does not make it untrue. A chunk belongs to its `place`: the headings, keys and list items above it.
+`before` and `after` are the lines between which it stood; it may answer, or go on with, the one before.
 Alternatively put a text of your own in the place of several chunks with
 `merged`; it must keep every fact, name and number of its sources that is still true.
 Entities and relationships: `conflict` is the position in the list, from 0. An entity is to `merge` into `entity_id`,

@@ -200,6 +200,15 @@ async def vanished(
     return [SectionChunk.model_validate(row) for row in await all_rows(connection, _SQL["vanished_chunks"], params)]
 
 
+async def surroundings(
+    connection: Connection, external_id: str, ids: list[int], length: int
+) -> dict[int, tuple[str, str]]:
+    """What stood before and after chunks when their runs took them, up to so many characters of each, where known."""
+    params = {"external_id": external_id, "ids": ids, "length": length}
+    rows = await all_rows(connection, _SQL["surroundings"], params)
+    return {row["id"]: (row["before"], row["after"]) for row in rows}
+
+
 async def consolidate(
     connection: Connection,
     external_id: str,

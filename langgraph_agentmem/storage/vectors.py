@@ -102,15 +102,14 @@ async def registered_embedding_model(connection: Connected, wanted: Registration
     Raises:
         EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
     """
-    row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
-    if row is None:
+    newest = await model_in_use(connection)
+    if newest is None:
         return None
-    newest = EmbeddingModel.model_validate(row)
-    same_model = (newest.name, newest.dimensions) == (wanted.name, wanted.dimensions)
-    if same_model and wanted.index in (None, _as_index(newest)):
+    problem = mismatch(newest, wanted.name, wanted.dimensions, wanted.index)
+    if problem is None:
         return newest
     if not wanted.replace:
-        raise _mismatch(newest, wanted.name, wanted.dimensions, wanted.index if same_model else None)
+        raise problem
     return None
 
 
@@ -139,12 +138,24 @@ async def register_embedding_model(connection: Connected, wanted: Registration, 
         return model
 
 
+async def model_in_use(connection: Connected) -> EmbeddingModel | None:
+    """The embedding model that the database's vectors come from; None where none was registered yet."""
+    row = await (await connection.execute(_SQL["newest_embedding_model"])).fetchone()
+    return EmbeddingModel.model_validate(row) if row else None
+
+
 def _as_index(model: EmbeddingModel) -> VectorIndex:
     return VectorIndex(**model.model_dump(include=set(VectorIndex.model_fields)))
 
 
-def _mismatch(newest: EmbeddingModel, name: str, dimensions: int, index: VectorIndex | None) -> EmbeddingMismatchError:
-    if index is not None:
+def mismatch(
+    newest: EmbeddingModel, name: str, dimensions: int, index: VectorIndex | None
+) -> EmbeddingMismatchError | None:
+    """Why an embedder does not fit the model in use; None if it does."""
+    same_model = (newest.name, newest.dimensions) == (name, dimensions)
+    if same_model and index in (None, _as_index(newest)):
+        return None
+    if same_model and index is not None:
         return EmbeddingMismatchError(
             f"this database's vectors are kept as {_shown(_as_index(newest))}, but the index given asks for "
             f"{_shown(index)}; leave that out, or pass reembed=True to compute all vectors again"

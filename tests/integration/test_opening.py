@@ -21,12 +21,13 @@ from langgraph_agentmem.errors import (
     MissingDependencyError,
     OutageError,
     PgvectorError,
+    SchemaMismatchError,
     SchemaTooNewError,
     ServerTooOldError,
 )
 from langgraph_agentmem.storage import projection
 from langgraph_agentmem.storage.driver import embedded, migrate
-from langgraph_agentmem.storage.driver.statements import migrations
+from langgraph_agentmem.storage.driver.statements import migrations, text_hash
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 Open = Callable[..., AgentMemory]
@@ -95,9 +96,31 @@ def test_ten_processes_may_set_up_one_empty_database_at_once(empty_dsn: str) -> 
 
 
 async def test_a_database_newer_than_the_code_is_refused(dsn: str, rows: Callable[..., object]) -> None:
-    rows("INSERT INTO agentmem.schema_migration (version, name) VALUES (9999, 'future')")
+    rows("INSERT INTO agentmem.schema_migration (version, name, text_hash) VALUES (9999, 'future', '')")
     with pytest.raises(SchemaTooNewError, match="9999"):
         await AgentMemory.open(dsn).asetup()
+
+
+@pytest.mark.parametrize(
+    "made_by_another",
+    [
+        "UPDATE agentmem.schema_migration SET text_hash = 'that of another text'",
+        "ALTER TABLE agentmem.schema_migration DROP COLUMN text_hash",  # before there was one
+    ],
+)
+async def test_a_database_whose_tables_other_migrations_have_made_is_refused(
+    dsn: str, rows: Callable[..., object], made_by_another: str
+) -> None:
+    rows(made_by_another)
+    with pytest.raises(SchemaMismatchError, match=r"migration 1 \(tables\).*DROP SCHEMA agentmem CASCADE"):
+        await AgentMemory.open(dsn).asetup()
+
+
+def test_the_hash_of_a_migration_is_of_what_it_does() -> None:
+    text = b"-- What it is for.\nCREATE TABLE x (\n    id int\n);\n"
+    for same in (text.replace(b"\n", b"\r\n"), text.replace(b"for.", b"good for."), text.replace(b"    id", b"  id")):
+        assert text_hash(same) == text_hash(text)
+    assert text_hash(text.replace(b"int", b"bigint")) != text_hash(text)
 
 
 VERSION_1 = """
@@ -167,11 +190,12 @@ async def test_missing_pgvector_is_explained(empty_dsn: str) -> None:
 
 def test_old_servers_and_old_pgvectors_are_explained() -> None:
     new = {"server_version": 150000, "server_version_name": "15.0", "available": "0.8.0", "installed": None}
-    migrate._check_server(new)
+    migrate.check_server(new)
+    migrate.check_pgvector(new)
     with pytest.raises(ServerTooOldError, match=r"14\.9 is too old; version 15"):
-        migrate._check_server(new | {"server_version": 140009, "server_version_name": "14.9"})
+        migrate.check_server(new | {"server_version": 140009, "server_version_name": "14.9"})
     with pytest.raises(PgvectorError, match=r"0\.7\.4 is too old.*ALTER EXTENSION vector UPDATE"):
-        migrate._check_server(new | {"installed": "0.7.4"})
+        migrate.check_pgvector(new | {"installed": "0.7.4"})
 
 
 @pytest.fixture(scope="module")

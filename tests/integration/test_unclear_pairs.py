@@ -160,6 +160,84 @@ async def test_what_a_model_sees_of_a_chunk_says_what_it_belongs_to_and_who_wrot
     assert (old["source"], bool(old["written_at"])) == ("coach", True)
 
 
+def answered_by(decide: Callable[[dict[str, Any]], bool], seen: list[dict[str, Any]]) -> ScriptedModel:
+    """A model that supersedes what it is asked about where a function says so of the chunk as it sees it."""
+
+    def answer(name: str, data: dict[str, Any]) -> dict[str, Any]:
+        if name == "Extraction":
+            return {}
+        seen.extend(data["sections"])
+        return {
+            "sections": [
+                {
+                    "section_id": section["section_id"],
+                    "decisions": [
+                        {"chunk_id": r["chunk_id"], "action": "supersede", "replaced_by": r["replaced_by"]}
+                        for r in section["replacements"]
+                        if decide(next(c for c in section["existing_chunks"] if c["id"] == r["chunk_id"]))
+                    ],
+                }
+                for section in data["sections"]
+            ]
+        }
+
+    return ScriptedModel(answer=answer)
+
+
+async def test_a_model_sees_between_which_lines_an_old_chunk_stood(opened: Open) -> None:
+    seen: list[dict[str, Any]] = []
+    memory = opened(model=answered_by(lambda chunk: "orders" in chunk.get("before", ""), seen))
+    created = await project(memory)
+    await cycle(
+        memory, created, "What holds the orders?\n\nPostgres, in Oslo.\n\nWhat holds the cache?\n\nRedis, in Oslo.\n"
+    )
+    report = await cycle(memory, created, "Orders now go to MySQL, in Oslo.")
+    assert (report.chunks_superseded, report.failures) == (1, [])
+    hits = {hit.content.strip() for hit in await memory.asearch("alice", "Oslo", limit=20)}
+    assert "Redis, in Oslo." in hits
+    assert "Postgres, in Oslo." not in hits
+    shown = {chunk["content"].strip(): chunk for chunk in seen[0]["existing_chunks"]}
+    postgres, redis = shown["Postgres, in Oslo."], shown["Redis, in Oslo."]
+    assert (postgres["before"], postgres["after"]) == ("What holds the orders?", "What holds the cache?")
+    assert (redis["before"], "after" in redis) == ("What holds the cache?", False)
+
+
+async def test_what_a_model_sees_around_a_chunk_is_bounded_and_only_what_is_sure(opened: Open) -> None:
+    seen: list[dict[str, Any]] = []
+    model = answered_by(lambda chunk: False, seen)
+    memory = opened(model=model)
+    created = await project(memory)
+    long = " ".join(f"word{number}" for number in range(2_000))
+    twice = "Mail is sent by the old relay."
+    text = f"{long}\n\nWe use Postgres for orders.\n\n{long}\n\n{twice}\n\nIn between.\n\n{twice}\n"
+    await cycle(memory, created, text)
+    await cycle(memory, created, "We use MySQL for orders.\n\nMail is sent by another relay.")
+    shown = {chunk["content"].strip(): chunk for chunk in seen[0]["existing_chunks"]}
+    orders = shown[OLD]
+    assert orders["before"].startswith("…")
+    assert orders["before"].endswith("word1999")
+    assert orders["after"].startswith("word0 ")
+    assert {len(orders["before"]), len(orders["after"])} == {200}
+    assert not shown[twice].keys() & {"before", "after"}, "it stood in two places"
+    asked = {r["chunk_id"] for r in seen[0]["replacements"]}
+    assert {chunk["content"] for chunk in shown.values() if "before" in chunk and chunk["id"] not in asked} == set()
+
+
+async def test_the_lines_around_a_chunk_are_those_of_the_time_at_which_it_stood_there(opened: Open, rows: Rows) -> None:
+    seen: list[dict[str, Any]] = []
+    memory = opened(model=answered_by(lambda chunk: False, seen))
+    created = await project(memory)
+    await cycle(memory, created, f"The shop is in Oslo.\n\n{OLD}\n\nAda looks after it.\n")
+    # it stays, between other lines, until it goes
+    await cycle(memory, created, f"The shop is in Rome.\n\n{OLD}\n\nBo wrote this.\n")
+    seen.clear()
+    await cycle(memory, created, f"The shop is in Rome.\n\n{NEW}\n\nBo wrote this.\n")
+    old = next(chunk for section in seen for chunk in section["existing_chunks"] if chunk["content"].strip() == OLD)
+    assert (old["before"], old["after"]) == ("The shop is in Oslo.", "Ada looks after it.")
+    await memory.adelete_active_memory("alice", created.id, forget=True)
+    assert "Ada looks after it" not in str(rows("SELECT conflicts FROM agentmem.consolidation_run"))
+
+
 async def test_a_record_that_leaves_a_list_is_kept_and_the_others_change(memory: AgentMemory) -> None:
     created = await project(memory)
     await cycle(memory, created, "- name: Ada\n  phone: '111'\n- name: Bob\n  phone: '222'\n")

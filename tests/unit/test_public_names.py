@@ -46,6 +46,7 @@ WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
 METHODS = {
     AgentMemory: {
         "setup",
+        "diagnose",
         "close",
         "create_active_memory",
         "get_active_memory",

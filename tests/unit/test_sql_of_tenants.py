@@ -23,9 +23,19 @@ READS_OVER_ALL_TENANTS = {
     "queue:dead_letters",
     "queue:due_memories",
     "queue:tenants_with_dead_letters",
+    "health:failing_models",
     "threads:tenants_of_threads",
 }
-COUNTS_OVER_ALL_TENANTS = {"queue:queue_status", "reviews:count_pending"}
+COUNTS_OVER_ALL_TENANTS = {
+    "queue:queue_status",
+    "reviews:count_pending",
+    "health:chunks_without_vectors",
+    "health:chunks_of_other_models",
+    "health:expired_leases",
+    "health:reviews",
+    "health:projections",
+    "health:outbox",
+}
 NO_ALIASES = re.compile(
     r"where|set|on|using|order|limit|join|left|cross|union|group|for|values|returning|and|or|as|with", re.I
 )

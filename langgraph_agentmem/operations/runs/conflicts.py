@@ -16,7 +16,7 @@ from langgraph_agentmem.models.conflict import (
     StoredRelationship,
 )
 from langgraph_agentmem.models.entity import ExtractedEntity, Extraction
-from langgraph_agentmem.policies import extracting, identity, naming, planning
+from langgraph_agentmem.policies import extracting, identity, naming, planning, surroundings
 from langgraph_agentmem.policies.extracting import FoundRelationship
 from langgraph_agentmem.policies.identity import Known
 from langgraph_agentmem.resources import Resources
@@ -77,13 +77,16 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
         if shortterm and found.relationships:
             sources = [r.relationship.source for r in found.relationships]
             known_links = await graph.relationships_from(connection, tenant, shortterm.id, sources)
+    sections = [_section(resources, claim, section_id, vanished) for section_id in section_ids]
+    if resources.model is not None and not claim.model_rests:
+        sections = await _with_surroundings(resources, tenant, sections)
     conflicts = [_entity(resources, e, stored, scores[i], model.id if model else -1) for i, e in enumerate(entities)]
     return ConsolidationConflicts(
         external_id=tenant,
         active_memory_id=memory_id,
         shortterm_memory_id=shortterm and shortterm.id,
         created_at=datetime.now(UTC),
-        sections=[_section(resources, claim, section_id, vanished) for section_id in section_ids],
+        sections=sections,
         entities=conflicts,
         relationships=[_relationship(resources, r, conflicts, known_links) for r in found.relationships],
     )
@@ -111,6 +114,27 @@ def _section(
         replacements=planning.replacements(existing, new, resources.settings.conflict_precision),
         metadata={"description": section.description} if section and section.description else {},
     )
+
+
+async def _with_surroundings(
+    resources: Resources, external_id: str, sections: list[ConflictSection]
+) -> list[ConflictSection]:
+    """Sections of which each old chunk that a model is asked about has the lines between which it stood."""
+    ids = [replacement.chunk_id for section in sections for replacement in planning.asked(section)]
+    if not ids:
+        return sections
+    async with resources.database.connection(external_id) as connection:
+        found = await chunks.surroundings(connection, external_id, ids, surroundings.WINDOW)
+    lines = {
+        id: {"before": surroundings.line_before(before), "after": surroundings.line_after(after)}
+        for id, (before, after) in found.items()
+    }
+    return [
+        section.model_copy(
+            update={"existing_chunks": [c.model_copy(update=lines.get(c.id, {})) for c in section.existing_chunks]}
+        )
+        for section in sections
+    ]
 
 
 def _shown(chunk: ConflictChunk) -> ConflictChunk:

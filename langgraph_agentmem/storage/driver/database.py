@@ -89,6 +89,18 @@ class Database:
     async def _start(self) -> None:
         if self._ready:
             return  # another loop was faster
+        async with self.as_it_is() as connection:
+            await migrate.migrate(connection)
+        self._ready = True
+
+    @asynccontextmanager
+    async def as_it_is(self) -> AsyncGenerator[AsyncConnection[DictRow]]:
+        """A connection of its own, for nobody, to a database whose schema may be missing, old or another's.
+
+        Raises:
+            ConfigurationError: The embedded server cannot be used, or the server refuses the user.
+            OutageError: The server cannot be reached.
+        """
         if self.dsn is None:
             self.dsn = await anyio.to_thread.run_sync(embedded.start, self.data_dir)
         timeout = max(2, round(self._connect_timeout))
@@ -96,8 +108,7 @@ class Database:
             async with await AsyncConnection[DictRow].connect(
                 self.dsn, autocommit=True, row_factory=dict_row, connect_timeout=timeout
             ) as connection:
-                await migrate.migrate(connection)
-        self._ready = True
+                yield connection
 
     @asynccontextmanager
     async def transaction(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:

@@ -1,7 +1,6 @@
 """Brings a database's schema up to date, safely for any number of processes at once."""
 
 import zlib
-from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
@@ -9,10 +8,11 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import (
     PgvectorError,
+    SchemaMismatchError,
     SchemaTooNewError,
     ServerTooOldError,
 )
-from langgraph_agentmem.storage.driver.statements import migrations, statements
+from langgraph_agentmem.storage.driver.statements import migrations, statements, text_hash
 
 _SQL = statements("migrating")
 _OLDEST_SERVER = 150000
@@ -32,48 +32,75 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
         ServerTooOldError: Older than PostgreSQL 15.
         PgvectorError: pgvector is missing, too old, or may not be installed by this user.
         SchemaTooNewError: The database is newer than this code.
+        SchemaMismatchError: A migration that was applied is not the one that this code has.
     """
     target = migrations()[-1][0] if to is None else to
-    server = await _row(connection, "server")
-    _check_server(server)
-    if server["migrated"] and (version := await _version(connection)) >= target:
-        return _refuse_newer(version)
+    server = await server_of(connection)
+    check_server(server)
+    check_pgvector(server)
+    if (version := await version_of(connection, server)) is not None and version >= target:
+        return version
     async with connection.transaction():
         await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
         await _install_pgvector(connection)
         await connection.execute(_SQL["create_schema"])
         await connection.execute(_SQL["create_migration_table"])
-        version = _refuse_newer(await _version(connection))
+        version = await _version(connection)
         for number, name, script in migrations():
             if version < number <= target:
                 await connection.execute(script)
-                await connection.execute(_SQL["record_migration"], {"version": number, "name": name})
+                params = {"version": number, "name": name, "text_hash": text_hash(script)}
+                await connection.execute(_SQL["record_migration"], params)
     return target
 
 
-async def _row(connection: AsyncConnection[DictRow], name: str, params: dict[str, Any] | None = None) -> DictRow:
-    row = await (await connection.execute(_SQL[name], params)).fetchone()
+async def server_of(connection: AsyncConnection[DictRow]) -> DictRow:
+    """What the server and the database are, as the block `server` says."""
+    row = await (await connection.execute(_SQL["server"])).fetchone()
     assert row is not None
     return row
 
 
+async def version_of(connection: AsyncConnection[DictRow], server: DictRow) -> int | None:
+    """The schema's version; None where there is no schema.
+
+    Raises:
+        SchemaTooNewError: The database is newer than this code.
+        SchemaMismatchError: A migration that was applied is not the one that this code has.
+    """
+    return await _version(connection) if server["migrated"] else None
+
+
 async def _version(connection: AsyncConnection[DictRow]) -> int:
-    return (await _row(connection, "version"))["version"]
-
-
-def _refuse_newer(version: int) -> int:
+    """The newest migration that was applied, once all of them are found to be this package's."""
+    applied = await (await connection.execute(_SQL["applied_migrations"])).fetchall()
+    version = max((row["version"] for row in applied), default=0)
     newest = migrations()[-1][0]
     if version > newest:
         raise SchemaTooNewError(
             f"the database's schema is at version {version}, but this langgraph-agentmem knows only versions up to "
             f"{newest}; upgrade the package"
         )
+    known = {number: text_hash(script) for number, _, script in migrations()}
+    for row in applied:
+        if row["text_hash"] != known[row["version"]]:
+            raise SchemaMismatchError(
+                f"migration {row['version']} ({row['name']}), which has made these tables, is not the one that "
+                "this langgraph-agentmem has: they come from an unreleased version, or from a changed copy; use "
+                "the version that made them, another database, or, if what this one holds may go, run DROP SCHEMA "
+                "agentmem CASCADE"
+            )
     return version
 
 
-def _check_server(server: DictRow) -> None:
+def check_server(server: DictRow) -> None:
+    """Refuse a server that is too old."""
     if server["server_version"] < _OLDEST_SERVER:
         raise ServerTooOldError(f"PostgreSQL {server['server_version_name']} is too old; version 15 or newer is needed")
+
+
+def check_pgvector(server: DictRow) -> None:
+    """Refuse a server without pgvector, or with one that is too old."""
     found = server["installed"] or server["available"]
     if found is None:
         raise PgvectorError(

@@ -1,5 +1,6 @@
 """The named SQL statements of `sql/*.sql`."""
 
+import hashlib
 import re
 from functools import cache
 from importlib.resources import files
@@ -37,3 +38,8 @@ def migrations() -> list[tuple[int, str, bytes]]:
     folder = _SQL / "migrations"
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(int(name[:4]), name[5:-4], (folder / name).read_bytes()) for name in found]
+
+
+def text_hash(migration: bytes) -> str:
+    """A hash of what a migration says to the server; comments and indentation may change."""
+    return hashlib.sha256(_NOT_SENT.sub("", migration.decode().replace("\r\n", "\n")).encode()).hexdigest()

@@ -164,6 +164,27 @@ SELECT id, section_id, content, metadata AS place, source, start_date AS written
 WHERE age <= %(limit)s
 ORDER BY section_id, id
 
+-- name: surroundings
+-- What stood before and after chunks in their sections, so many characters of each, as the runs that took them have read
+-- these. Nothing where that was deleted, or where a chunk's text stands there twice, so that it does not tell.
+WITH asked AS MATERIALIZED (
+    SELECT c.id, c.run_id, c.section_id, btrim(c.content, E' \t\r\n') AS content FROM agentmem.memory_chunk c
+    WHERE c.external_id = %(external_id)s AND c.id = ANY (%(ids)s) AND c.origin = 'section'
+),
+-- Taken apart once for all of their chunks, as it holds whole sections.
+read AS MATERIALIZED (
+    SELECT r.id AS run_id, s.section ->> 'section_id' AS section_id, s.section ->> 'section_content' AS content
+    FROM agentmem.consolidation_run r
+    CROSS JOIN LATERAL jsonb_array_elements(r.conflicts -> 'sections') AS s (section)
+    WHERE r.external_id = %(external_id)s AND r.id = ANY (ARRAY(SELECT a.run_id FROM asked a))
+)
+SELECT a.id, right(left(t.content, p.place - 1), %(length)s) AS before,
+       substr(t.content, p.place + length(a.content), %(length)s) AS after
+FROM asked a
+JOIN read t ON t.run_id = a.run_id AND t.section_id = a.section_id
+CROSS JOIN LATERAL (SELECT strpos(t.content, a.content) AS place) p
+WHERE a.content <> '' AND p.place > 0 AND strpos(substr(t.content, p.place + 1), a.content) = 0
+
 -- name: consolidate_chunks
 -- Moves a run's chunks to the short-term tier.
 UPDATE agentmem.memory_chunk

@@ -23,13 +23,16 @@ CREATE SCHEMA IF NOT EXISTS agentmem
 CREATE TABLE IF NOT EXISTS agentmem.schema_migration (
     version int PRIMARY KEY,
     name text NOT NULL,
+    text_hash text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 
--- name: version
--- The newest migration that was applied.
-SELECT coalesce(max(version), 0) AS version FROM agentmem.schema_migration
+-- name: applied_migrations
+-- The migrations that were applied, each with the hash of its text. By way of JSON, as the column is missing in a
+-- database that was made before there was one, which is to be told so.
+SELECT m.version, m.name, to_jsonb(m) ->> 'text_hash' AS text_hash FROM agentmem.schema_migration m
+ORDER BY m.version
 
 -- name: record_migration
 -- Notes a migration as applied.
-INSERT INTO agentmem.schema_migration (version, name) VALUES (%(version)s, %(name)s)
+INSERT INTO agentmem.schema_migration (version, name, text_hash) VALUES (%(version)s, %(name)s, %(text_hash)s)

@@ -429,5 +429,6 @@ CREATE VIEW agentmem.longterm_relationship AS SELECT * FROM agentmem.relationshi
 CREATE TABLE agentmem.schema_migration (
     version int PRIMARY KEY,
     name text NOT NULL,
+    text_hash text NOT NULL,                            -- SHA-256 of its text, without comments and indentation
     applied_at timestamptz NOT NULL DEFAULT now()
 );

@@ -1,0 +1,81 @@
+"""What is found out about a database, and what would be right."""
+
+from datetime import datetime
+from typing import Literal
+
+from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.models.base import Value
+
+Severity = Literal["ok", "warning", "error"]
+
+
+class Finding(Value):
+    """What a check has found.
+
+    Attributes:
+        severity: `error` where something does not work, `warning` where it will not, or not well, unless somebody acts.
+        check: What was looked at, e.g. `dead letters`.
+        found: What there is.
+        advice: What would be right, or what to do; empty where nothing is to be done.
+
+    Examples:
+        >>> [finding.found for finding in memory.diagnose() if finding.check == "dead letters"]
+        ['no memory is set aside']
+    """
+
+    severity: Severity
+    check: str
+    found: str
+    advice: str = ""
+
+    @classmethod
+    def of_error(cls, check: str, error: AgentMemoryError) -> "Finding":
+        """From an error, whose message says what is wrong and then what would be right."""
+        found, _, advice = str(error).partition("; ")
+        return cls(severity="error", check=check, found=found, advice=advice)
+
+
+class FailingModel(Value):
+    """A memory whose model, or extractor, has failed in its last runs; they were applied without it.
+
+    Attributes:
+        failures: Runs in which it has failed, one after the other.
+        since: When the first of them began; None where the log does not tell any more.
+        retry_at: Runs from the queue ask it again from then on.
+        resting: Whether that is still to come.
+        errors: What the last of these runs said of it.
+    """
+
+    external_id: str
+    memory_id: int
+    title: str
+    failures: int
+    since: datetime | None
+    retry_at: datetime | None
+    resting: bool
+    errors: list[str]
+
+
+class Counts(Value):
+    """How many of something there are, and since when the oldest."""
+
+    count: int
+    since: datetime | None = None
+
+
+class ProjectionHealth(Value):
+    """How far the entity graphs of a database are projected.
+
+    Attributes:
+        tenants: Whose graph was ever projected.
+        rebuilding: Of these, those with a rebuild that is not complete.
+        pending: Changes that wait.
+        dead: Changes that were set aside.
+        lag_seconds: For how long the oldest change waits; 0 if none does.
+    """
+
+    tenants: int
+    rebuilding: int
+    pending: int
+    dead: int
+    lag_seconds: float

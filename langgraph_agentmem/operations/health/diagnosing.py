@@ -1,0 +1,105 @@
+"""Looks at a database, check by check, without changing anything."""
+
+from collections.abc import Callable
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.embedding import Embedder
+from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.models.health import Finding
+from langgraph_agentmem.policies import diagnosing, validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import health, queue
+from langgraph_agentmem.storage.driver import migrate
+from langgraph_agentmem.storage.driver.statements import migrations
+from langgraph_agentmem.storage.driver.tenants import tenant_or_everyone
+from langgraph_agentmem.storage.vectors import EmbeddingModel, mismatch, model_in_use
+
+Bare = AsyncConnection[DictRow]
+_SHOWN = 10
+"""Memories whose model fails that get a line of their own."""
+
+
+async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
+    """See `AgentMemory.adiagnose`."""
+    tenant = None if external_id is None else validation.tenant(external_id)
+    try:
+        async with resources.database.as_it_is() as connection:
+            found, current = await _database(connection)
+    except AgentMemoryError as error:
+        return [Finding.of_error("connection", error)]
+    if not current:  # other tables than ours, or none: there is nothing more to read
+        return found
+    try:
+        return [*found, *await _contents(resources, tenant)]
+    except AgentMemoryError as error:
+        return [*found, Finding.of_error("tables", error)]
+
+
+async def _database(connection: Bare) -> tuple[list[Finding], bool]:
+    """What is found of the server and the database, and whether the tables are those of this package."""
+    server = await migrate.server_of(connection)
+    name, vector = server["server_version_name"], server["installed"] or server["available"]
+    uninstalled = "" if server["installed"] else ", not installed in this database yet"
+    found = [
+        _checked("server", f"PostgreSQL {name}", lambda: migrate.check_server(server)),
+        _checked("pgvector", f"pgvector {vector}{uninstalled}", lambda: migrate.check_pgvector(server)),
+    ]
+    newest = migrations()[-1][0]
+    try:
+        version = await migrate.version_of(connection, server)
+    except AgentMemoryError as error:
+        return [*found, Finding.of_error("schema", error)], False
+    found.append(diagnosing.schema(version, newest))
+    return found, version == newest and all(finding.severity != "error" for finding in found)
+
+
+def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:
+    try:
+        refuse()
+    except AgentMemoryError as error:
+        return Finding.of_error(check, error)
+    return Finding(severity="ok", check=check, found=found)
+
+
+async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
+    async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
+        model = await model_in_use(connection)
+    # before a transaction is begun: the embedder may take its time
+    embedder = await _embedder(resources.embedder, model)
+    async with resources.database.transaction(tenant_or_everyone(tenant)) as connection:
+        status = await queue.status(connection, tenant)
+        missing = await health.chunks_without_vectors(connection, tenant, model and model.id)
+        failing = await health.failing_models(connection, tenant, _SHOWN)
+        graphs = await health.projection(connection, tenant)
+        return [
+            embedder,
+            diagnosing.vectors(missing, resources.embedder and resources.embedder.name),
+            diagnosing.queue(status),
+            diagnosing.dead_letters(status.dead),
+            diagnosing.leases(await health.expired_leases(connection, tenant)),
+            *diagnosing.models(failing, status.model_failing),
+            diagnosing.reviews(await health.reviews(connection, tenant)),
+            diagnosing.projection(graphs, configured=resources.neo4j is not None),
+        ]
+
+
+async def _embedder(embedder: Embedder | None, model: EmbeddingModel | None) -> Finding:
+    """Whether the embedder answers, and is the one that the database's vectors come from."""
+    if embedder is None:
+        if model is None:
+            return Finding(severity="ok", check="embedder", found="none: searches go by words")
+        found = f"none, but the database has vectors of {model.name!r} with {model.dimensions} dimensions"
+        advice = (
+            "name it in AGENTMEM_EMBEDDINGS, or as index=; until then searches go by words, and nothing is embedded"
+        )
+        return Finding(severity="warning", check="embedder", found=found, advice=advice)
+    try:
+        [vector] = await embedder.embed(["memory"])
+    except AgentMemoryError as error:
+        return Finding.of_error("embedder", error)
+    if model is not None and (problem := mismatch(model, embedder.name, len(vector), embedder.index)) is not None:
+        return Finding.of_error("embedder", problem)
+    new = "" if model is not None else ", not used in this database yet"
+    return Finding(severity="ok", check="embedder", found=f"{embedder.name!r} with {len(vector)} dimensions{new}")

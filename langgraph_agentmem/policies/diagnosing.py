@@ -1,0 +1,134 @@
+"""What counts as wrong in what is found of a database, and what to do about it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from langgraph_agentmem.models.health import Counts, FailingModel, Finding, ProjectionHealth, Severity
+from langgraph_agentmem.models.queue import QueueStatus
+
+LONG_WAIT = 300.0
+"""Seconds after which somebody should have come for what waits: many times what a worker rests between two looks."""
+ALWAYS_FAILS = 3
+"""Runs in a row after which a model does not fail by chance."""
+_LONGEST = 300
+"""Characters of a model's errors that are shown; some quote their whole request."""
+
+
+def schema(version: int | None, newest: int) -> Finding:
+    """Whether the tables are there and those of this package."""
+    if version is None:
+        return _warning("schema", "there are no tables yet", "the first use of the memory makes them")
+    if version < newest:
+        return _warning("schema", f"version {version} of {newest}", "the next use of the memory brings it up to date")
+    return _ok("schema", f"version {version}, the newest")
+
+
+def vectors(chunks: int, embedder: str | None) -> Finding:
+    """Whether all chunks have a vector of the embedder's."""
+    if embedder is None:
+        return _ok("vectors", "none are needed, as there is no embedder")
+    if not chunks:
+        return _ok("vectors", "every chunk has one")
+    advice = "a worker computes them, or memory.queue.embed_pending(); until then they are found by their words"
+    return _warning("vectors", f"{chunks:,} chunks wait for one", advice)
+
+
+def queue(status: QueueStatus) -> Finding:
+    """Whether somebody takes the memories that are due."""
+    found = f"{status.due:,} memories due, {status.running:,} running, {status.waiting:,} to be tried again"
+    if status.due and status.lag_seconds > LONG_WAIT:
+        advice = "let an `agentmem worker` run, or background=True, or `agentmem worker --once` now and then"
+        return _warning("queue", f"{found}, the oldest for {status.lag_seconds / 60:,.0f} min", advice)
+    return _ok("queue", found)
+
+
+def dead_letters(dead: int) -> Finding:
+    """Whether memories were set aside."""
+    if not dead:
+        return _ok("dead letters", "no memory is set aside")
+    advice = "`agentmem queue status` says why; mend that, then `agentmem queue retry`"
+    return Finding(
+        severity="error", check="dead letters", found=f"{dead:,} memories are set aside: nobody consolidates them",
+        advice=advice,
+    )  # fmt: skip
+
+
+def leases(expired: Counts) -> Finding:
+    """Whether runs have stopped without a word."""
+    if not expired.count:
+        return _ok("leases", "no run has let its lease run out")
+    found = (
+        f"{expired.count:,} runs have let their lease run out, {_since(expired.since)}: their processes died or hang"
+    )
+    return _warning("leases", found, "nothing is lost; the next worker takes these memories")
+
+
+def models(failing: Sequence[FailingModel], count: int) -> list[Finding]:
+    """Whether models fail, memory by memory.
+
+    Args:
+        failing: The worst of them.
+        count: How many there are.
+    """
+    if not failing:
+        return [_ok("model", "none has failed in a memory's last run")]
+    found = [_failing(memory) for memory in failing]
+    if (more := count - len(failing)) > 0:
+        found.append(_warning("model", f"it fails for {more:,} more memories", "`agentmem queue status` counts them"))
+    return found
+
+
+def _failing(memory: FailingModel) -> Finding:
+    severity: Severity = "error" if memory.failures >= ALWAYS_FAILS else "warning"
+    said = f": {'; '.join(memory.errors)}"[:_LONGEST] if memory.errors else ""
+    found = (
+        f"it has failed in {memory.failures:,} runs in a row of memory {memory.memory_id} ({memory.title}) of "
+        f"{memory.external_id!r}, {_since(memory.since)}{said}"
+    )
+    again = (
+        f"the queue asks it again at {memory.retry_at:%Y-%m-%d %H:%M %Z}" if memory.resting else "the next run asks it"
+    )
+    advice = f"mend the model, its key or its limits (AGENTMEM_MODEL); {again}, memory.consolidate(...) at once"
+    return Finding(severity=severity, check="model", found=found, advice=advice)
+
+
+def reviews(waiting: Counts) -> Finding:
+    """Whether runs wait for a person."""
+    if not waiting.count:
+        return _ok("reviews", "no run waits for a person")
+    found = f"{waiting.count:,} runs wait for a person, {_since(waiting.since)}"
+    return _warning("reviews", found, "`agentmem reviews list`, then `agentmem reviews decide`")
+
+
+def projection(health: ProjectionHealth, *, configured: bool) -> Finding:
+    """Whether the graph's copy in Neo4j follows.
+
+    Args:
+        health: How far it is.
+        configured: Whether the settings name a Neo4j as the graph.
+    """
+    if not health.tenants and not configured:
+        return _ok("projection", "the graph has no copy in Neo4j")
+    found = f"{health.pending:,} changes wait, {health.dead:,} are set aside"
+    if health.dead:
+        advice = "`agentmem graph status` says why; mend that, then `agentmem graph project --retry-dead`"
+        return Finding(severity="error", check="projection", found=found, advice=advice)
+    if health.rebuilding:
+        found = f"{health.rebuilding:,} rebuilds are not complete"
+        return Finding(severity="error", check="projection", found=found, advice="run `agentmem graph rebuild` again")
+    if health.lag_seconds > LONG_WAIT:
+        advice = "let `agentmem graph project --follow` run, or a worker with AGENTMEM_GRAPH=neo4j"
+        return _warning("projection", f"{found}, the oldest for {health.lag_seconds / 60:,.0f} min", advice)
+    return _ok("projection", found)
+
+
+def _ok(check: str, found: str) -> Finding:
+    return Finding(severity="ok", check=check, found=found)
+
+
+def _warning(check: str, found: str, advice: str) -> Finding:
+    return Finding(severity="warning", check=check, found=found, advice=advice)
+
+
+def _since(then: datetime | None) -> str:
+    return "for an unknown time" if then is None else f"since {then:%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,40 @@
+"""Counts what is not as it should be, of one tenant or of all."""
+
+from langgraph_agentmem.models.health import Counts, FailingModel, ProjectionHealth
+from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.rows import all_rows, first_row
+from langgraph_agentmem.storage.driver.statements import statements
+
+_SQL = statements("health")
+
+
+async def chunks_without_vectors(connection: Connection, external_id: str | None, embedding_model: int | None) -> int:
+    """How many chunks have no vector of the model in use, or none at all."""
+    params = {"external_id": external_id, "embedding_model": embedding_model}
+    waiting = (await first_row(connection, _SQL["chunks_without_vectors"], params))["chunks"]
+    if embedding_model is None:
+        return waiting
+    return waiting + (await first_row(connection, _SQL["chunks_of_other_models"], params))["chunks"]
+
+
+async def expired_leases(connection: Connection, external_id: str | None) -> Counts:
+    """Runs that let their lease run out."""
+    return Counts.model_validate(await first_row(connection, _SQL["expired_leases"], {"external_id": external_id}))
+
+
+async def failing_models(connection: Connection, external_id: str | None, limit: int) -> list[FailingModel]:
+    """Memories whose model has failed in their last runs, most failures first."""
+    params = {"external_id": external_id, "limit": limit}
+    return [FailingModel.model_validate(row) for row in await all_rows(connection, _SQL["failing_models"], params)]
+
+
+async def reviews(connection: Connection, external_id: str | None) -> Counts:
+    """Runs that wait for a person."""
+    return Counts.model_validate(await first_row(connection, _SQL["reviews"], {"external_id": external_id}))
+
+
+async def projection(connection: Connection, external_id: str | None) -> ProjectionHealth:
+    """How far the entity graphs are projected."""
+    params = {"external_id": external_id}
+    known = await first_row(connection, _SQL["projections"], params)
+    return ProjectionHealth.model_validate({**known, **await first_row(connection, _SQL["outbox"], params)})
