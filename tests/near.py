@@ -66,7 +66,6 @@ NEAR = {
     "storage/driver/": "transactions waiting_calls opening first_calls store_lost* store_cancelled* store_pools*",
     "storage/filters": "filtering",
     "storage/graph": "consolidation reviews_of_entities undo reading_graphs",
-    "storage/item_search": "search_* filtering store_tiers",
     "storage/items": "items_are_sections expired_items deleted_items",
     "storage/langgraph/": f"{_CHECKPOINTS} {_THREADS}",
     "storage/listening": "worker",

@@ -16,8 +16,6 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
-import snowballstemmer
-
 from langgraph_agentmem.errors import ConfigurationError
 
 DIMENSIONS = 1_000_000_000
@@ -70,6 +68,8 @@ class Reader:
     """
 
     def __init__(self, language: str) -> None:
+        import snowballstemmer  # noqa: PLC0415 - forty modules, which only who writes or searches needs
+
         known = ["simple", *sorted(snowballstemmer.algorithms())]
         if language not in known:
             raise ConfigurationError(f"text_search_config must be one of {', '.join(known)}, not {language!r}")
