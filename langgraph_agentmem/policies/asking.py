@@ -54,7 +54,8 @@ def read(query: str, reader: Reader) -> ReadQuestion:
 def to_be_embedded(question: ReadQuestion, frequencies: Frequencies, reader: Reader) -> str:
     """The question without its common words: names that most chunks hold draw every chunk alike."""
     common = {word.text for word in question.words if _is_common(word, frequencies)}
-    return reader.without(question.text, common) if common else question.text
+    # "who is" alone asks for nothing
+    return reader.without(question.text, common) if 0 < len(common) < len(question.words) else question.text
 
 
 def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion:

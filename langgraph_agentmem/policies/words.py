@@ -26,10 +26,11 @@ _MARKS = (
     "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
 )
 """Signs that stand on letters, which Python does not count among a word's."""
-_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|(?:[^\W_]|[{_MARKS}])+")
+_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[^\W_](?:[^\W_]|[{_MARKS}])*")
 _CLITIC = re.compile(r"(?<=\w)['’ʼ＇](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[,.'’]\d{3})+)(?![\d.,]*\d)")
+_TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003134f]+)"
@@ -86,7 +87,7 @@ class Reader:
         shouted = text.isupper()
         found: list[Word] = []
         begins = True
-        for joined in _GROUPED.sub(_ungrouped, _CLITIC.sub("", unicodedata.normalize("NFKC", text))).split():
+        for joined in _plain(text).split():
             parts: list[str] = _PART.findall(joined)
             if len(parts) > 1 and any(map(str.isdigit, joined)):
                 found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
@@ -95,13 +96,16 @@ class Reader:
                 found += self._of_part(part, named)
                 begins = False
             begins = begins or joined.endswith(_ENDS_SENTENCE)
-        return found
+        return [word for word in found if word.text]  # an accent may stand alone
 
     def asked(self, query: str) -> list[Word]:
         """The distinct words that a question is looked up by, in order; empty ones only where there are no others."""
-        words = {word.text: word for word in reversed(self.words(query)) if not _is_letter_of_pair(word)}
-        full = [word for word in words.values() if not word.empty]
-        return (full or list(words.values()))[::-1]
+        words = [word for word in self.words(query) if not _is_letter_of_pair(word)]
+        full = [word for word in words if not word.empty]
+        first: dict[str, Word] = {}
+        for word in full or words:
+            first.setdefault(word.text, word)
+        return list(first.values())
 
     def without(self, query: str, left_out: Container[str]) -> str:
         """A question without what consists of such words only; the whole question if nothing else is left."""
@@ -127,11 +131,16 @@ class Reader:
         return Word(self._looked_up(folded), said, folded in self._empty and not named)
 
     def _looked_up_anew(self, folded: str) -> str:
-        stem = self._regular.get(folded, folded)
-        if self._stemmer is not None:
-            with self._one_at_a_time:
-                stem: str = self._stemmer.stemWord(stem)
-        return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", stem)))
+        stem = self._stem(self._regular.get(folded, folded))
+        plain = _without_accents(stem)
+        # an accent may hide an ending: résumé is to be what resume is
+        return plain if plain == stem else _without_accents(self._stem(plain))
+
+    def _stem(self, word: str) -> str:
+        if self._stemmer is None:
+            return word
+        with self._one_at_a_time:
+            return self._stemmer.stemWord(word)
 
 
 @cache
@@ -155,6 +164,16 @@ def _pairs(segment: str) -> Iterator[Word]:
 def _is_letter_of_pair(word: Word) -> bool:
     """Whether it is one of several letters, whose pairs say more."""
     return len(word.text) == 1 < len(word.said) and word.text >= _FIRST_EAST_ASIAN
+
+
+def _plain(text: str) -> str:
+    """A text in one form, without what may be written or not: widths, clitics, the T of a time, marks of thousands."""
+    text = _CLITIC.sub("", unicodedata.normalize("NFKC", text))
+    return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
+
+
+def _without_accents(word: str) -> str:
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
 
 
 def _ungrouped(number: re.Match[str]) -> str:
