@@ -21,6 +21,9 @@ from langgraph_agentmem.errors import ConfigurationError
 DIMENSIONS = 1_000_000_000
 """Of the space in which words are weighed: as many as pgvector takes, so that hardly two words fall together."""
 
+_TABLES: dict[str, dict[str, str]] = tomllib.loads(
+    files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8")
+)
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
     "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
@@ -74,9 +77,8 @@ class Reader:
         known = ["simple", *sorted(snowballstemmer.algorithms())]
         if language not in known:
             raise ConfigurationError(f"text_search_config must be one of {', '.join(known)}, not {language!r}")
-        tables = _tables()
-        self._empty = frozenset(tables["stop_words"].get(language, "").split())
-        groups = [group.split() for group in re.split(r"[|\n]", tables["irregular"].get(language, ""))]
+        self._empty = frozenset(_TABLES["stop_words"].get(language, "").split())
+        groups = [group.split() for group in re.split(r"[|\n]", _TABLES["irregular"].get(language, ""))]
         self._regular = {form: group[0] for group in groups for form in group[1:]}
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
@@ -178,8 +180,3 @@ def _without_accents(word: str) -> str:
 
 def _ungrouped(number: re.Match[str]) -> str:
     return re.sub(r"\D", "", number[0])
-
-
-@cache
-def _tables() -> dict[str, dict[str, str]]:
-    return tomllib.loads(files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 """Words are found in whichever form they are written, and by their parts where they are joined."""
 
+import subprocess
 import sys
 import threading
 import tomllib
@@ -293,6 +294,18 @@ def test_an_unknown_language_is_refused(language):
         ConfigurationError, match=f"text_search_config must be one of simple, arabic, .*, not '{language}'"
     ):
         Reader(language)
+
+
+def test_a_reader_opens_no_file_but_modules_as_that_would_block_an_event_loop():
+    code = """
+import sys
+from langgraph_agentmem.policies.words import reader
+opened = []
+sys.addaudithook(lambda event, of: event == "open" and opened.append(str(of[0])))
+print(reader("english").words("fox")[0].text, [path for path in opened if not path.endswith((".py", ".pyc"))])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "fox []\n"
 
 
 def test_many_threads_that_read_different_words_at_once_get_what_one_gets():
