@@ -41,6 +41,12 @@ def test_a_word_counts_the_more_the_shorter_the_text():
     assert weights("a red fox")[0][at("fox")] > weights(f"a red fox {'hen ' * 50}")[0][at("fox")]
 
 
+def test_a_word_counts_the_less_the_more_is_said_around_it():
+    short, long = weights("Ann: kayak", "Bob: hen")[0], weights("Ann: kayak", f"Bob: {'hen ' * 50}")[0]
+
+    assert short[at("kayak")] > long[at("kayak")]
+
+
 def test_empty_words_do_not_make_a_text_longer():
     assert weights("fox")[0][at("fox")] == weights("and the fox is it")[0][at("fox")]
 
@@ -125,7 +131,7 @@ def test_every_weight_is_positive_and_below_the_best_and_every_own_word_has_one(
 
 
 def test_of_a_chunk_with_too_many_words_its_own_are_weighed_first():
-    before = "Ann: " + " ".join(f"before{n}" for n in range(400))
+    before = "Ann: " + " ".join(f"before{n}" for n in range(400)) * 3
     own = "Bob: " + " ".join(f"own{n}" for n in range(400)) + " kayak kayak"
     chunk = weighed([TextChunk(text=before), TextChunk(text=own)], ENGLISH)[1]
 

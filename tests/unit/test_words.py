@@ -198,6 +198,7 @@ def test_whatever_stands_in_such_a_text_is_found(text, data):
         ("Will it rain?", ["rain"]),
         ("Who works in IT?", ["work", "it"]),
         ("WHAT IS IT", ["what", "is", "it"]),
+        ("WHAT IS THE BUDGET", ["budget"]),
         ("What did she do? When did it end?", ["end"]),
         ("Who saw The Who?", ["see", "the", "who"]),
         ("who are you", ["who", "are", "you"]),
@@ -257,6 +258,12 @@ def test_each_word_is_looked_up_once(query):
 
 def test_a_word_without_end_is_one_word():
     assert [len(text) for text in texts("x" * 1_000_000)] == [100]
+    assert max(len(text) for text in texts("1-" * 1_000)) == 100
+
+
+def test_single_letters_of_a_name_in_humps_are_no_words_but_those_that_stand_alone_are():
+    assert texts("iPhone") == ["iphon", "phone"]
+    assert (texts("ก"), texts("x")) == (["ก"], ["x"])
 
 
 def test_a_word_is_weighed_at_the_same_place_in_every_process():
