@@ -156,10 +156,12 @@ class AgentMemorySettings(BaseSettings):
         8_000, ge=100, description="Estimated tokens of chunks in one extraction call; more are split."
     )
     text_search_config: str = Field(
-        "english", description="PostgreSQL text search configuration; the same for all writers of a database."
+        "english",
+        description="Language whose word endings are known, as PostgreSQL calls it: english, german, …; `simple` for "
+        "none; the same for all writers of a database.",
     )
     exact_search_rows: int = Field(
-        20_000, ge=0, description="Up to so many chunks a tenant's vectors are compared exactly."
+        20_000, ge=0, description="Up to so many chunks are all compared with a question; of more, candidates."
     )
     pool_size: int = Field(10, ge=1, description="Most connections per event loop.")
     connect_timeout_seconds: float = Field(

@@ -11,9 +11,11 @@ class ArmScores(Value):
     """What each arm of the search contributed to a hit's score, before weighting; each 0 to 1.
 
     Attributes:
-        vector: Cosine similarity to the query, 0 where negative; None without an embedder.
+        vector: How far the similarity to the query is above that of unrelated texts, as a share of what it could be;
+            0 where below. None without an embedder.
         lexical: BM25, as a share of what a chunk full of the query's words could reach.
         graph: Confidence-weighted share of the query's entities that the chunk mentions.
+        label: 1 where the query names the chunk's label, as of who speaks.
     """
 
     vector: float | None = None

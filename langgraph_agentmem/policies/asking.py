@@ -15,7 +15,7 @@ _MATCHES = 1_000
 """Chunks that are found by the rarest words of a question, as estimated, where not all are compared."""
 
 
-class Question(NamedTuple):
+class ReadQuestion(NamedTuple):
     """A question as it is looked up.
 
     Attributes:
@@ -46,18 +46,19 @@ class WeighedQuestion(NamedTuple):
     labels: list[str]
 
 
-def read(query: str, reader: Reader) -> Question:
+def read(query: str, reader: Reader) -> ReadQuestion:
     """A question, read."""
-    return Question(query, reader.asked(query)[:_MOST_WORDS], labels_in(reader.words(query)[:_MOST_WORDS]))
+    return ReadQuestion(query, reader.asked(query)[:_MOST_WORDS], labels_in(reader.words(query)[:_MOST_WORDS]))
 
 
-def to_be_embedded(question: Question, frequencies: Frequencies, reader: Reader) -> str:
+def to_be_embedded(question: ReadQuestion, frequencies: Frequencies, reader: Reader) -> str:
     """The question without its common words: names that most chunks hold draw every chunk alike."""
     common = {word.text for word in question.words if _is_common(word, frequencies)}
-    return reader.without(question.text, common) if common else question.text
+    # "who is" alone asks for nothing
+    return reader.without(question.text, common) if 0 < len(common) < len(question.words) else question.text
 
 
-def weighed(question: Question, frequencies: Frequencies) -> WeighedQuestion:
+def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion:
     """What a question's words weigh; common ones only where the rest are in no chunk."""
     telling = [word for word in question.words if not _is_common(word, frequencies)]
     if not any(frequencies.of(dimension(word.text)) for word in telling):

@@ -1,8 +1,9 @@
 """How frequent words are among a tenant's chunks: counted now and then, exactly or in a sample."""
 
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SAMPLE = 5_000
@@ -56,34 +57,44 @@ class _Known:
 
 @dataclass
 class FrequencyCache:
-    """What is known of tenants, in this process."""
+    """What is known of tenants, in this process.
 
-    _tenants: OrderedDict[str, _Known] = field(default_factory=OrderedDict[str, _Known])
-    _words: int = 0
+    Args:
+        clock: Says how late it is, in seconds.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _tenants: OrderedDict[str, _Known] = field(default_factory=OrderedDict[str, _Known], init=False)
+    _words: int = field(default=0, init=False)
+    _changing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    """A memory's sync methods run in another thread than its async ones."""
 
     def get(self, external_id: str) -> Frequencies | None:
         """A tenant's, unless it is time to count them."""
-        known = self._tenants.get(external_id)
-        if known is None or time.monotonic() > known.until:
-            return None
-        if known.written > _TOLERATED_SHARE * known.frequencies.chunks:
-            return None
-        self._tenants.move_to_end(external_id)
-        return known.frequencies
+        with self._changing:
+            known = self._tenants.get(external_id)
+            if known is None or self.clock() > known.until:
+                return None
+            if known.written > _TOLERATED_SHARE * known.frequencies.chunks:
+                return None
+            self._tenants.move_to_end(external_id)
+            return known.frequencies
 
     def put(self, external_id: str, frequencies: Frequencies, seconds: float) -> None:
         """Keep what was counted, which took so long."""
-        self._forget(external_id)
         lasting = max(_LEAST_SECONDS, _SECONDS_PER_SECOND * seconds)
-        self._tenants[external_id] = _Known(frequencies, time.monotonic() + lasting)
-        self._words += len(frequencies.holding)
-        while self._words > _MOST_WORDS and len(self._tenants) > 1:
-            self._forget(next(iter(self._tenants)))
+        with self._changing:
+            self._forget(external_id)
+            self._tenants[external_id] = _Known(frequencies, self.clock() + lasting)
+            self._words += len(frequencies.holding)
+            while self._words > _MOST_WORDS and len(self._tenants) > 1:
+                self._forget(next(iter(self._tenants)))
 
     def wrote(self, external_id: str, chunks: int) -> None:
         """Note that a tenant has got new chunks."""
-        if known := self._tenants.get(external_id):
-            known.written += chunks
+        with self._changing:
+            if known := self._tenants.get(external_id):
+                known.written += chunks
 
     def _forget(self, external_id: str) -> None:
         if known := self._tenants.pop(external_id, None):

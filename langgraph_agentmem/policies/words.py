@@ -16,22 +16,24 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
-import snowballstemmer
-
 from langgraph_agentmem.errors import ConfigurationError
 
 DIMENSIONS = 1_000_000_000
 """Of the space in which words are weighed: as many as pgvector takes, so that hardly two words fall together."""
 
+_TABLES: dict[str, dict[str, str]] = tomllib.loads(
+    files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8")
+)
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
     "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
 )
 """Signs that stand on letters, which Python does not count among a word's."""
-_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|(?:[^\W_]|[{_MARKS}])+")
+_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[^\W_](?:[^\W_]|[{_MARKS}])*")
 _CLITIC = re.compile(r"(?<=\w)['’ʼ＇](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[,.'’]\d{3})+)(?![\d.,]*\d)")
+_TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003134f]+)"
@@ -70,12 +72,13 @@ class Reader:
     """
 
     def __init__(self, language: str) -> None:
+        import snowballstemmer  # noqa: PLC0415 - forty modules, which only who writes or searches needs
+
         known = ["simple", *sorted(snowballstemmer.algorithms())]
         if language not in known:
             raise ConfigurationError(f"text_search_config must be one of {', '.join(known)}, not {language!r}")
-        tables = _tables()
-        self._empty = frozenset(tables["stop_words"].get(language, "").split())
-        groups = [group.split() for group in re.split(r"[|\n]", tables["irregular"].get(language, ""))]
+        self._empty = frozenset(_TABLES["stop_words"].get(language, "").split())
+        groups = [group.split() for group in re.split(r"[|\n]", _TABLES["irregular"].get(language, ""))]
         self._regular = {form: group[0] for group in groups for form in group[1:]}
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
@@ -86,7 +89,7 @@ class Reader:
         shouted = text.isupper()
         found: list[Word] = []
         begins = True
-        for joined in _GROUPED.sub(_ungrouped, _CLITIC.sub("", unicodedata.normalize("NFKC", text))).split():
+        for joined in _plain(text).split():
             parts: list[str] = _PART.findall(joined)
             if len(parts) > 1 and any(map(str.isdigit, joined)):
                 found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
@@ -95,13 +98,16 @@ class Reader:
                 found += self._of_part(part, named)
                 begins = False
             begins = begins or joined.endswith(_ENDS_SENTENCE)
-        return found
+        return [word for word in found if word.text]  # an accent may stand alone
 
     def asked(self, query: str) -> list[Word]:
         """The distinct words that a question is looked up by, in order; empty ones only where there are no others."""
-        words = {word.text: word for word in reversed(self.words(query)) if not _is_letter_of_pair(word)}
-        full = [word for word in words.values() if not word.empty]
-        return (full or list(words.values()))[::-1]
+        words = [word for word in self.words(query) if not _is_letter_of_pair(word)]
+        full = [word for word in words if not word.empty]
+        first: dict[str, Word] = {}
+        for word in full or words:
+            first.setdefault(word.text, word)
+        return list(first.values())
 
     def without(self, query: str, left_out: Container[str]) -> str:
         """A question without what consists of such words only; the whole question if nothing else is left."""
@@ -127,11 +133,16 @@ class Reader:
         return Word(self._looked_up(folded), said, folded in self._empty and not named)
 
     def _looked_up_anew(self, folded: str) -> str:
-        stem = self._regular.get(folded, folded)
-        if self._stemmer is not None:
-            with self._one_at_a_time:
-                stem: str = self._stemmer.stemWord(stem)
-        return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", stem)))
+        stem = self._stem(self._regular.get(folded, folded))
+        plain = _without_accents(stem)
+        # an accent may hide an ending: résumé is to be what resume is
+        return plain if plain == stem else _without_accents(self._stem(plain))
+
+    def _stem(self, word: str) -> str:
+        if self._stemmer is None:
+            return word
+        with self._one_at_a_time:
+            return self._stemmer.stemWord(word)
 
 
 @cache
@@ -157,10 +168,15 @@ def _is_letter_of_pair(word: Word) -> bool:
     return len(word.text) == 1 < len(word.said) and word.text >= _FIRST_EAST_ASIAN
 
 
+def _plain(text: str) -> str:
+    """A text in one form, without what may be written or not: widths, clitics, the T of a time, marks of thousands."""
+    text = _CLITIC.sub("", unicodedata.normalize("NFKC", text))
+    return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
+
+
+def _without_accents(word: str) -> str:
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
+
+
 def _ungrouped(number: re.Match[str]) -> str:
     return re.sub(r"\D", "", number[0])
-
-
-@cache
-def _tables() -> dict[str, dict[str, str]]:
-    return tomllib.loads(files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8"))

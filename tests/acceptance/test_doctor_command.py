@@ -56,7 +56,7 @@ def test_a_database_with_which_nothing_is_wrong(dsn: str) -> None:
 def test_an_empty_database_stays_empty(empty_dsn: str) -> None:
     for _ in range(2):
         code, lines = doctor(empty_dsn)
-        assert (code, list(lines)[-2:]) == (0, ["schema", "text search"])
+        assert (code, list(lines)[-2:]) == (0, ["pgvector", "schema"])
         assert lines["schema"] == "warning: there are no tables yet; the first use of the memory makes them"
 
 

@@ -1,59 +1,26 @@
-"""How the arms of a search become one score and one order."""
+"""What the arms of a search weigh, and how hits become one order."""
 
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.search import ArmScores, SearchHit
-from langgraph_agentmem.policies.ranking import fused, ranked
-
-SHARES = st.floats(0, 1)
-ARMS = st.builds(ArmScores, vector=st.none() | SHARES, lexical=SHARES, graph=SHARES)
+from langgraph_agentmem.policies.ranking import WEIGHTS, ranked
 
 
-def hit(chunk_id: int, score: float) -> SearchHit:
+def hit(chunk_id: int, score: float, *, year: int = 2025, unclear_with: tuple[int, ...] = ()) -> SearchHit:
     return SearchHit(
         chunk_id=chunk_id, content="…", score=score, arms=ArmScores(), tier="active", memory_id=1, memory_title="m",
         section_id="s", section_revision=1, chunk_order=0, current=True, origin="section",
-        start_date=datetime(2025, 1, 1, tzinfo=UTC),
+        start_date=datetime(year, 1, 1, tzinfo=UTC), unclear_with=unclear_with,
     )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
-@given(arms=ARMS)
-def test_a_score_lies_between_its_lowest_and_its_highest_arm(arms):
-    scores = [score for score in arms.model_dump().values() if score is not None]
-
-    assert min(scores) - 1e-12 <= fused(arms) <= max(scores) + 1e-12
-
-
-@settings(max_examples=100, deadline=None)
-@given(arms=ARMS, arm=st.sampled_from(["vector", "lexical", "graph"]), more=SHARES)
-def test_a_better_arm_never_makes_a_worse_score(arms, arm, more):
-    score = getattr(arms, arm)
-    if score is None:
-        return
-    better = arms.model_copy(update={arm: max(score, more)})
-
-    assert fused(better) >= fused(arms) - 1e-12
-
-
-@pytest.mark.parametrize("arm", ["vector", "lexical", "graph"])
-def test_every_arm_counts(arm):
-    nothing = ArmScores(vector=0.0, lexical=0.0, graph=0.0)
-
-    assert fused(nothing.model_copy(update={arm: 1.0})) > fused(nothing) == 0.0
-
-
-def test_full_marks_in_all_arms_are_a_score_of_one_with_and_without_an_embedder():
-    assert fused(ArmScores(vector=1.0, lexical=1.0, graph=1.0)) == pytest.approx(1.0)
-    assert fused(ArmScores(vector=None, lexical=1.0, graph=1.0)) == pytest.approx(1.0)
-
-
-def test_an_arm_that_took_no_part_is_not_an_arm_that_found_nothing():
-    assert fused(ArmScores(vector=None, lexical=0.8)) > fused(ArmScores(vector=0.0, lexical=0.8))
+def test_every_arm_has_a_weight_and_what_finds_most_has_most():
+    assert WEIGHTS.keys() == ArmScores.model_fields.keys()
+    assert all(weight > 0 for weight in WEIGHTS.values())
+    assert sorted(WEIGHTS, key=WEIGHTS.__getitem__) == ["graph", "label", "vector", "lexical"]
 
 
 def test_the_best_come_first_and_equal_scores_are_ordered_by_chunk_id():
@@ -70,3 +37,31 @@ def test_the_order_does_not_depend_on_the_order_found_and_keeps_to_the_limit(dat
 
     assert ranked(shuffled, limit) == ranked(hits, limit)
     assert len(ranked(shuffled, limit)) == min(limit, 5)
+
+
+# Of two hits between which the rules could not decide, the later comes first
+
+
+def test_the_later_one_comes_where_the_better_of_the_two_would_stand():
+    old, new = hit(1, 0.9, year=2024, unclear_with=(2,)), hit(2, 0.3, year=2025, unclear_with=(1,))
+
+    assert ranked([old, hit(3, 0.6), new], 10) == [new, old, hit(3, 0.6)]
+
+
+def test_the_later_one_stays_first_where_it_is_better_anyway():
+    old, new = hit(1, 0.3, year=2024, unclear_with=(2,)), hit(2, 0.9, year=2025, unclear_with=(1,))
+
+    assert [h.chunk_id for h in ranked([old, hit(3, 0.6), new], 10)] == [2, 3, 1]
+
+
+def test_of_the_same_time_the_later_chunk_is_the_newer():
+    hits = [hit(1, 0.9, unclear_with=(2,)), hit(2, 0.3, unclear_with=(1,))]
+
+    assert [h.chunk_id for h in ranked(hits, 10)] == [2, 1]
+
+
+def test_what_is_unclear_with_something_that_was_not_found_keeps_its_place():
+    hits = [hit(1, 0.9, unclear_with=(7,)), hit(2, 0.95)]
+
+    assert [h.chunk_id for h in ranked(hits, 10)] == [2, 1]
+    assert [h.score for h in ranked(hits, 10)] == [0.95, 0.9]

@@ -140,7 +140,7 @@ RULED_OUT = {
     "no explicit table locks": (r"\bLOCK TABLE\b", "LOCK TABLE agentmem.entity IN SHARE MODE"),
     "no TRUNCATE": (r"\bTRUNCATE\b", "TRUNCATE agentmem.section"),
 }
-SETS_FOR_A_SEARCH = {"settings by SET LOCAL, not by function": {"item_search:set_up_search", "vectors:ann_settings"}}
+SETS_FOR_A_SEARCH = {"settings by SET LOCAL, not by function": {"search:set_up_search", "vectors:ann_settings"}}
 """What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one."""
 
 

@@ -7,6 +7,10 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.chunk import TextChunk
 from langgraph_agentmem.operations.sections.texts import checked_fields, pieces, texts
 from langgraph_agentmem.policies.placing import content_hash, placed
+from langgraph_agentmem.policies.weighing import weighed
+from langgraph_agentmem.policies.words import reader
+
+ENGLISH = reader("english")
 
 VALUE = {
     "title": "Trip",
@@ -91,19 +95,22 @@ def chunks(*given):
 
 
 def test_chunks_are_numbered_over_all_texts_and_blank_ones_left_out():
-    found = placed(chunks(["\n", "a"], ["  "], ["b\n", "\t", "c"]))
+    found = placed(chunks(["\n", "a"], ["  "], ["b\n", "\t", "c"]), ENGLISH)
 
     assert [(place.order, place.text) for place in found] == [(0, "a"), (1, "b\n"), (2, "c")]
 
 
-def test_neighbours_are_those_before_and_after_in_the_same_text_without_white_space_around():
-    found = placed(chunks(["a ", "\n", " b", "c"], ["d"]))
+def test_chunks_of_one_text_are_weighed_as_neighbours_blank_ones_left_out():
+    said, other = ["Ann: a kayak ", "\n", " Bob: red", "Ann: mine"], ["Bob: a tent"]
+    found = placed(chunks(said, other), ENGLISH)
 
-    assert [place.neighbours for place in found] == ["b", "a\nc", "b", ""]
+    [spoken, alone] = chunks([said[0], *said[2:]], other)
+    assert [place.words for place in found] == weighed(spoken, ENGLISH) + weighed(alone, ENGLISH)
+    assert found[1].words != placed(chunks([said[2]]), ENGLISH)[0].words
 
 
 def test_a_placed_chunk_keeps_its_overlap():
-    assert placed([[TextChunk(text="b", overlap="a ")]])[0].overlap == "a "
+    assert placed([[TextChunk(text="b", overlap="a ")]], ENGLISH)[0].overlap == "a "
 
 
 def test_of_a_chunks_content_white_space_around_it_does_not_count():

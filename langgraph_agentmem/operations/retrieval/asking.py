@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import asking
-from langgraph_agentmem.policies.asking import Question
+from langgraph_agentmem.policies.asking import ReadQuestion
 from langgraph_agentmem.policies.frequencies import Frequencies
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import search as storage
@@ -27,7 +27,7 @@ class Asked:
         model: The vector's.
     """
 
-    question: Question | None
+    question: ReadQuestion | None
     vector: list[float] | None = None
     model: EmbeddingModel | None = None
 

@@ -6,7 +6,7 @@ SELECT count(*) AS chunks FROM agentmem.memory_chunk WHERE external_id = %(exter
 -- How many of a tenant's valid chunks, or of a sample of them, hold each word, and belong to each memory.
 WITH counted AS MATERIALIZED (
     SELECT c.memory_id, c.own_words FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND c.end_date IS NULL AND (%(every)s = 1 OR c.id %% %(every)s = 0)
+    WHERE c.external_id = %(external_id)s AND c.end_date IS NULL AND (%(every)s = 1 OR mod(c.id, %(every)s) = 0)
     LIMIT %(most)s
 )
 SELECT w.word, NULL AS memory_id, count(*) AS chunks FROM counted k CROSS JOIN unnest(k.own_words) AS w (word) GROUP BY w.word

@@ -1,0 +1,219 @@
+"""What a chunk's words weigh: its own, its neighbours', and those of what it stands under."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langgraph_agentmem.models.chunk import Place, TextChunk
+from langgraph_agentmem.policies.weighing import BEST, label_words, labels_in, rarity, vector_text, weighed
+from langgraph_agentmem.policies.words import DIMENSIONS, dimension, reader
+
+ENGLISH = reader("english")
+DIALOGUE = ("Ann: I bought a kayak.", "Bob: Lovely!", "Ann: It is red.", "Bob: Where?", "Ann: Here.", "Bob: Fine.")
+
+
+def at(word: str) -> int:
+    """Where a word is weighed."""
+    return dimension(ENGLISH.words(word)[0].text)
+
+
+def weights(*texts: str) -> list[dict[int, float]]:
+    return [words.weights for words in weighed([TextChunk(text=text) for text in texts], ENGLISH)]
+
+
+def under(text: str, *headings: str, parents: tuple[str, ...] = ()) -> dict[int, float]:
+    [words] = weighed([TextChunk(text=text, place=Place(headings=headings, parents=parents))], ENGLISH)
+    return words.weights
+
+
+# What counts
+
+
+def test_a_word_counts_the_more_the_more_often_it_is_there_but_ever_less():
+    once, twice, thrice = (weights(f"{'fox ' * n}{'hen ' * (9 - n)}")[0][at("fox")] for n in (1, 2, 3))
+
+    assert 0 < thrice - twice < twice - once < once
+
+
+def test_a_word_counts_the_more_the_shorter_the_text():
+    assert weights("a red fox")[0][at("fox")] > weights(f"a red fox {'hen ' * 50}")[0][at("fox")]
+
+
+def test_a_word_counts_the_less_the_more_is_said_around_it():
+    short, long = weights("Ann: kayak", "Bob: hen")[0], weights("Ann: kayak", f"Bob: {'hen ' * 50}")[0]
+
+    assert short[at("kayak")] > long[at("kayak")]
+
+
+def test_empty_words_do_not_make_a_text_longer():
+    assert weights("fox")[0][at("fox")] == weights("and the fox is it")[0][at("fox")]
+
+
+def test_what_is_said_is_found_by_what_is_said_around_it_the_less_the_farther_away():
+    found = [chunk.get(at("kayak"), 0) for chunk in weights(*DIALOGUE)]
+
+    own, next_, second, third, *rest = found
+    assert own > next_ > second > third > 0
+    assert rest == [0, 0]
+
+
+def test_what_is_said_before_counts_more_than_what_is_said_after():
+    before, _, after = weights("Ann: hen", "Bob: kayak", "Ann: hen")
+
+    assert after[at("kayak")] > before[at("kayak")] > 0
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("I bought a kayak.", "It is red."),
+        ("- a kayak\n", "- a tent\n"),
+        ("Ann: I bought a kayak.", "It is red."),
+        ("I bought a kayak.", "Ann: It is red."),
+    ],
+)
+def test_what_nobody_says_stands_for_itself(texts):
+    assert at("kayak") not in weights(*texts)[1]
+
+
+def test_chunks_of_different_texts_are_no_neighbours():
+    [alone] = weights("Ann: It is red.")
+
+    assert weights(DIALOGUE[0], "Ann: It is red.")[1] != alone
+
+
+def test_a_neighbours_words_are_not_a_chunks_own():
+    first, second, *_ = weighed([TextChunk(text=text) for text in DIALOGUE], ENGLISH)
+
+    assert at("kayak") in first.own
+    assert at("kayak") not in second.own
+
+
+# Headings
+
+
+def test_what_stands_under_a_heading_is_found_by_it():
+    words = under("- the tent\n", "Equipment", "Camping trip", parents=("shared",))
+
+    assert {at("equipment"), at("camping"), at("trip"), at("shared"), at("tent")} <= words.keys()
+
+
+def test_words_of_a_heading_count_once_and_not_if_the_chunk_says_them_itself():
+    assert under("tent", "Camp", "Camp") == under("tent", "Camp")
+    assert under("tent", "Tent") == under("tent")
+    assert under("tent tent", "Tent")[at("tent")] > under("tent", "Tent")[at("tent")]
+
+
+def test_empty_words_of_a_heading_do_not_count():
+    assert under("tent", "how to") == under("tent")
+
+
+def test_a_heading_is_among_what_is_looked_up():
+    [words] = weighed([TextChunk(text="tent", place=Place(headings=("Camp",)))], ENGLISH)
+
+    assert words.own == sorted({at("tent"), at("camp")})
+
+
+# Bounds
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts=st.lists(st.text(max_size=40) | st.sampled_from(DIALOGUE), max_size=6), times=st.integers(1, 200))
+def test_every_weight_is_positive_and_below_the_best_and_every_own_word_has_one(texts, times):
+    chunks = [TextChunk(text=text * times) for text in texts]
+
+    for chunk in weighed(chunks, ENGLISH):
+        assert all(0 < weight < BEST == 1.9 for weight in chunk.weights.values())
+        assert chunk.own == sorted(set(chunk.own))
+        assert set(chunk.own) <= chunk.weights.keys()
+
+
+def test_of_a_chunk_with_too_many_words_its_own_are_weighed_first():
+    before = "Ann: " + " ".join(f"before{n}" for n in range(400)) * 3
+    own = "Bob: " + " ".join(f"own{n}" for n in range(400)) + " kayak kayak"
+    chunk = weighed([TextChunk(text=before), TextChunk(text=own)], ENGLISH)[1]
+
+    assert len(chunk.weights) == 500
+    assert set(chunk.own) <= chunk.weights.keys()
+
+
+def test_of_very_many_own_words_the_most_frequent_are_weighed():
+    [chunk] = weights(" ".join(f"own{n}" for n in range(2000)) + " kayak kayak")
+
+    assert len(chunk) == 500
+    assert at("kayak") in chunk
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Ann: I bought a kayak.", "ann"),
+        ("(8 May 2023) Ann: I bought a kayak.", "ann"),
+        ("[10:31] Ann: yes", "ann"),
+        ("  Ann Lee:\nyes", "ann lee"),
+        ("Zoë: oui", "zoe"),
+        ("user: hi", "user"),
+        ("田: はい", "田"),
+        ("- item: x", None),
+        ("* Ann: x", None),
+        ("Ann", None),
+        ("https://example.com", None),
+        ("10:31", None),
+        ("This is what everybody says: nothing", None),
+        (f"{'x' * 41}: y", None),
+        ("one\ntwo: three", None),
+        (": x", None),
+        ("", None),
+    ],
+)
+def test_a_label_is_what_stands_before_a_colon_at_the_beginning(text, label):
+    assert label_words(text, ENGLISH) == label
+    [chunk] = weighed([TextChunk(text=text)], ENGLISH)
+    assert chunk.label == label
+
+
+@pytest.mark.parametrize(
+    ("question", "label"), [("What did Ann buy?", "Ann: x"), ("Has Ann Lee called?", "Ann Lee: x"), ("ZOE?", "Zoë: x")]
+)
+def test_a_question_names_a_label_by_its_words_in_their_order(question, label):
+    assert label_words(label, ENGLISH) in labels_in(ENGLISH.words(question))
+
+
+def test_all_that_may_be_a_label_is_named_once():
+    words = ENGLISH.words("red red fox hen")
+
+    assert labels_in(words) == ["fox", "fox hen", "hen", "red", "red fox", "red fox hen", "red red", "red red fox"]
+    assert labels_in([]) == []
+
+
+# A question's side
+
+
+def test_the_rarer_a_word_the_more_it_weighs_and_always_something():
+    assert rarity(0, 100) > rarity(1, 100) > rarity(50, 100) > rarity(100, 100) > 0
+    assert rarity(100.5, 100) > 0  # as an estimate may say
+    assert rarity(0, 0) > 0
+
+
+# As PostgreSQL reads it
+
+
+@settings(max_examples=100, deadline=None)
+@given(given=st.dictionaries(st.integers(1, DIMENSIONS), st.floats(0.001, 30), max_size=20))
+def test_weights_are_written_in_order_and_can_be_read(given):
+    written = vector_text(given, DIMENSIONS)
+
+    inside, dimensions = re.fullmatch(r"\{(.*)\}/(\d+)", written).groups()
+    pairs = [pair.split(":") for pair in inside.split(",") if pair]
+    assert int(dimensions) == DIMENSIONS
+    assert [int(place) for place, _ in pairs] == sorted(given)
+    assert {int(place): float(weight) for place, weight in pairs} == pytest.approx(given, rel=1e-3)
+
+
+def test_no_weights_are_an_empty_vector():
+    assert vector_text({}, 7) == "{}/7"

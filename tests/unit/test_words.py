@@ -1,0 +1,338 @@
+"""Words are found in whichever form they are written, and by their parts where they are joined."""
+
+import subprocess
+import sys
+import threading
+import tomllib
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.policies.words import DIMENSIONS, Reader, dimension, reader
+
+ENGLISH = reader("english")
+TABLES = tomllib.loads(files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8"))
+IRREGULAR = [
+    (language, group.split())
+    for language, table in TABLES["irregular"].items()
+    for group in table.replace("\n", "|").split("|")
+]
+
+ANY = st.text(max_size=60) | st.text(st.sampled_from("aZé́ßǅ1,.'’-_#+/ \n京가กุ\u200d\ud800"), max_size=30)
+LATIN = st.text(
+    st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="0123456789µªº¹²³¼½¾"), max_size=40
+)
+
+
+def texts(text: str, language: str = "english") -> list[str]:
+    return [word.text for word in reader(language).words(text)]
+
+
+def asked(query: str, language: str = "english") -> list[str]:
+    return [word.text for word in reader(language).asked(query)]
+
+
+def is_found(query: str, text: str, language: str = "english") -> bool:
+    """Whether a text holds all that a question is looked up by."""
+    return set(asked(query, language)) <= set(texts(text, language))
+
+
+# Forms of one word
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("RUNNING", "runs"),
+        ("Zoé", "Zoe"),
+        ("résumés", "resume"),
+        ("naïve", "naive"),
+        ("Łódź", "łodz"),
+        ("ﬁnance", "finance"),
+        ("ＡＣＭＥ", "acme"),
+        ("①", "1"),
+        ("went", "going"),
+        ("gone", "goes"),
+        ("children", "kids"),
+        ("mother", "mothers"),
+        ("Dublin's", "dublin"),
+        ("DUBLIN’S", "Dublin"),
+        ("she'll", "she"),
+        ("$5,000", "5000"),
+        ("5’000", "5000"),
+        ("1.234.567", "1,234,567"),
+        ("2026/05/01", "2026-05-01"),
+    ],
+)
+def test_forms_of_one_word_are_one(one, other):
+    assert texts(one) == texts(other) != []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("C++", "C"), ("C#", "C"), ("C++", "C#"), ("1.5", "15"), ("5,00", "500"), ("found", "founded"), ("lay", "lie")],
+)
+def test_different_words_are_not_one(one, other):
+    assert texts(one) != texts(other)
+
+
+@pytest.mark.parametrize(
+    ("language", "forms"), IRREGULAR, ids=lambda given: given if isinstance(given, str) else given[0]
+)
+def test_irregular_forms_are_one_word(language, forms):
+    assert len({tuple(texts(form, language)) for form in forms}) == 1
+
+
+def test_no_form_is_that_of_two_words():
+    forms = [(language, form) for language, group in IRREGULAR for form in group]
+
+    assert sorted({form for form in forms if forms.count(form) > 1}) == []
+
+
+@pytest.mark.parametrize("language", TABLES["stop_words"])
+def test_stop_words_are_listed_as_they_are_read(language):
+    listed = TABLES["stop_words"][language].split()
+
+    assert [word for word in listed if [w.empty for w in reader(language).words(word)] != [True]] == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=ANY)
+@example("ガか\u3099한국어 Zoé")
+def test_how_a_text_is_encoded_does_not_count(text):
+    assert len({tuple(texts(unicodedata.normalize(form, text))) for form in ("NFC", "NFD", "NFKC", "NFKD")}) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=LATIN)
+def test_in_upper_and_in_lower_case_a_text_is_found_as_well(text):
+    written = set(texts(text))
+
+    assert {word.text for word in ENGLISH.words(text.lower())} <= written
+    assert {word.text for word in ENGLISH.words(text.upper())} <= written
+
+
+# What is joined
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("INV-20394", "Please pay INV-20394."),
+        ("20394", "Please pay INV-20394."),
+        ("inv 20394", "Please pay (INV-20394)."),
+        ("backend", "owned by frontend/backend"),
+        ("config.yaml", "see /etc/app/config.yaml:12"),
+        ("db01", "ping db01.prod.example.com"),
+        ("user name", "call getUserName()"),
+        ("getusername", "call getUserName()"),
+        ("server", "an HTTPServer"),
+        ("user id", "SELECT user_id"),
+        ("ada", "ada@example.com"),
+        ("example.com", "https://example.com/path?q=1"),
+        ("C++", "written in C++, not C"),
+        ("5000", "costs $5,000."),
+        ("2026-05-01", "due 2026-05-01T10:00"),
+        ("brien", "O'Brien"),
+    ],
+)
+def test_what_is_joined_is_found_as_a_whole_and_by_its_parts(query, text):
+    assert is_found(query, text)
+
+
+def test_what_holds_a_digit_is_told_from_what_merely_has_the_same_parts():
+    assert not is_found("INV-20394", "INV 20394")
+    assert not is_found("1.2", "2.1")
+
+
+# Scripts without spaces
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("北京", "我去年住在北京的西边"),
+        ("京", "我去年住在北京的西边"),
+        ("東京", "来週は東京タワーへ行きます。"),
+        ("กรุงเทพ", "เขาอาศัยอยู่ในกรุงเทพมหานคร"),
+        ("서울", "저는 서울에서 살아요"),
+        ("2024年", "東京2024年大会"),
+        ("ヨガ", "ﾖｶﾞが好き"),
+    ],
+)
+def test_a_word_is_found_where_no_spaces_tell_it_apart(query, text):
+    assert is_found(query, text)
+
+
+def test_letters_alone_do_not_find_what_has_them_in_another_order():
+    assert not is_found("北京", "京北")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(st.sampled_from("我去年住在北京東タワーへ々서울에서살"), min_size=2, max_size=12)
+    | st.text(st.sampled_from("กรุงเทพมหานคร"), min_size=2, max_size=12).map("ก".__add__),
+    data=st.data(),
+)
+def test_whatever_stands_in_such_a_text_is_found(text, data):
+    start = data.draw(st.integers(0, len(text) - 2))
+    part = text[start : data.draw(st.integers(start + 2, len(text)))]
+
+    assume(unicodedata.category(part[0]) == "Lo")  # no word begins with a sign that stands on a letter
+    assert is_found(part, f"「{text}」")
+
+
+# What carries no meaning
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("What is the capital of France?", ["capit", "franc"]),
+        ("Who is Will?", ["will"]),
+        ("Will it rain?", ["rain"]),
+        ("Who works in IT?", ["work", "it"]),
+        ("WHAT IS IT", ["what", "is", "it"]),
+        ("WHAT IS THE BUDGET", ["budget"]),
+        ("What did she do? When did it end?", ["end"]),
+        ("Who saw The Who?", ["see", "the", "who"]),
+        ("who are you", ["who", "are", "you"]),
+        ("the the the", ["the"]),
+        ("cats, dogs and cats", ["cat", "dog"]),
+        ("?!", []),
+        ("", []),
+    ],
+)
+def test_a_question_is_looked_up_by_its_full_words(query, words):
+    assert asked(query) == words
+
+
+@pytest.mark.parametrize(
+    ("left_out", "rest"),
+    [
+        ({"carolin"}, "What did research?"),
+        ({"carolin", "research"}, "What did"),
+        ({"what", "did", "carolin", "research"}, "What did Caroline research?"),
+        ({"nobody"}, "What did Caroline research?"),
+        (set(), "What did Caroline research?"),
+    ],
+)
+def test_a_question_without_some_of_its_words(left_out, rest):
+    assert ENGLISH.without("What did Caroline research?", left_out) == rest
+
+
+def test_what_consists_of_no_words_stays_and_what_is_joined_goes_as_a_whole():
+    assert ENGLISH.without("Why — Ada/Grace ?", {"ada"}) == "Why — Ada/Grace ?"
+    assert ENGLISH.without("Why — Ada/Grace ?", {"ada", "grace"}) == "Why — ?"
+
+
+# Of every text
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=ANY, language=st.sampled_from(["english", "german", "simple", "turkish", "tamil", "arabic"]))
+@example("\u0301", "english")
+@example("¨a", "english")
+def test_every_text_is_read_and_twice_as_once(text, language):
+    words = reader(language).words(text)
+
+    assert words == Reader(language).words(text)
+    assert all(word.text and len(word.text) <= 300 and not word.text.isspace() for word in words)
+    assert {word.text for word in reader(language).asked(text)} <= {word.text for word in words}
+    assert bool(reader(language).asked(text)) == bool(words)
+    assert all(1 <= dimension(word.text) <= DIMENSIONS for word in words if "\ud800" not in word.text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(query=ANY)
+def test_each_word_is_looked_up_once(query):
+    found = asked(query)
+
+    assert len(found) == len(set(found))
+
+
+def test_a_word_without_end_is_one_word():
+    assert [len(text) for text in texts("x" * 1_000_000)] == [100]
+    assert max(len(text) for text in texts("1-" * 1_000)) == 100
+
+
+def test_single_letters_of_a_name_in_humps_are_no_words_but_those_that_stand_alone_are():
+    assert texts("iPhone") == ["iphon", "phone"]
+    assert (texts("ก"), texts("x")) == (["ก"], ["x"])
+
+
+def test_a_word_is_weighed_at_the_same_place_in_every_process():
+    assert (dimension("fox"), dimension("北京")) == (262_201_575, 429_596_818)
+
+
+# Languages
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("german", "Häuser", "Haus"),
+        ("german", "Straße", "STRASSE"),
+        ("french", "chevaux", "cheval"),
+        ("spanish", "canciones", "canción"),
+        ("russian", "книги", "книга"),
+        ("simple", "Runs", "RUNS"),
+    ],
+)
+def test_endings_are_those_of_the_language(language, one, other):
+    assert texts(one, language) == texts(other, language)
+
+
+def test_without_a_language_neither_endings_nor_empty_words_are_known():
+    assert [tuple(word) for word in reader("simple").words("The cats")] == [
+        ("the", "The", False),
+        ("cats", "cats", False),
+    ]
+
+
+@pytest.mark.parametrize("language", ["klingon", "", "English", "pg_catalog.english"])
+def test_an_unknown_language_is_refused(language):
+    with pytest.raises(
+        ConfigurationError, match=f"text_search_config must be one of simple, arabic, .*, not '{language}'"
+    ):
+        Reader(language)
+
+
+def test_a_reader_opens_no_file_but_modules_as_that_would_block_an_event_loop():
+    code = """
+import sys
+from langgraph_agentmem.policies.words import reader
+opened = []
+sys.addaudithook(lambda event, of: event == "open" and opened.append(str(of[0])))
+print(reader("english").words("fox")[0].text, [path for path in opened if not path.endswith((".py", ".pyc"))])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "fox []\n"
+
+
+def test_many_threads_that_read_different_words_at_once_get_what_one_gets():
+    endings = ["ing", "ed", "ations", "fulness", "ies", "ization", "ousli"]
+    lists = [
+        [f"{chr(97 + thread)}{chr(97 + n % 26)}{'abcdefg'[n % 7]}r{n}x{end}" for n in range(60) for end in endings]
+        for thread in range(6)
+    ]
+    alone = [texts(" ".join(words)) for words in lists]
+    together = Reader("english")
+    start = threading.Barrier(len(lists))
+
+    def read(words: list[str]) -> list[str]:
+        start.wait()
+        return [word.text for word in together.words(" ".join(words))]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(len(lists)) as threads:
+            assert list(threads.map(read, lists)) == alone
+    finally:
+        sys.setswitchinterval(before)
