@@ -6,12 +6,11 @@ The projectors are real processes that kill themselves with SIGKILL, and the ser
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from fakes import ScriptedModel
 from neo4j_server import PASSWORD, Server
@@ -29,14 +28,7 @@ TEXT = "\n".join(f"P{i}/person knows P{i + 1}/person" for i in range(12))
 def work(dsn: str, settings: dict[str, Any], tenant: str, **environment: Any) -> int:
     variables = {"AGENTMEM_DSN": dsn, "TENANT": tenant, "BATCH": "7"} | environment
     variables |= {name.upper(): value for name, value in settings.items()}
-    done = subprocess.run(
-        [sys.executable, str(WORKER)],
-        env=os.environ | {name: str(value) for name, value in variables.items()},
-        timeout=90,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forking.run(WORKER, env=os.environ | {name: str(value) for name, value in variables.items()})
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from waiting import until_listening, until_rows
 
@@ -26,10 +27,7 @@ def environment(dsn: str, **variables: str) -> dict[str, str]:
 
 
 def run(dsn: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [AGENTMEM, *arguments]
-    return subprocess.run(
-        command, env=environment(dsn, **variables), capture_output=True, text=True, timeout=60, check=False
-    )
+    return forking.run(AGENTMEM, *arguments, env=environment(dsn, **variables))
 
 
 async def started(dsn: str, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
