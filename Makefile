@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 4
+# Whatever is set outside: workers and the processes that tests start are to compile what they import once, not each anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near api hooks bench release-check clean

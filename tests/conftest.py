@@ -64,7 +64,8 @@ def shared_folder() -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a Neo4j where there can be none; in CI it fails instead."""
+    """Begin with what takes longest; leave out what needs a Neo4j where there can be none; in CI it fails instead."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if _without_neo4j():
         needing = [item for item in items if _needs_neo4j(item)]
         config.hook.pytest_deselected(items=needing)

@@ -3,6 +3,7 @@
 They are forked from one process that has imported it. Each has an environment, arguments and output of its own, and can be killed, as if an interpreter had been started for it; what is different is only that the memory of the seed of hashes is shared.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -27,8 +28,8 @@ IMPORTED = [
         "typer.core",
     ),
 ]
-_FROM = multiprocessing.get_context("forkserver")
-_FROM.set_forkserver_preload(IMPORTED)
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(IMPORTED)
 
 
 def run(
@@ -42,7 +43,7 @@ def run(
     command = [str(script), *arguments]
     with TemporaryDirectory() as folder:
         outputs = [Path(folder) / "stdout", Path(folder) / "stderr"]
-        process = _FROM.Process(target=_begin, args=(command, dict(env), cwd, outputs))
+        process = CONTEXT.Process(target=_begin, args=(command, dict(env), cwd, outputs))
         process.start()
         process.join(timeout)
         if process.exitcode is None:
@@ -64,4 +65,7 @@ def _begin(command: list[str], env: dict[str, str], cwd: Path | None, outputs: l
     sys.argv = command
     sys.path.insert(0, str(Path(command[0]).parent))
     warnings.simplefilter("error")
-    runpy.run_path(command[0], run_name="__main__")
+    try:
+        runpy.run_path(command[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # which processes of multiprocessing go without

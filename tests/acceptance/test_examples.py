@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import forking
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -19,14 +19,7 @@ def quickstart(*arguments: str, **environment: str) -> subprocess.CompletedProce
 
 
 def example(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", f"examples/{name}", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return forking.run(ROOT / "examples" / name, *arguments, env={**os.environ, **environment}, cwd=ROOT)
 
 
 def test_the_quickstart_tells_the_whole_cycle(data_dir: Path) -> None:
@@ -119,14 +112,7 @@ def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def graph_example(folder: Path, tenant: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "examples/graph.py", "--tenant", tenant, "--svg", str(folder / "graph.svg")],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return example("graph.py", "--tenant", tenant, "--svg", str(folder / "graph.svg"), **environment)
 
 
 def test_the_graph_is_drawn_and_asked_what_needs_neo4j(
