@@ -105,7 +105,7 @@ def test_an_agents_state_says_in_one_line_what_is_wrong() -> None:
 def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DATA_DIR", str(data_dir))
     notebook = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
     printed = "".join(str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code")
     assert "conflicts" in notebook.cells[-1].source + printed
     assert "__error_handler__" not in printed

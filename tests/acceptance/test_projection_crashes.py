@@ -15,6 +15,7 @@ import pytest
 from fakes import ScriptedModel
 from neo4j_server import PASSWORD, Server
 from people import answer, consolidate, start
+from waiting import until, until_rows
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import OutageError
@@ -62,6 +63,7 @@ async def test_a_killed_projector_loses_nothing_and_leaves_nothing_behind(
     assert (status.pending, status.rebuilding) == (0, False)
 
 
+@pytest.mark.slow
 async def test_a_neo4j_that_is_killed_in_the_middle_of_a_projection(
     opened: Open, own_neo4j: Server, tenant: str
 ) -> None:
@@ -90,18 +92,20 @@ async def test_a_neo4j_that_is_killed_in_the_middle_of_a_projection(
     assert len((await memory.graph.aneighborhood(tenant, ["P1"])).entities) == 4
 
 
-async def test_a_following_projector_outlives_its_neo4j(opened: Open, own_neo4j: Server, tenant: str) -> None:
+@pytest.mark.slow
+async def test_a_following_projector_outlives_its_neo4j(
+    opened: Open, own_neo4j: Server, tenant: str, rows: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
     memory = opened(
         model=ScriptedModel(answer=answer), graph=Neo4jDatabase(own_neo4j.uri, password=PASSWORD, connect_timeout=1)
     )
     following = asyncio.create_task(memory.projector.arun(poll_seconds=0.05))
     project = await start(memory, tenant)
     await consolidate(memory, tenant, project, TEXT)
-    await asyncio.sleep(0.3)
+    await until(lambda: "the projection waits" in caplog.text)
     assert not following.done()
     await asyncio.to_thread(own_neo4j.start)
-    while (await memory.projector.astatus(tenant))[0].pending:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
+    await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following

