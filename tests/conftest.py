@@ -4,8 +4,11 @@ import asyncio
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -38,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     It is not one of pytest's: those are closed to other users, and as root the server runs as another one.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: what tests start is to hear it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if FOLDER not in os.environ:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-", dir=_in_memory())
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
@@ -204,21 +209,26 @@ async def _migrate(dsn: str) -> None:
     await Database(dsn).start()
 
 
+@pytest.fixture(scope="session")
+def maintenance(server: str) -> Iterator[psycopg.Connection[Any]]:
+    """Makes and drops databases; opening a connection for each would take as long."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        yield connection
+
+
 @pytest.fixture
-def new_database(server: str) -> Iterator[Callable[[str], str]]:
+def new_database(server: str, maintenance: psycopg.Connection[Any]) -> Iterator[Callable[[str], str]]:
     """Makes databases from a template and drops them after the test."""
     names: list[str] = []
 
     def make(template: str = "template0") -> str:
         names.append(f"test_{uuid4().hex}")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{names[-1]}" TEMPLATE "{template}"')
+        maintenance.execute(f'CREATE DATABASE "{names[-1]}" TEMPLATE "{template}"')
         return make_conninfo(server, dbname=names[-1])
 
     yield make
-    with psycopg.connect(server, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    for name in names:
+        maintenance.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -255,12 +265,16 @@ async def opened(dsn: str) -> AsyncIterator[Callable[..., AgentMemory]]:
 
 
 @pytest.fixture
-def rows(dsn: str) -> Callable[..., list[tuple[object, ...]]]:
-    """Reads rows of the test's database directly."""
+def rows(dsn: str) -> Iterator[Callable[..., list[tuple[object, ...]]]]:
+    """Reads rows of the test's database directly, on one connection."""
+    with ExitStack() as stack:
 
-    def read(sql: str, *params: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            cursor = connection.execute(sql, params)
+        @cache
+        def connection() -> psycopg.Connection[Any]:
+            return stack.enter_context(psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
+
+        def read(sql: str, *params: object) -> list[tuple[object, ...]]:
+            cursor = connection().execute(sql, params)
             return cursor.fetchall() if cursor.description else []
 
-    return read
+        yield read
