@@ -14,7 +14,7 @@ from langgraph_agentmem.policies.controls import ALWAYS_TRUE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
-CYCLES = 200
+CYCLES = 240
 INVENTED = 9_000_000
 """Ids from here on do not exist."""
 
