@@ -7,8 +7,6 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -266,15 +264,21 @@ async def opened(dsn: str) -> AsyncIterator[Callable[..., AgentMemory]]:
 
 @pytest.fixture
 def rows(dsn: str) -> Iterator[Callable[..., list[tuple[object, ...]]]]:
-    """Reads rows of the test's database directly, on one connection."""
-    with ExitStack() as stack:
+    """Reads rows of the test's database directly, on one connection as long as the test does not end that as well."""
+    opened: list[psycopg.Connection[Any]] = []
 
-        @cache
-        def connection() -> psycopg.Connection[Any]:
-            return stack.enter_context(psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
+    def connection() -> psycopg.Connection[Any]:
+        if not opened or opened[-1].closed:
+            opened.append(psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
+        return opened[-1]
 
-        def read(sql: str, *params: object) -> list[tuple[object, ...]]:
+    def read(sql: str, *params: object) -> list[tuple[object, ...]]:
+        try:
             cursor = connection().execute(sql, params)
-            return cursor.fetchall() if cursor.description else []
+        except psycopg.errors.AdminShutdown:
+            cursor = connection().execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
 
-        yield read
+    yield read
+    for each in opened:
+        each.close()

@@ -174,12 +174,14 @@ def end(pid: int, by: signal.Signals = signal.SIGTERM) -> None:
 
 
 def _gone(pid: int) -> bool:
-    with suppress(ChildProcessError):  # another process has started it
-        os.waitpid(pid, os.WNOHANG)
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        gone = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return True
+        gone = True
+    if gone:
+        with suppress(ChildProcessError):  # another process has started it
+            os.waitpid(pid, os.WNOHANG)
+    return gone
 
 
 if __name__ == "__main__" and startable() and not (PACKAGES / "lib").exists():
