@@ -16,7 +16,7 @@ import psycopg
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.store.postgres import AsyncPostgresStore
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.store import AgentMemoryStore
@@ -49,6 +49,7 @@ class Postgres:
     """
 
     kind = AsyncPostgresStore
+    template = "template0"
 
     def __init__(self, server: str, dsn: str | None = None) -> None:
         self.server = server
@@ -58,7 +59,7 @@ class Postgres:
     async def __call__(
         self, *, index: dict[str, Any] | None = None, ttl: dict[str, Any] | None = None
     ) -> AsyncIterator[BaseStore]:
-        dsn = self.dsn or await asyncio.to_thread(new_database, self.server)
+        dsn = self.dsn or await asyncio.to_thread(new_database, self.server, self.template)
         async with self.opened(dsn, index, ttl) as store:
             yield store
 
@@ -78,7 +79,15 @@ class Postgres:
 
 
 class AgentMemory(Postgres):
-    """Opens this package's stores."""
+    """Opens this package's stores; those that have a database of their own on copies of one that is set up."""
+
+    def __init__(self, server: str, dsn: str | None = None) -> None:
+        super().__init__(server, dsn)
+        if dsn is None:
+            empty = new_database(server)
+            with AgentMemoryStore.from_conn_string(empty) as store:
+                store.setup()
+            self.template = str(conninfo_to_dict(empty)["dbname"])
 
     async def settle(self, store: AgentMemoryStore) -> None:
         with psycopg.connect(store.memory.dsn, autocommit=True) as connection:
@@ -99,11 +108,11 @@ STORES: dict[str, Callable[[str], StoreFactory]] = {
 }
 
 
-def new_database(server: str) -> str:
-    """The DSN of a new, empty database; it goes with the server."""
+def new_database(server: str, template: str = "template0") -> str:
+    """The DSN of a new database, by default an empty one; it goes with the server."""
     name = f"conformance_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_conninfo(server, dbname=name)
 
 

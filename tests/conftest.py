@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -38,15 +39,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
     It is not one of pytest's: those are closed to other users, and as root the server runs as another one.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: what tests start is to hear it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if FOLDER not in os.environ:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-")
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-", dir=_in_memory())
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
         atexit.register(_stop_neo4j, Path(os.environ[FOLDER]) / "neo4j.pid")
 
 
-def _stop_neo4j(pid: Path) -> None:
-    if pid.exists():
-        neo4j_server.end(int(pid.read_text()))
+def _in_memory() -> Path | None:
+    """A place for files in memory, if there is much of it; a disk that is asked for a database a test becomes slower and slower."""
+    place = Path("/dev/shm")
+    roomy = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > 4 * 2**30
+    return place if roomy else None
+
+
+def _stop_neo4j(noted: Path) -> None:
+    if noted.exists():
+        neo4j_server.end(int(noted.read_text().split()[1]))
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +67,19 @@ def shared_folder() -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a Neo4j where there can be none; in CI it fails instead."""
+    """Begin with what takes longest; leave out what needs a Neo4j where there can be none; in CI it fails instead."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if _without_neo4j():
         needing = [item for item in items if _needs_neo4j(item)]
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if not _needs_neo4j(item)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the shared Neo4j start while other tests run."""
+    wanted = any(_needs_neo4j(item) for item in session.items) and not session.config.option.collectonly
+    if wanted and neo4j_server.startable() and not os.environ.get("NEO4J_TEST_URI"):
+        _launched_neo4j(Path(os.environ[FOLDER]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -92,13 +110,28 @@ def neo4j_settings(neo4j_packages: None, shared_folder: Path) -> dict[str, Any]:
     if uri := os.environ.get("NEO4J_TEST_URI"):
         names = {name: os.environ.get(f"NEO4J_TEST_{name.upper()}") for name in ("username", "password", "database")}
         return {"neo4j_uri": uri} | {f"neo4j_{name}": value for name, value in names.items() if value}
-    with FileLock(shared_folder / "neo4j.lock"):
-        address = shared_folder / "neo4j.uri"
-        if not address.exists():
-            server = neo4j_server.Server.made(shared_folder / "neo4j").start()
-            (shared_folder / "neo4j.pid").write_text(str(server.pid))
-            address.write_text(server.uri)
-    return {"neo4j_uri": address.read_text(), "neo4j_password": neo4j_server.PASSWORD}
+    try:
+        server = _launched_neo4j(shared_folder)
+        server.wait()
+    except RuntimeError:  # whatever it was, it may not be so again
+        server = _launched_neo4j(shared_folder, instead_of=server)
+        server.wait()
+    return {"neo4j_uri": server.uri, "neo4j_password": neo4j_server.PASSWORD}
+
+
+def _launched_neo4j(folder: Path, instead_of: neo4j_server.Server | None = None) -> neo4j_server.Server:
+    """The Neo4j of this test run, which starts; a new one if it is still the one that has failed."""
+    home, noted = folder / "neo4j", folder / "neo4j.pid"
+    with FileLock(folder / "neo4j.lock"):
+        if noted.exists():
+            server = neo4j_server.Server(home, *map(int, noted.read_text().split()))
+            if server != instead_of:
+                return server
+            server.kill()
+        server = neo4j_server.Server.made(home)
+        server.launch()
+        noted.write_text(f"{server.port} {server.pid}")
+    return server
 
 
 @pytest.fixture
@@ -151,7 +184,7 @@ def server(shared_folder: Path) -> str:
     return dsn
 
 
-_HURRIED = ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'", "checkpoint_timeout = '1h'")
+_HURRIED = ("fsync = off", "full_page_writes = off", "max_wal_size = '1GB'", "checkpoint_timeout = '1h'")
 """Of the shared server, whose machine does not crash: a database is made and dropped for every test. A commit is still
 written before it is acknowledged, so that a server that is killed loses none."""
 
@@ -174,21 +207,27 @@ async def _migrate(dsn: str) -> None:
     await Database(dsn).start()
 
 
+@pytest.fixture(scope="session")
+def maintenance(server: str) -> Iterator[psycopg.Connection[Any]]:
+    """Makes and drops databases; opening a connection for each would take as long."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        yield connection
+
+
 @pytest.fixture
-def new_database(server: str) -> Iterator[Callable[[str], str]]:
+def new_database(server: str, maintenance: psycopg.Connection[Any]) -> Iterator[Callable[[str], str]]:
     """Makes databases from a template and drops them after the test."""
     names: list[str] = []
 
     def make(template: str = "template0") -> str:
         names.append(f"test_{uuid4().hex}")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{names[-1]}" TEMPLATE "{template}"')
+        # without fsync, copying files takes less than logging each of their pages
+        maintenance.execute(f'CREATE DATABASE "{names[-1]}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return make_conninfo(server, dbname=names[-1])
 
     yield make
-    with psycopg.connect(server, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    for name in names:
+        maintenance.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -225,12 +264,22 @@ async def opened(dsn: str) -> AsyncIterator[Callable[..., AgentMemory]]:
 
 
 @pytest.fixture
-def rows(dsn: str) -> Callable[..., list[tuple[object, ...]]]:
-    """Reads rows of the test's database directly."""
+def rows(dsn: str) -> Iterator[Callable[..., list[tuple[object, ...]]]]:
+    """Reads rows of the test's database directly, on one connection as long as the test does not end that as well."""
+    opened: list[psycopg.Connection[Any]] = []
+
+    def connection() -> psycopg.Connection[Any]:
+        if not opened or opened[-1].closed:
+            opened.append(psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
+        return opened[-1]
 
     def read(sql: str, *params: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            cursor = connection.execute(sql, params)
-            return cursor.fetchall() if cursor.description else []
+        try:
+            cursor = connection().execute(sql, params)
+        except psycopg.errors.AdminShutdown:
+            cursor = connection().execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
 
-    return read
+    yield read
+    for each in opened:
+        each.close()

@@ -1,5 +1,6 @@
 """A real Neo4j for the tests: the server's own published Java packages, fetched once and started where they are needed."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -7,11 +8,13 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import neo4j
+import psutil
 from filelock import FileLock
 
 PACKAGES = Path(__file__).parents[1] / ".neo4j"
@@ -36,7 +39,10 @@ server.http.enabled=false
 server.https.enabled=false
 dbms.usage_report.enabled=false
 server.memory.pagecache.size=128m
+db.tx_log.preallocate=false
 """
+_FLAGS = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+"""It lives for minutes: compiling its code thoroughly takes longer than what it saves."""
 _OPENED = ["java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent"]
 
 
@@ -94,14 +100,8 @@ class Server:
             port = probe.getsockname()[1]
         (home / "conf").mkdir(parents=True)
         (home / "conf" / "neo4j.conf").write_text(_CONFIGURATION.format(port=port))
-        folders = {"NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
-        command = ["java", "-cp", f"{packages()}/*", "org.neo4j.server.startup.Neo4jAdminCommand"]
-        subprocess.run(
-            [*command, "dbms", "set-initial-password", PASSWORD],
-            env=os.environ | folders,
-            check=True,
-            capture_output=True,
-        )
+        (home / "data" / "dbms").mkdir(parents=True)
+        (home / "data" / "dbms" / "auth.ini").write_text(_first_user())
         return cls(home, port)
 
     @property
@@ -110,8 +110,14 @@ class Server:
 
     def start(self) -> "Server":
         """Start it, and wait until it answers."""
+        self.launch()
+        self.wait()
+        return self
+
+    def launch(self) -> None:
+        """Start it, to answer in a while."""
         opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
-        command = ["java", "-Xmx512m", *opened, "-cp", f"{packages()}/*", "org.neo4j.server.CommunityEntryPoint"]
+        command = ["java", *_FLAGS, *opened, "-cp", f"{packages()}/*", "org.neo4j.server.CommunityEntryPoint"]
         with (self.home / "log").open("ab") as log:
             process = subprocess.Popen(
                 [*command, f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}"],
@@ -120,20 +126,26 @@ class Server:
                 start_new_session=True,
             )
         self.pid = process.pid
-        for _ in range(600):
-            if process.poll() is not None or self._answers():
-                break
-            time.sleep(0.1)
-        if not self._answers():
-            raise RuntimeError(f"Neo4j does not answer:\n{(self.home / 'log').read_text()[-3000:]}")
         process.returncode = 0  # it goes on without this process, which is not to ask after it any more
-        return self
+
+    def wait(self) -> None:
+        """Wait until it answers, whoever has started it.
+
+        Raises:
+            RuntimeError: It has ended, or does not answer for minutes; what it logged is in the message.
+        """
+        latest = time.monotonic() + 300
+        while not self._answers():
+            if _gone(self.pid) or time.monotonic() > latest:
+                raise RuntimeError(f"Neo4j does not answer:\n{(self.home / 'log').read_text()[-3000:]}")
+            time.sleep(0.1)
 
     def _answers(self) -> bool:
         try:
+            socket.create_connection(("127.0.0.1", self.port)).close()  # a driver would ask for a second
             with neo4j.GraphDatabase.driver(self.uri, auth=("neo4j", PASSWORD)) as driver:
                 driver.verify_connectivity()
-        except (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError):
+        except (OSError, neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError):
             return False
         return True
 
@@ -142,30 +154,34 @@ class Server:
         end(self.pid, signal.SIGKILL)
 
 
+def _first_user() -> str:
+    """What `neo4j-admin dbms set-initial-password` would write, which takes a Java of its own."""
+    salt = bytes(32)
+    hashed = hashlib.sha256(salt + PASSWORD.encode()).digest()
+    for _ in range(1023):
+        hashed = hashlib.sha256(hashed).digest()
+    return f"neo4j:SHA-256,{hashed.hex()},{salt.hex()},1024:\n"
+
+
 def end(pid: int, by: signal.Signals = signal.SIGTERM) -> None:
     """Send a signal to a process, and wait until it is gone."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, by)
-        for _ in range(600):
-            if _gone(pid):
-                return
+        latest = time.monotonic() + 60
+        while not _gone(pid) and time.monotonic() < latest:
             time.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def _gone(pid: int) -> bool:
     try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return True
-    except ChildProcessError:  # another process has started it
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+        gone = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        gone = True
+    if gone:
+        with suppress(ChildProcessError):  # another process has started it
+            os.waitpid(pid, os.WNOHANG)
+    return gone
 
 
 if __name__ == "__main__" and startable() and not (PACKAGES / "lib").exists():

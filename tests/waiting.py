@@ -12,10 +12,12 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' 
 
 
 async def until(happened: Callable[[], Any]) -> None:
-    """Wait until something has happened."""
-    async with asyncio.timeout(60):
-        while not happened():  # noqa: ASYNC110 - what happens, happens in another task, session, process or thread
-            await asyncio.sleep(0.01)
+    """Wait until something has happened; it is asked after less and less often, as asking may hold up what is waited for."""
+    pause = 0.01
+    async with asyncio.timeout(300):
+        while not happened():
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, 0.2)
 
 
 async def until_rows(rows: Rows, sql: str, expected: list[tuple[Any, ...]]) -> None:

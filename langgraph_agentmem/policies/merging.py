@@ -58,6 +58,13 @@ def _prefixed(prefix: str, traits: Traits, *, strength: bool) -> Json:
 
 def deduplicated_entities(entities: Iterable[ExtractedEntity]) -> list[ExtractedEntity]:
     """Entities of one extraction, those of one name made one unless their types part them; the first spelling stays."""
+    remaining = list(entities)
+    while len(fewer := _deduplicated_once(remaining)) < len(remaining):  # of two made one, the types may fit a third
+        remaining = fewer
+    return fewer
+
+
+def _deduplicated_once(entities: Iterable[ExtractedEntity]) -> list[ExtractedEntity]:
     found: list[ExtractedEntity] = []
     for entity in entities:
         known = [Known(id=i, types=e.types) for i, e in enumerate(found) if naming.same(e.name, entity.name)]

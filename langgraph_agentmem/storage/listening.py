@@ -24,10 +24,14 @@ async def due_notices(database: Database) -> AsyncGenerator[None]:
     await database.start()
     dsn = cast("str", database.dsn)
     with translated():
-        async with await AsyncConnection[DictRow].connect(dsn, autocommit=True, row_factory=dict_row) as connection:
+        connection = await AsyncConnection[DictRow].connect(dsn, autocommit=True, row_factory=dict_row)
+        try:
             await queue.listen(connection)
             yield
             while True:
                 async for _ in connection.notifies(timeout=_CHECK_SECONDS):
                     yield
                 await queue.listen(connection)  # is it still there?
+        finally:
+            # as a context manager it would roll back first, and stay open where that is cancelled as well
+            await connection.close()

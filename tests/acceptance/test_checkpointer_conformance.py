@@ -33,7 +33,7 @@ def test_every_capability_is_there_and_passes(dsn: str, strict: str) -> None:
         env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": strict},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

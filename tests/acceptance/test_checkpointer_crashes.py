@@ -5,11 +5,10 @@ The worker is a real process that kills itself with SIGKILL. Nothing in the prod
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from checkpoint_worker import State, go_on
 
@@ -32,9 +31,7 @@ EXPECTED: Standing = (
 
 def work(dsn: str, **environment: Any) -> int:
     variables = {"AGENTMEM_DSN": dsn} | {key: str(value) for key, value in environment.items()}
-    done = subprocess.run(
-        [sys.executable, str(WORKER)], env={**os.environ, **variables}, timeout=60, capture_output=True, text=True
-    )
+    done = forking.run(WORKER, env={**os.environ, **variables})
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode
 

@@ -7,12 +7,11 @@ test_worker_crashes.
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from crashing import STATE
 
@@ -22,9 +21,7 @@ WORKER = Path(__file__).with_name("crash_worker.py")
 
 def work(dsn: str, **environment: Any) -> int:
     variables = {"AGENTMEM_DSN": dsn} | {key: str(value) for key, value in environment.items()}
-    process = subprocess.run(
-        [sys.executable, str(WORKER)], env={**os.environ, **variables}, timeout=60, capture_output=True, text=True
-    )
+    process = forking.run(WORKER, env={**os.environ, **variables})
     assert process.returncode in (0, -signal.SIGKILL), process.stderr
     return process.returncode
 

@@ -4,12 +4,11 @@ import inspect
 import os
 import re
 import runpy
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import forking
 import pytest
 
 from langgraph_agentmem import errors
@@ -75,25 +74,16 @@ def test_every_snippet_runs(snippet: Path, dsn: str, tmp_path: Path, request: py
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     if "neo4j" in snippet.stem:
         kept |= {name.upper(): value for name, value in request.getfixturevalue("neo4j_settings").items()}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", snippet],
-        env=kept | {"AGENTMEM_DSN": dsn},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = forking.run(snippet, env=kept | {"AGENTMEM_DSN": dsn}, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_readme_prints_what_it_says(dsn: str) -> None:
     snippet = DOCS / "snippets" / "readme.py"
-    environment = os.environ | {"AGENTMEM_DSN": dsn}
-    printed = subprocess.run([sys.executable, snippet], env=environment, capture_output=True, text=True, check=True)
+    printed = forking.run(snippet, env=os.environ | {"AGENTMEM_DSN": dsn}).stdout
     comment = re.search(r"print\(.*\)  # (.+)", snippet.read_text(encoding="utf-8"))
     assert comment
-    assert printed.stdout.strip() == comment[1]
+    assert printed.strip() == comment[1]
 
 
 def test_the_table_of_settings_is_up_to_date() -> None:

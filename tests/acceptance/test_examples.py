@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import forking
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -19,14 +19,7 @@ def quickstart(*arguments: str, **environment: str) -> subprocess.CompletedProce
 
 
 def example(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", f"examples/{name}", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return forking.run(ROOT / "examples" / name, *arguments, env={**os.environ, **environment}, cwd=ROOT)
 
 
 def test_the_quickstart_tells_the_whole_cycle(data_dir: Path) -> None:
@@ -112,21 +105,14 @@ def test_an_agents_state_says_in_one_line_what_is_wrong() -> None:
 def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DATA_DIR", str(data_dir))
     notebook = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
     printed = "".join(str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code")
     assert "conflicts" in notebook.cells[-1].source + printed
     assert "__error_handler__" not in printed
 
 
 def graph_example(folder: Path, tenant: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "examples/graph.py", "--tenant", tenant, "--svg", str(folder / "graph.svg")],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return example("graph.py", "--tenant", tenant, "--svg", str(folder / "graph.svg"), **environment)
 
 
 def test_the_graph_is_drawn_and_asked_what_needs_neo4j(

@@ -136,7 +136,7 @@ def served(folder: Path, port: int, project: dict[str, str] = PROJECT, **environ
         server = subprocess.Popen(
             command,
             cwd=folder,
-            env=kept | QUIET | {"PYTHONPATH": str(folder)} | environment,
+            env=kept | QUIET | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])} | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -1,4 +1,4 @@
-"""Two consolidations a day for a year under a model that lies: nothing is lost, and every lie is on record."""
+"""Hundreds of consolidations under a model that lies: nothing is lost, and every lie is on record."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from langgraph_agentmem.policies.controls import ALWAYS_TRUE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
-CYCLES = 730
+CYCLES = 240
 INVENTED = 9_000_000
 """Ids from here on do not exist."""
 
@@ -151,8 +151,7 @@ def on_record(report: ConsolidationReport) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-async def test_a_lying_model_loses_nothing_in_a_year_and_each_of_its_lies_is_in_a_report(
+async def test_a_lying_model_loses_nothing_and_each_of_its_lies_is_in_a_report(
     opened: Open, rows: Rows, dsn: str
 ) -> None:
     liar, rng = Liar(7), random.Random(11)

@@ -6,16 +6,16 @@ The projectors are real processes that kill themselves with SIGKILL, and the ser
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from fakes import ScriptedModel
 from neo4j_server import PASSWORD, Server
 from people import answer, consolidate, start
+from waiting import until, until_rows
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.errors import OutageError
@@ -29,14 +29,7 @@ TEXT = "\n".join(f"P{i}/person knows P{i + 1}/person" for i in range(12))
 def work(dsn: str, settings: dict[str, Any], tenant: str, **environment: Any) -> int:
     variables = {"AGENTMEM_DSN": dsn, "TENANT": tenant, "BATCH": "7"} | environment
     variables |= {name.upper(): value for name, value in settings.items()}
-    done = subprocess.run(
-        [sys.executable, str(WORKER)],
-        env=os.environ | {name: str(value) for name, value in variables.items()},
-        timeout=90,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forking.run(WORKER, env=os.environ | {name: str(value) for name, value in variables.items()})
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode
 
@@ -70,6 +63,7 @@ async def test_a_killed_projector_loses_nothing_and_leaves_nothing_behind(
     assert (status.pending, status.rebuilding) == (0, False)
 
 
+@pytest.mark.slow
 async def test_a_neo4j_that_is_killed_in_the_middle_of_a_projection(
     opened: Open, own_neo4j: Server, tenant: str
 ) -> None:
@@ -98,18 +92,20 @@ async def test_a_neo4j_that_is_killed_in_the_middle_of_a_projection(
     assert len((await memory.graph.aneighborhood(tenant, ["P1"])).entities) == 4
 
 
-async def test_a_following_projector_outlives_its_neo4j(opened: Open, own_neo4j: Server, tenant: str) -> None:
+@pytest.mark.slow
+async def test_a_following_projector_outlives_its_neo4j(
+    opened: Open, own_neo4j: Server, tenant: str, rows: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
     memory = opened(
         model=ScriptedModel(answer=answer), graph=Neo4jDatabase(own_neo4j.uri, password=PASSWORD, connect_timeout=1)
     )
     following = asyncio.create_task(memory.projector.arun(poll_seconds=0.05))
     project = await start(memory, tenant)
     await consolidate(memory, tenant, project, TEXT)
-    await asyncio.sleep(0.3)
+    await until(lambda: "the projection waits" in caplog.text)
     assert not following.done()
     await asyncio.to_thread(own_neo4j.start)
-    while (await memory.projector.astatus(tenant))[0].pending:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
+    await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following

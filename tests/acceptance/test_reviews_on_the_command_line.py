@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forking
 import pytest
 from typer.testing import CliRunner
 
@@ -19,14 +20,7 @@ Done = subprocess.CompletedProcess[str]
 @pytest.fixture
 def agentmem(dsn: str) -> Callable[..., Done]:
     def run(*arguments: str) -> Done:
-        return subprocess.run(
-            [AGENTMEM, "reviews", *arguments],
-            env=os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "80"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return forking.run(AGENTMEM, "reviews", *arguments, env=os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "80"})
 
     return run
 

@@ -18,7 +18,6 @@ _LOADED = re.compile(r'<(?:link|img|script)\b[^>]*\b(?:href|src)="(?P<address>(?
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_site_builds_strictly_and_shows_every_public_name(tmp_path: Path) -> None:
     site = tmp_path / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", site]  # --quiet would be less strict

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from waiting import until_listening, until_rows
 
@@ -26,10 +27,7 @@ def environment(dsn: str, **variables: str) -> dict[str, str]:
 
 
 def run(dsn: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [AGENTMEM, *arguments]
-    return subprocess.run(
-        command, env=environment(dsn, **variables), capture_output=True, text=True, timeout=60, check=False
-    )
+    return forking.run(AGENTMEM, *arguments, env=environment(dsn, **variables))
 
 
 async def started(dsn: str, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
@@ -116,12 +114,13 @@ async def test_once_does_what_is_due_and_ends(dsn: str, rows: Rows) -> None:
 async def test_a_worker_that_was_killed_is_replaced_when_its_lease_has_run_out(dsn: str, rows: Rows) -> None:
     await write(dsn)
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HANGS, "worker", env=environment(dsn, AGENTMEM_MODEL="any:model", AGENTMEM_LEASE_SECONDS="2"),
+        sys.executable, "-c", HANGS, "worker", env=environment(dsn, AGENTMEM_MODEL="any:model"),
         stderr=subprocess.PIPE,
     )  # fmt: skip
     await until_rows(rows, HELD, [(1,)])
     worker.kill()
     await worker.communicate()
+    rows("UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'")
     other = await started(dsn, "--poll-seconds", "0.1")
     await until_rows(rows, APPLIED, [(1,)])
     other.terminate()

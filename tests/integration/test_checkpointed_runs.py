@@ -78,7 +78,7 @@ def test_the_state_survives_strict_serialisation_at_every_node(dsn: str) -> None
         env={**os.environ, "AGENTMEM_DSN": dsn, "LANGGRAPH_STRICT_MSGPACK": "true", "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert result.stdout.split() == ["applied", "1"], result.stderr
 

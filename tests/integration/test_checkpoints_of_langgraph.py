@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Annotated, Any, TypedDict
 
+import forking
 import langgraph.checkpoint.postgres
 import psycopg
 import pytest
@@ -111,7 +111,7 @@ def _set_up(dsn: str) -> int:
 
 
 def test_ten_processes_set_up_at_once(empty_dsn: str) -> None:
-    with ProcessPoolExecutor(10, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(10, mp_context=forking.CONTEXT) as pool:
         assert list(pool.map(_set_up, [empty_dsn] * 10)) == [0] * 10
     with psycopg.connect(empty_dsn) as connection:
         assert connection.execute("SELECT count(*), max(v) FROM checkpoint_migrations").fetchone() == (

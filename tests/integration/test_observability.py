@@ -278,7 +278,7 @@ with AgentMemory.open(review="always") as memory:
         env={**os.environ, "AGENTMEM_DSN": dsn},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout.split() == ["False", "applied", "False"], done.stderr
 
@@ -437,7 +437,7 @@ def test_langsmith_traces_come_by_themselves_with_nodes_by_name_and_ids_as_metad
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", TRACED.format(tests=here)],
-        env={**os.environ, **environment}, capture_output=True, text=True, timeout=90,
+        env={**os.environ, **environment}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     posted = [run for body in langsmith.bodies for run in json.loads(body).get("post", [])]

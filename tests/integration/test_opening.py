@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import forking
 import psycopg
 import pytest
 from fakes import WordEmbedder
@@ -33,38 +35,41 @@ from langgraph_agentmem.storage.driver.tenants import EVERYONE
 Open = Callable[..., AgentMemory]
 
 
-def run(code: str, **env: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        env={**os.environ, **env},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
 USE = """
+import sys
 from langgraph_agentmem import AgentMemory
 with AgentMemory.open() as memory:
-    memory.create_active_memory("alice", {title!r}, {{"sections": ["notes"]}}, {{"notes": "a fox"}}, exist_ok=True)
+    memory.create_active_memory("alice", sys.argv[1], {"sections": ["notes"]}, {"notes": "a fox"}, exist_ok=True)
     print(len(memory.get_active_memories("alice")))
 """
 
 
-def test_without_a_dsn_an_embedded_server_keeps_the_data_over_restarts(data_dir: Path) -> None:
+@pytest.fixture
+def use(tmp_path: Path) -> Callable[..., list[str]]:
+    """Has processes, all at once, make a memory of a title each, and returns how many each of them has found then."""
+    (tmp_path / "use.py").write_text(USE)
+
+    def at_once(*titles: str, **env: str) -> list[str]:
+        run = partial(forking.run, tmp_path / "use.py", env=os.environ | env)
+        with ThreadPoolExecutor(len(titles)) as pool:
+            done = list(pool.map(run, titles))
+        assert [process.returncode for process in done] == [0] * len(titles), done
+        return [process.stdout.strip() for process in done]
+
+    return at_once
+
+
+def test_without_a_dsn_an_embedded_server_keeps_the_data_over_restarts(
+    data_dir: Path, use: Callable[..., list[str]]
+) -> None:
     for title, expected in (("A", "1"), ("B", "2")):
-        process = run(USE.format(title=title), AGENTMEM_DATA_DIR=str(data_dir))
-        out, error = process.communicate(timeout=60)
-        assert (process.returncode, out.strip()) == (0, expected), error
+        assert use(title, AGENTMEM_DATA_DIR=str(data_dir)) == [expected]
         assert not (data_dir / "postmaster.pid").exists(), "the last one stops the server"
 
 
-def test_several_processes_share_one_embedded_server(data_dir: Path) -> None:
-    processes = [run(USE.format(title=f"T{i}"), AGENTMEM_DATA_DIR=str(data_dir)) for i in range(4)]
-    results = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, results
-    process = run(USE.format(title="T0"), AGENTMEM_DATA_DIR=str(data_dir))
-    assert process.communicate(timeout=60)[0].strip() == "4"
+def test_several_processes_share_one_embedded_server(data_dir: Path, use: Callable[..., list[str]]) -> None:
+    use("T0", "T1", "T2", "T3", AGENTMEM_DATA_DIR=str(data_dir))
+    assert use("T0", AGENTMEM_DATA_DIR=str(data_dir)) == ["4"]
 
 
 def test_the_default_folder_is_per_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -84,12 +89,8 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
         AgentMemory.open().setup()
 
 
-def test_ten_processes_may_set_up_one_empty_database_at_once(empty_dsn: str) -> None:
-    processes = [run(USE.format(title="T"), AGENTMEM_DSN=empty_dsn) for _ in range(10)]
-    results = [process.communicate(timeout=120) for process in processes]
-    assert [(process.returncode, out.strip()) for process, (out, _) in zip(processes, results, strict=True)] == [
-        (0, "1")
-    ] * 10
+def test_ten_processes_may_set_up_one_empty_database_at_once(empty_dsn: str, use: Callable[..., list[str]]) -> None:
+    assert use(*["T"] * 10, AGENTMEM_DSN=empty_dsn) == ["1"] * 10
     with psycopg.connect(empty_dsn) as connection:
         found = connection.execute("SELECT version FROM agentmem.schema_migration ORDER BY version").fetchall()
     assert found == [(version,) for version, _, _ in migrations()]

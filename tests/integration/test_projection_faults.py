@@ -11,6 +11,7 @@ from fakes import ScriptedModel
 from people import answer, consolidate, start
 from projecting import EMPTY, agrees, run
 from psycopg.conninfo import make_conninfo
+from waiting import until, until_rows
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import AuthenticationError, ConfigurationError, InvalidInputError, OutageError
@@ -212,8 +213,7 @@ async def test_a_following_projector_outlives_an_outage_of_postgresql(
     project = await start(memory, tenant)
     for text in ("Ada/person knows Bob/person", "Ada/person likes Tea/drink", "Ada/person sings"):
         await consolidate(memory, tenant, project, text)
-        while rows("SELECT 1 FROM agentmem.graph_outbox"):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
         assert rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'follower'")
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -234,8 +234,7 @@ async def test_a_following_projector_says_once_what_stands_in_the_way(
         following = asyncio.create_task(projector.arun(tenant, poll_seconds=0.02))
         drawn = "SELECT drawn FROM agentmem.graph_projection"
         [[before]] = rows(drawn)
-        while rows(drawn)[0][0] < before + 3:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await until(lambda: rows(drawn)[0][0] >= before + 3)
         following.cancel()
         with pytest.raises(asyncio.CancelledError):
             await following

@@ -78,7 +78,7 @@ def report_of(server: str, shared_folder: Path) -> Callable[[str], Report]:
         kept = shared_folder / f"conformance-{name}.json"
         with FileLock(kept.with_suffix(".lock")):
             if not kept.exists():
-                made = asyncio.run(run(STORES[name](server), at_once=GENERATOR["AT_ONCE"]))
+                made = asyncio.run(run(STORES[name](server), at_once=GENERATOR["AT_ONCE"], seconds=300))
                 kept.write_text(json.dumps([[r.capability.name, r.status, r.detail] for r in made.results]))
         known = {capability.name: capability for capability in capabilities()}
         found = json.loads(kept.read_text())

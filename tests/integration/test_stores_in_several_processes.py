@@ -66,7 +66,7 @@ def start(code: str, dsn: str) -> subprocess.Popen[str]:
 
 def test_ten_processes_may_set_up_stores_on_an_empty_database_at_once(empty_dsn: str) -> None:
     process = start(SET_UP, empty_dsn)
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=300)
 
     assert process.returncode == 0, errors
     with AgentMemoryStore.from_conn_string(empty_dsn) as store:

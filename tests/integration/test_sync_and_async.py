@@ -166,6 +166,6 @@ def test_a_memory_that_nobody_closed_goes_quietly(dsn: str) -> None:
         env={**os.environ, "AGENTMEM_DSN": dsn},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")

@@ -311,7 +311,7 @@ def test_an_update_from_a_forked_process_uses_its_own_connections(dsn: str) -> N
     import subprocess
     import sys
 
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "AGENTMEM_DSN": dsn}, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "AGENTMEM_DSN": dsn}, check=True, timeout=300)
     with AgentMemory.open(dsn) as memory:
         content = memory.get_active_memory("alice", created.id).sections["s0"].content
     assert sorted(content.splitlines()) == ["- child", "- parent"]

@@ -43,7 +43,7 @@ HEAVY = [
 
 def imported(code: str) -> set[str]:
     code = f"{code}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     return set(done.stdout.split())
 
 

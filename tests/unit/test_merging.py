@@ -233,6 +233,12 @@ def test_entities_of_one_name_are_two_where_their_types_exclude_each_other():
     assert [e.types for e in deduplicated_entities([company, fruit, again])] == [["company", "organisation"], ["fruit"]]
 
 
+def test_of_two_that_become_one_the_types_may_fit_a_third():
+    named = [ExtractedEntity(name="Alice", types=types) for types in (["engineer"], ["city"], ["person", "city"])]
+
+    assert [e.types for e in deduplicated_entities(named)] == [["engineer", "city", "person"]]
+
+
 @settings(max_examples=100, deadline=None)
 @given(entities=ENTITIES)
 def test_no_name_and_no_mention_of_an_entity_is_lost_and_each_name_is_there_once_unless_types_part_it(entities):

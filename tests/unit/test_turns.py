@@ -78,7 +78,7 @@ async def test_a_cancelled_waiter_frees_its_turn_also_in_the_moment_in_which_it_
         left.cancel()
     given.cancel()  # it has its turn, but does not know it yet
 
-    await asyncio.wait_for(last, 1)
+    await asyncio.wait_for(last, 60)
     assert left.cancelled()
     assert given.cancelled()
     assert await free(turns) == 1
@@ -122,10 +122,10 @@ async def test_whoever_has_a_turn_does_not_wait_for_another_one() -> None:
     async with turn_of(turns):
         waits = asyncio.create_task(hold(turns), context=Context())
         await until_they_wait()
-        await asyncio.wait_for(hold(turns), 1)
-        await asyncio.wait_for(asyncio.gather(hold(turns), hold(turns)), 1)  # its tasks: it waits for them
+        await asyncio.wait_for(hold(turns), 60)
+        await asyncio.wait_for(asyncio.gather(hold(turns), hold(turns)), 60)  # its tasks: it waits for them
         assert not waits.done()
-    await asyncio.wait_for(waits, 1)
+    await asyncio.wait_for(waits, 60)
     assert await free(turns) == 1
 
 
@@ -135,7 +135,7 @@ async def test_whoever_has_a_turn_has_two_of_them_where_another_one_is_free() ->
         waits = asyncio.create_task(hold(turns), context=Context())
         await until_they_wait()
         assert not waits.done()
-    await asyncio.wait_for(waits, 1)
+    await asyncio.wait_for(waits, 60)
     assert await free(turns) == 2
 
 
@@ -185,4 +185,4 @@ async def test_a_loop_that_ends_while_some_wait_leaves_nothing_behind() -> None:
 
         asyncio.run(starts())
 
-    await asyncio.wait_for(asyncio.to_thread(run), 5)
+    await asyncio.wait_for(asyncio.to_thread(run), 60)
