@@ -29,10 +29,13 @@ _MOST_WEIGHT = _K1 + 1
 _SHORT_LENGTH = 15.0
 ONCE = _MOST_WEIGHT / (1 + _K1 * (1 - _B + _B * _SHORT_LENGTH / _USUAL_LENGTH))
 """What a word weighs that a short chunk says once: one that says what is asked, and nothing else, answers it fully."""
-_BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
+BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
 """What a word of a neighbour counts, by how far behind or before the chunk it stands. Only what is said, behind a
 label, is understood by what is said around it; paragraphs and items of a list stand for themselves, under their
 headings."""
+ITEMS_BESIDE = 0.5
+"""What the neighbours of a store's item count besides: what was put before and after it, as far as it is said as well.
+That is known only when they are compared, as each is written by itself."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
 _LABEL = re.compile(r"\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?([^\W_][^:\n]{0,39}):\s")
@@ -107,6 +110,6 @@ def _beside(fields: Sequence[_Field], place: int) -> Iterator[tuple[_Field, floa
     """What is said around what is said."""
     if fields[place].label is None:
         return
-    for distance, weight in _BESIDE.items():
+    for distance, weight in BESIDE.items():
         if 0 <= place + distance < len(fields) and fields[place + distance].label is not None:
             yield fields[place + distance], weight

@@ -16,7 +16,7 @@ from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.ranking import WEIGHTS
-from langgraph_agentmem.policies.weighing import vector_text
+from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
@@ -211,6 +211,8 @@ def _hits_statement(form: VectorForm | None) -> RawStatement:
         "document": sql.SQL("NULL::bigint"),
         "item": sql.SQL("c.id"),
         "moment": sql.SQL("NULL::timestamptz"),
+        "with_neighbours": sql.SQL("o.own_lexical"),
+        "neighbours": sql.SQL(""),
     }
     return RawStatement(template("search", "hits").format(scored=_scored(form, "graph", holes)))
 
@@ -226,12 +228,28 @@ def _items_statement(
         "in_scope": sql.SQL("(c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE"),
         "memories": sql.SQL("scope"),
         "item": sql.SQL("(c.memory_id, c.section_id, {})").format(selected["document"]),
+        "with_neighbours": _with_neighbours(),
+        "neighbours": template("search", "neighbours"),
         "scope_chunks": sql.SQL("(SELECT coalesce(sum(o.section_count), 0) FROM scope o)::float8"),
         "moment": sql.SQL("CASE WHEN %(listing)s AND {} IS NOT NULL THEN c.last_updated END").format(
             selected["document"]
         ),
     }
     return RawStatement(template("search", "items").format(scored=_scored(form, "no_graph", holes), **selected))
+
+
+def _with_neighbours() -> sql.Composable:
+    """What an item has of a question's words, with what those put before and after it have."""
+    said = template("search", "said")
+    terms = [
+        sql.SQL("{} * coalesce({}({}, {}) OVER put, 0)").format(
+            sql.Literal(weight), sql.SQL("lag" if distance < 0 else "lead"), said, sql.Literal(abs(distance))
+        )
+        for distance, weight in BESIDE.items()
+    ]
+    return template("search", "with_neighbours").format(
+        beside=sql.Literal(ITEMS_BESIDE), sum=sql.SQL(" + ").join(terms)
+    )
 
 
 def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable]) -> sql.Composable:

@@ -1,6 +1,7 @@
 """Sections: which there are, what is pending of them, and whose chunks are behind."""
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import TypeAlias
 
 from psycopg.rows import DictRow
@@ -27,6 +28,8 @@ class UnchunkedSection(Value):
     section_id: str
     value: Json
     text_fields: tuple[str, ...] | None
+    created_at: datetime
+    position: int
 
 
 async def make_missing(

@@ -87,6 +87,41 @@ async def test_without_an_embedder_the_words_alone_make_the_score(opens: Opens) 
     assert hits["unheard"] is None
 
 
+# Neighbours
+
+
+@pytest.mark.parametrize("with_vectors", [False, True])
+async def test_what_was_put_before_and_after_counts_of_what_is_said_only(opens: Opens, with_vectors: bool) -> None:
+    store = opens(index=index() if with_vectors else None)
+    said = [
+        "Ada: the falcon flew",
+        "Bob: did it",
+        "Ada: yes it did",
+        "Bob: over there",
+        "Ada: well",
+        "Bob: quite so",
+        "Ada: no",
+    ]
+    keys_of = [f"k{i}" for i in (9, 10, 2, 1, 7, 3, 5)]  # not in the order of their keys
+    await store.abatch([PutOp(NS, key, {"text": text}) for key, text in zip(keys_of, said, strict=True)])
+    await store.aput(("alice", "facts"), "a", {"text": "the falcon flew"})
+    await store.aput(("alice", "facts"), "b", {"text": "something else"})
+    hits = {hit.key: hit for hit in await store.asearch(NS, query="falcon", limit=20)}
+    if not with_vectors:
+        order = sorted(keys_of, key=lambda key: -hits[key].score)
+        assert order[:4] == keys_of[:4]
+        assert hits[keys_of[1]].score == pytest.approx(0.4 * hits[keys_of[0]].score, abs=1e-6)
+        assert all(hits[key].score == 0 for key in keys_of[4:])
+    facts = {hit.key: hit.score for hit in await store.asearch(("alice", "facts"), query="falcon flew")}
+    assert facts["a"] > facts["b"]
+    if not with_vectors:
+        assert facts["b"] == 0, "what is noted stands for itself"
+
+    await store.adelete(NS, keys_of[0])
+    left = await store.asearch(NS, query="falcon", limit=20)
+    assert with_vectors or all(hit.score == 0 for hit in left), "nothing of it is kept with its neighbours"
+
+
 # Words
 
 

@@ -129,8 +129,10 @@ async def _catch_up_some(connection: Connection, resources: Resources, external_
     """Chunk some sections; returns whether there may be more."""
     unchunked = await sections.take_unchunked(connection, external_id, memory_id, limit=_AT_ONCE)
     if unchunked:
+        # in the order in which they were put: their chunks are each other's neighbours
+        in_order = sorted(unchunked, key=lambda s: (s.created_at, s.position, s.section_id))
         written = [
-            chunks.written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in unchunked
+            chunks.written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in in_order
         ]
         await chunks.write_chunks(connection, resources, external_id, written, {})
     return len(unchunked) == _AT_ONCE

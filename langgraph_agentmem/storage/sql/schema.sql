@@ -55,7 +55,8 @@ CREATE TABLE agentmem.section (
     external_id text NOT NULL,
     memory_id bigint NOT NULL,
     section_id text NOT NULL,                           -- the template's name for it, or a store item's key
-    position int NOT NULL,                              -- in the template; a store's items come after these
+    position int NOT NULL,                              -- in the template; a store's items come after these, in the
+                                                        -- order in which they were put together
     title text NOT NULL DEFAULT '',
     description text NOT NULL DEFAULT '',
     value jsonb NOT NULL,                               -- any JSON object; {"content": text} for a text

@@ -27,6 +27,9 @@ SELECT NULL, k.memory_id, count(*) FROM counted k GROUP BY k.memory_id
 -- What the planner believes of tenants and namespaces is often wrong, as their sizes differ by orders of magnitude. So the
 -- indexes on words and vectors are not given the choice of one on the tenant (whose collation differs), and namespaces are
 -- looked up in a hash table.
+--
+-- What a chunk's neighbours in its section say is in its weights. An item of a store has no neighbours of its own, so those
+-- that were put before and after it count as they are compared: where all are, not candidates only.
 size AS MATERIALIZED (
     SELECT {scope_chunks} > %(exact_rows)s AS large, {scope_chunks} * 3 < %(tenant_chunks)s AS narrow
 ),
@@ -80,7 +83,7 @@ scored AS MATERIALIZED (
     SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.late, p.vector, p.lexical, g.share AS graph, p.label = q.label AS labelled,
            ({lexical_weight} * p.lexical + {vector_weight} * p.vector + {graph_weight} * coalesce(g.share, 0)
             + CASE WHEN p.label = q.label THEN {label_weight} ELSE 0 END) / q.full_score AS score
-    FROM compared p
+    FROM (SELECT o.*, {with_neighbours} AS lexical FROM compared o {neighbours}) p
     CROSS JOIN asked q
     LEFT JOIN graph g ON g.id = p.id
 )
@@ -89,7 +92,7 @@ scored AS MATERIALIZED (
 -- What is compared of a chunk.
 c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, c.label,
 {late} AS late,
-least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS lexical,
+least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS own_lexical,
 CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector
 
 -- name: graph
@@ -101,6 +104,19 @@ FROM (
     GROUP BY u.chunk_id, u.name_key
 ) m
 GROUP BY m.chunk_id
+
+-- name: said
+-- What a chunk that is said has of the question's words.
+CASE WHEN o.label IS NULL THEN 0 ELSE o.own_lexical END
+
+-- name: with_neighbours
+-- What a chunk has of the question's words, with what its neighbours have.
+CASE WHEN o.label IS NULL OR (SELECT w.taken FROM way w) = 'some' THEN o.own_lexical
+     ELSE least(o.own_lexical + {beside} * ({sum}), 1) END
+
+-- name: neighbours
+-- In the order in which items were put.
+WINDOW put AS (PARTITION BY o.memory_id ORDER BY o.id)
 
 -- name: no_graph
 -- Nothing of the graph: items are not looked for by what they mention.

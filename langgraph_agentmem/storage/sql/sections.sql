@@ -24,12 +24,12 @@ WITH space AS MATERIALIZED (
     LEFT JOIN {open_memory} a ON true
 ),
 wanted AS MATERIALIZED (
-    SELECT n.namespace, u.section_id, u.value, u.fields::text[] AS fields, u.ttl, u.counted, u.expected,
+    SELECT n.namespace, u.number, u.section_id, u.value, u.fields::text[] AS fields, u.ttl, u.counted, u.expected,
            s.section_id IS NULL AS new, now() + u.ttl * interval '1 minute' AS expires_at
     FROM (
         SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[], %(values)s::text[], %(fields)s::text[],
                              %(ttls)s::float8[], %(counted)s::int[], %(expected)s::bigint[])
-                      AS u (place, section_id, value, fields, ttl, counted, expected)
+                      WITH ORDINALITY AS u (place, section_id, value, fields, ttl, counted, expected, number)
         LIMIT %(max_rows)s) u
     JOIN space n ON n.place = u.place
     LEFT JOIN LATERAL (
@@ -67,7 +67,7 @@ memory AS (
 put AS (
     INSERT INTO agentmem.section AS s (external_id, memory_id, section_id, position, value, text_fields, revision,
                                        update_count, total_updates, source, expires_at, ttl_minutes, needs_chunking)
-    SELECT %(external_id)s, m.id, w.section_id, 1000000, w.value::jsonb, w.fields, m.deleted_revision + 1, w.counted, 1,
+    SELECT %(external_id)s, m.id, w.section_id, 1000000 + w.number, w.value::jsonb, w.fields, m.deleted_revision + 1, w.counted, 1,
            %(source)s, w.expires_at, w.ttl, %(later)s AND w.counted > 0
     FROM wanted w
     JOIN memory m ON m.namespace = w.namespace
@@ -187,9 +187,10 @@ WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
   AND s.section_id = ANY (ARRAY(
           SELECT p.section_id FROM agentmem.section p
           WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.needs_chunking
+          ORDER BY p.created_at, p.position
           LIMIT %(limit)s))
   AND a.external_id = %(external_id)s AND a.id = %(memory_id)s
-RETURNING a.namespace, s.section_id, s.value, s.text_fields
+RETURNING a.namespace, s.section_id, s.value, s.text_fields, s.created_at, s.position
 
 -- name: none_unchunked
 -- Notes that none of a memory's sections needs chunking any more.
