@@ -114,6 +114,9 @@ class Operations:
     async def retrieve(self, n: int) -> Call:
         return lambda: self.memory.aretrieve_memories("alice", "who knows Bob?")
 
+    async def diagnose(self, n: int) -> Call:
+        return lambda: self.memory.adiagnose("alice")
+
     async def entity(self, n: int) -> Call:
         await self.consolidated(f"entity {n}")
         return lambda: self.memory.aget_entity("alice", "Ada")
@@ -275,9 +278,10 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.aconsolidate", Operations.consolidate, (27, 42), (29, 43)),
     ("AgentMemory.aconsolidate, of nothing", Operations.consolidate_nothing, (11, 14), (13, 15)),
     ("AgentMemory.apromote", Operations.promote, (14, 27), (14, 27)),
-    ("AgentMemory.asearch", Operations.search, (1, 2), (1, 3)),
-    ("AgentMemory.asearch, as of a time", Operations.search_as_of, (1, 2), (1, 3)),
-    ("AgentMemory.aretrieve_memories", Operations.retrieve, (1, 2), (1, 3)),
+    ("AgentMemory.asearch", Operations.search, (1, 2), (1, 2)),
+    ("AgentMemory.asearch, as of a time", Operations.search_as_of, (1, 2), (1, 2)),
+    ("AgentMemory.aretrieve_memories", Operations.retrieve, (1, 2), (1, 2)),
+    ("AgentMemory.adiagnose", Operations.diagnose, (9, 8), (10, 9)),
     ("AgentMemory.aget_entity", Operations.entity, (6, 5), (6, 5)),
     ("Runs.alist", Operations.list_runs, (1, 1), (1, 1)),
     ("Runs.aundo", Operations.undo, (12, 18), (12, 18)),

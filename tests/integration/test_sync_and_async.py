@@ -79,7 +79,7 @@ def test_a_sync_call_keeps_the_callers_context(dsn: str) -> None:
 
     class Watching(WordEmbedder):
         async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-            seen.append(user.get())
+            seen.extend(user.get() for text in texts if "fox" in text)
             return self.embed_documents(texts)
 
     with AgentMemory.open(dsn, index={"embed": Watching(), "dims": 64}) as memory:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from langgraph_agentmem.policies.asking import read, to_be_embedded, weighed
 from langgraph_agentmem.policies.frequencies import Frequencies
-from langgraph_agentmem.policies.weighing import BEST, rarity
+from langgraph_agentmem.policies.weighing import ONCE, rarity
 from langgraph_agentmem.policies.words import dimension, reader
 
 ENGLISH = reader("english")
@@ -79,7 +79,7 @@ def test_the_rarer_a_word_the_more_it_weighs():
 def test_the_best_possible_chunk_holds_all_words_that_weigh_as_much_as_a_word_can():
     found = weighed(read("red fox", ENGLISH), frequencies(red=20, fox=2))
 
-    assert found.best == pytest.approx(BEST * (rarity(20, 100) + rarity(2, 100)))
+    assert found.best == pytest.approx(ONCE * (rarity(20, 100) + rarity(2, 100)))
 
 
 @settings(max_examples=100, deadline=None)
