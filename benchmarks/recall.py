@@ -184,8 +184,11 @@ async def by_sections(dsn: str, index: Any, talks: Iterable[Conversation]) -> Fo
 
 
 def _said_in(talk: Conversation, section_id: str, content: str) -> str:
+    """The text that a chunk comes from; one that goes on into the next text, from the one in which it begins."""
     session = talk.sessions[int(section_id.split()[1])]
-    return next(id for id, text in session.items() if content.strip() in text)
+    begins = content.strip().partition("\n")[0]
+    whole = (id for id, text in session.items() if content.strip() in text)
+    return next(whole, None) or next(id for id, text in session.items() if begins in text)
 
 
 def _first_of_each(ids: Sequence[str], sizes: Sequence[int]) -> tuple[list[str], list[int]]:

@@ -10,7 +10,7 @@ from langgraph_agentmem.models.search import SearchHit
 
 WEIGHTS = {"lexical": 0.5, "vector": 0.5, "label": 0.12, "graph": 0.10}
 """Of those arms that take part: vectors where there is an embedder, labels and the graph where the question names
-one of theirs. Chosen by benchmarks/locomo.py and benchmarks/beam.py."""
+one of theirs. Chosen by benchmarks/recall.py."""
 
 
 def ranked(hits: list[SearchHit], limit: int) -> list[SearchHit]:
