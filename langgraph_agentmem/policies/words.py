@@ -179,4 +179,5 @@ def _without_accents(word: str) -> str:
 
 
 def _ungrouped(number: re.Match[str]) -> str:
-    return re.sub(r"\D", "", number[0])
+    # four groups between dots are an address
+    return number[0] if number[0].count(".") == 3 else re.sub(r"\D", "", number[0])

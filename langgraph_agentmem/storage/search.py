@@ -36,6 +36,7 @@ from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, Vec
 
 _SQL = statements("search")
 _SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
+_IS_SAID = template("search", "is_said")
 _NEAREST = 100
 """Nearest vectors that are candidates, where not all chunks are compared."""
 _MOST_MATCHES = 2_000
@@ -229,7 +230,7 @@ def _items_statement(
         "memories": sql.SQL("scope"),
         "item": sql.SQL("(c.memory_id, c.section_id, {})").format(selected["document"]),
         "with_neighbours": _with_neighbours(),
-        "neighbours": template("search", "neighbours"),
+        "neighbours": template("search", "neighbours").format(is_said=_IS_SAID),
         "scope_chunks": sql.SQL("(SELECT coalesce(sum(o.section_count), 0) FROM scope o)::float8"),
         "moment": sql.SQL("CASE WHEN %(listing)s AND {} IS NOT NULL THEN c.last_updated END").format(
             selected["document"]
@@ -240,7 +241,7 @@ def _items_statement(
 
 def _with_neighbours() -> sql.Composable:
     """What an item has of a question's words, with what those put before and after it have."""
-    said = template("search", "said")
+    said = template("search", "said").format(is_said=_IS_SAID)
     terms = [
         sql.SQL("{} * coalesce({}({}, {}) OVER put, 0)").format(
             sql.Literal(weight), sql.SQL("lag" if distance < 0 else "lead"), said, sql.Literal(abs(distance))
@@ -248,7 +249,7 @@ def _with_neighbours() -> sql.Composable:
         for distance, weight in BESIDE.items()
     ]
     return template("search", "with_neighbours").format(
-        beside=sql.Literal(ITEMS_BESIDE), sum=sql.SQL(" + ").join(terms)
+        is_said=_IS_SAID, beside=sql.Literal(ITEMS_BESIDE), sum=sql.SQL(" + ").join(terms)
     )
 
 

@@ -137,6 +137,7 @@ def test_in_upper_and_in_lower_case_a_text_is_found_as_well(text):
         ("example.com", "https://example.com/path?q=1"),
         ("C++", "written in C++, not C"),
         ("5000", "costs $5,000."),
+        ("168", "reach it at 192.168.100.200"),
         ("2026-05-01", "due 2026-05-01T10:00"),
         ("brien", "O'Brien"),
     ],

@@ -91,7 +91,7 @@ scored AS MATERIALIZED (
 -- name: compared
 -- What is compared of a chunk.
 c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, c.label,
-{late} AS late,
+c.chunk_order, {late} AS late,
 least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS own_lexical,
 CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector
 
@@ -106,17 +106,21 @@ FROM (
 GROUP BY m.chunk_id
 
 -- name: said
--- What a chunk that is said has of the question's words.
-CASE WHEN o.label IS NULL THEN 0 ELSE o.own_lexical END
+-- What an item that is said has of the question's words. A longer one begins with it; what follows has its own neighbours.
+CASE WHEN {is_said} THEN o.own_lexical ELSE 0 END
+
+-- name: is_said
+-- Whether it is the beginning of an item, and something that is said.
+(o.label IS NOT NULL AND o.document IS NULL AND o.chunk_order = 0)
 
 -- name: with_neighbours
 -- What a chunk has of the question's words, with what its neighbours have.
-CASE WHEN o.label IS NULL OR (SELECT w.taken FROM way w) = 'some' THEN o.own_lexical
-     ELSE least(o.own_lexical + {beside} * ({sum}), 1) END
+CASE WHEN {is_said} AND (SELECT w.taken FROM way w) <> 'some'
+     THEN least(o.own_lexical + {beside} * ({sum}), 1) ELSE o.own_lexical END
 
 -- name: neighbours
 -- In the order in which items were put.
-WINDOW put AS (PARTITION BY o.memory_id ORDER BY o.id)
+WINDOW put AS (PARTITION BY o.memory_id, {is_said} ORDER BY o.id)
 
 -- name: no_graph
 -- Nothing of the graph: items are not looked for by what they mention.
