@@ -13,7 +13,7 @@ class ArmScores(Value):
     Attributes:
         vector: How far the similarity to the query is above that of unrelated texts, as a share of what it could be;
             0 where below. None without an embedder.
-        lexical: BM25, as a share of what a chunk full of the query's words could reach.
+        lexical: BM25, as a share of what a short chunk weighs that says each of the query's words once; at most 1.
         graph: Confidence-weighted share of the query's entities that the chunk mentions.
         label: 1 where the query names the chunk's label, as of who speaks.
     """

@@ -139,7 +139,7 @@ class Graph(ABC):
 
         Args:
             external_id: The tenant.
-            words: The query's, stemmed as PostgreSQL does it.
+            words: The query's, as questions are read: without endings, case and accents.
 
         Examples:
             >>> [mention.name_key for mention in await memory.graph.anamed("alice", ["ada"])]
