@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from langgraph_agentmem.errors import ConfigurationError, EmbeddingError, MissingDependencyError
 from langgraph_agentmem.models.vectors import VectorIndex
+from langgraph_agentmem.policies.weighing import undated
 
 Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
 """An embedder: "provider:model", LangChain embeddings, a function, or LangGraph's index configuration of one."""
@@ -102,13 +103,15 @@ class Embedder:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Vectors of texts, in one call; unit vectors for cosines, except that a vector of zeros stays one.
 
+        A date in brackets before who speaks is left out; see `policies.weighing.undated`.
+
         Raises:
             EmbeddingError: The embedder fails, or returns a wrong number or dimension of vectors, or NaN.
         """
         if not texts:
             return []
         try:
-            vectors = await self.embeddings.aembed_documents(list(texts))
+            vectors = await self.embeddings.aembed_documents([undated(text) for text in texts])
         except Exception as error:
             raise EmbeddingError(f"the embedder {self.name!r} failed: {error}") from error
         return self._checked(vectors, len(texts))

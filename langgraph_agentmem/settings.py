@@ -163,6 +163,12 @@ class AgentMemorySettings(BaseSettings):
     exact_search_rows: int = Field(
         20_000, ge=0, description="Up to so many chunks are all compared with a question; of more, candidates."
     )
+    recency_half_life_days: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="After so many days a found chunk's score counts half, down to 0.3 of it; none if not set.",
+    )
     pool_size: int = Field(10, ge=1, description="Most connections per event loop.")
     connect_timeout_seconds: float = Field(
         15.0, gt=0, allow_inf_nan=False, description="How long to wait for the server before it counts as an outage."

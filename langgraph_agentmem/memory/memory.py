@@ -424,6 +424,7 @@ class AgentMemory(bridge.Opened):
         memory_ids: Sequence[int] | None = None,
         limit: int = 10,
         as_of: datetime | None = None,
+        now: datetime | None = None,
     ) -> list[SearchHit]:
         """What the tenant's memories say about something, best first.
 
@@ -434,6 +435,8 @@ class AgentMemory(bridge.Opened):
             memory_ids: Only what came from these memories.
             limit: The most hits.
             as_of: What was valid at that time (with a time zone); what is valid now by default.
+            now: When the query is asked (with a time zone), which tells what "last week" or "in May" means; by default
+                `as_of`, or the present time in UTC. What names such a day, or was written on it, ranks higher.
 
         Raises:
             InvalidInputError: An argument cannot be accepted.
@@ -445,7 +448,14 @@ class AgentMemory(bridge.Opened):
             [('shortterm', '- Budget: 5000')]
         """
         return await searching.search(
-            self._resources, external_id, query, tiers=tiers, memory_ids=memory_ids, limit=limit, as_of=as_of
+            self._resources,
+            external_id,
+            query,
+            tiers=tiers,
+            memory_ids=memory_ids,
+            limit=limit,
+            as_of=as_of,
+            now=now,
         )
 
     async def aretrieve_memories(

@@ -16,19 +16,26 @@ class ArmScores(Value):
         lexical: BM25, as a share of what a short chunk weighs that says each of the query's words once; at most 1.
         graph: Confidence-weighted share of the query's entities that the chunk mentions.
         label: 1 where the query names the chunk's label, as of who speaks.
+        date: 1 where the chunk names a day that the query asks for, or was written on it.
     """
 
     vector: float | None = None
     lexical: float = 0.0
     graph: float = 0.0
     label: float = 0.0
+    date: float = 0.0
 
 
 class SearchHit(Value):
     """A chunk that answers a query, with where it comes from.
 
     Attributes:
-        score: 0 to 1, higher is better; equal scores are ordered by chunk id.
+        score: 0 to 1, higher is better; equal scores are ordered by chunk id. The sum of the arms by their weights, times
+            the recency.
+        arms: What each way of searching says.
+        weights: What each arm that took part in the search weighs; together 1.
+        recency: What the score counts for the chunk's age; 1 unless `recency_half_life_days` is set.
+        behind: Chunks of the result that come before it as they perhaps took its place, whatever their scores.
         current: Whether it is part of its section's present value.
         entities: Names of the entities it mentions, sorted.
         start_date: Valid from.
@@ -49,6 +56,9 @@ class SearchHit(Value):
     content: str
     score: float
     arms: ArmScores
+    weights: dict[str, float] = Field(default_factory=dict[str, float])
+    recency: float = 1.0
+    behind: list[int] = Field(default_factory=list[int])
     tier: Tier
     memory_id: int
     memory_title: str
@@ -66,3 +76,49 @@ class SearchHit(Value):
     unclear_with: list[int] = Field(default_factory=list[int])
     disputed: bool = False
     metadata: Json = Field(default_factory=dict)
+
+    def explain(self) -> str:
+        """Why it stands where it does: what each arm adds to the score, and what else holds of it.
+
+        Examples:
+            >>> print(memory.search("alice", "budget")[0].explain())
+            0.84: the words say 0.84 (weighs 1.00)
+            - Budget: 5000
+            shortterm, section 'plan' of 'Apollo', in its present value
+        """
+        return "\n".join([f"{self.score:.2f}: {self._sum()}", self.content.strip(), self._state()])
+
+    def _sum(self) -> str:
+        terms = [
+            f"{_ARMS[arm]} {getattr(self.arms, arm) or 0:.2f} (weighs {weight:.2f})"
+            for arm, weight in self.weights.items()
+        ]
+        return ", ".join(terms) + (f", times {self.recency:.2f} for its age" if self.recency < 1 else "")
+
+    def _state(self) -> str:
+        said = [self.tier, f"section {self.section_id!r} of {self.memory_title!r}"]
+        if self.end_date is not None:
+            by = f", replaced by chunk {self.superseded_by}" if self.superseded_by else ""
+            said.append(f"valid until {self.end_date:%Y-%m-%d %H:%M}{by}")
+        else:
+            said.append("in its present value" if self.current else "no longer in its section, but valid")
+        if self.unclear_with:
+            said.append(f"perhaps replaces or is replaced by {_listed(self.unclear_with)}")
+        if self.behind:
+            said.append(f"behind {_listed(self.behind)}, which perhaps took its place")
+        if self.disputed:
+            said.append("waits for a person's review")
+        return ", ".join(said)
+
+
+def _listed(ids: list[int]) -> str:
+    return "chunk " + ", ".join(map(str, ids))
+
+
+_ARMS = {
+    "lexical": "the words say",
+    "vector": "the meaning says",
+    "label": "who speaks says",
+    "graph": "the entities say",
+    "date": "the date says",
+}

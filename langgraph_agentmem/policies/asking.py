@@ -1,7 +1,10 @@
 """Reads a question: what it is looked up by, and what each of its words weighs among a tenant's chunks."""
 
+from datetime import date
 from typing import NamedTuple
 
+from langgraph_agentmem.policies import dates
+from langgraph_agentmem.policies.dates import Days
 from langgraph_agentmem.policies.frequencies import Frequencies
 from langgraph_agentmem.policies.weighing import ONCE, labels_in, rarity
 from langgraph_agentmem.policies.words import Reader, Word, dimension
@@ -21,11 +24,13 @@ class ReadQuestion(NamedTuple):
     Attributes:
         words: Its distinct full words, in order.
         labels: What in it may be a label.
+        days: Those that it asks for.
     """
 
     text: str
     words: list[Word]
     labels: list[str]
+    days: list[Days]
 
 
 class WeighedQuestion(NamedTuple):
@@ -37,6 +42,8 @@ class WeighedQuestion(NamedTuple):
         rare: Where its rarest words are weighed.
         words: All of its words, as entities' names are compared with them.
         labels: What in it may be a label.
+        dates: Where the days that it asks for stand among a chunk's words.
+        days: The same as dates.
     """
 
     weights: dict[int, float]
@@ -44,11 +51,14 @@ class WeighedQuestion(NamedTuple):
     rare: list[int]
     words: list[str]
     labels: list[str]
+    dates: list[int]
+    days: list[Days]
 
 
-def read(query: str, reader: Reader) -> ReadQuestion:
-    """A question, read."""
-    return ReadQuestion(query, reader.asked(query)[:_MOST_WORDS], labels_in(reader.words(query)[:_MOST_WORDS]))
+def read(query: str, reader: Reader, today: date) -> ReadQuestion:
+    """A question that is asked on a day, read."""
+    words, labels = reader.asked(query)[:_MOST_WORDS], labels_in(reader.words(query)[:_MOST_WORDS])
+    return ReadQuestion(query, words, labels, dates.asked(query, today))
 
 
 def to_be_embedded(question: ReadQuestion, frequencies: Frequencies, reader: Reader) -> str:
@@ -66,7 +76,8 @@ def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion
     holding = {dimension(word.text): frequencies.of(dimension(word.text)) for word in telling}
     weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
     texts = [word.text for word in question.words]
-    return WeighedQuestion(weights, sum(weights.values()) * ONCE or 1.0, _rarest(holding), texts, question.labels)
+    best, days = sum(weights.values()) * ONCE or 1.0, question.days
+    return WeighedQuestion(weights, best, _rarest(holding), texts, question.labels, dates.looked_up(days), days)
 
 
 def _is_common(word: Word, frequencies: Frequencies) -> bool:

@@ -6,29 +6,93 @@ every result. A weighted mean of scores keeps how much better a hit is, which fu
 Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from langgraph_agentmem.models.search import SearchHit
+from langgraph_agentmem.policies.weighing import without_label
+from langgraph_agentmem.policies.words import Reader
 
-WEIGHTS = {"lexical": 0.5, "vector": 0.5, "label": 0.12, "graph": 0.10}
-"""Of those arms that take part: vectors where there is an embedder, labels and the graph where the question names
-one of theirs. Chosen by benchmarks/recall.py."""
+WEIGHTS = {"lexical": 0.5, "vector": 0.5, "label": 0.12, "graph": 0.10, "date": 0.10}
+"""Of those arms that take part: vectors where there is an embedder, the others where the question names something of
+theirs that a chunk has. Chosen by benchmarks/locomo.py."""
+LEAST_RECENCY = 0.3
+"""What the score of the oldest chunk still counts, where newer ones are preferred."""
 
 
-def ranked(hits: list[SearchHit], limit: int) -> list[SearchHit]:
+_LEAST_SHARE = 0.15
+"""Of the score of what was replaced, that what stands there now must have."""
+_LEAST_WORDS = 3
+_NEAR = 5
+"""Places in a section within which a chunk may have taken another one's."""
+
+
+def ranked(hits: list[SearchHit], limit: int, reader: Reader) -> list[SearchHit]:
     """The best hits first; equal scores by chunk id.
 
-    Of two hits of which the later one perhaps took the place of the earlier one, the later comes first, where the
-    better of the two would stand: what is newer is more likely to hold.
+    A hit that perhaps took the place of an earlier one comes directly before it, if that stands higher: what is newer
+    is more likely to hold. It is one that the rules could not decide on, or that stands in the section's present value
+    about where the earlier one, which is no longer there, stood, and shares words with it. That moves nothing else: what
+    was said and has only scrolled out of its section keeps its place.
     """
+    later = _later(hits, reader)
+    place = {hit.chunk_id: hit.score for hit in hits}
+    by_age = sorted(hits, key=_age)
+    for hit in by_age:
+        for other in later[hit.chunk_id]:
+            place[other.chunk_id] = max(place[other.chunk_id], place[hit.chunk_id])
+    behind: dict[int, int] = {}
+    for hit in reversed(by_age):
+        before = [behind[other.chunk_id] for other in later[hit.chunk_id] if place[other.chunk_id] == place[hit.chunk_id]]
+        behind[hit.chunk_id] = 1 + max(before, default=-1)
+    first = sorted(hits, key=lambda hit: (-place[hit.chunk_id], behind[hit.chunk_id], hit.chunk_id))[:limit]
+    return [_behind(hit, later[hit.chunk_id], place) for hit in first]
+
+
+def weights(row: Mapping[str, Any]) -> dict[str, float]:
+    """What the arms weigh that took part in a search, as it says; together 1."""
+    part = {"vector": row["vector"] is not None, **{arm: row[f"by_{arm}"] for arm in ("label", "graph", "date")}}
+    taking = {arm: weight for arm, weight in WEIGHTS.items() if part.get(arm, True)}
+    return {arm: weight / sum(taking.values()) for arm, weight in taking.items()}
+
+
+def _behind(hit: SearchHit, later: list[SearchHit], place: dict[int, float]) -> SearchHit:
+    """A hit, with what comes before it as it perhaps took its place, though it scored less."""
+    ids = [other.chunk_id for other in later if place[other.chunk_id] == place[hit.chunk_id]]
+    return hit.model_copy(update={"behind": ids}) if ids else hit
+
+
+def _later(hits: list[SearchHit], reader: Reader) -> dict[int, list[SearchHit]]:
+    """Of each hit, those that perhaps took its place; of several that stand there now, the best."""
     by_id = {hit.chunk_id: hit for hit in hits}
-    best = {id: max(hit.score, *(o.score for o in _others(hit, by_id, newer=False)), 0.0) for id, hit in by_id.items()}
+    present: dict[tuple[int, str], list[SearchHit]] = {}
+    for hit in hits:
+        if hit.current:
+            present.setdefault((hit.memory_id, hit.section_id), []).append(hit)
+    words = {hit.chunk_id: _words(hit, reader) for hit in hits} if any(not hit.current for hit in hits) else {}
+    found: dict[int, list[SearchHit]] = {}
+    for hit in hits:
+        unclear = [by_id[id] for id in hit.unclear_with if id in by_id and _age(by_id[id]) > _age(hit)]
+        there = [] if hit.current else present.get((hit.memory_id, hit.section_id), [])
+        taking = [other for other in there if _took_place(other, hit, words)]
+        found[hit.chunk_id] = unclear + sorted(taking, key=lambda other: (-other.score, other.chunk_id))[:1]
+    return found
 
-    def place(hit: SearchHit) -> tuple[float, bool, int]:
-        return -best[hit.chunk_id], any(_others(hit, by_id, newer=True)), hit.chunk_id
 
-    return sorted(hits, key=place)[:limit]
+def _took_place(new: SearchHit, old: SearchHit, words: dict[int, set[str]]) -> bool:
+    if new.start_date <= old.start_date or abs(new.chunk_order - old.chunk_order) > _NEAR:
+        return False
+    ours, theirs = words[new.chunk_id], words[old.chunk_id]
+    # short ones share less
+    enough = min(_LEAST_WORDS, -(-min(len(ours), len(theirs)) // 2))
+    return new.score >= _LEAST_SHARE * old.score and 0 < enough <= len(ours & theirs)
 
 
-def _others(hit: SearchHit, by_id: dict[int, SearchHit], *, newer: bool) -> list[SearchHit]:
-    """Those hits between which and this one the rules could not decide, and that are newer, or older."""
-    found = (by_id[id] for id in hit.unclear_with if id in by_id)
-    return [o for o in found if ((o.start_date, o.chunk_id) > (hit.start_date, hit.chunk_id)) == newer]
+def _words(hit: SearchHit, reader: Reader) -> set[str]:
+    """What it says; not who says it, nor when."""
+    return {word.text for word in reader.words(without_label(hit.content)) if not word.empty}
+
+
+def _age(hit: SearchHit) -> tuple[datetime, int]:
+    return hit.start_date, hit.chunk_id

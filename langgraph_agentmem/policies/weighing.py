@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from langgraph_agentmem.models.chunk import ChunkWords, TextChunk
+from langgraph_agentmem.policies import dates
 from langgraph_agentmem.policies.words import Reader, Word, dimension
 
 _K1 = 0.9
@@ -38,7 +39,7 @@ ITEMS_BESIDE = 0.5
 That is known only when they are compared, as each is written by itself."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
-_LABEL = re.compile(r"\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?([^\W_][^:\n]{0,39}):\s")
+_LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:\n]{0,39}):\s")
 _LABEL_WORDS = 3
 
 
@@ -59,8 +60,23 @@ def weighed(chunks: Sequence[TextChunk], reader: Reader) -> list[ChunkWords]:
 def label_words(text: str, reader: Reader) -> str | None:
     """The words of what a text is labelled with, as of who speaks; None without a label."""
     match = _LABEL.match(text)
-    words = [word.text for word in reader.words(match[1])] if match else []
+    words = [word.text for word in reader.words(match[2])] if match else []
     return " ".join(words) if 0 < len(words) <= _LABEL_WORDS else None
+
+
+def without_label(text: str) -> str:
+    """A text without what it is labelled with, and without a date in brackets before that."""
+    match = _LABEL.match(text)
+    return text[match.end() :] if match else text
+
+
+def undated(text: str) -> str:
+    """A text to be embedded: one that is said, without the date in brackets before who says it.
+
+    All lines of a day begin with it, which would make them alike.
+    """
+    match = _LABEL.match(text)
+    return text[match.end(1) :] if match and match[1].strip() and dates.said(match[1]) else text
 
 
 def labels_in(words: Sequence[Word]) -> list[str]:
@@ -103,7 +119,7 @@ def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Rea
         sums = {at: sums[at] for at in heaviest}
     norm = _K1 * (1 - _B + _B * length / _USUAL_LENGTH)
     weights = {at: f * _MOST_WEIGHT / (f + norm) for at, f in sums.items()}
-    return ChunkWords(sorted(own.keys() | above), weights, fields[place].label)
+    return ChunkWords(sorted({*own, *above, *dates.dimensions(chunk.text)}), weights, fields[place].label)
 
 
 def _beside(fields: Sequence[_Field], place: int) -> Iterator[tuple[_Field, float]]:

@@ -1,6 +1,6 @@
 """The one statement that finds and scores chunks, for hits and for items."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, LiteralString, NamedTuple, cast
@@ -12,12 +12,14 @@ from langgraph_agentmem.models.base import Json, Tier
 from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
 from langgraph_agentmem.policies.asking import WeighedQuestion
+from langgraph_agentmem.policies.dates import Days
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.policies.ranking import WEIGHTS
+from langgraph_agentmem.policies.ranking import LEAST_RECENCY, WEIGHTS
 from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
+from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
     Deferred,
@@ -51,14 +53,14 @@ class Compared(NamedTuple):
         vector: The question's; None to leave vectors out.
         model: The vector's.
         frequencies: Of the tenant.
-        exact_rows: Up to so many chunks are all compared.
+        settings: How many chunks are all compared, and whether newer ones are preferred.
     """
 
     question: WeighedQuestion | None
     vector: list[float] | None
     model: EmbeddingModel | None
     frequencies: Frequencies
-    exact_rows: int
+    settings: AgentMemorySettings
 
     @property
     def form(self) -> VectorForm | None:
@@ -68,7 +70,7 @@ class Compared(NamedTuple):
     @property
     def params(self) -> dict[str, Any]:
         """As the statement takes it."""
-        question = self.question or WeighedQuestion({}, 1.0, [], [], [])
+        question = self.question or WeighedQuestion({}, 1.0, [], [], [], [], [])
         return {
             "question": vector_text(question.weights, DIMENSIONS),
             "best": question.best,
@@ -78,7 +80,10 @@ class Compared(NamedTuple):
             "vector": as_vector(self.vector),
             "with_vector": self.vector is not None,
             "tenant_chunks": self.frequencies.chunks,
-            "exact_rows": self.exact_rows,
+            "dates": as_array(question.dates) if question.days else None,
+            "days": _multirange(question.days),
+            "half_life": self.settings.recency_half_life_days,
+            "exact_rows": self.settings.exact_search_rows,
             "most_matches": _MOST_MATCHES,
             "nearest": _NEAREST,
         }
@@ -201,6 +206,11 @@ async def send_document(
     return await send(connection, _ONE_DOCUMENT, params, read)
 
 
+def _multirange(days: Sequence[Days]) -> str:
+    """Days in UTC, as PostgreSQL reads them for a `tstzmultirange`."""
+    return f"{{{','.join(f'[{first}T00:00Z,{end}T00:00Z)' for first, end in days)}}}"
+
+
 @lru_cache(maxsize=50)
 def _hits_statement(form: VectorForm | None) -> RawStatement:
     holes: dict[str, sql.Composable] = {
@@ -255,7 +265,7 @@ def _with_neighbours() -> sql.Composable:
 
 def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable]) -> sql.Composable:
     """The part of a statement that finds and scores."""
-    filled = holes | parts(form)
+    filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
     # hashed: the candidates are few
     late = sql.SQL("(c.id IN (SELECT k.id FROM candidate k)) IS NOT TRUE")

@@ -1,5 +1,7 @@
 """A question without its common words, and what the others weigh."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from langgraph_agentmem.policies.weighing import ONCE, rarity
 from langgraph_agentmem.policies.words import dimension, reader
 
 ENGLISH = reader("english")
+TODAY = date(2026, 11, 30)
 QUESTION = "What did Caroline research?"
 
 
@@ -24,11 +27,11 @@ def frequencies(chunks: int = 100, counted: int | None = None, **holding: int) -
 
 
 def embedded(question: str, known: Frequencies) -> str:
-    return to_be_embedded(read(question, ENGLISH), known, ENGLISH)
+    return to_be_embedded(read(question, ENGLISH, TODAY), known, ENGLISH)
 
 
 def weights(question: str, known: Frequencies) -> dict[int, float]:
-    return weighed(read(question, ENGLISH), known).weights
+    return weighed(read(question, ENGLISH, TODAY), known).weights
 
 
 # Common words
@@ -77,7 +80,7 @@ def test_the_rarer_a_word_the_more_it_weighs():
 
 
 def test_the_best_possible_chunk_holds_all_words_that_weigh_as_much_as_a_word_can():
-    found = weighed(read("red fox", ENGLISH), frequencies(red=20, fox=2))
+    found = weighed(read("red fox", ENGLISH, TODAY), frequencies(red=20, fox=2))
 
     assert found.best == pytest.approx(ONCE * (rarity(20, 100) + rarity(2, 100)))
 
@@ -89,7 +92,7 @@ def test_the_best_possible_chunk_holds_all_words_that_weigh_as_much_as_a_word_ca
     share=st.floats(0, 1),
 )
 def test_a_question_can_always_be_divided_by_its_best_and_weighs_nothing_else_than_its_words(question, chunks, share):
-    words = read(question, ENGLISH)
+    words = read(question, ENGLISH, TODAY)
     known = frequencies(chunks=chunks, caroline=round(share * chunks), red=min(chunks, 1))
     found = weighed(words, known)
 
@@ -100,14 +103,14 @@ def test_a_question_can_always_be_divided_by_its_best_and_weighs_nothing_else_th
 
 
 def test_a_question_says_its_words_and_what_in_it_may_be_a_label():
-    found = weighed(read("Has Ann called?", ENGLISH), frequencies())
+    found = weighed(read("Has Ann called?", ENGLISH, TODAY), frequencies())
 
     assert found.words == ["ann", "call"]
     assert {"ann", "has ann", "ann call"} <= set(found.labels)
 
 
 def test_of_a_long_question_the_first_words_count():
-    assert [word.text for word in read(" ".join(f"w{n}" for n in range(100)), ENGLISH).words] == [
+    assert [word.text for word in read(" ".join(f"w{n}" for n in range(100)), ENGLISH, TODAY).words] == [
         f"w{n}" for n in range(64)
     ]
 
@@ -125,6 +128,6 @@ def test_of_a_long_question_the_first_words_count():
     ],
 )
 def test_the_rarest_words_are_looked_up_as_long_as_few_chunks_hold_one(holding, rare):
-    found = weighed(read("red fox hen", ENGLISH), frequencies(chunks=100_000, **holding))
+    found = weighed(read("red fox hen", ENGLISH, TODAY), frequencies(chunks=100_000, **holding))
 
     assert found.rare == [at(word) for word in rare]

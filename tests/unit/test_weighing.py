@@ -217,3 +217,27 @@ def test_weights_are_written_in_order_and_can_be_read(given):
 
 def test_no_weights_are_an_empty_vector():
     assert vector_text({}, 7) == "{}/7"
+
+
+# What is embedded
+
+
+@pytest.mark.parametrize(
+    ("text", "embedded"),
+    [
+        ("(1:56 pm on 8 May, 2023) Ann: hello", "Ann: hello"),
+        ("[2023-05-08] Ann: hello", "Ann: hello"),
+        ("(laughing) Ann: hello", "(laughing) Ann: hello"),
+        ("(8 May 2023) was a Monday", "(8 May 2023) was a Monday"),
+        ("Ann: on 8 May 2023 we met", "Ann: on 8 May 2023 we met"),
+    ],
+)
+def test_the_date_before_who_speaks_is_not_embedded(text: str, embedded: str) -> None:
+    assert undated(text) == embedded
+
+
+def test_the_days_that_a_chunk_names_find_it_and_weigh_nothing() -> None:
+    [found] = weighed([TextChunk(text="(8 May 2023) Ann: hello")], ENGLISH)
+
+    assert set(dates.dimensions("8 May 2023")) <= set(found.own)
+    assert not set(dates.dimensions("8 May 2023")) & found.weights.keys()

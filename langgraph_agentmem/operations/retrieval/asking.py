@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import asking
@@ -36,13 +37,21 @@ NOTHING = Asked(None)
 """Asks for whatever there is."""
 
 
-async def asked(resources: Resources, external_id: str | None, query: str) -> Asked:
+async def asked(
+    resources: Resources, external_id: str | None, query: str, now: datetime | None = None
+) -> Asked:
     """A question to a tenant, or to several of them.
+
+    Args:
+        resources: The parts of an open memory.
+        external_id: The tenant; None for several.
+        query: The question.
+        now: When it is asked: what "last week" means; the present time if None.
 
     Raises:
         EmbeddingError: It cannot be embedded.
     """
-    question = asking.read(query, resources.reader)
+    question = asking.read(query, resources.reader, (now or datetime.now(UTC)).date())
     if resources.embedder is None:
         return Asked(question)
     # first: how the database keeps vectors says whether the embedder is to scale them
@@ -58,7 +67,7 @@ async def compared(resources: Resources, connection: Connection, external_id: st
     """What a tenant's chunks are compared with; how frequent its words are is counted if that is not known."""
     known = resources.frequencies.get(external_id) or await _counted(resources, connection, external_id)
     weighed = None if asked.question is None else asking.weighed(asked.question, known)
-    return Compared(weighed, asked.vector, asked.model, known, resources.settings.exact_search_rows)
+    return Compared(weighed, asked.vector, asked.model, known, resources.settings)
 
 
 async def _frequencies(resources: Resources, external_id: str) -> Frequencies:

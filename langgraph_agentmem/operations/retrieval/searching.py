@@ -32,18 +32,20 @@ async def search(
     memory_ids: Sequence[int] | None = None,
     limit: int = 10,
     as_of: datetime | None = None,
+    now: datetime | None = None,
 ) -> list[SearchHit]:
     """See `AgentMemory.asearch`."""
     tenant = validation.tenant(external_id)
     text = validation.text(query, "query", limit=_LONGEST_QUERY)
     count = validation.positive(limit, "limit")
     chosen = _tiers(tiers)
-    if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
+    for name, moment in (("as_of", as_of), ("now", now)):
+        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidInputError(f"{name} must be a datetime with a time zone, not {moment!r}")
     memories = _memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
-    question = await asking.asked(resources, tenant, text)
+    question = await asking.asked(resources, tenant, text, now or as_of)
     named = await _named(resources, tenant, question)
 
     async def send(connection: Connection) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
@@ -63,7 +65,7 @@ async def search(
         return rows, unchunked
 
     rows = await freshness.read(resources, tenant, send)
-    return ranking.ranked([_hit(row) for row in rows], count)
+    return ranking.ranked([_hit(row) for row in rows], count, resources.reader)
 
 
 async def _named(resources: Resources, external_id: str, asked: Asked) -> list[NamedMention] | None:
@@ -91,5 +93,6 @@ def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
 
 
 def _hit(row: DictRow) -> SearchHit:
-    arms = ArmScores(vector=row["vector"], lexical=row["lexical"], graph=row["graph"], label=row["label"])
-    return SearchHit.model_validate({**row, "arms": arms, "score": round(row["score"], 6)})
+    arms = ArmScores(**{arm: row[arm] for arm in ArmScores.model_fields})
+    fields = {**row, "arms": arms, "weights": ranking.weights(row), "score": round(row["score"], 6)}
+    return SearchHit.model_validate(fields)

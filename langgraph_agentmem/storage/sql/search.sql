@@ -72,17 +72,21 @@ compared AS MATERIALIZED (
     WHERE (SELECT w.taken FROM way w) = 'all' AND c.external_id = %(external_id)s AND {in_scope} AND {visible} AND {kept}
 ),
 asked AS MATERIALIZED (
-    -- A question that names two labels asks for neither. What takes part in the scores is the same for every chunk.
-    SELECT l.label, {lexical_weight} + CASE WHEN %(with_vector)s THEN {vector_weight} ELSE 0 END
-           + CASE WHEN EXISTS (SELECT 1 FROM graph) THEN {graph_weight} ELSE 0 END
-           + CASE WHEN l.label IS NULL THEN 0 ELSE {label_weight} END AS full_score
-    FROM (SELECT CASE WHEN min(p.label) = max(p.label) THEN min(p.label) END AS label
-          FROM compared p WHERE p.label = ANY (%(labels)s::text[])) l
+    -- What takes part in the scores is the same for every chunk. A question that names two labels asks for neither.
+    SELECT l.*, {lexical_weight} + CASE WHEN %(with_vector)s THEN {vector_weight} ELSE 0 END
+           + CASE WHEN l.by_graph THEN {graph_weight} ELSE 0 END
+           + CASE WHEN l.label IS NULL THEN 0 ELSE {label_weight} END
+           + CASE WHEN l.by_date THEN {date_weight} ELSE 0 END AS full_score
+    FROM (SELECT CASE WHEN min(p.label) = max(p.label) THEN min(p.label) END AS label,
+                 EXISTS (SELECT 1 FROM graph) AS by_graph, coalesce(bool_or(p.dated), false) AS by_date
+          FROM (SELECT CASE WHEN o.label = ANY (%(labels)s::text[]) THEN o.label END AS label, o.dated FROM compared o) p) l
 ),
 scored AS MATERIALIZED (
-    SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.late, p.vector, p.lexical, g.share AS graph, p.label = q.label AS labelled,
-           ({lexical_weight} * p.lexical + {vector_weight} * p.vector + {graph_weight} * coalesce(g.share, 0)
-            + CASE WHEN p.label = q.label THEN {label_weight} ELSE 0 END) / q.full_score AS score
+    SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.late, p.vector, p.lexical, g.share AS graph,
+           p.label = q.label AS labelled, p.dated, p.recency,
+           p.recency * ({lexical_weight} * p.lexical + {vector_weight} * p.vector + {graph_weight} * coalesce(g.share, 0)
+            + CASE WHEN p.label = q.label THEN {label_weight} ELSE 0 END
+            + CASE WHEN p.dated THEN {date_weight} ELSE 0 END) / q.full_score AS score
     FROM (SELECT o.*, {with_neighbours} AS lexical FROM compared o {neighbours}) p
     CROSS JOIN asked q
     LEFT JOIN graph g ON g.id = p.id
@@ -92,6 +96,9 @@ scored AS MATERIALIZED (
 -- What is compared of a chunk.
 c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, c.label,
 c.chunk_order, {late} AS late,
+%(dates)s::int[] IS NOT NULL AND (c.own_words && %(dates)s::int[] OR c.start_date <@ %(days)s::tstzmultirange) AS dated,
+CASE WHEN %(half_life)s::float8 IS NULL THEN 1
+     ELSE greatest(power(0.5, greatest(extract(epoch FROM now() - c.start_date), 0) / 86400 / %(half_life)s::float8), {least_recency}) END AS recency,
 least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS own_lexical,
 CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector
 
@@ -166,11 +173,13 @@ SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title
                 WHERE d.external_id = %(external_id)s AND d.created_at <= coalesce(%(as_of)s::timestamptz, 'infinity')
                   AND (d.closed_at IS NULL OR d.closed_at > %(as_of)s::timestamptz)) AS disputed,
        CASE WHEN %(with_vector)s THEN b.vector END AS vector, b.lexical, coalesce(b.graph, 0) AS graph,
-       CASE WHEN b.labelled THEN 1 ELSE 0 END AS label, b.score,
+       CASE WHEN b.labelled THEN 1 ELSE 0 END AS label, CASE WHEN b.dated THEN 1 ELSE 0 END AS date, b.recency, b.score,
+       q.label IS NOT NULL AS by_label, q.by_graph, q.by_date,
        ARRAY(SELECT DISTINCT e.name FROM agentmem.mention m
              JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.id = m.entity_id
              WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id ORDER BY e.name) AS entities
 FROM best b
+CROSS JOIN asked q
 JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = b.id
 JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
 
