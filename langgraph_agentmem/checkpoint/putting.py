@@ -24,7 +24,7 @@ from langgraph_agentmem.storage.driver.translation import RefusedError
 from langgraph_agentmem.storage.langgraph import checkpoints, inserts
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 from langgraph_agentmem.storage.langgraph.upstream import CheckpointStatement
-from langgraph_agentmem.storage.values import CheckpointAlong, Noted
+from langgraph_agentmem.storage.values import CheckpointAlong
 
 Merge = Callable[[SectionConflict], str | Awaitable[str]]
 OnConflict = Literal["last_write", "refuse"] | Merge
@@ -117,10 +117,11 @@ class Putting:
         hashes = {id: text_hash(text) for id, text in texts.items()}
         new = {id: text for id, text in texts.items() if hashes[id] != left.sections[id].text_hash}
         batch = threads.batch(thread, left.memory_id, new, {id: left.sections[id].revision for id in new})
-        noted = [Noted(id, left.sections[id], hashes[id]) for id in texts]
+        seen = {id: left.sections[id] for id in texts}
+        along = CheckpointAlong(rows, thread.thread_id, seen, [hashes[id] for id in new])
         await self._tables.setup()
         try:
-            written = await values.write_alone(self._resources, batch, CheckpointAlong(rows, thread.thread_id, noted))
+            written = await values.write_alone(self._resources, batch, along)
         except RefusedError:  # others have written, or the thread has loaded something: it is looked at
             telemetry.write_refused("checkpoint")
             self._left.forget(thread)

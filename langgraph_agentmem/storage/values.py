@@ -1,6 +1,6 @@
 """Sections' values, and the only statement that writes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -62,20 +62,6 @@ class ValueBatch:
         return all(write.chunks is None for write in self.writes)
 
 
-class Noted(NamedTuple):
-    """What a thread has noted of a section.
-
-    Attributes:
-        section_id: The section.
-        seen: As it must have noted it last.
-        text_hash: Of the text that it has from now on; where that is another one, it is written into the section.
-    """
-
-    section_id: str
-    seen: SeenSection
-    text_hash: bytes
-
-
 @dataclass(frozen=True)
 class CheckpointAlong:
     """A checkpoint that is stored along with what its thread writes.
@@ -83,12 +69,14 @@ class CheckpointAlong:
     Attributes:
         stored: Rows of LangGraph's tables.
         thread_id: The thread.
-        noted: Of each section whose channel the checkpoint changes.
+        seen: What it must have noted last, of each section whose channel the checkpoint changes.
+        text_hashes: Of the texts that are written, in the order of the writes.
     """
 
     stored: Inserts
     thread_id: str
-    noted: Sequence[Noted]
+    seen: Mapping[str, SeenSection]
+    text_hashes: Sequence[bytes]
 
 
 class Written(NamedTuple):
@@ -121,8 +109,9 @@ async def write_values(
         None where the statement has refused: somebody came in between, and nothing was written.
     """
     params = _params(batch, limits) | _along(along)
+    leaves_alone = along is not None and len(along.seen) > len(batch.writes)
     try:
-        cursor = await _statement(along and along.stored.shape).execute(connection, params)
+        cursor = await _statement(along and along.stored.shape, leaves_alone).execute(connection, params)
     except psycopg.errors.DivisionByZero:  # caught here, where it leaves the connection as it was
         return None
     return _written(await cursor.fetchall())
@@ -133,7 +122,7 @@ async def send_values(connection: Connection, batch: ValueBatch, limits: Limits)
 
     With the memories' locks, nobody can, and nothing is refused but what is not at the revision that it is to be at.
     """
-    return await _statement(None).send(connection, _params(batch, limits), _written)
+    return await _statement(None, False).send(connection, _params(batch, limits), _written)
 
 
 def _params(batch: ValueBatch, limits: Limits) -> dict[str, Any]:
@@ -166,18 +155,24 @@ def _fields(write: SectionWrite) -> str | None:
 def _along(along: CheckpointAlong | None) -> dict[str, Any]:
     if along is None:
         return {}
-    rows = [(n.section_id, n.seen.revision, n.seen.text_hash, n.text_hash) for n in along.noted]
-    noted = columns(rows, "noted_ids", "seen_revisions", "seen_hashes", "text_hashes")
-    return {"thread_id": along.thread_id, **noted, **along.stored.params}
+    rows = [(id, seen.revision, seen.text_hash) for id, seen in along.seen.items()]
+    return {
+        "thread_id": along.thread_id,
+        "text_hashes": as_array(along.text_hashes),
+        **columns(rows, "seen_ids", "seen_revisions", "seen_hashes"),
+        **along.stored.params,
+    }
 
 
 @lru_cache(maxsize=200)
-def _statement(stored: Shape | None) -> RawStatement:
+def _statement(stored: Shape | None, leaves_alone: bool) -> RawStatement:
     """The statement that writes values, and rows along; putting it together takes as long as running it."""
     also, agreed = sql.SQL(""), sql.SQL("true")
     if stored is not None:
-        also = sql.SQL("{},\n{}").format(ctes(stored), template("threads", "note_written"))
-        agreed = template("threads", "all_noted")
+        as_seen = template("threads", "as_seen")
+        left_alone = template("threads", "left_alone").format(as_seen=as_seen) if leaves_alone else sql.SQL("")
+        also = sql.SQL("{},\n{}").format(ctes(stored), template("threads", "note_written").format(as_seen=as_seen))
+        agreed = template("threads", "all_as_seen").format(left_alone=left_alone)
     is_due = template("sections", "is_due")
     return RawStatement(
         template("sections", "write_values").format(

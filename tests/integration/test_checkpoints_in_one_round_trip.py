@@ -90,6 +90,24 @@ async def test_whoever_wrote_in_between_is_noticed(savers: Savers, rows: Rows, p
     )
 
 
+async def test_a_section_that_a_thread_leaves_alone_is_looked_at_where_others_have_written_it(
+    savers: Savers, rows: Rows
+) -> None:
+    saver = savers(settings=ONE)
+    async with at_once(saver) as stored:
+        for text in ("one", "two"):
+            await say(saver, "1", progress=text, facts="the same")
+        [memory] = await saver.memory.aget_active_memories("alice")
+        for text in ("by hand", "the same"):
+            await saver.memory.aupdate_active_memory_section("alice", memory.id, "facts", new_content=text)
+
+        await say(saver, "1", progress="three", facts="the same")
+        assert stored() == [False, True, False]
+
+    seen = "SELECT t.revision - s.revision FROM agentmem.thread_section t JOIN agentmem.section s USING (section_id)"
+    assert rows(seen) == [(0,), (0,)]
+
+
 async def test_a_memory_that_was_closed_in_between_is_made_anew(savers: Savers, rows: Rows) -> None:
     saver = savers()
     await say(saver, "1", progress="one")

@@ -24,7 +24,7 @@ WITH space AS MATERIALIZED (
     LEFT JOIN {open_memory} a ON true
 ),
 wanted AS MATERIALIZED (
-    SELECT n.namespace, u.number, u.section_id, u.value, u.fields::text[] AS fields, u.ttl, u.counted, u.expected,
+    SELECT n.namespace, n.title, u.number, u.section_id, u.value, u.fields::text[] AS fields, u.ttl, u.counted, u.expected,
            s.section_id IS NULL AS new, now() + u.ttl * interval '1 minute' AS expires_at
     FROM (
         SELECT * FROM unnest(%(places)s::int[], %(section_ids)s::text[], %(values)s::text[], %(fields)s::text[],
@@ -38,21 +38,18 @@ wanted AS MATERIALIZED (
           AND (%(with_expired)s OR p.expires_at IS NULL OR p.expires_at > now())
         OFFSET 0) s ON true
 ),
-counted AS MATERIALIZED (
-    SELECT w.namespace, count(*) FILTER (WHERE w.new) AS items, sum(w.counted) AS updates,
-           CASE WHEN %(later)s THEN sum(w.counted) ELSE 0 END AS unchunked, now() AS now,
-           now() + %(minutes)s::float8 * interval '1 minute' AS latest
-    FROM wanted w
-    GROUP BY w.namespace
-),
 memory AS (
     INSERT INTO agentmem.active_memory AS a (external_id, namespace, title, template, section_count, pending_updates,
                                              unchunked_writes, due_at)
-    SELECT %(external_id)s, n.namespace, n.title, '{{"sections": []}}', c.items, c.updates, c.unchunked,
+    SELECT %(external_id)s, c.namespace, c.title, '{{"sections": []}}', c.items, c.updates, c.unchunked,
            LEAST(CASE WHEN c.updates > 0 THEN c.latest END, CASE WHEN c.updates > 0 AND {new_is_due} THEN c.now END)
-    FROM space n
-    JOIN counted c ON c.namespace = n.namespace
-    ORDER BY n.namespace
+    FROM (
+        SELECT w.namespace, w.title, count(*) FILTER (WHERE w.new) AS items, sum(w.counted) AS updates,
+               CASE WHEN %(later)s THEN sum(w.counted) ELSE 0 END AS unchunked, now() AS now,
+               now() + %(minutes)s::float8 * interval '1 minute' AS latest
+        FROM wanted w
+        GROUP BY w.namespace, w.title
+        ORDER BY w.namespace) c
     ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
     DO UPDATE SET section_count = a.section_count + excluded.section_count,
                   pending_updates = a.pending_updates + excluded.pending_updates,

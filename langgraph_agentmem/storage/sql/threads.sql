@@ -15,37 +15,39 @@ LEFT JOIN agentmem.thread_section t
 WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.closed_at IS NULL
 
 -- name: note_written
--- Notes, in the statement that writes it, what a thread has of sections from now on; a part of `write_values`. It must be as
--- the thread has noted it last, of sections that nobody has changed since, and nothing may be loaded for it. The memory is
--- locked before these rows, as it is where sections are loaded for a thread.
-noting AS MATERIALIZED (
-    SELECT u.section_id, u.revision, u.seen_hash, u.text_hash, t.revision IS NOT NULL AS known
-    FROM (
-        SELECT * FROM unnest(%(noted_ids)s::text[], %(seen_revisions)s::bigint[], %(seen_hashes)s::bytea[],
-                             %(text_hashes)s::bytea[]) AS u (section_id, revision, seen_hash, text_hash)
-        LIMIT %(max_rows)s) u
-    LEFT JOIN LATERAL (
-        SELECT p.revision FROM agentmem.thread_section p
-        JOIN agentmem.section c
-          ON c.external_id = %(external_id)s AND c.memory_id = %(memory_id)s AND c.section_id = u.section_id
-          AND c.revision = u.revision
-        WHERE p.external_id = %(external_id)s AND p.memory_id = %(memory_id)s AND p.section_id = u.section_id
-          AND p.thread_id = %(thread_id)s AND p.revision = u.revision AND p.text_hash = u.seen_hash AND p.loaded_at IS NULL
-        OFFSET 0) t ON true
-),
+-- Notes, in the statement that writes it, what a thread has of sections from now on, where it is as the thread has noted it
+-- last; a part of `write_values`, which sees to the sections' own revisions. The memory is locked before these rows, as it is
+-- where sections are loaded for a thread.
 noted AS (
-    UPDATE agentmem.thread_section t SET revision = n.revision + 1, text_hash = n.text_hash
-    FROM noting n, memory m
-    WHERE t.external_id = %(external_id)s AND t.memory_id = %(memory_id)s AND t.section_id = ANY (%(noted_ids)s::text[])
-      AND t.thread_id = %(thread_id)s AND t.section_id = n.section_id AND t.revision = n.revision
-      AND t.text_hash = n.seen_hash AND t.loaded_at IS NULL AND n.text_hash <> n.seen_hash
+    UPDATE agentmem.thread_section t
+    SET revision = t.revision + 1,
+        text_hash = (%(text_hashes)s::bytea[])[array_position(%(section_ids)s::text[], t.section_id)]
+    FROM memory m
+    WHERE t.external_id = %(external_id)s AND t.memory_id = %(memory_id)s AND t.thread_id = %(thread_id)s
+      AND t.section_id = ANY (%(section_ids)s::text[]) AND {as_seen}
     RETURNING t.section_id
 ),
 
--- name: all_noted
--- Whether all of it was as the thread has noted it; a part of `write_values`.
-(SELECT count(*) FILTER (WHERE n.text_hash <> n.seen_hash) FROM noting n WHERE n.known) = (SELECT count(*) FROM noted)
-    AND NOT EXISTS (SELECT FROM noting n WHERE NOT n.known)
+-- name: all_as_seen
+-- Whether all of it was as the thread has noted it; a part of `write_values`. What is compared are lists of ids: aggregates
+-- would take longer to set up than to run.
+%(seen_ids)s::text[] <@ (ARRAY(SELECT section_id FROM noted){left_alone})
+
+-- name: left_alone
+-- Sections that the thread has not changed, as far as nobody else has; a part of `write_values`, where there are any.
+|| ARRAY(
+    SELECT t.section_id FROM agentmem.thread_section t
+    JOIN agentmem.section s
+      ON s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND s.section_id = t.section_id
+      AND s.revision = t.revision
+    WHERE t.external_id = %(external_id)s AND t.memory_id = %(memory_id)s AND t.thread_id = %(thread_id)s
+      AND t.section_id = ANY (%(seen_ids)s::text[]) AND t.section_id <> ALL (%(section_ids)s::text[]) AND {as_seen})
+
+-- name: as_seen
+-- Whether what a thread has noted of a section is what it is known to have seen, and nothing is loaded for it; a part of
+-- statements. Arrays are looked up by position, which takes a fraction of joining them.
+t.revision = (%(seen_revisions)s::bigint[])[array_position(%(seen_ids)s::text[], t.section_id)]
+    AND t.text_hash = (%(seen_hashes)s::bytea[])[array_position(%(seen_ids)s::text[], t.section_id)] AND t.loaded_at IS NULL
 
 -- name: note_seen
 -- Notes what a thread has of sections; what was loaded for it before is settled by that.
