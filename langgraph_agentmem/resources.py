@@ -12,6 +12,7 @@ from langgraph_agentmem.policies.words import Reader, reader
 from langgraph_agentmem.projection.graph import Graph, PostgresGraph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
+from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
@@ -37,6 +38,7 @@ class Resources:
         extractor: Finds entities; None finds none.
         neo4j: Where the entity graph is projected to, and read from; None reads it from PostgreSQL.
         review: Which changes are left to a person.
+        reranker: Orders the best hits of a search anew; None leaves them as they are.
         reembed: Whether the embedder may take the place of the one that the database's vectors come from.
         frequencies: How frequent words are among the chunks of tenants that were searched lately.
     """
@@ -50,6 +52,7 @@ class Resources:
     frequencies: FrequencyCache = field(default_factory=FrequencyCache, init=False, repr=False)
     neo4j: Neo4jDatabase | None = None
     review: ReviewPolicy = "never"
+    reranker: "Reranker | None" = None
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
     _registering: SharedCall[EmbeddingModel] = field(default_factory=SharedCall[EmbeddingModel], init=False, repr=False)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from langgraph_agentmem import chat
+from langgraph_agentmem import chat, reranker
 from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
@@ -29,6 +29,7 @@ def resources(
     reembed: bool,
     graph: object,
     review: object,
+    reranks: object,
 ) -> Resources:
     """The parts of a memory; see `AgentMemory.open`."""
     if dsn is not None and data_dir is not None:
@@ -47,6 +48,7 @@ def resources(
         reembed,
         neo4j=_neo4j(graph or settings.graph, settings),
         review=_policy(settings.review if review is None else review),
+        reranker=None if reranks is None else reranker.checked(reranks),
     )
 
 
