@@ -86,7 +86,7 @@ class AgentMemory(bridge.Opened):
         index: Index | None = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
-        reembed: bool = False,
+        reembed: bool | Index = False,
         graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
         review: ReviewPolicy | None = None,
         reranker: "Reranker | None" = None,
@@ -103,8 +103,9 @@ class AgentMemory(bridge.Opened):
                 `{"embed": ..., "dims": ...}`.
             extractor: Finds entities instead of the chat model.
             settings: By default, from the environment.
-            reembed: Let `index` take the place of another embedder; `queue.embed_pending` then computes all vectors
-                again.
+            reembed: Let `index` take the place of another embedder: `queue.embed_pending`, or a worker, computes all
+                vectors again, and then uses them. Until then searches go by the other one, wherever it is open; give it
+                here instead of True, and this memory uses it until then, too.
             graph: What reads the entity graph: PostgreSQL, the Neo4j of the settings (`NEO4J_URI` and so on), or
                 another Neo4j; `queue.run_due` and `queue.flush` then project into that. By default as `AGENTMEM_GRAPH`
                 says, else PostgreSQL.

@@ -117,7 +117,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         model: "BaseChatModel | str | None" = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
-        reembed: bool = False,
+        reembed: bool | Index = False,
         reranker: "Reranker | None" = None,
         background: bool | None = None,
     ) -> "AgentMemoryStore":
