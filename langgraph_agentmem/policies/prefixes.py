@@ -24,7 +24,7 @@ _SEARCHING = "Represent this sentence for searching relevant passages: "
 _INSTRUCTED = "Instruct: Given a question, retrieve passages that answer the question\nQuery: "
 _FAMILIES = (
     (r"e5-.*instruct", Family(query=_INSTRUCTED)),
-    (r"\be5-", Family(query="query: ", passage="passage: ")),
+    (r"(?<![a-z0-9])e5[-_]", Family(query="query: ", passage="passage: ")),
     (r"bge-m3", Family(pooling="cls")),
     (r"bge-.*zh", Family(query="为这个句子生成表示以用于检索相关文章：", pooling="cls")),
     (r"bge-", Family(query=_SEARCHING, pooling="cls")),
