@@ -18,7 +18,7 @@ nox.options.sessions = ["newest", "lowest", "postgres", "deprecations"]
 ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 POSTGRES = ["15", "16", "17", "18"]
-EXTRAS = "cli,embedded,langchain,neo4j,otel"
+EXTRAS = "cli,embedded,langchain,local,neo4j,otel"
 TOOLS = [
     *("filelock", "griffelib", "hatchling", "hypothesis", "langgraph-checkpoint-conformance", "numpy"),
     *("opentelemetry-sdk", "pytest", "pytest-asyncio", "pytest-randomly", "pytest-timeout", "pytest-xdist"),

@@ -10,8 +10,8 @@ public API, right after writing, without a chat model, through these doors:
     peer       the same items in LangGraph's AsyncPostgresStore (only with an embedder)
 
 Recall is the share of a question's evidence among the first hits, averaged over questions that have an answer; of
-chunks of one message, the first counts. With `--onnx FOLDER` (`model.onnx` and `tokenizer.json` of a sentence embedding
-model; needs onnxruntime and tokenizers) vectors take part as well; `--query` and `--passage` are the prefixes it wants.
+chunks of one message, the first counts. With `--onnx MODEL` (the name or the folder of a sentence embedding model, as
+`LocalEmbeddings` takes it; needs the extra `local`) vectors take part as well.
 `--out` writes what every question has found, a line of JSON each.
 """
 
@@ -30,11 +30,10 @@ from chats import ADVERSARIAL, read
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.postgres.aio import AsyncPostgresStore
-from onnx_embeddings import OnnxEmbeddings
 from server import database, started
 from writing import table
 
-from langgraph_agentmem import AgentMemory, AgentMemoryStore
+from langgraph_agentmem import AgentMemory, AgentMemoryStore, LocalEmbeddings
 
 FIRST = (5, 10, 20)
 WITHIN_TOKENS = (1_000, 2_000)
@@ -240,16 +239,17 @@ async def main() -> None:
     parser.add_argument("--locomo", help="path of LoCoMo's conversations")
     parser.add_argument("--beam", help="path of BEAM's chats")
     parser.add_argument("--doors", nargs="+", default=["sections", "items", "peer"])
-    parser.add_argument("--onnx", help="folder of a sentence embedding model")
-    parser.add_argument("--query", default="", help="prefix of questions")
-    parser.add_argument("--passage", default="", help="prefix of texts")
+    parser.add_argument("--onnx", help="name or folder of a sentence embedding model")
+    parser.add_argument("--query", help="prefix of questions, if it is not the model's own")
+    parser.add_argument("--passage", help="prefix of texts, if it is not the model's own")
     parser.add_argument("--out", type=Path, help="file for what every question has found")
     given = parser.parse_args()
     sets = {"LoCoMo": (locomo, given.locomo), "BEAM": (beam, given.beam)}
     chosen = {name: load(path) for name, (load, path) in sets.items() if path}
     if not chosen:
         parser.error("give --locomo or --beam, or both")
-    embedder: Embeddings | None = OnnxEmbeddings(given.onnx, given.query, given.passage) if given.onnx else None
+    prefixes = {"query_prefix": given.query, "passage_prefix": given.passage}
+    embedder: Embeddings | None = LocalEmbeddings(given.onnx, **prefixes) if given.onnx else None
     index = {"embed": embedder, "dims": len(embedder.embed_query("memory"))} if embedder else None
     server = started()
     header = ["door", "questions", *(f"R@{n}" for n in FIRST), "any of 10", "all of 10", "MRR", "NDCG@10"]

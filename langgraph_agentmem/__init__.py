@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.errors import AgentMemoryError
     from langgraph_agentmem.extraction import Extractor
     from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
+    from langgraph_agentmem.local import LocalEmbeddings
     from langgraph_agentmem.memory import AgentMemory
     from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
     from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
@@ -34,6 +35,7 @@ __all__ = [
     "ConsolidationPlan",
     "ConsolidationReport",
     "Extractor",
+    "LocalEmbeddings",
     "MemorySection",
     "MemoryTemplate",
     "MemoryWorker",
@@ -64,6 +66,7 @@ _MODULES = {
     "ConsolidationPlan": "models.conflict",
     "ConsolidationReport": "models.run",
     "Extractor": "extraction",
+    "LocalEmbeddings": "local",
     "MemorySection": "checkpoint",
     "MemoryTemplate": "models.active",
     "MemoryWorker": "worker",

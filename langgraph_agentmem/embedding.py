@@ -9,12 +9,17 @@ from langchain_core.embeddings import Embeddings
 from langgraph.store.base import ensure_embeddings
 from pydantic import ValidationError
 
-from langgraph_agentmem.errors import ConfigurationError, EmbeddingError, MissingDependencyError
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, EmbeddingError, MissingDependencyError
+from langgraph_agentmem.local import LocalEmbeddings
 from langgraph_agentmem.models.vectors import VectorIndex
+from langgraph_agentmem.policies.vector_cache import VectorCache, text_hash
 from langgraph_agentmem.policies.weighing import undated
 
 Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
-"""An embedder: "provider:model", LangChain embeddings, a function, or LangGraph's index configuration of one."""
+"""An embedder: "local", "local:model", "provider:model", LangChain embeddings, a function, or LangGraph's index
+configuration of one."""
+_AT_ONCE = 256
+"""Texts in one call of an embedder; what a call has brought is kept where a later one fails."""
 
 
 _LARGEST = {"halfvec": 65_504.0, "vector": 3.4028234e38}
@@ -43,7 +48,7 @@ _UNRELATED = (
 
 
 class Embedder:
-    """LangChain embeddings whose every answer is checked.
+    """LangChain embeddings whose every answer is checked, and that are not asked for the same text again.
 
     Args:
         embeddings: The embeddings.
@@ -67,6 +72,7 @@ class Embedder:
         self.dimensions = dimensions
         self.name: str = name or _name_of(embeddings)
         self.index = index
+        self._cache = VectorCache()
         self.kept_as(index or VectorIndex())
 
     @classmethod
@@ -91,6 +97,7 @@ class Embedder:
 
     def kept_as(self, index: VectorIndex) -> None:
         """Learn how the database keeps the vectors."""
+        self._cache.clear()  # they may be scaled in another way
         self.unit: bool = index.distance == "cosine"
         self.vector_type = index.vector_type
 
@@ -101,17 +108,29 @@ class Embedder:
         return cast("int", self.dimensions)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Vectors of texts, in one call; unit vectors for cosines, except that a vector of zeros stays one.
+        """Vectors of texts, each computed once; unit vectors for cosines, except that a vector of zeros stays one.
 
         A date in brackets before who speaks is left out; see `policies.weighing.undated`.
 
         Raises:
             EmbeddingError: The embedder fails, or returns a wrong number or dimension of vectors, or NaN.
         """
-        if not texts:
-            return []
+        texts = [undated(text) for text in texts]
+        hashes = list(map(text_hash, texts))
+        found = {hash: vector for hash in hashes if (vector := self._cache.get(hash)) is not None}
+        missing = {hash: text for hash, text in zip(hashes, texts, strict=True) if hash not in found}
+        wanted = list(missing)
+        for start in range(0, len(wanted), _AT_ONCE):
+            batch = wanted[start : start + _AT_ONCE]
+            vectors = await self._computed([missing[hash] for hash in batch])
+            for hash, vector in zip(batch, vectors, strict=True):
+                self._cache.put(hash, vector)
+                found[hash] = vector
+        return [found[hash] for hash in hashes]
+
+    async def _computed(self, texts: list[str]) -> list[list[float]]:
         try:
-            vectors = await self.embeddings.aembed_documents([undated(text) for text in texts])
+            vectors = await self.embeddings.aembed_documents(texts)
         except Exception as error:
             raise EmbeddingError(f"the embedder {self.name!r} failed: {error}") from error
         return self._checked(vectors, len(texts))
@@ -208,14 +227,18 @@ def _ensured(embed: Any) -> Embeddings:
     known = isinstance(embed, str | Embeddings) or callable(cast("object", embed))
     if not known:
         raise ConfigurationError(
-            f'embeddings must be "provider:model", LangChain embeddings or a function, not {embed!r}'
+            f'embeddings must be "local", "provider:model", LangChain embeddings or a function, not {embed!r}'
         )
     try:
+        if isinstance(embed, str) and embed.partition(":")[0] == "local":
+            return LocalEmbeddings(*filter(None, [embed.partition(":")[2]]))
         if isinstance(embed, str):
             from langchain.embeddings import init_embeddings  # noqa: PLC0415
 
             return init_embeddings(embed)
         return ensure_embeddings(embed)
+    except AgentMemoryError:
+        raise
     except ImportError as error:
         raise MissingDependencyError(
             f'embeddings {embed!r} need packages that are not installed: pip install "langgraph-agentmem[langchain]" '

@@ -1,7 +1,7 @@
 """What operations and nodes work with: a database, settings, an embedder, a model."""
 
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from langgraph_agentmem.embedding import Embedder, measured_floor
@@ -12,6 +12,7 @@ from langgraph_agentmem.policies.words import Reader, reader
 from langgraph_agentmem.projection.graph import Graph, PostgresGraph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
+from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
@@ -37,7 +38,9 @@ class Resources:
         extractor: Finds entities; None finds none.
         neo4j: Where the entity graph is projected to, and read from; None reads it from PostgreSQL.
         review: Which changes are left to a person.
-        reembed: Whether the embedder may take the place of the one that the database's vectors come from.
+        reranker: Orders the best hits of a search anew; None leaves them as they are.
+        reembed: Whether the embedder is to take the place of the one that the database's vectors come from.
+        successor: The embedder that is to take this one's place, when all its vectors are there.
         frequencies: How frequent words are among the chunks of tenants that were searched lately.
     """
 
@@ -47,9 +50,11 @@ class Resources:
     model: "BaseChatModel | None" = None
     extractor: Extractor | None = None
     reembed: bool = False
+    successor: Embedder | None = None
     frequencies: FrequencyCache = field(default_factory=FrequencyCache, init=False, repr=False)
     neo4j: Neo4jDatabase | None = None
     review: ReviewPolicy = "never"
+    reranker: "Reranker | None" = None
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
     _registering: SharedCall[EmbeddingModel] = field(default_factory=SharedCall[EmbeddingModel], init=False, repr=False)
 
@@ -73,32 +78,63 @@ class Resources:
         """The embedder, if chunks get their vectors before they are written."""
         return self.embedder if self.settings.embed == "now" else None
 
+    @property
+    def registered(self) -> EmbeddingModel | None:
+        """The embedder as the database knows it, if it was asked already; in use, or to be used."""
+        return self._embedding_model
+
     async def embedding_model(self) -> EmbeddingModel | None:
         """The embedder as the database knows it, registered on first use; None without an embedder.
+
+        A successor whose vectors have become complete, maybe by another process, is the embedder from then on.
 
         Raises:
             EmbeddingMismatchError: The database's vectors come from another embedder.
         """
         if self.embedder is None:
             return None
-        return self._embedding_model or await self._registering(partial(self._register, self.embedder))
+        if self.successor is not None and await self._in_use(self.successor, replace=True) is not None:
+            self.embedder, self.successor, self._embedding_model = self.successor, None, None
+        return self._embedding_model or await self._registering(self._register)
 
-    async def _register(self, embedder: Embedder) -> EmbeddingModel:
-        if self._embedding_model is not None:
-            return self._embedding_model  # another caller was faster
-        dimensions = await embedder.probe()
-        registration = Registration(
-            name=embedder.name, dimensions=dimensions, index=embedder.index, replace=self.reembed
-        )
-        async with self.database.connection(EVERYONE) as connection:
-            model = await registered_embedding_model(connection, registration)
+    async def coming_model(self) -> tuple[Embedder, EmbeddingModel] | None:
+        """The embedder that is to be the database's, and is not yet; None where there is no such.
+
+        Raises:
+            EmbeddingError: As `Embedder.embed`.
+        """
+        model = await self.embedding_model()
+        if model is None or self.embedder is None:
+            return None
+        if self.successor is not None:
+            return self.successor, await self._registered(self.successor, replace=True)
+        if not self.reembed or await self._in_use(self.embedder, replace=True) is not None:
+            return None
+        return self.embedder, model
+
+    async def _register(self) -> EmbeddingModel:
+        if self._embedding_model is None and self.embedder is not None:
+            self._embedding_model = await self._registered(self.embedder, replace=self.reembed)
+        assert self._embedding_model is not None
+        return self._embedding_model  # maybe another caller was faster
+
+    async def _registered(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel:
+        model = await self._in_use(embedder, replace=replace)
         if model is None:
             floor = await measured_floor(embedder)
             async with self.database.connection(EVERYONE) as connection:
-                model = await register_embedding_model(connection, registration, floor)
+                model = await register_embedding_model(connection, await _registration(embedder, replace), floor)
         embedder.kept_as(model)
-        self._embedding_model = model
         return model
+
+    async def _in_use(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel | None:
+        registration = await _registration(embedder, replace)
+        async with self.database.connection(EVERYONE) as connection:
+            return await registered_embedding_model(connection, registration)
+
+
+async def _registration(embedder: Embedder, replace: bool) -> Registration:
+    return Registration(name=embedder.name, dimensions=await embedder.probe(), index=embedder.index, replace=replace)
 
 
 class HasResources(Protocol):

@@ -49,7 +49,9 @@ class AgentMemorySettings(BaseSettings):
         None, description="Folder of the embedded server's data; without one a per-user data folder."
     )
     model: str | None = Field(None, description='Chat model as "provider:model", for extraction and conflicts.')
-    embeddings: str | None = Field(None, description='Embedding model as "provider:model", for vector search.')
+    embeddings: str | None = Field(
+        None, description='Embedding model for vector search: `local`, `local:model` or "provider:model".'
+    )
 
     avg_section_update_count: float = Field(
         5.0,

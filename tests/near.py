@@ -34,7 +34,7 @@ _CHECKPOINTS = "checkpoints_in_one_round_trip state_written* threads_that_start*
 _THREADS = "pruning_threads deleting_and_copying* time_travel*"
 _REVIEWS = "parked_disputes review_decisions reviews_*"
 _RUNS = "consolidation unclear_pairs undo promotion checkpointed_runs models models_that_fail namesakes odd_orders"
-_SEARCHES = "retrieval search_* filtering store_tiers store_all_tiers"
+_SEARCHES = "retrieval search_* reranking filtering store_tiers store_all_tiers"
 _SECTIONS = "writers updates items_are_sections stale_sections puts_without_vectors"
 _GRAPH = "reading_graphs projection* projecting* cypher*"
 
@@ -43,10 +43,11 @@ NEAR = {
     "chat": "models lying_model",
     "checkpoint/": f"{_CHECKPOINTS} {_THREADS}",
     "cli/": "command_line reviews_on_the_command_line worker_command",
-    "embedding": "store_failing_embedders puts_without_vectors long_vectors",
+    "embedding": "store_failing_embedders puts_without_vectors long_vectors reembedding_crashes",
     "extraction": "models",
     "graphs": "consolidation checkpointed_runs reviews_in_graphs promotion",
     "langgraph_server": "store_from_environment langgraph_server",
+    "local/": "docs reference",
     "memory/": "active_memory sync_and_async opening queue undo review_decisions",
     "nodes/": f"{_RUNS} reviews_in_graphs",
     "nodes/hydrate": "threads_that_start*",
@@ -56,6 +57,7 @@ NEAR = {
     "operations/reviews/": _REVIEWS,
     "operations/runs/": f"{_RUNS} parked_disputes crashes",
     "operations/sections/": f"{_SECTIONS} chunk_writing deleted_items expired_items active_memory store_costs",
+    "operations/sections/reembedding": "reembedding_crashes",
     "operations/sections/threads": f"{_CHECKPOINTS}",
     "policies/asking": _SEARCHES,
     "policies/frequencies": _SEARCHES,
@@ -65,6 +67,7 @@ NEAR = {
     "policies/thread_writes": "state_written* threads_that_start*",
     "policies/filters": "filtering",
     "projection/": _GRAPH,
+    "reranker": "reranking",
     "resources": "opening first_calls",
     "settings": "store_from_environment opening",
     "storage/": "statement_counts",
@@ -82,6 +85,7 @@ NEAR = {
     "storage/outbox": "projecting* projection",
     "storage/projection": "projecting* projection",
     "storage/queue": "queue worker",
+    "storage/reembedding": "reembedding_crashes",
     "storage/reading": "retrieval active_memory observability",
     "storage/reviews": _REVIEWS,
     "storage/runs": "consolidation undo queue",

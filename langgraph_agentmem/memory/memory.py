@@ -30,6 +30,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.projector import GraphProjector
+from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.worker import MemoryWorker
@@ -85,9 +86,10 @@ class AgentMemory(bridge.Opened):
         index: Index | None = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
-        reembed: bool = False,
+        reembed: bool | Index = False,
         graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
         review: ReviewPolicy | None = None,
+        reranker: "Reranker | None" = None,
         background: bool | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
@@ -96,18 +98,22 @@ class AgentMemory(bridge.Opened):
             dsn: Connection string; by default `AGENTMEM_DSN`, else the embedded server.
             data_dir: Folder of the embedded server's data; by default `AGENTMEM_DATA_DIR`, else a per-user data folder.
             model: Chat model for extraction and conflicts, as LangChain's object or "provider:model".
-            index: Embedder for vector search: LangChain embeddings, "provider:model", a function, or LangGraph's index
-                configuration `{"embed": ..., "dims": ...}`.
+            index: Embedder for vector search: "local" or "local:model" for one on this machine (see `LocalEmbeddings`),
+                "provider:model", LangChain embeddings, a function, or LangGraph's index configuration
+                `{"embed": ..., "dims": ...}`.
             extractor: Finds entities instead of the chat model.
             settings: By default, from the environment.
-            reembed: Let `index` take the place of another embedder; `queue.embed_pending` then computes all vectors
-                again.
+            reembed: Let `index` take the place of another embedder: `queue.embed_pending`, or a worker, computes all
+                vectors again, and then uses them. Until then searches go by the other one, wherever it is open; give it
+                here instead of True, and this memory uses it until then, too.
             graph: What reads the entity graph: PostgreSQL, the Neo4j of the settings (`NEO4J_URI` and so on), or
                 another Neo4j; `queue.run_due` and `queue.flush` then project into that. By default as `AGENTMEM_GRAPH`
                 says, else PostgreSQL.
             review: Which conflicts runs leave to a person: `never`, `manual` (those that the rules are not sure about),
                 `always`, or a function that takes a `ProposedChange` and says whether somebody is to be asked. By
                 default as `AGENTMEM_REVIEW` says.
+            reranker: Orders the first 50 hits of every search anew: a LangChain document compressor, or a function
+                `(query, texts) -> scores`, sync or async. Where it fails, hits stay as they were found.
             background: Run a `MemoryWorker` as long as the memory is open, on the event loop that uses it first (sync
                 callers have one in the background). By default as `AGENTMEM_BACKGROUND` says, else not.
 
@@ -130,6 +136,7 @@ class AgentMemory(bridge.Opened):
             reembed=reembed,
             graph=graph,
             review=review,
+            reranks=reranker,
         )
         return cls(resources, background=settings.background if background is None else background)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from langgraph_agentmem import chat
+from langgraph_agentmem import chat, reranker
 from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
@@ -26,9 +26,10 @@ def resources(
     model: "BaseChatModel | str | None",
     index: Index | None,
     extractor: Extractor | None,
-    reembed: bool,
+    reembed: bool | Index,
     graph: object,
     review: object,
+    reranks: object,
 ) -> Resources:
     """The parts of a memory; see `AgentMemory.open`."""
     if dsn is not None and data_dir is not None:
@@ -38,16 +39,29 @@ def resources(
     if extractor is None and chat_model is not None:
         extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
     reader(settings.text_search_config)  # refuses what it does not know
+    embedder = Embedder.of(index) if index else None
+    replaced = _replaced(reembed, embedder)
     return Resources(
         Database.of(settings, dsn, data_dir),
         settings,
-        Embedder.of(index) if index else None,
+        replaced or embedder,
         chat_model,
         extractor,
-        reembed,
+        reembed is True,
+        None if replaced is None else embedder,
         neo4j=_neo4j(graph or settings.graph, settings),
         review=_policy(settings.review if review is None else review),
+        reranker=None if reranks is None else reranker.checked(reranks),
     )
+
+
+def _replaced(reembed: bool | Index, embedder: Embedder | None) -> Embedder | None:
+    """The embedder that is used until another one can take its place, if it was given."""
+    if isinstance(reembed, bool):
+        return None
+    if embedder is None:
+        raise ConfigurationError("reembed names the embedder that is to be replaced; give the new one as index=")
+    return Embedder.of(reembed)
 
 
 def _neo4j(graph: object, settings: AgentMemorySettings) -> Neo4jDatabase | None:

@@ -33,10 +33,12 @@ class FoundItem(StoredItem):
 
     Attributes:
         document: The chunk's id; None for an item.
+        rerank_score: What a reranker says of it; None without one, or where it says nothing of this item.
         read_inconsistent: Whether the item was found by an earlier value, as it was written while the search began.
     """
 
     document: int | None = None
+    rerank_score: float | None = None
     read_inconsistent: bool = False
 
 

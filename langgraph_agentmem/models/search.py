@@ -43,6 +43,7 @@ class SearchHit(Value):
         unclear_with: Ids of valid chunks of its section that it perhaps takes the place of, or that perhaps take its
             place; the rules could not tell. Of those that are hits, the later one comes first.
         disputed: Whether it, or a relationship that it states, waits for a person's review.
+        rerank_score: What a reranker says of it; None without one, or where it says nothing of this hit.
         metadata: What it belongs to in its section, the outermost first: `headings`, and `parents` (keys, items of
             lists, names of records), where there are any.
 
@@ -75,6 +76,7 @@ class SearchHit(Value):
     superseded_by: int | None = None
     unclear_with: list[int] = Field(default_factory=list[int])
     disputed: bool = False
+    rerank_score: float | None = None
     metadata: Json = Field(default_factory=dict)
 
     def explain(self) -> str:

@@ -6,7 +6,7 @@ every result. A weighted mean of scores keeps how much better a hit is, which fu
 Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,17 @@ def ranked(hits: list[SearchHit], limit: int, reader: Reader) -> list[SearchHit]
         behind[hit.chunk_id] = 1 + max(before, default=-1)
     first = sorted(hits, key=lambda hit: (-place[hit.chunk_id], behind[hit.chunk_id], hit.chunk_id))[:limit]
     return [_behind(hit, later[hit.chunk_id], place) for hit in first]
+
+
+def newer_first(hits: Sequence[SearchHit]) -> list[SearchHit]:
+    """Hits as another ranking has ordered them, but what perhaps took a hit's place directly before it still."""
+    ordered = list(hits)
+    for hit in hits:
+        for newer in [other for other in ordered if other.chunk_id in hit.behind]:
+            if ordered.index(newer) > ordered.index(hit):
+                ordered.remove(newer)
+                ordered.insert(ordered.index(hit), newer)
+    return ordered
 
 
 def weights(row: Mapping[str, Any]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Chunks in all tiers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -320,12 +320,23 @@ async def embed(
     connection: Connection, external_id: str, vectors: dict[int, list[float]], model: EmbeddingModel
 ) -> int:
     """Give chunks their vectors, except those that somebody else is changing; returns how many got one."""
-    params = {"external_id": external_id, "ids": list(vectors)}
-    free = [row["id"] for row in await all_rows(connection, _SQL["lock_chunks"], params)]
-    rows = [(id, as_vector(vectors[id])) for id in free]
-    params = {"external_id": external_id, **_model(model), **columns(rows, "ids", "embeddings")}
-    await connection.execute(_SQL["embed_chunks"], params)
+    free = await locked(connection, external_id, vectors)
+    await connection.execute(_SQL["embed_chunks"], vector_columns(external_id, free, vectors, model))
     return len(free)
+
+
+async def locked(connection: Connection, external_id: str, ids: Iterable[int]) -> list[int]:
+    """Those of these chunks that nobody else is changing, locked until the transaction ends."""
+    params = {"external_id": external_id, "ids": list(ids)}
+    return [row["id"] for row in await all_rows(connection, _SQL["lock_chunks"], params)]
+
+
+def vector_columns(
+    external_id: str, ids: Iterable[int], vectors: dict[int, list[float]], model: EmbeddingModel
+) -> dict[str, Any]:
+    """Some chunks' vectors of a model, as statements take them."""
+    rows = [(id, as_vector(vectors[id])) for id in ids]
+    return {"external_id": external_id, **_model(model), **columns(rows, "ids", "embeddings")}
 
 
 async def delete_all(connection: Connection, external_id: str, memory_id: int) -> None:

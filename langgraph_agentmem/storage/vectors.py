@@ -87,7 +87,7 @@ class Registration(Value):
         name: The embedder's name.
         dimensions: Of its vectors.
         index: How to store and index them; as they are, or else by default, if None.
-        replace: Whether it may take the place of another one; vectors of the other are then computed again.
+        replace: Whether it is to take the place of another one, when all vectors were computed again.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Registration(Value):
 
 
 async def registered_embedding_model(connection: Connected, wanted: Registration) -> EmbeddingModel | None:
-    """The database's embedding model, if it is this one; None if this one is yet to be registered.
+    """The database's embedding model, if it is this one; None if this one is yet to be registered, or to be used.
 
     Raises:
         EmbeddingMismatchError: The vectors in the database come from another model, or are stored in another way.
@@ -114,7 +114,9 @@ async def registered_embedding_model(connection: Connected, wanted: Registration
 
 
 async def register_embedding_model(connection: Connected, wanted: Registration, floor: float) -> EmbeddingModel:
-    """The database's embedding model, registered on first use, with its index.
+    """An embedding model as the database knows it, registered on first use, with its index.
+
+    The first one is in use at once. One that replaces another is not yet: see `storage.reembedding.take_over`.
 
     Args:
         connection: In autocommit mode, not in a pipeline.
@@ -131,7 +133,7 @@ async def register_embedding_model(connection: Connected, wanted: Registration, 
             return known
         index = wanted.index or VectorIndex()
         params = {"name": wanted.name, "dimensions": wanted.dimensions, "floor": floor, **index.model_dump()}
-        params["index_options"] = as_json(index.index_options)
+        params |= {"index_options": as_json(index.index_options), "first": await model_in_use(connection) is None}
         added = await (await connection.execute(_SQL["add_embedding_model"], params)).fetchone()
         model = EmbeddingModel.model_validate(added)
         await _create_index(connection, model)

@@ -184,6 +184,7 @@ class Batches:
     async def _results(self, requests: Sequence[Read], answers: Sequence[Any]) -> list[Result]:
         """What was read, as LangGraph's items; items that expire live on, if so asked."""
         expiring: list[StoredItem] = []
+        answers = [await self._page(request, answer) for request, answer in zip(requests, answers, strict=True)]
         for request, answer in zip(requests, answers, strict=True):
             if answer and isinstance(request, Get | Search) and request.refresh:
                 read: list[StoredItem] = answer if isinstance(request, Search) else [answer]
@@ -191,6 +192,11 @@ class Batches:
         if expiring:
             await items.refresh(self._resources, self._options.ownership, expiring)
         return [result(answer) for answer in answers]
+
+    async def _page(self, request: Read, answer: Any) -> Any:
+        if not isinstance(request, Search):
+            return answer
+        return await item_search.page(self._resources, request.prepared, answer)
 
 
 async def _outcomes(

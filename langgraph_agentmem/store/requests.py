@@ -55,7 +55,7 @@ class AgentMemoryItem(Item):
 
 
 class AgentMemorySearchItem(SearchItem):
-    """An item that was found, with its revision.
+    """An item that was found, with its revision, and with what a reranker says of it, if there is one.
 
     Examples:
         >>> store.put(("alice", "notes"), "1", {"text": "Call Bo."})
@@ -63,11 +63,12 @@ class AgentMemorySearchItem(SearchItem):
         [('1', 1)]
     """
 
-    __slots__ = ("revision",)
+    __slots__ = ("rerank_score", "revision")
 
-    def __init__(self, *, revision: int, **fields: Any) -> None:
+    def __init__(self, *, revision: int, rerank_score: float | None = None, **fields: Any) -> None:
         super().__init__(**fields)
         self.revision: int = revision
+        self.rerank_score: float | None = rerank_score
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _as_search_item(item: FoundItem) -> AgentMemorySearchItem:
         updated_at=item.updated_at,
         score=item.score,
         revision=item.revision,
+        rerank_score=item.rerank_score,
     )
 
 

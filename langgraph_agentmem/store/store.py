@@ -20,6 +20,7 @@ from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.item import Namespace
 from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.sections import deleting, items
+from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
@@ -116,7 +117,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         model: "BaseChatModel | str | None" = None,
         extractor: Extractor | None = None,
         settings: AgentMemorySettings | None = None,
-        reembed: bool = False,
+        reembed: bool | Index = False,
+        reranker: "Reranker | None" = None,
         background: bool | None = None,
     ) -> "AgentMemoryStore":
         """A store on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
@@ -136,6 +138,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             extractor: See `AgentMemory.open`.
             settings: See `AgentMemory.open`.
             reembed: See `AgentMemory.open`.
+            reranker: See `AgentMemory.open`.
             background: See `AgentMemory.open`.
 
         Raises:
@@ -160,6 +163,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             extractor=extractor,
             settings=settings,
             reembed=reembed,
+            reranker=reranker,
             background=background,
         )
         store = cls(memory, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import forking
 import pytest
+from tiny_model import write_tiny_model
 
 from langgraph_agentmem import errors
 
@@ -74,6 +75,8 @@ def test_every_snippet_runs(snippet: Path, dsn: str, tmp_path: Path, request: py
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     if "neo4j" in snippet.stem:
         kept |= {name.upper(): value for name, value in request.getfixturevalue("neo4j_settings").items()}
+    if snippet.stem == "local_embedder":
+        kept["MODEL_FOLDER"] = str(write_tiny_model(tmp_path / "e5-tiny"))
     done = forking.run(snippet, env=kept | {"AGENTMEM_DSN": dsn}, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 

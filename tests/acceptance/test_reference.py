@@ -10,6 +10,7 @@ from typing import Any
 import prompt
 import pytest
 from public_names import public_methods, public_objects
+from tiny_model import write_tiny_model
 
 import langgraph_agentmem
 from langgraph_agentmem import AgentMemory, errors
@@ -18,6 +19,7 @@ SNIPPETS = Path(__file__).parents[2] / "docs" / "snippets"
 TESTING = "langgraph_agentmem.testing."
 BEGINNINGS = {
     "langgraph_agentmem.checkpoint.": "api_checkpointer",
+    "langgraph_agentmem.local.": "local_embedder",
     "langgraph_agentmem.memory.reviews.": "api_reviews",
     "langgraph_agentmem.models.review.": "api_reviews",
     "langgraph_agentmem.models.thread.": "api_checkpointer",
@@ -62,6 +64,9 @@ def names(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.delitem(sys.modules, "api", raising=False)  # it is imported anew, for each test's own database
     if snippet != "api_testing":
         monkeypatch.setenv("AGENTMEM_DSN", request.getfixturevalue("dsn"))
+    if snippet == "local_embedder":
+        folder = request.getfixturevalue("tmp_path") / "e5-tiny"
+        monkeypatch.setenv("MODEL_FOLDER", str(write_tiny_model(folder, 384)))
     if needs_neo4j(name):
         snippet = "api_neo4j"
         for setting, value in request.getfixturevalue("neo4j_settings").items():

@@ -224,7 +224,7 @@ async def test_vectors_must_keep_the_dimension_of_the_first_ones():
     await embedder.embed(["x"])
 
     with pytest.raises(EmbeddingError, match="a vector of 3 dimensions instead of 2"):
-        await embedder.embed(["x"])
+        await embedder.embed(["y"])
 
 
 @pytest.mark.parametrize("answer", [[[]], [[math.nan]], [[1.0]] * 3])

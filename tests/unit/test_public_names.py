@@ -24,6 +24,7 @@ PUBLIC = [
     "ConsolidationPlan",
     "ConsolidationReport",
     "Extractor",
+    "LocalEmbeddings",
     "MemorySection",
     "MemoryTemplate",
     "MemoryWorker",

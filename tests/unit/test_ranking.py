@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.search import ArmScores, SearchHit
-from langgraph_agentmem.policies.ranking import WEIGHTS, ranked
+from langgraph_agentmem.policies.ranking import WEIGHTS, newer_first, ranked
 from langgraph_agentmem.policies.words import reader
 
 READER = reader("english")
@@ -132,3 +132,10 @@ def test_each_of_several_that_are_gone_keeps_its_place_behind_what_stands_there(
     gone = [text(id, 0.8 - id / 10, f"Line {id} of the API module test coverage", current=False) for id in (3, 4, 5)]
 
     assert [h.chunk_id for h in ranked([*gone, text(9, 0.45, "Tea"), NEW], 10, READER)] == [2, 3, 9, 4, 5]
+
+
+def test_a_reranker_does_not_bring_the_older_one_back_before_the_newer():
+    new, old, other = ranked([OLD, NEW, text(3, 0.1, "Tea")], 10, READER)
+
+    assert [h.chunk_id for h in newer_first([other, old, new])] == [3, 2, 1]
+    assert newer_first([new, other, old]) == [new, other, old]

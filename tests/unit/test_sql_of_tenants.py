@@ -13,6 +13,8 @@ from sql_files import BLOCK, FILES, INDEXES, MIGRATIONS, SCHEMA, STATEMENTS, TAB
 READS_OVER_ALL_TENANTS = {
     "sections:all_unchunked_memories",
     "chunks:unembedded_chunks",
+    "reembedding:chunks_to_reembed",
+    "reembedding:tenants_with_coming_vectors",
     "chunks:waiting_chunks",
     "sections:expired",
     "sections:namespaces",

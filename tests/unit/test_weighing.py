@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.chunk import Place, TextChunk
-from langgraph_agentmem.policies.weighing import label_words, labels_in, rarity, vector_text, weighed
+from langgraph_agentmem.policies import dates
+from langgraph_agentmem.policies.weighing import label_words, labels_in, rarity, undated, vector_text, weighed
 from langgraph_agentmem.policies.words import DIMENSIONS, dimension, reader
 
 ENGLISH = reader("english")

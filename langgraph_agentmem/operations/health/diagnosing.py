@@ -65,7 +65,8 @@ def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:
 
 async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
     async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
-        model = await model_in_use(connection)
+        # an embedder that is to replace another is compared with itself: what it lacks is what still has to be computed
+        model = (resources.registered if resources.reembed else None) or await model_in_use(connection)
     # before a transaction is begun: the embedder may take its time
     embedder = await _embedder(resources.embedder, model)
     async with resources.database.transaction(tenant_or_everyone(tenant)) as connection:

@@ -4,8 +4,9 @@ from pydantic import SkipValidation
 
 from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.item import FoundItem, ItemSearch, Namespace, StoredItem
-from langgraph_agentmem.operations.retrieval import asking
+from langgraph_agentmem.operations.retrieval import asking, reranking
 from langgraph_agentmem.operations.retrieval.asking import NOTHING, Asked
+from langgraph_agentmem.operations.sections import texts
 from langgraph_agentmem.policies.filters import Condition, read_filter
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
@@ -18,9 +19,15 @@ _LAST = float("inf")
 
 
 class PreparedSearch(Value):
-    """A search whose filter is read and whose query is embedded."""
+    """A search whose filter is read and whose query is embedded.
+
+    Attributes:
+        search: What is searched; of a page that is to be ordered anew, all that the first stage has to find for it.
+        page: Where the page begins, and ends.
+    """
 
     search: ItemSearch
+    page: tuple[int, int]
     condition: Condition | None
     asked: SkipValidation[Asked]
 
@@ -41,7 +48,24 @@ async def prepared(resources: Resources, ownership: Ownership, search: ItemSearc
     asked = NOTHING
     if search.query is not None:
         asked = await asking.asked(resources, ownership.scope(search.prefix), search.query)
-    return PreparedSearch(search=search, condition=condition, asked=asked)
+    page = (search.offset, search.offset + search.limit)
+    if search.query is not None and resources.reranker is not None:
+        search = search.model_copy(update={"offset": 0, "limit": reranking.wanted(resources, page[1])})
+    return PreparedSearch(search=search, page=page, condition=condition, asked=asked)
+
+
+async def page(resources: Resources, prepared: PreparedSearch, found: list[FoundItem]) -> list[FoundItem]:
+    """The page that was asked for, of what was found."""
+    query = prepared.search.query
+    if query is None or resources.reranker is None:
+        return found
+    scored = [item for item in found if item.score is not None]  # what has nothing to be searched comes behind
+    best = await reranking.reranked(resources, query, scored, _text)
+    return [*best, *found[len(scored) :]][slice(*prepared.page)]
+
+
+def _text(item: FoundItem) -> str:
+    return item.value["content"] if item.document is not None else texts.texts(item.value, None)[0]
 
 
 async def send_search(

@@ -8,7 +8,7 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.graph import NamedMention
 from langgraph_agentmem.models.search import ArmScores, SearchHit
-from langgraph_agentmem.operations.retrieval import asking
+from langgraph_agentmem.operations.retrieval import asking, reranking
 from langgraph_agentmem.operations.retrieval.asking import Asked
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import ranking, validation
@@ -65,7 +65,9 @@ async def search(
         return rows, unchunked
 
     rows = await freshness.read(resources, tenant, send)
-    return ranking.ranked([_hit(row) for row in rows], count, resources.reader)
+    found = ranking.ranked([_hit(row) for row in rows], reranking.wanted(resources, count), resources.reader)
+    reranked = await reranking.reranked(resources, text, found, lambda hit: hit.content)
+    return ranking.newer_first(reranked)[:count]
 
 
 async def _named(resources: Resources, external_id: str, asked: Asked) -> list[NamedMention] | None:

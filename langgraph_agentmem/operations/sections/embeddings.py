@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import EmbeddingError
 from langgraph_agentmem.models.chunk import PlacedChunk, Vectors
+from langgraph_agentmem.operations.sections import reembedding
 from langgraph_agentmem.operations.sections.freshness import catch_up_tenant
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks as storage
@@ -41,29 +42,28 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
     Args:
         resources: The open memory's.
         external_id: Only this tenant's; all tenants' by default.
-        others: Also those that another embedder has embedded, for which all chunks are looked at.
+        others: Also those that another embedder has embedded, for which all chunks are looked at; see `reembedding`.
 
     Raises:
         EmbeddingError: The embedder fails; what was embedded before stays.
     """
     await catch_up_tenant(resources, external_id)
-    model = await resources.embedding_model()
-    if model is None or resources.embedder is None:
-        return 0
-    done = 0
+    # first: what is written while it takes over is made up for below
+    done = await reembedding.reembed(resources, external_id) if others else 0
+    if resources.embedder is None or (model := await resources.embedding_model()) is None:
+        return done
+    # while vectors of another model are still in use, only what has none is embedded
+    others = others and await resources.coming_model() is None
     while True:
         async with resources.database.transaction(external_id or EVERYONE) as connection:
             found = await storage.unembedded(connection, external_id, model.id if others else None, limit=_BATCH)
         if not found:
             return done
         vectors = await resources.embedder.embed([pending.content for pending in found])
-        by_tenant: dict[str, dict[int, list[float]]] = {}
-        for pending, vector in zip(found, vectors, strict=True):
-            by_tenant.setdefault(pending.external_id, {})[pending.id] = vector
         embedded = 0
-        for tenant, tenant_vectors in by_tenant.items():
+        for tenant, own in reembedding.by_tenant(found, vectors).items():
             async with resources.database.transaction(tenant) as connection:
-                embedded += await storage.embed(connection, tenant, tenant_vectors, model)
+                embedded += await storage.embed(connection, tenant, own, model)
         done += embedded
         if not embedded:  # others are at them; they stay in the queue
             return done

@@ -217,6 +217,18 @@ CREATE TABLE agentmem.embedding_model (
 CREATE UNIQUE INDEX embedding_model_kind
     ON agentmem.embedding_model (name, dimensions, distance, vector_type, index_kind, index_options);
 
+-- Chunks' vectors of a model that is to take the place of the one in use. Here they wait until there are all of them;
+-- they then go into the chunks in one transaction, and none is left here.
+CREATE TABLE agentmem.coming_vector (
+    external_id text NOT NULL,
+    chunk_id bigint NOT NULL,
+    embedding_model smallint NOT NULL,
+    embedding halfvec,                                  -- in one of these two, as in memory_chunk
+    full_embedding vector,
+    PRIMARY KEY (external_id, chunk_id, embedding_model),
+    FOREIGN KEY (external_id, chunk_id) REFERENCES agentmem.memory_chunk ON DELETE CASCADE
+);
+
 
 -- The entity graph: short-term entities and relationships belong to one memory, long-term ones to the tenant.
 

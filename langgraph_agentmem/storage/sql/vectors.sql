@@ -5,11 +5,12 @@ FROM agentmem.embedding_model
 ORDER BY used_since DESC, id DESC LIMIT 1
 
 -- name: add_embedding_model
--- Registers an embedding model, which becomes the one in use.
-INSERT INTO agentmem.embedding_model (name, dimensions, distance, vector_type, index_kind, index_options, floor)
-VALUES (%(name)s, %(dimensions)s, %(distance)s, %(vector_type)s, %(index_kind)s, %(index_options)s, %(floor)s)
-ON CONFLICT (name, dimensions, distance, vector_type, index_kind, index_options)
-DO UPDATE SET used_since = excluded.used_since, floor = excluded.floor
+-- Registers an embedding model: the first one is in use from then on, another one when all its vectors are there.
+INSERT INTO agentmem.embedding_model (
+    name, dimensions, distance, vector_type, index_kind, index_options, floor, used_since)
+VALUES (%(name)s, %(dimensions)s, %(distance)s, %(vector_type)s, %(index_kind)s, %(index_options)s, %(floor)s,
+        CASE WHEN %(first)s THEN clock_timestamp() ELSE '-infinity' END)
+ON CONFLICT (name, dimensions, distance, vector_type, index_kind, index_options) DO UPDATE SET floor = excluded.floor
 RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options, floor
 
 -- name: create_vector_index
