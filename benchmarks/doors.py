@@ -70,18 +70,21 @@ class Sections:
         return await self.memory.asearch(talk.name, question, limit=limit)
 
     def hits(self, talk: Conversation, answer: Any) -> list[Hit]:
-        return [Hit(_said_in(talk, hit.section_id, hit.content), len(hit.content)) for hit in answer]
+        return [Hit(said_in(talk, hit.section_id, hit.content), len(hit.content)) for hit in answer]
 
 
 def _section(number: int) -> str:
     return f"session {number}"
 
 
-def _said_in(talk: Conversation, section_id: str, content: str) -> str:
-    """The text that a chunk comes from; one that goes on into the next text, from the one in which it begins."""
-    _, _, number = section_id.partition(" ")
-    if not number:
-        return content.strip()
+def said_in(talk: Conversation, section_id: str, content: str) -> str:
+    """The text that a chunk of a section, or of an item, comes from.
+
+    One that goes on into the next text comes from the one in which it begins.
+    """
+    _, session_of, number = section_id.partition("session ")
+    if not session_of:
+        return section_id
     session = talk.sessions[int(number)]
     begins = content.strip().partition("\n")[0]
     whole = (id for id, text in session.items() if content.strip() in text)
@@ -132,3 +135,4 @@ async def peer(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIter
 
 DOORS: dict[str, Opened] = {"sections": sections, "items": items, "AsyncPostgresStore": peer}
 OURS = ("sections", "items")
+WITHOUT_EMBEDDER = OURS
