@@ -2,11 +2,14 @@
 
     sections   each session is a section of a memory; `AgentMemory.search`
     items      each text is an item of `AgentMemoryStore`, all in one namespace; `store.search`
-    peer       the same items in LangGraph's `AsyncPostgresStore`, which needs an embedder
+    AsyncPostgresStore   the same items in LangGraph's store, which needs an embedder
+    BM25       of what is between spaces, in memory
 
 Each is opened with a database of its own.
 """
 
+import math
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +22,8 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStor
 
 SESSIONS_A_MEMORY = 50
 ITEMS_AT_ONCE = 1_000
+K1, B = 1.2, 0.75
+PUNCTUATION = ".,:;!?…\"'()[]{}<>„“”‚‘’«»。，、：；！？「」『』（）《》"
 
 
 class Hit(NamedTuple):
@@ -133,6 +138,44 @@ async def peer(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIter
         yield Items(store)
 
 
-DOORS: dict[str, Opened] = {"sections": sections, "items": items, "AsyncPostgresStore": peer}
+class Bm25:
+    """Plain BM25 over what is between spaces, in this process: the least that a search should find."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, dict[str, Counter[str]]] = {}
+
+    async def write(self, talks: Sequence[Conversation]) -> None:
+        for talk in talks:
+            self.texts[talk.name] = {id: _tokens(text) for id, text in talk.texts.items()}
+
+    async def add(self, talk: Conversation, id: str, text: str) -> None:
+        self.texts[talk.name][id] = _tokens(text)
+
+    async def ask(self, talk: Conversation, question: str, limit: int) -> Any:
+        texts = self.texts[talk.name]
+        usual = sum(words.total() for words in texts.values()) / len(texts)
+        scores = dict.fromkeys(texts, 0.0)
+        for word in _tokens(question):
+            holding = [id for id, words in texts.items() if word in words]
+            idf = math.log1p((len(texts) - len(holding) + 0.5) / (len(holding) + 0.5))
+            for id in holding:
+                times, length = texts[id][word], texts[id].total()
+                scores[id] += idf * times * (K1 + 1) / (times + K1 * (1 - B + B * length / usual))
+        return sorted((id for id in scores if scores[id]), key=lambda id: -scores[id])[:limit]
+
+    def hits(self, talk: Conversation, answer: Any) -> list[Hit]:
+        return [Hit(id, len(talk.texts[id])) for id in answer]
+
+
+def _tokens(text: str) -> Counter[str]:
+    return Counter(word for part in text.casefold().split() if (word := part.strip(PUNCTUATION)))
+
+
+@asynccontextmanager
+async def bm25(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIterator[Door]:
+    yield Bm25()
+
+
+DOORS: dict[str, Opened] = {"sections": sections, "items": items, "AsyncPostgresStore": peer, "BM25": bm25}
 OURS = ("sections", "items")
-WITHOUT_EMBEDDER = OURS
+WITHOUT_EMBEDDER = (*OURS, "BM25")

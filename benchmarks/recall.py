@@ -30,6 +30,7 @@ FIRST = (1, 5, 10, 20)
 WITHIN_TOKENS = (1_000, 2_000)
 CHARACTERS_A_TOKEN = 4
 ASKED_FOR = 60
+MISSED_BEYOND = 5
 HEADER = ["door", "questions", *(f"R@{n}" for n in FIRST), "any of 10", "all of 10", "MRR", "NDCG@10",
           *(f"R in {tokens:,} tokens" for tokens in WITHIN_TOKENS)]  # fmt: skip
 
@@ -93,6 +94,7 @@ def parser(doc: str | None, doors: Iterable[str] = DOORS) -> argparse.ArgumentPa
     options.add_argument("--onnx", help="folder of a sentence embedding model")
     options.add_argument("--query", default="", help="prefix of questions")
     options.add_argument("--passage", default="", help="prefix of texts")
+    options.add_argument("--missed", action="store_true", help=f"print what is not among the first {MISSED_BEYOND}")
     options.add_argument("--out", type=Path, help="file for what every question has found")
     return options
 
@@ -127,22 +129,62 @@ def _first_of_each(hits: Sequence[Hit]) -> tuple[list[str], list[int]]:
     return list(first), list(first.values())
 
 
-async def measure(name: str, talks: Sequence[Conversation], server: str, given: argparse.Namespace) -> None:
-    """Print how well the doors find what answers, in all and by categories."""
+async def measure(
+    name: str,
+    talks: Sequence[Conversation],
+    server: str,
+    given: argparse.Namespace,
+    *,
+    settings: AgentMemorySettings | None = None,
+    instead: Any = None,
+) -> None:
+    """Print how well the doors find what answers, in all and by categories.
+
+    Args:
+        name: Of the set.
+        talks: Are asked all of their questions.
+        server: Its DSN.
+        given: Options.
+        settings: Of the package's doors.
+        instead: Configuration of an embedder for doors that need one, where none was asked for; they are left out else.
+    """
     index = index_of(given)
     rows: list[list[str]] = []
     with given.out.open("a", encoding="utf-8") if given.out else nullcontext() as out:
         for door in given.doors:
-            if index is None and door not in WITHOUT_EMBEDDER:
+            its = index if door in WITHOUT_EMBEDDER else index or instead
+            if its is None and door not in WITHOUT_EMBEDDER:
                 continue
-            found = await found_by(door, server, index, talks)
-            rows.append(found.row(door))
-            categories = sorted({q.category for _, q, _, _ in found.asked})
-            rows += [found.row(f"– {c}", lambda q, c=c: q.category == c) for c in categories if len(categories) > 1]
+            found = await found_by(door, server, its, talks, settings)
+            rows += rows_of(door, found)
+            if given.missed:
+                missed(found, talks)
             if out is not None:
                 kept(out, f"{name} {door}", found)
     print(f"### {name}, {'with ' + given.onnx if given.onnx else 'words only'}\n")
     table(HEADER, rows)
+
+
+def rows_of(door: str, found: Found) -> list[list[str]]:
+    """A door's figures, and those of each category where there are several."""
+    categories = sorted({question.category for _, question, _, _ in found.asked})
+    by = [found.row(f"– {c}", lambda q, c=c: q.category == c) for c in categories]
+    return [found.row(door), *(by if len(categories) > 1 else [])]
+
+
+def missed(found: Found, talks: Sequence[Conversation]) -> None:
+    """Print the questions without an answer among the first few, what answers, and what came first."""
+    texts = {(talk.name, id): text for talk in talks for id, text in talk.texts.items()}
+    for talk, question, ids, _ in found.asked:
+        if not question.gold & set(ids[:MISSED_BEYOND]):
+            print(f"? {question.text}")
+            print(
+                *(
+                    f"  {mark} {id} {texts[talk, id]}"
+                    for mark, id in [*zip("==", question.gold, strict=False), *zip("123", ids, strict=False)]
+                ),
+                sep="\n",
+            )
 
 
 def kept(out: TextIO, door: str, found: Found) -> None:

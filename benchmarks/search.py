@@ -303,7 +303,12 @@ async def measure(size: str, doors: Sequence[str], server: str) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="texts of one tenant, or tenants x texts")
-    parser.add_argument("--doors", nargs="+", default=list(DOORS), help="the last one is the peer of the ratios")
+    parser.add_argument(
+        "--doors",
+        nargs="+",
+        default=["sections", "items", "AsyncPostgresStore"],
+        help="the last one is the peer of the ratios",
+    )
     parser.add_argument("--data", type=Path, help="folder of the server's data, which is kept")
     given = parser.parse_args()
     server = started(given.data)
