@@ -4,6 +4,7 @@
     items      each text is an item of `AgentMemoryStore`, all in one namespace; `store.search`
     AsyncPostgresStore   the same items in LangGraph's store, which needs an embedder
     BM25       of what is between spaces, in memory
+    others     of `peers.py`, where they are installed
 
 Each is opened with a database of its own.
 """
@@ -12,11 +13,12 @@ import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.postgres.aio import AsyncPostgresStore
-from talks import Conversation
+from peers import INSTALLED, PEERS
+from talks import Conversation, Hit
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStore
 
@@ -24,13 +26,6 @@ SESSIONS_A_MEMORY = 50
 ITEMS_AT_ONCE = 1_000
 K1, B = 1.2, 0.75
 PUNCTUATION = ".,:;!?…\"'()[]{}<>„“”‚‘’«»。，、：；！？「」『』（）《》"
-
-
-class Hit(NamedTuple):
-    """A text that was found, and how many characters of it a caller gets."""
-
-    id: str
-    size: int
 
 
 class Door(Protocol):
@@ -176,6 +171,7 @@ async def bm25(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIter
     yield Bm25()
 
 
-DOORS: dict[str, Opened] = {"sections": sections, "items": items, "AsyncPostgresStore": peer, "BM25": bm25}
+DOORS: dict[str, Opened] = {"sections": sections, "items": items, "AsyncPostgresStore": peer, "BM25": bm25, **INSTALLED}
+MISSING = sorted(PEERS.keys() - INSTALLED)
 OURS = ("sections", "items")
 WITHOUT_EMBEDDER = (*OURS, "BM25")

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from doors import DOORS, WITHOUT_EMBEDDER, Hit
+from doors import DOORS, MISSING, WITHOUT_EMBEDDER
 from langchain_core.embeddings import Embeddings
 from onnx_embeddings import OnnxEmbeddings
 from server import database
-from talks import Conversation, Question
+from talks import Conversation, Hit, Question
 from writing import table
 
 from langgraph_agentmem import AgentMemorySettings
@@ -161,6 +161,8 @@ async def measure(
                 missed(found, talks)
             if out is not None:
                 kept(out, f"{name} {door}", found)
+    if MISSING:
+        print(f"Left out, as not installed: {', '.join(MISSING)}\n")
     print(f"### {name}, {'with ' + given.onnx if given.onnx else 'words only'}\n")
     table(HEADER, rows)
 

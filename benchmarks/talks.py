@@ -1,6 +1,7 @@
 """What is written and asked by the benchmarks of searching: conversations, and questions with what answers them."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,10 @@ class Conversation:
     @property
     def texts(self) -> dict[str, str]:
         return {id: text for session in self.sessions for id, text in session.items()}
+
+
+class Hit(NamedTuple):
+    """A text that was found, and how many characters of it a caller gets."""
+
+    id: str
+    size: int

@@ -51,6 +51,7 @@ _UNSPACED = re.compile(
 _FIRST_EAST_ASIAN = "\u3005"
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _ENDS_SENTENCE = (".", "!", "?", ":", "。", "！", "？")
+_EMPTY_PAIRS = frozenset(_TABLES["stop_pairs"]["pairs"].split())
 _LONGEST = 100
 """Characters of a longer word that count."""
 
@@ -115,7 +116,7 @@ class Reader:
 
     def asked(self, query: str) -> list[Word]:
         """The distinct words that a question is looked up by, in order; empty ones only where there are no others."""
-        words = [word for word in self.words(query) if not _is_letter_of_pair(word)]
+        words = [word for word in self.words(query) if not is_letter_of_pair(word)]
         full = [word for word in words if not word.empty]
         first: dict[str, Word] = {}
         for word in full or words:
@@ -186,10 +187,11 @@ def _pairs(segment: str) -> Iterator[Word]:
     """Each two letters that follow each other; each letter as well, in scripts where one may be a word."""
     if len(segment) == 1 or segment[0] >= _FIRST_EAST_ASIAN:
         yield from (Word(letter, segment, False) for letter in segment)
-    yield from (Word(segment[at : at + 2], segment, False) for at in range(len(segment) - 1))
+    pairs = (segment[at : at + 2] for at in range(len(segment) - 1))
+    yield from (Word(pair, segment, pair in _EMPTY_PAIRS) for pair in pairs)
 
 
-def _is_letter_of_pair(word: Word) -> bool:
+def is_letter_of_pair(word: Word) -> bool:
     """Whether it is one of several letters, whose pairs say more."""
     return len(word.text) == 1 < len(word.said) and word.text >= _FIRST_EAST_ASIAN
 

@@ -197,6 +197,18 @@ def test_a_word_is_found_where_no_spaces_tell_it_apart(query, text):
     assert is_found(query, text)
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("爷爷什么时候出院", ["爷爷", "爷什", "候出", "出院"]),
+        ("ひなです", ["ひな", "なで"]),
+        ("什么", ["什么"]),
+    ],
+)
+def test_pairs_of_letters_that_carry_grammar_are_looked_up_only_where_there_are_no_others(query, words):
+    assert asked(query) == words
+
+
 def test_letters_alone_do_not_find_what_has_them_in_another_order():
     assert not is_found("北京", "京北")
 
