@@ -40,8 +40,8 @@ _PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[^\W_](?:[^\W_]|(?![{_PUNCTUATION
 _CLITIC = re.compile(r"(?<=\w)['’ʼ＇](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:([,.'’])\d{3})(?:\1\d{3})*(?:(?!\1)[.,](\d{1,2}))?(?![\d.,]*\d)")
-_AMOUNT = re.compile(r"(?<=\d)(?=[^\W\d_]{1,4}$)|(?<=[^\W\d_]{3})(?=\d+$)")
-"""Between a number and its unit, and a name and its number."""
+_AMOUNT = re.compile(r"(\d+)([^\W\d_]{1,4})")
+"""A number and its unit."""
 _TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -145,9 +145,8 @@ class Reader:
         humps = _HUMP.split(segment)
         if len(humps) > 1:
             yield from (self._word(hump, named) for hump in humps if len(hump) > 1)
-        amount = _AMOUNT.split(segment)
-        if len(amount) > 1:
-            yield from (word._replace(part=True) for part in amount for word in self._of_segment(part, named))
+        if amount := _AMOUNT.fullmatch(segment):
+            yield from (self._word(part, named)._replace(part=True) for part in amount.groups())
         elif len(humps) == 1 and not word.empty:
             others = self._others(segment[:_LONGEST], word.text)
             yield from (Word(other, segment, False, part=True) for other in others)

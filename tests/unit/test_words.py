@@ -160,7 +160,6 @@ def test_in_upper_and_in_lower_case_a_text_is_found_as_well(text):
         ("100 GB", "a disk of 100gb"),
         ("5 km", "ran 5km"),
         ("10 am", "at 10am"),
-        ("iPhone 15", "an iPhone15"),
         ("5000", "costs $5,000.50"),
     ],
 )
@@ -175,7 +174,7 @@ def test_what_holds_a_digit_is_told_from_what_merely_has_the_same_parts():
 
 def test_a_code_of_letters_and_digits_is_not_read_in_parts():
     assert texts("a1b2c3d4") == ["a1b2c3d4"]
-    assert texts("b2") == ["b2"]
+    assert texts("bkp03") == ["bkp03"]
 
 
 # Scripts without spaces
