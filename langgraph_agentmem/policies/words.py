@@ -3,7 +3,8 @@
 A word is found in whichever form it is written: case, accents, widths and ligatures do not count, endings are taken off
 by the language's stemmer, and irregular forms (went, gone) are those of one word. What is joined (`frontend/backend`,
 `config.yaml`, `getUserName`) is found by its parts; what holds a digit (`INV-20394`, `2026-05-01`) as a whole as well.
-Scripts that put no space between words are read in pairs of letters.
+Scripts that put no space between words are read in pairs of letters. Words of languages that join them are found by
+their parts as well (`word_parts.py`), and numbers with units by both.
 """
 
 import re
