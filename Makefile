@@ -71,6 +71,8 @@ bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/consolidation.py
 	$(BIN)/python benchmarks/conflicts.py
 	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/toys.py
 	$(BIN)/python benchmarks/checkpointer.py
 	$(BIN)/python benchmarks/floors.py
 	$(BIN)/python benchmarks/graph.py

@@ -14,18 +14,24 @@ from psycopg.conninfo import make_conninfo
 from langgraph_agentmem.storage.driver import embedded
 
 
-def started() -> str:
-    """The DSN of an embedded server in a temporary folder, which goes with the process; prints what it runs on."""
-    folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def started(folder: Path | None = None) -> str:
+    """The DSN of an embedded server; prints what it runs on.
+
+    Args:
+        folder: Where its data stays; by default a temporary folder, which goes with the process.
+    """
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     return server
 
 
-def database(server: str) -> str:
-    """The DSN of a new database."""
-    name = f"bench_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+def database(server: str, name: str | None = None, *, new: bool = True) -> str:
+    """The DSN of a database, which is created if it is new."""
+    name = name or f"bench_{uuid4().hex}"
+    if new:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
     return make_conninfo(server, dbname=name)

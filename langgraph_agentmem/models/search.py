@@ -30,8 +30,8 @@ class SearchHit(Value):
     """A chunk that answers a query, with where it comes from.
 
     Attributes:
-        score: 0 to 1, higher is better; equal scores are ordered by chunk id. The sum of the arms by their weights, times
-            the recency.
+        score: 0 to 1, higher is better; equal scores are ordered by chunk id. The sum of the arms by their weights,
+            times the recency.
         arms: What each way of searching says.
         weights: What each arm that took part in the search weighs; together 1.
         recency: What the score counts for the chunk's age; 1 unless `recency_half_life_days` is set.

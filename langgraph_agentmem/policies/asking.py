@@ -73,7 +73,9 @@ def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion
     telling = [word for word in question.words if not _is_common(word, frequencies)]
     if not any(frequencies.of(dimension(word.text)) for word in telling):
         telling = question.words
-    holding = {dimension(word.text): frequencies.of(dimension(word.text)) for word in telling}
+    held = ((dimension(word.text), frequencies.of(dimension(word.text)), word.part) for word in telling)
+    # a part that no chunk holds was read for nothing: no answer is the worse for not having it
+    holding = {at: chunks for at, chunks, part in held if chunks or not part}
     weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
     texts = [word.text for word in question.words]
     best, days = sum(weights.values()) * ONCE or 1.0, question.days

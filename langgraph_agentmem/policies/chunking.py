@@ -13,7 +13,7 @@ from langgraph_agentmem.models.chunk import Place, TextChunk
 from langgraph_agentmem.policies.outline import FENCE, HEADING, ITEM, places
 from langgraph_agentmem.policies.sentences import sentences
 
-_LABEL = re.compile(r"\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?[^\s:][^:\n]{0,40}:\s")
+_LABEL = re.compile(r"\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?[^\s:：][^:：\n]{0,40}(?::\s|：)")
 """What a line of its own begins with: a key or a speaker, behind a date in brackets or not."""
 _WORD_END = re.compile(r"\s+")
 _WRAPPED_LINE = 60

@@ -1,8 +1,8 @@
 """Finds the days that a text names, and that a question asks for.
 
-A text names days and months ("8 May 2023", "2023-05-08", "May 2023", 2023年5月8日). A question names besides what only
-the present day gives a meaning: "in May", "in 2023", "yesterday", "last week", "3 months ago"; so do questions in German,
-French and Spanish, and the usual words in Chinese and Japanese. A date such as 5/8/2023 is read both ways.
+A text names days and months ("8 May 2023", "2023-05-08", "May 2023", 2023年5月8日). A question names besides what
+only the present day gives a meaning: "in May", "in 2023", "yesterday", "last week", "3 months ago"; so do questions in
+German, French and Spanish, and the usual words in Chinese and Japanese. A date such as 5/8/2023 is read both ways.
 """
 
 import calendar

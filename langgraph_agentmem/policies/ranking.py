@@ -33,8 +33,8 @@ def ranked(hits: list[SearchHit], limit: int, reader: Reader) -> list[SearchHit]
 
     A hit that perhaps took the place of an earlier one comes directly before it, if that stands higher: what is newer
     is more likely to hold. It is one that the rules could not decide on, or that stands in the section's present value
-    about where the earlier one, which is no longer there, stood, and shares words with it. That moves nothing else: what
-    was said and has only scrolled out of its section keeps its place.
+    about where the earlier one, which is no longer there, stood, and shares words with it. That moves nothing else:
+    what was said and has only scrolled out of its section keeps its place.
     """
     later = _later(hits, reader)
     place = {hit.chunk_id: hit.score for hit in hits}
@@ -44,7 +44,9 @@ def ranked(hits: list[SearchHit], limit: int, reader: Reader) -> list[SearchHit]
             place[other.chunk_id] = max(place[other.chunk_id], place[hit.chunk_id])
     behind: dict[int, int] = {}
     for hit in reversed(by_age):
-        before = [behind[other.chunk_id] for other in later[hit.chunk_id] if place[other.chunk_id] == place[hit.chunk_id]]
+        before = [
+            behind[other.chunk_id] for other in later[hit.chunk_id] if place[other.chunk_id] == place[hit.chunk_id]
+        ]
         behind[hit.chunk_id] = 1 + max(before, default=-1)
     first = sorted(hits, key=lambda hit: (-place[hit.chunk_id], behind[hit.chunk_id], hit.chunk_id))[:limit]
     return [_behind(hit, later[hit.chunk_id], place) for hit in first]

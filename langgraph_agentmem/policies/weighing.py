@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from langgraph_agentmem.models.chunk import ChunkWords, TextChunk
 from langgraph_agentmem.policies import dates
-from langgraph_agentmem.policies.words import Reader, Word, dimension
+from langgraph_agentmem.policies.words import Reader, Word, dimension, is_letter_of_pair
 
 _K1 = 0.9
 _B = 0.6
@@ -39,7 +39,7 @@ ITEMS_BESIDE = 0.5
 That is known only when they are compared, as each is written by itself."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
-_LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:\n]{0,39}):\s")
+_LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:：\n]{0,39})(?::\s|：)")
 _LABEL_WORDS = 3
 
 
@@ -60,7 +60,7 @@ def weighed(chunks: Sequence[TextChunk], reader: Reader) -> list[ChunkWords]:
 def label_words(text: str, reader: Reader) -> str | None:
     """The words of what a text is labelled with, as of who speaks; None without a label."""
     match = _LABEL.match(text)
-    words = [word.text for word in reader.words(match[2])] if match else []
+    words = _whole(reader.words(match[2])) if match else []
     return " ".join(words) if 0 < len(words) <= _LABEL_WORDS else None
 
 
@@ -81,9 +81,14 @@ def undated(text: str) -> str:
 
 def labels_in(words: Sequence[Word]) -> list[str]:
     """All labels that a question may name, being words of it that follow each other."""
-    texts = [word.text for word in words]
+    texts = _whole(words)
     spans = {" ".join(texts[at : at + n]) for n in range(1, _LABEL_WORDS + 1) for at in range(len(texts) - n + 1)}
     return sorted(spans)
+
+
+def _whole(words: Sequence[Word]) -> list[str]:
+    """Words without what they are found by besides."""
+    return [word.text for word in words if not word.part and not is_letter_of_pair(word)]
 
 
 def rarity(holding: float, of: float) -> float:

@@ -3,7 +3,8 @@
 A word is found in whichever form it is written: case, accents, widths and ligatures do not count, endings are taken off
 by the language's stemmer, and irregular forms (went, gone) are those of one word. What is joined (`frontend/backend`,
 `config.yaml`, `getUserName`) is found by its parts; what holds a digit (`INV-20394`, `2026-05-01`) as a whole as well.
-Scripts that put no space between words are read in pairs of letters.
+Scripts that put no space between words are read in pairs of letters. Words of languages that join them are found by
+their parts as well (`word_parts.py`), and numbers with units by both.
 """
 
 import re
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.policies.word_parts import WordParts
 
 DIMENSIONS = 1_000_000_000
 """Of the space in which words are weighed: as many as pgvector takes, so that hardly two words fall together."""
@@ -29,10 +31,18 @@ _MARKS = (
     "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
 )
 """Signs that stand on letters, which Python does not count among a word's."""
-_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[^\W_](?:[^\W_]|[{_MARKS}])*")
+_PUNCTUATION = (
+    "\u05be\u05c0\u05c3\u05c6\u06dd\u06de\u06e9\u0970\u09f2\u09f3\u09fa-\u09fd\u0a76\u0af0\u0af1\u0b70\u0bf3-\u0bfa\u0c77\u0c7f"
+    "\u0c84\u0d4f\u0d79\u0df4\u0e3f\u0e4f\u0e5a\u0e5b\u0f01-\u0f17\u0f1a-\u0f1f\u0f34\u0f36\u0f38\u0f3a-\u0f3d\u0f85\u0fbe-\u0fc5"
+    "\u0fc7-\u0fda\u104a-\u104f\u109e\u109f\u17d4-\u17d6\u17d8-\u17db"
+)
+"""What lies between them and is none: full stops, currencies, the Tibetan mark between syllables."""
+_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[^\W_](?:[^\W_]|(?![{_PUNCTUATION}])[{_MARKS}])*")
 _CLITIC = re.compile(r"(?<=\w)['’ʼ＇](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[,.'’]\d{3})+)(?![\d.,]*\d)")
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:([,.'’])\d{3})(?:\1\d{3})*(?:(?!\1)[.,](\d{1,2}))?(?![\d.,]*\d)")
+_AMOUNT = re.compile(r"(\d+)([^\W\d_]{1,4})")
+"""A number and its unit."""
 _TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -42,6 +52,7 @@ _UNSPACED = re.compile(
 _FIRST_EAST_ASIAN = "\u3005"
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _ENDS_SENTENCE = (".", "!", "?", ":", "。", "！", "？")
+_EMPTY_PAIRS = frozenset(_TABLES["stop_pairs"]["pairs"].split())
 _LONGEST = 100
 """Characters of a longer word that count."""
 
@@ -54,11 +65,13 @@ class Word(NamedTuple):
         said: As it stands in the text.
         empty: Whether it carries grammar, not meaning: a stop word of the language, unless it looks like a name, as
             "IT" does, or "Will" within a sentence.
+        part: Whether it is found besides the word that stands there: a part of it, or another form.
     """
 
     text: str
     said: str
     empty: bool
+    part: bool = False
 
 
 class Reader:
@@ -82,7 +95,9 @@ class Reader:
         self._regular = {form: group[0] for group in groups for form in group[1:]}
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
+        self._parts = WordParts(_TABLES, language, self._plain_stem)
         self._looked_up = lru_cache(maxsize=50_000)(self._looked_up_anew)
+        self._others = lru_cache(maxsize=50_000)(self._parts.others)
 
     def words(self, text: str) -> list[Word]:
         """A text's words in order, each as often as it is there; what is joined, as a whole and by its parts."""
@@ -102,7 +117,7 @@ class Reader:
 
     def asked(self, query: str) -> list[Word]:
         """The distinct words that a question is looked up by, in order; empty ones only where there are no others."""
-        words = [word for word in self.words(query) if not _is_letter_of_pair(word)]
+        words = [word for word in self.words(query) if not is_letter_of_pair(word)]
         full = [word for word in words if not word.empty]
         first: dict[str, Word] = {}
         for word in full or words:
@@ -116,24 +131,36 @@ class Reader:
 
     def _consists_of(self, said: str, words: Container[str]) -> bool:
         read = self.words(said)
-        return bool(read) and all(word.text in words for word in read)
+        return bool(read) and all(word.text in words for word in read if not word.part)
 
     def _of_part(self, part: str, named: bool) -> Iterator[Word]:
         for place, segment in enumerate(_UNSPACED.split(part)):
             if place % 2:
                 yield from _pairs(segment)
             elif segment:
-                yield self._word(segment, named)
-                humps = _HUMP.split(segment)
-                if len(humps) > 1:
-                    yield from (self._word(hump, named) for hump in humps if len(hump) > 1)
+                yield from self._of_segment(segment, named)
+
+    def _of_segment(self, segment: str, named: bool) -> Iterator[Word]:
+        word = self._word(segment, named)
+        yield word
+        humps = _HUMP.split(segment)
+        if len(humps) > 1:
+            yield from (self._word(hump, named) for hump in humps if len(hump) > 1)
+        if amount := _AMOUNT.fullmatch(segment):
+            yield from (self._word(part, named)._replace(part=True) for part in amount.groups())
+        elif len(humps) == 1 and not word.empty:
+            others = self._others(segment[:_LONGEST], word.text)
+            yield from (Word(other, segment, False, part=True) for other in others)
 
     def _word(self, said: str, named: bool) -> Word:
         folded = said.casefold()[:_LONGEST]
         return Word(self._looked_up(folded), said, folded in self._empty and not named)
 
     def _looked_up_anew(self, folded: str) -> str:
-        stem = self._stem(self._regular.get(folded, folded))
+        return self._parts.infinitive(folded, self._plain_stem(self._regular.get(folded, folded)))
+
+    def _plain_stem(self, word: str) -> str:
+        stem = self._stem(word)
         plain = _without_accents(stem)
         # an accent may hide an ending: résumé is to be what resume is
         return plain if plain == stem else _without_accents(self._stem(plain))
@@ -160,10 +187,11 @@ def _pairs(segment: str) -> Iterator[Word]:
     """Each two letters that follow each other; each letter as well, in scripts where one may be a word."""
     if len(segment) == 1 or segment[0] >= _FIRST_EAST_ASIAN:
         yield from (Word(letter, segment, False) for letter in segment)
-    yield from (Word(segment[at : at + 2], segment, False) for at in range(len(segment) - 1))
+    pairs = (segment[at : at + 2] for at in range(len(segment) - 1))
+    yield from (Word(pair, segment, pair in _EMPTY_PAIRS) for pair in pairs)
 
 
-def _is_letter_of_pair(word: Word) -> bool:
+def is_letter_of_pair(word: Word) -> bool:
     """Whether it is one of several letters, whose pairs say more."""
     return len(word.text) == 1 < len(word.said) and word.text >= _FIRST_EAST_ASIAN
 
@@ -179,5 +207,10 @@ def _without_accents(word: str) -> str:
 
 
 def _ungrouped(number: re.Match[str]) -> str:
-    # four groups between dots are an address
-    return number[0] if number[0].count(".") == 3 else re.sub(r"\D", "", number[0])
+    whole, decimals = number[0], number[2]
+    if whole.count(".") == 3 and decimals is None:  # an address
+        return whole
+    if decimals is None:
+        return re.sub(r"\D", "", whole)
+    grouped = re.sub(r"\D", "", whole[: -len(decimals) - 1])
+    return grouped if int(decimals) == 0 else f"{grouped}.{decimals}"

@@ -61,7 +61,11 @@ async def test_each_hit_explains_its_place(memory: AgentMemory) -> None:
 
 
 async def test_the_arms_by_their_weights_are_the_score(memory: AgentMemory) -> None:
-    said = ["(8 May, 2023) Ann: We saw the Louvre.", "(9 May, 2023) Ben: We saw the Louvre.", "(1 June, 2023) Ann: Tea."]
+    said = [
+        "(8 May, 2023) Ann: We saw the Louvre.",
+        "(9 May, 2023) Ben: We saw the Louvre.",
+        "(1 June, 2023) Ann: Tea.",
+    ]
     await memory.acreate_active_memory("alice", "Talk", {"sections": ["t"]}, {"t": "\n".join(said)})
 
     hits = await memory.asearch("alice", "What did Ann see at the Louvre on 8 May 2023?")
@@ -96,7 +100,7 @@ async def test_a_day_that_the_question_asks_for_ranks_and_never_filters(memory: 
 
 async def test_when_a_question_is_asked_must_be_a_time_with_a_zone(memory: AgentMemory) -> None:
     with pytest.raises(InvalidInputError, match="now must be a datetime with a time zone"):
-        await memory.asearch("alice", "tea", now=datetime(2026, 1, 1))  # noqa: DTZ001
+        await memory.asearch("alice", "tea", now=datetime(2026, 1, 1))
 
 
 # Recency
@@ -106,8 +110,12 @@ async def test_newer_ones_are_preferred_only_if_asked_for_and_by_no_more_than_a_
     plain = opened()
     contents = {"old": "The tea is green tea.", "new": "The tea is green tea.", "best": "green tea"}
     await plain.acreate_active_memory("alice", "Log", {"sections": list(contents)}, contents)
-    rows("UPDATE agentmem.memory_chunk SET start_date = now() - interval '10 days' WHERE section_id = 'new' RETURNING id")
-    rows("UPDATE agentmem.memory_chunk SET start_date = now() - interval '9 years' WHERE section_id <> 'new' RETURNING id")
+    rows(
+        "UPDATE agentmem.memory_chunk SET start_date = now() - interval '10 days' WHERE section_id = 'new' RETURNING id"
+    )
+    rows(
+        "UPDATE agentmem.memory_chunk SET start_date = now() - interval '9 years' WHERE section_id <> 'new' RETURNING id"
+    )
 
     as_it_is = {hit.section_id: hit for hit in await plain.asearch("alice", "green tea")}
     preferring = opened(settings={"recency_half_life_days": 10})

@@ -30,7 +30,9 @@ def test_a_day_is_read_however_it_is_written(text):
     assert spans(dates.asked(text, TODAY)) == [("2023-05-08", "2023-05-09")]
 
 
-@pytest.mark.parametrize("text", ["May 2023", "in May, 2023", "2023-05 is over", "mai 2023", "mayo de 2023", "2023年5月"])
+@pytest.mark.parametrize(
+    "text", ["May 2023", "in May, 2023", "2023-05 is over", "mai 2023", "mayo de 2023", "2023年5月"]
+)
 def test_a_month_is_one(text):
     assert spans(dates.said(text)) == [("2023-05-01", "2023-06-01")]
 

@@ -179,7 +179,15 @@ def test_a_label_is_what_stands_before_a_colon_at_the_beginning(text, label):
 
 
 @pytest.mark.parametrize(
-    ("question", "label"), [("What did Ann buy?", "Ann: x"), ("Has Ann Lee called?", "Ann Lee: x"), ("ZOE?", "Zoë: x")]
+    ("question", "label"),
+    [
+        ("What did Ann buy?", "Ann: x"),
+        ("Has Ann Lee called?", "Ann Lee: x"),
+        ("ZOE?", "Zoë: x"),
+        ("李娜的桌子在哪家店买的？", "李娜：我买了一张书桌"),
+        ("欧阳修说了什么？", "欧阳修：好"),
+        ("佐藤さんは？", "佐藤：はい"),
+    ],
 )
 def test_a_question_names_a_label_by_its_words_in_their_order(question, label):
     assert label_words(label, ENGLISH) in labels_in(ENGLISH.words(question))

@@ -66,6 +66,13 @@ def is_found(query: str, text: str, language: str = "english") -> bool:
         ("$5,000", "5000"),
         ("5’000", "5000"),
         ("1.234.567", "1,234,567"),
+        ("$5,000.00", "5000"),
+        ("5.000,00 €", "5000"),
+        ("5.000,50", "5,000.50"),
+        ("ကို။", "ကို"),
+        ("ไทย๚๛", "ไทย"),
+        ("ភាសា៖ខ្មែរ", "ភាសា ខ្មែរ"),
+        ("བོད་ཡིག", "བོད ཡིག"),
         ("2026/05/01", "2026-05-01"),
     ],
 )
@@ -75,7 +82,17 @@ def test_forms_of_one_word_are_one(one, other):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("C++", "C"), ("C#", "C"), ("C++", "C#"), ("1.5", "15"), ("5,00", "500"), ("found", "founded"), ("lay", "lie")],
+    [
+        ("C++", "C"),
+        ("C#", "C"),
+        ("C++", "C#"),
+        ("1.5", "15"),
+        ("5,00", "500"),
+        ("5,000.50", "5000"),
+        ("2.100.5", "2100"),
+        ("found", "founded"),
+        ("lay", "lie"),
+    ],
 )
 def test_different_words_are_not_one(one, other):
     assert texts(one) != texts(other)
@@ -140,6 +157,10 @@ def test_in_upper_and_in_lower_case_a_text_is_found_as_well(text):
         ("168", "reach it at 192.168.100.200"),
         ("2026-05-01", "due 2026-05-01T10:00"),
         ("brien", "O'Brien"),
+        ("100 GB", "a disk of 100gb"),
+        ("5 km", "ran 5km"),
+        ("10 am", "at 10am"),
+        ("5000", "costs $5,000.50"),
     ],
 )
 def test_what_is_joined_is_found_as_a_whole_and_by_its_parts(query, text):
@@ -149,6 +170,11 @@ def test_what_is_joined_is_found_as_a_whole_and_by_its_parts(query, text):
 def test_what_holds_a_digit_is_told_from_what_merely_has_the_same_parts():
     assert not is_found("INV-20394", "INV 20394")
     assert not is_found("1.2", "2.1")
+
+
+def test_a_code_of_letters_and_digits_is_not_read_in_parts():
+    assert texts("a1b2c3d4") == ["a1b2c3d4"]
+    assert texts("bkp03") == ["bkp03"]
 
 
 # Scripts without spaces
@@ -168,6 +194,18 @@ def test_what_holds_a_digit_is_told_from_what_merely_has_the_same_parts():
 )
 def test_a_word_is_found_where_no_spaces_tell_it_apart(query, text):
     assert is_found(query, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("爷爷什么时候出院", ["爷爷", "爷什", "候出", "出院"]),
+        ("ひなです", ["ひな", "なで"]),
+        ("什么", ["什么"]),
+    ],
+)
+def test_pairs_of_letters_that_carry_grammar_are_looked_up_only_where_there_are_no_others(query, words):
+    assert asked(query) == words
 
 
 def test_letters_alone_do_not_find_what_has_them_in_another_order():
@@ -289,10 +327,57 @@ def test_endings_are_those_of_the_language(language, one, other):
     assert texts(one, language) == texts(other, language)
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("Frist", "Die Kündigungsfrist beträgt drei Monate."),
+        ("Kündigung", "Die Kündigungsfrist beträgt drei Monate."),
+        ("Miete", "Mietverträge"),
+        ("Verträge", "der Mietvertrag"),
+        ("Arzt", "Zahnarzttermin"),
+        ("Schlüssel", "Wohnungsschlüssel"),
+        ("Häuser", "Krankenhaus"),
+        ("gehen", "Sie ging, sie geht, sie gingen."),
+        ("laufen", "Ich lief."),
+        ("ablaufen", "Der Pass ist abgelaufen."),
+        ("umziehen", "Sie sind umgezogen."),
+        ("auffrischen", "Die Impfung wurde aufgefrischt."),
+        ("abholen", "Der Müll wird abgeholt."),
+    ],
+)
+def test_german_words_are_found_by_their_parts_and_by_other_forms(query, text):
+    assert is_found(query, text, "german")
+
+
+@pytest.mark.parametrize("forms", ["kaufen kauft kaufte gekauft", "warten wartet wartete gewartet", "mieten gemietet"])
+def test_forms_of_a_german_verb_share_a_word(forms):
+    assert set.intersection(*(set(texts(form, "german")) for form in forms.split()))
+
+
+@pytest.mark.parametrize("word", ["Operation", "Heimat", "Konrad", "Vertrag", "Restaurant", "Nachricht", "Dach"])
+def test_a_german_word_is_not_read_as_what_it_is_not(word):
+    assert len(texts(word, "german")) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(parts=st.lists(st.sampled_from(TABLES["parts"]["german"].split()), min_size=2, max_size=3))
+def test_the_parts_of_a_noun_stand_in_it(parts):
+    noun = "".join(parts).capitalize()
+    [whole] = texts(noun, "simple")
+    plain = unicodedata.normalize("NFD", whole).replace("\u0308", "")
+
+    assert all(word.text in plain for word in reader("german").words(noun) if word.part)
+
+
+@pytest.mark.parametrize("language", ["english", "french", "simple"])
+def test_words_of_other_languages_have_no_parts(language):
+    assert [word for word in reader(language).words("Mietvertrag Kündigungsfrist gekauft") if word.part] == []
+
+
 def test_without_a_language_neither_endings_nor_empty_words_are_known():
     assert [tuple(word) for word in reader("simple").words("The cats")] == [
-        ("the", "The", False),
-        ("cats", "cats", False),
+        ("the", "The", False, False),
+        ("cats", "cats", False, False),
     ]
 
 

@@ -37,9 +37,7 @@ NOTHING = Asked(None)
 """Asks for whatever there is."""
 
 
-async def asked(
-    resources: Resources, external_id: str | None, query: str, now: datetime | None = None
-) -> Asked:
+async def asked(resources: Resources, external_id: str | None, query: str, now: datetime | None = None) -> Asked:
     """A question to a tenant, or to several of them.
 
     Args:
