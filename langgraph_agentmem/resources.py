@@ -51,7 +51,9 @@ class Resources:
     neo4j: Neo4jDatabase | None = None
     review: ReviewPolicy = "never"
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
-    _registering: SharedCall[EmbeddingModel] = field(default_factory=SharedCall[EmbeddingModel], init=False, repr=False)
+    _registering: SharedCall[EmbeddingModel | None] = field(
+        default_factory=SharedCall["EmbeddingModel | None"], init=False, repr=False
+    )
 
     @property
     def resources(self) -> "Resources":
@@ -76,6 +78,8 @@ class Resources:
     async def embedding_model(self) -> EmbeddingModel | None:
         """The embedder as the database knows it, registered on first use; None without an embedder.
 
+        Where nothing can be written, it stays unknown if the database has no vectors yet: None as well.
+
         Raises:
             EmbeddingMismatchError: The database's vectors come from another embedder.
         """
@@ -83,7 +87,7 @@ class Resources:
             return None
         return self._embedding_model or await self._registering(partial(self._register, self.embedder))
 
-    async def _register(self, embedder: Embedder) -> EmbeddingModel:
+    async def _register(self, embedder: Embedder) -> EmbeddingModel | None:
         if self._embedding_model is not None:
             return self._embedding_model  # another caller was faster
         dimensions = await embedder.probe()
@@ -92,9 +96,12 @@ class Resources:
         )
         async with self.database.connection(EVERYONE) as connection:
             model = await registered_embedding_model(connection, registration)
+            writable = connection.writable
+        if model is None and not writable:
+            return None
         if model is None:
             floor = await measured_floor(embedder)
-            async with self.database.connection(EVERYONE) as connection:
+            async with self.database.as_it_is(patient=True) as connection:  # an index over many vectors takes its time
                 model = await register_embedding_model(connection, registration, floor)
         embedder.kept_as(model)
         self._embedding_model = model
