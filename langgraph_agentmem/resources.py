@@ -56,7 +56,9 @@ class Resources:
     review: ReviewPolicy = "never"
     reranker: "Reranker | None" = None
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
-    _registering: SharedCall[EmbeddingModel] = field(default_factory=SharedCall[EmbeddingModel], init=False, repr=False)
+    _registering: SharedCall[EmbeddingModel | None] = field(
+        default_factory=SharedCall["EmbeddingModel | None"], init=False, repr=False
+    )
 
     @property
     def resources(self) -> "Resources":
@@ -87,6 +89,7 @@ class Resources:
         """The embedder as the database knows it, registered on first use; None without an embedder.
 
         A successor whose vectors have become complete, maybe by another process, is the embedder from then on.
+        Where nothing can be written, it stays unknown if the database has no vectors yet: None as well.
 
         Raises:
             EmbeddingMismatchError: The database's vectors come from another embedder.
@@ -107,24 +110,28 @@ class Resources:
         if model is None or self.embedder is None:
             return None
         if self.successor is not None:
-            return self.successor, await self._registered(self.successor, replace=True)
+            coming = await self._registered(self.successor, replace=True)
+            return None if coming is None else (self.successor, coming)
         if not self.reembed or await self._in_use(self.embedder, replace=True) is not None:
             return None
         return self.embedder, model
 
-    async def _register(self) -> EmbeddingModel:
+    async def _register(self) -> EmbeddingModel | None:
         if self._embedding_model is None and self.embedder is not None:
             self._embedding_model = await self._registered(self.embedder, replace=self.reembed)
-        assert self._embedding_model is not None
         return self._embedding_model  # maybe another caller was faster
 
-    async def _registered(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel:
-        model = await self._in_use(embedder, replace=replace)
-        if model is None:
+    async def _registered(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel | None:
+        registration = await _registration(embedder, replace)
+        async with self.database.connection(EVERYONE) as connection:
+            model = await registered_embedding_model(connection, registration)
+            writable = connection.writable
+        if model is None and writable:
             floor = await measured_floor(embedder)
-            async with self.database.connection(EVERYONE) as connection:
-                model = await register_embedding_model(connection, await _registration(embedder, replace), floor)
-        embedder.kept_as(model)
+            async with self.database.as_it_is(patient=True) as connection:  # an index over many vectors takes its time
+                model = await register_embedding_model(connection, registration, floor)
+        if model is not None:
+            embedder.kept_as(model)
         return model
 
     async def _in_use(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel | None:

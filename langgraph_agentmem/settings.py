@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,10 +20,18 @@ def _older(name: str) -> AliasChoices:
     return AliasChoices(f"AGENTMEM_{name}", name)
 
 
+_SECRET = {"dsn", "listen_dsn", "neo4j_password"}
+_CREDENTIALS = re.compile(r"(?<=://).*@|(?<=password=)\S+", re.DOTALL)
+
+
 def _problem(error: Any) -> str:
     """One problem in words; the whole input, which may hold a password, is not shown."""
     setting = ".".join(map(str, error["loc"]))
-    return f"{setting}: {error['msg']} (got {error['input']!r})" if setting else error["msg"]
+    if setting.lower().removeprefix("agentmem_") in _SECRET:
+        return f"{setting}: {error['msg']}"
+    # an option that there is not may have been meant for one of these
+    shown = _CREDENTIALS.sub("***", repr(error["input"]))
+    return f"{setting}: {error['msg']} (got {shown})" if setting else error["msg"]
 
 
 class AgentMemorySettings(BaseSettings):
@@ -175,8 +184,24 @@ class AgentMemorySettings(BaseSettings):
     connect_timeout_seconds: float = Field(
         15.0, gt=0, allow_inf_nan=False, description="How long to wait for the server before it counts as an outage."
     )
+    answer_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long to wait for each of the server's answers, until the connection is given up as lost.",
+    )
     max_waiting_calls: int = Field(
         100_000, ge=1, description="Most calls per event loop that wait for a connection; one more is refused."
+    )
+    pooler: Literal["auto", "transaction", "session"] = Field(
+        "auto",
+        description="Whether sessions last as long as connections: not behind a pooler in `transaction` mode, where "
+        "nothing is prepared, set or listened for; `auto` takes any pooler that it notices for such a one.",
+    )
+    listen_dsn: SecretStr | None = Field(
+        None,
+        description="Connection string past a pooler, by which workers hear of memories that are due; without one "
+        "they look for them.",
     )
 
     store_owner: int = Field(
@@ -243,6 +268,14 @@ class AgentMemorySettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
+
+    @field_validator("dsn", "listen_dsn", "data_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(text, str) and not text.strip():  # a variable that was not filled in is no wish for a default
+            raise ValueError("must not be empty; leave it out (the variable unset) where none is meant")
+        return value
 
     @field_validator("max_pending_minutes", mode="before")
     @classmethod

@@ -226,6 +226,7 @@ class MemoryWorker:
                 async with aclosing(due_notices(self._resources.database)) as notices:
                     async for _ in notices:
                         self._wake()
+                return  # there is nothing to be heard, behind a pooler
             except StorageError as error:
                 _logger.info(
                     "the worker does not hear of memories that are due for now: %s", telemetry.described(error)

@@ -1,8 +1,11 @@
 """What integration tests open, each closed after its test."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from checkpoint_threads import Delta, State
 from consistency import assert_consistent
@@ -11,6 +14,7 @@ from store_and_memory import names
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
 from langgraph_agentmem.projection import GraphProjector
+from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.store import AgentMemoryStore
 
 
@@ -91,3 +95,18 @@ def projector(memory: AgentMemory) -> GraphProjector:
 def modelled(opened: Callable[..., AgentMemory]) -> AgentMemory:
     """A memory whose model finds names."""
     return opened(model=ScriptedModel(answer=names))
+
+
+@pytest.fixture(scope="module")
+def strict_dsn(shared_folder: Path) -> Iterator[str]:
+    """A server of its own that asks the role `guest` for a password."""
+    folder = shared_folder / uuid4().hex
+    dsn = embedded.start(folder)
+    rules = folder / "pg_hba.conf"
+    rules.write_text("local all guest scram-sha-256\n" + rules.read_text())
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
+        connection.execute("SELECT pg_reload_conf()")
+    yield dsn
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")

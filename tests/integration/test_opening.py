@@ -3,11 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import forking
 import psycopg
@@ -197,21 +196,6 @@ def test_old_servers_and_old_pgvectors_are_explained() -> None:
         migrate.check_server(new | {"server_version": 140009, "server_version_name": "14.9"})
     with pytest.raises(PgvectorError, match=r"0\.7\.4 is too old.*ALTER EXTENSION vector UPDATE"):
         migrate.check_pgvector(new | {"installed": "0.7.4"})
-
-
-@pytest.fixture(scope="module")
-def strict_dsn(shared_folder: Path) -> Iterator[str]:
-    """A server of its own that asks the role `guest` for a password."""
-    folder = shared_folder / uuid4().hex
-    dsn = embedded.start(folder)
-    rules = folder / "pg_hba.conf"
-    rules.write_text("local all guest scram-sha-256\n" + rules.read_text())
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
-        connection.execute("SELECT pg_reload_conf()")
-    yield dsn
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,16 @@ RULED_OUT = {
     "no explicit table locks": (r"\bLOCK TABLE\b", "LOCK TABLE agentmem.entity IN SHARE MODE"),
     "no TRUNCATE": (r"\bTRUNCATE\b", "TRUNCATE agentmem.section"),
 }
-SETS_FOR_A_SEARCH = {"settings by SET LOCAL, not by function": {"search:set_up_search", "vectors:ann_settings"}}
-"""What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one."""
+SETS_FOR_A_SEARCH = {
+    "settings by SET LOCAL, not by function": {
+        "search:set_up_search",
+        "vectors:ann_settings",
+        "session:set_up_session",
+    },
+    "settings by function not for the session": {"session:set_up_session"},
+}
+"""What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one. The last is sent only
+where a session is known to be one's own."""
 
 
 @pytest.mark.parametrize("rule", RULED_OUT)

@@ -121,6 +121,8 @@ async def catch_up_tenant(resources: Resources, external_id: str | None) -> None
 
 async def _lock_and_catch_up_some(resources: Resources, external_id: str, memory_id: int) -> bool:
     async with resources.database.transaction(external_id) as connection:
+        if not connection.writable:
+            return False  # a replica, for instance: what was not chunked elsewhere is not found here yet
         known = await memories.get(connection, external_id, memory_id, lock=True) is not None
         return known and await _catch_up_some(connection, resources, external_id, memory_id)
 

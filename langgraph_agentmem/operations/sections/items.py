@@ -213,7 +213,8 @@ async def refresh(resources: Resources, ownership: Ownership, items: Iterable[St
     expiring = {(item.namespace, item.key): item for item in items}
     for tenant, keys in by_tenant(ownership, expiring).items():
         async with resources.database.transaction(tenant) as connection:  # waits for nobody: what is locked is skipped
-            await storage.refresh(connection, tenant, [expiring[key] for key in keys])
+            if connection.writable:  # who may only read gets what was read, and it expires when it would have
+                await storage.refresh(connection, tenant, [expiring[key] for key in keys])
 
 
 async def send_namespaces(

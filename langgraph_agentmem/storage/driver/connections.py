@@ -1,146 +1,110 @@
-"""Connections of an event loop: a pool, and what makes them fit for use and for reuse."""
+"""A connection, and what makes it fit for use and for reuse."""
 
 import asyncio
 import select
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from functools import partial
-from types import TracebackType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 import psycopg
 from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.storage.driver import conninfo
 from langgraph_agentmem.storage.driver.translation import translation
-from langgraph_agentmem.storage.driver.turns import Turn, Turns
 
 T = TypeVar("T")
-Connection: TypeAlias = AsyncConnection[DictRow]
 
 _CLEAN_SECONDS = 2.0
 
 
-class Pool:
-    """The connections of one event loop.
+class Connection(AsyncConnection[DictRow]):
+    """A connection whose server has only so long for an answer.
+
+    A server, or what lies on the way to it, may fall silent without closing anything; no error would ever come.
+    """
+
+    answer_seconds: float | None = None
+    """How long to wait for each answer; None for as long as it takes."""
+    silent = False
+    """Whether an answer did not come in time; the connection is lost then."""
+    may_write = True
+    """Whether its user has the rights to write."""
+
+    def __del__(self, *_: object) -> None:
+        """Go quietly: that one lies idle when the program ends is what it is kept for, and no mistake to warn of."""
+        if hasattr(self, "pgconn"):
+            self.pgconn.finish()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the server takes writes on it, as far as it has told."""
+        told = self.pgconn.parameter_status
+        return self.may_write and b"on" not in (told(b"in_hot_standby"), told(b"default_transaction_read_only"))
+
+    def translation(self, error: psycopg.Error) -> AgentMemoryError:
+        """This package's error for one that the driver has raised on it."""
+        waited = self.answer_seconds if self.silent else None
+        return translation(error, waited, lost=self.closed, user="" if self.closed else self.info.user)
+
+    async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        """Wait for the server, as the driver does wherever it waits for one, but not for ever."""
+        if self.answer_seconds is None:
+            return await super().wait(gen, *args, **kwargs)
+        self._expect(self.answer_seconds)
+        try:
+            return await super().wait(gen, *args, **kwargs)
+        finally:
+            self._expected.cancel()
+
+    async def heard(self, seconds: float) -> AsyncGenerator[None]:
+        """What the server tells by itself for so long; nothing is waited for in vain meanwhile."""
+        limit, self.answer_seconds = self.answer_seconds, None
+        try:
+            async for _ in self.notifies(timeout=seconds):
+                yield
+        finally:
+            self.answer_seconds = limit
+
+    def _expect(self, seconds: float) -> None:
+        self._expected = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
+
+    def _hang_up(self, seconds: float) -> None:
+        """End the waiting, unless the answer is there and it is this event loop that is late."""
+        if self.closed:
+            return
+        if _has_news(self.fileno()):
+            self._expect(seconds)
+            return
+        self.silent = True
+        # whoever waits reads the end of the stream; cancelling would wait for the server once more
+        hung_up = socket.socket(fileno=self.fileno())
+        with suppress(OSError):
+            hung_up.shutdown(socket.SHUT_RDWR)
+        hung_up.detach()
+
+
+async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, connect_seconds: float) -> Connection:
+    """A new connection.
 
     Args:
         dsn: Connection string.
-        size: Most connections.
-        timeout: Seconds to wait for the server before that counts as an outage.
-        most_waiting: Most callers that wait for others to be done.
-        configure: Called with each new connection.
+        prepares: Whether statements are prepared, which asks for a session of its own on the server.
+        answer_seconds: How long to wait for each answer.
+        connect_seconds: How long to wait for each of the servers that the DSN names, if that does not say it.
     """
-
-    def __init__(
-        self,
-        dsn: str,
-        *,
-        size: int,
-        timeout: float,
-        most_waiting: int,
-        configure: Callable[[AsyncConnection[Any]], Awaitable[None]],
-    ) -> None:
-        self._turns = Turns(size, most_waiting)
-        self._pool = cast(
-            "AsyncConnectionPool[Connection]",
-            AsyncConnectionPool(
-                dsn,
-                kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
-                min_size=0,
-                max_size=size,
-                timeout=timeout,
-                configure=configure,
-                open=False,
-                name="agentmem",
-            ),
-        )
-
-    async def open(self) -> None:
-        """Make it ready; connections are opened as they are needed."""
-        await self._pool.open()
-
-    async def close(self) -> None:
-        """Close its connections, those in use when they are given back."""
-        await self._pool.close()
-
-    async def take(self) -> tuple[Turn, Connection]:
-        """A connection, waited for until those who came before have theirs, and the turn in which it is used.
-
-        Raises:
-            PoolTimeout: The server does not give one in time.
-            TooManyCallsError: Too many wait already.
-        """
-        # the pool's time-out would also run while others are at work: a turn first, then it is about the server alone
-        turn = await self._turns.take()
-        asked = asyncio.get_running_loop().time()
-        try:
-            return turn, await self._living()
-        except BaseException as error:
-            turn.end()
-            if isinstance(error, PoolTimeout):
-                # one turn after the other would wait for the same server: who has waited as long as this knows as much
-                self._turns.refuse(asked, partial(PoolTimeout, str(error)))
-            raise
-
-    async def give_back(self, turn: Turn, connection: Connection, error: BaseException | None) -> None:
-        """Give back what `take` gave, made fit for others where its use has failed."""
-        try:
-            try:
-                if error is not None:
-                    await clean(connection)
-            finally:
-                await self._pool.putconn(connection)
-        finally:
-            turn.end()
-
-    async def _living(self) -> Connection:
-        """A connection whose server is there; dead ones are thrown away at once, however many a restart has left."""
-        while True:
-            connection, alive = await self._pool.getconn(), False
-            try:
-                alive = await _alive(connection)
-                if alive:
-                    return connection
-            finally:
-                if not alive:
-                    await connection.close()
-                    await self._pool.putconn(connection)  # which makes room for a new one
-
-
-class TakenConnection:
-    """A connection of a pool for a block, as an asynchronous context manager; the driver's errors are translated.
-
-    Args:
-        pool: Gives the pool of the running event loop.
-    """
-
-    # not made of generators: every call of a store comes through here, and these would take more than all the rest
-    __slots__ = ("_connection", "_find", "_pool", "_turn")
-
-    def __init__(self, pool: Callable[[], Awaitable[Pool]]) -> None:
-        self._find = pool
-
-    async def __aenter__(self) -> Connection:
-        """Take the connection."""
-        try:
-            self._pool = await self._find()
-            self._turn, self._connection = await self._pool.take()
-        except psycopg.Error as error:
-            raise translation(error) from error
-        return self._connection
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Give it back."""
-        await self._pool.give_back(self._turn, self._connection, error)
-        if isinstance(error, psycopg.Error):
-            raise translation(error) from error
+    connection = await Connection.connect(
+        conninfo.complete(dsn, connect_seconds),
+        autocommit=True,
+        row_factory=dict_row,
+        prepare_threshold=0 if prepares else None,
+    )
+    connection.answer_seconds = answer_seconds
+    return connection
 
 
 async def retrying_deadlocks(attempt: Callable[[], Awaitable[T]]) -> T:
@@ -186,18 +150,18 @@ async def clean(connection: Connection) -> None:
     cleaned = False
     try:
         with suppress(psycopg.Error), anyio.move_on_after(_CLEAN_SECONDS, shield=True):
-            if connection.info.transaction_status == TransactionStatus.IDLE:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                await connection.rollback()
+            elif connection.prepare_threshold is not None:
                 # the driver hears of it from the server's answer, and then both know of no prepared statement
                 await connection.execute(b"DEALLOCATE ALL")
-            else:
-                await connection.rollback()
             cleaned = True
     finally:
         if not cleaned:
             await connection.close()
 
 
-async def _alive(connection: AsyncConnection[Any]) -> bool:
+async def alive(connection: Connection) -> bool:
     """Whether a pooled connection can be used; a round trip only where its idle socket has news."""
     if connection.closed:
         return False
@@ -206,7 +170,7 @@ async def _alive(connection: AsyncConnection[Any]) -> bool:
     if not _has_news(connection.fileno()):
         return True
     try:
-        await AsyncConnectionPool.check_connection(connection)
+        await connection.execute(b"")
     except psycopg.Error:
         return False
     return True

@@ -1,10 +1,13 @@
 """Connection strings, and the configurations that change them."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.policies import validation
@@ -12,6 +15,17 @@ from langgraph_agentmem.settings import AgentMemorySettings
 
 _OWN_ARGUMENTS = {"autocommit", "prepare_threshold", "row_factory"}
 """Arguments of connections that are ours to set."""
+_LIKE = "it looks like postgresql://user:password@host:5432/database"
+_SCHEME = re.compile(r"\s*([\w+:.-]+)://")
+_PART = re.compile(r'"([^"]*)"')
+_UNLESS_GIVEN = {
+    # a connection that died without a word is found out within a minute where nothing is asked, and else within half
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""For connections over TCP; libpq leaves this to the system, which waits for hours."""
 
 
 def with_pool_config(
@@ -24,25 +38,36 @@ def with_pool_config(
     """
     options = _mapping(pool, "pool_config", '{"max_size": 20}')
     kwargs = _mapping(options.pop("kwargs", None), "kwargs of pool_config", '{"application_name": "agent"}')
-    arguments = {name: value for name, value in kwargs.items() if name not in _OWN_ARGUMENTS}
     size = options.pop("max_size", None)
     options.pop("min_size", None)  # connections are opened as they are needed
     if options:
         raise ConfigurationError(f"pool_config has no option {next(iter(options))!r}; it has max_size and kwargs")
     if size is not None:
         settings = settings.model_copy(update={"pool_size": validation.positive(size, "max_size")})
+    settings, arguments = _own(settings, kwargs)
     if not arguments:
         return dsn, settings
-    given = dsn or (settings.dsn.get_secret_value() if settings.dsn else None)
+    given = settings.dsn.get_secret_value() if dsn is None and settings.dsn else dsn
     if given is None:
         raise ConfigurationError("pool_config's kwargs are for a server of your own; give its connection string")
-    try:
-        return make_conninfo(readable(given), **arguments), settings
-    except psycopg.ProgrammingError as error:
+    if problem := _problem(readable(given), arguments):
         raise ConfigurationError(
-            f"kwargs of pool_config are not what libpq takes ({str(error).strip()}): {', '.join(arguments)}; "
+            f"kwargs of pool_config are not what libpq takes ({problem}): {', '.join(arguments)}; "
             "it takes connection parameters such as application_name"
-        ) from error
+        )
+    return make_conninfo(given, **arguments), settings
+
+
+def _own(settings: AgentMemorySettings, kwargs: dict[str, Any]) -> tuple[AgentMemorySettings, dict[str, Any]]:
+    """The settings with those arguments of psycopg's connections that are ours to set, and the other arguments."""
+    if not kwargs.get("autocommit", True):
+        raise ConfigurationError(
+            f"autocommit of pool_config's kwargs must be True, or be left out, not {kwargs['autocommit']!r}"
+        )
+    if "prepare_threshold" in kwargs and kwargs["prepare_threshold"] is None:
+        # what is said of PgBouncer everywhere, and means no more than that
+        settings = settings.model_copy(update={"pooler": "transaction"})
+    return settings, {name: value for name, value in kwargs.items() if name not in _OWN_ARGUMENTS}
 
 
 def _mapping(given: object, what: str, example: str) -> dict[str, Any]:
@@ -52,15 +77,56 @@ def _mapping(given: object, what: str, example: str) -> dict[str, Any]:
 
 
 def readable(dsn: str) -> str:
-    """The DSN, if libpq can read it.
+    """The DSN, if libpq can read it; no error shows what may be a password.
 
     Raises:
         ConfigurationError: It cannot.
     """
-    try:
-        conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError as error:
+    if not dsn.strip():
         raise ConfigurationError(
-            f"the DSN is malformed ({str(error).strip()}); it looks like postgresql://user:password@host:5432/database"
-        ) from error
+            f"the DSN is empty; {_LIKE}, or is left out altogether (AGENTMEM_DSN unset) for the embedded server"
+        )
+    if problem := _foreign(dsn) or _problem(dsn, {}) or _misplaced(dsn):
+        raise ConfigurationError(f"the DSN is malformed ({problem}); {_LIKE}")
     return dsn
+
+
+@lru_cache(maxsize=64)
+def complete(dsn: str, connect_seconds: float) -> str:
+    """A DSN with what it does not say itself: how long to wait, and how to notice connections that died silently."""
+    unless_given = _UNLESS_GIVEN | {"connect_timeout": max(2, round(connect_seconds))}
+    missing: dict[str, Any] = {name: value for name, value in unless_given.items() if name not in conninfo_to_dict(dsn)}
+    # the driver reads and writes texts in this one, whatever the role's or the environment's is
+    return make_conninfo(dsn, **missing, client_encoding="UTF8")
+
+
+def _foreign(dsn: str) -> str | None:
+    """What is wrong with a URL that is another library's."""
+    scheme = _SCHEME.match(dsn)
+    if scheme is None or scheme[1] in ("postgresql", "postgres"):
+        return None
+    if re.match(r"postgres(ql)?\+\w+$", scheme[1]):
+        return f"{scheme[1]}:// is SQLAlchemy's way to name a driver; leave {scheme[1][scheme[1].index('+') :]!r} out"
+    return f"{scheme[1]}:// is no scheme of PostgreSQL's"
+
+
+def _problem(dsn: str, arguments: dict[str, Any]) -> str | None:
+    """What libpq has against a DSN with arguments, without the parts of them that it quotes."""
+    try:
+        make_conninfo(dsn, **arguments)
+    except psycopg.Error as error:
+        known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"="}
+        return _PART.sub(lambda part: part[0] if part[1] in known else '"…"', str(error).strip())
+    return None
+
+
+def _misplaced(dsn: str) -> str | None:
+    """What is wrong with a URL whose user or password has characters in it that stand for something in a URL."""
+    authority = re.match(r"\s*\w+://([^/?#]*)", dsn)
+    encoded = "characters such as @ / ? # : % in a user or password are written as %40 %2F %3F %23 %3A %25"
+    if authority and authority[1].count("@") > 1:
+        return encoded
+    port = str(conninfo_to_dict(dsn).get("port") or "")
+    if not all(part.strip().isdecimal() or not part.strip() for part in port.split(",")):
+        return f"its port is no number; {encoded}"
+    return None

@@ -5,20 +5,21 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import anyio.to_thread
-from psycopg import AsyncConnection
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row
 
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver import embedded, migrate, tenants
-from langgraph_agentmem.storage.driver.connections import Connection, Pool, TakenConnection, undo
+from langgraph_agentmem.storage.driver.connections import Connection, connect, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
+from langgraph_agentmem.storage.driver.pool import Pool, TakenConnection
+from langgraph_agentmem.storage.driver.session import Pooler, Session, session_of
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.tenants import Everyone
-from langgraph_agentmem.storage.driver.translation import translated
+from langgraph_agentmem.storage.driver.translation import translation
 
 
 class Database:
@@ -29,7 +30,10 @@ class Database:
         data_dir: The embedded server's folder; None for the per-user one.
         pool_size: Most connections per event loop.
         connect_timeout: Seconds to wait for the server before that counts as an outage.
+        answer_timeout: Seconds to wait for each of the server's answers before the connection is given up.
         max_waiting_calls: Most callers per event loop that wait for others to give a connection back.
+        pooler: Whether a pooler stands between that keeps no sessions.
+        listen_dsn: Connection string for what is heard from the server, past a pooler.
     """
 
     def __init__(
@@ -39,21 +43,27 @@ class Database:
         data_dir: Path | None = None,
         pool_size: int = 10,
         connect_timeout: float = 15.0,
+        answer_timeout: float = 60.0,
         max_waiting_calls: int = 100_000,
+        pooler: Pooler = "auto",
+        listen_dsn: str | None = None,
     ) -> None:
         self.dsn = None if dsn is None else readable(dsn)
+        self._listen_dsn = None if listen_dsn is None else readable(listen_dsn)
         self.data_dir = data_dir
         self._pool_size = pool_size
         self._connect_timeout = connect_timeout
+        self._answer_timeout = answer_timeout
+        self._pooler: Pooler = pooler
+        self._session: Session | None = None
         self._max_waiting_calls = max_waiting_calls
         self.on_use: Callable[[], None] | None = None
         """Called on the event loop of every use, before it."""
-        self._ready = False
         self._starting: SharedCall[None] = SharedCall()
         self._lock = threading.Lock()
         """For the following two, which the threads of several loops change."""
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-        self._connections: dict[AsyncConnection[Any], asyncio.AbstractEventLoop] = {}
+        self._connections: dict[Connection, asyncio.AbstractEventLoop] = {}
 
     @classmethod
     def of(
@@ -61,12 +71,17 @@ class Database:
     ) -> "Database":
         """The database that the arguments name, or else the settings."""
         folder = data_dir or settings.data_dir
+        if dsn is None and settings.dsn is not None and not data_dir:
+            dsn = settings.dsn.get_secret_value()
         return cls(
-            dsn or (settings.dsn.get_secret_value() if settings.dsn and not data_dir else None),
+            dsn,
             data_dir=Path(folder) if folder else None,
             pool_size=settings.pool_size,
             connect_timeout=settings.connect_timeout_seconds,
+            answer_timeout=settings.answer_timeout_seconds,
             max_waiting_calls=settings.max_waiting_calls,
+            pooler=settings.pooler,
+            listen_dsn=settings.listen_dsn.get_secret_value() if settings.listen_dsn else None,
         )
 
     @property
@@ -81,21 +96,31 @@ class Database:
             ConfigurationError: The server, its extensions or its schema do not fit.
             OutageError: The server cannot be reached.
         """
-        if not self._ready:
-            await self._starting(self._start)
+        await self._known_session()
         if self.on_use is not None:
             self.on_use()
 
+    async def _known_session(self) -> Session:
+        if self._session is None:
+            await self._starting(self._start)
+        return cast("Session", self._session)
+
     async def _start(self) -> None:
-        if self._ready:
+        if self._session is not None:
             return  # another loop was faster
         async with self.as_it_is() as connection:
+            session = await session_of(connection, self._pooler)
+            await session.set_up(connection)
+            connection.answer_seconds = None  # others may migrate meanwhile, which takes as long as it takes
             await migrate.migrate(connection)
-        self._ready = True
+        self._session = session
 
     @asynccontextmanager
-    async def as_it_is(self) -> AsyncGenerator[AsyncConnection[DictRow]]:
+    async def as_it_is(self, *, patient: bool = False) -> AsyncGenerator[Connection]:
         """A connection of its own, for nobody, to a database whose schema may be missing, old or another's.
+
+        Args:
+            patient: Whether answers take as long as they take, as that of an index which is built.
 
         Raises:
             ConfigurationError: The embedded server cannot be used, or the server refuses the user.
@@ -103,12 +128,45 @@ class Database:
         """
         if self.dsn is None:
             self.dsn = await anyio.to_thread.run_sync(embedded.start, self.data_dir)
-        timeout = max(2, round(self._connect_timeout))
-        with translated():
-            async with await AsyncConnection[DictRow].connect(
-                self.dsn, autocommit=True, row_factory=dict_row, connect_timeout=timeout
-            ) as connection:
-                yield connection
+        async with self._alone(self.dsn) as connection:
+            if self._session is not None:
+                await self._session.set_up(connection)
+            if patient:
+                connection.answer_seconds = None
+            yield connection
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncGenerator[Connection | None]:
+        """A connection of its own that keeps its session, to hear what the server tells; None where there can be none.
+
+        Raises:
+            OutageError: The server cannot be reached, or went away.
+        """
+        session = await self._known_session()
+        dsn = self._listen_dsn or (self.dsn if session.own else None)
+        if dsn is None:
+            yield None
+            return
+        async with self._alone(dsn) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _alone(self, dsn: str) -> AsyncGenerator[Connection]:
+        connection = None
+        try:
+            connection = await self._connected(dsn, prepares=False)
+            yield connection
+        except psycopg.Error as error:
+            raise (connection.translation(error) if connection else translation(error)) from error
+        finally:
+            if connection is not None:
+                # as a context manager it would roll back first, and stay open where that is cancelled as well
+                await connection.close()
+
+    async def _connected(self, dsn: str, *, prepares: bool) -> Connection:
+        return await connect(
+            dsn, prepares=prepares, answer_seconds=self._answer_timeout, connect_seconds=self._connect_timeout
+        )
 
     @asynccontextmanager
     async def transaction(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
@@ -157,26 +215,32 @@ class Database:
 
     async def _pool(self) -> Pool:
         await self.start()
-        return self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
+        return self._pools.get(asyncio.get_running_loop()) or self._open_pool()
 
-    async def _open_pool(self) -> Pool:
+    def _open_pool(self) -> Pool:
         self._forget_closed_loops()
         pool = Pool(
-            cast("str", self.dsn),
+            self._for_pool,
             size=self._pool_size,
             timeout=self._connect_timeout,
             most_waiting=self._max_waiting_calls,
-            configure=self._remember,
         )
         with self._lock:
             self._pools[asyncio.get_running_loop()] = pool
-        await pool.open()
         return pool
 
-    async def _remember(self, connection: AsyncConnection[Any]) -> None:
+    async def _for_pool(self) -> Connection:
+        session = cast("Session", self._session)
+        connection = await self._connected(cast("str", self.dsn), prepares=session.own)
         with self._lock:
             open_ones = {known: loop for known, loop in self._connections.items() if not known.closed}
             self._connections = open_ones | {connection: asyncio.get_running_loop()}
+        try:
+            await session.set_up(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     def _forget_closed_loops(self) -> None:
         """Release the sockets of loops that ended without `close`; their pools cannot be awaited any more."""

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import (
+    ConfigurationError,
     PgvectorError,
     SchemaMismatchError,
     SchemaTooNewError,
@@ -33,6 +34,7 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
         PgvectorError: pgvector is missing, too old, or may not be installed by this user.
         SchemaTooNewError: The database is newer than this code.
         SchemaMismatchError: A migration that was applied is not the one that this code has.
+        ConfigurationError: This user may not make the schema, or tables in it.
     """
     target = migrations()[-1][0] if to is None else to
     server = await server_of(connection)
@@ -43,7 +45,7 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
     async with connection.transaction():
         await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
         await _install_pgvector(connection)
-        await connection.execute(_SQL["create_schema"])
+        await _make_schema(connection)
         await connection.execute(_SQL["create_migration_table"])
         version = await _version(connection)
         for number, name, script in migrations():
@@ -112,6 +114,24 @@ def check_pgvector(server: DictRow) -> None:
             f"pgvector {found} is too old; version 0.8 or newer is needed: install it, then run "
             "ALTER EXTENSION vector UPDATE"
         )
+
+
+async def _make_schema(connection: AsyncConnection[DictRow]) -> None:
+    rights = await (await connection.execute(_SQL["schema_rights"])).fetchone()
+    assert rights is not None
+    role, database = rights["role"], rights["database"]
+    if rights["made"] and not rights["fills"]:
+        raise ConfigurationError(
+            f"{role} may not make tables in the schema agentmem; let an administrator run "
+            f"GRANT USAGE, CREATE ON SCHEMA agentmem TO {role}"
+        )
+    if not rights["made"] and not rights["makes"]:
+        raise ConfigurationError(
+            f"{role} may not make the schema agentmem; let an administrator run GRANT CREATE ON DATABASE {database} TO "
+            f"{role}, or CREATE SCHEMA agentmem AUTHORIZATION {role}"
+        )
+    if not rights["made"]:
+        await connection.execute(_SQL["create_schema"])
 
 
 async def _install_pgvector(connection: AsyncConnection[DictRow]) -> None:

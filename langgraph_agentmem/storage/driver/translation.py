@@ -1,17 +1,30 @@
 """The translation of the driver's errors into this package's."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import re
 
 import psycopg
-from psycopg_pool import PoolTimeout
+from psycopg.sql import Identifier
 
-from langgraph_agentmem.errors import AgentMemoryError, AuthenticationError, OutageError, StorageError
+from langgraph_agentmem.errors import (
+    AgentMemoryError,
+    AuthenticationError,
+    ConfigurationError,
+    OutageError,
+    StorageError,
+)
 
-_OUTAGES = ("08", "57P", "XX000", "53300")
-"""SQLSTATEs of connections that fail, servers that stop or start, internal errors, and of no connection left."""
+_OUTAGES = ("08", "57P", "53300")
+"""SQLSTATEs of connections that fail, servers that stop or start, and of no connection left."""
 _REFUSALS = ("28", "3D000")
 """SQLSTATEs of a user that is not let in, and of a database that there is not."""
+_REFUSED_IN_ENGLISH = (
+    "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf", "is not permitted to log in",
+    "permission denied for database", "no such database", "no such user", "auth failed",
+)  # fmt: skip
+"""What servers, and PgBouncer, say of such."""
+_PASSING_IN_ENGLISH = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery")
+_SAID_BY_THE_SERVER = re.compile(r": [^\W\d_]+:  ")
+"""A severity, in whatever language, before what a server says; libpq's own words have none."""
 
 
 class RefusedError(StorageError):
@@ -22,34 +35,78 @@ class RefusedError(StorageError):
     """
 
 
-@contextmanager
-def translated() -> Generator[None]:
-    """Translate the driver's errors into this package's, chained."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translation(error) from error
+def translation(
+    error: psycopg.Error, waited: float | None = None, *, lost: bool = False, user: str = ""
+) -> AgentMemoryError:
+    """This package's error for one of the driver's.
 
-
-def translation(error: psycopg.Error) -> AgentMemoryError:
-    """This package's error for one of the driver's."""
-    if isinstance(error, PoolTimeout):
-        return OutageError(f"PostgreSQL gave no connection in time ({error}); is it up, and the pool large enough?")
-    state = error.sqlstate or ""
-    text = str(error).strip()
-    if state.startswith(_REFUSALS) or (not state and _refused_in_words(text)):
+    Args:
+        error: The driver's.
+        waited: How many seconds an answer was waited for in vain, if that is why.
+        lost: Whether the connection was found closed.
+        user: Whose connection it is.
+    """
+    text, state = str(error).strip(), error.sqlstate or ""
+    if waited is not None:
+        return OutageError(
+            f"PostgreSQL gave no answer within {waited:g} s (AGENTMEM_ANSWER_TIMEOUT_SECONDS); the connection is given "
+            f"up: {text}"
+        )
+    if state:
+        return _by_state(state, text, error, lost=lost, user=user)
+    if _refused(error):
         return AuthenticationError(
             f"PostgreSQL refused the connection; check user, password and database in the DSN: {text}"
         )
-    if state.startswith(_OUTAGES) or (not state and isinstance(error, psycopg.OperationalError)):
+    if not isinstance(error, psycopg.OperationalError):
+        return StorageError(f"PostgreSQL refused a statement: {text}")
+    if _unclear(error):
+        return OutageError(
+            "PostgreSQL gives no connection, and the driver does not tell why: either it cannot take one now, or user, "
+            f"password or database in the DSN are not right. It said: {text}"
+        )
+    return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
+
+
+def may_pass(error: psycopg.Error) -> bool:
+    """Whether another attempt to connect may come to something; a password is not to be tried again and again."""
+    tried = error.pgconn is not None and error.pgconn.used_password
+    return not (_refused(error) or (tried and _unclear(error)))
+
+
+def _by_state(state: str, text: str, error: psycopg.Error, *, lost: bool, user: str) -> AgentMemoryError:
+    if state.startswith(_REFUSALS):
+        return AuthenticationError(
+            f"PostgreSQL refused the connection; check user, password and database in the DSN: {text}"
+        )
+    if state.startswith(_OUTAGES) or lost:
         return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
     if isinstance(error, psycopg.errors.DivisionByZero):
         return RefusedError(f"a statement has refused: {text}")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ConfigurationError(f"PostgreSQL refused a statement ({state}): {text}; {_grants(user)}")
     return StorageError(f"PostgreSQL refused a statement ({state}): {text}")
 
 
-def _refused_in_words(text: str) -> bool:
-    """Errors on connecting carry no SQLSTATE, only the server's words."""
-    return any(
-        words in text for words in ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf")
+def _grants(user: str) -> str:
+    """What an administrator may run where a right is missing, of which the server names no more than a table."""
+    role = Identifier(user or "…").as_string(None)
+    return (
+        f"let an administrator run GRANT USAGE ON SCHEMA agentmem TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON "
+        f"ALL TABLES IN SCHEMA agentmem TO {role}; and for checkpoints the same on the schema of LangGraph's tables, "
+        f"by default public, or GRANT CREATE ON SCHEMA public TO {role} where they are to be made"
     )
+
+
+def _refused(error: psycopg.Error) -> bool:
+    """Whether a user is not let in: errors on connecting carry no SQLSTATE, only the server's words."""
+    if error.sqlstate:
+        return error.sqlstate.startswith(_REFUSALS)
+    needs = error.pgconn is not None and error.pgconn.needs_password
+    return needs or any(words in str(error) for words in _REFUSED_IN_ENGLISH)
+
+
+def _unclear(error: psycopg.Error) -> bool:
+    """Whether a server has answered with something else than a connection, in words that are not understood."""
+    said = _SAID_BY_THE_SERVER.search(str(error)) is not None
+    return said and not error.sqlstate and not any(words in str(error) for words in _PASSING_IN_ENGLISH)

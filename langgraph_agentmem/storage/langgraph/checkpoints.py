@@ -46,9 +46,28 @@ class CheckpointTables:
     async def _setup(self) -> None:
         async with self._database.connection(EVERYONE) as connection:
             # mostly they are up to date, and nobody has to wait for a turn
-            if await _version(connection) < _NEWEST:
-                async with _turn(connection):
-                    await AsyncPostgresSaver(connection).setup()
+            current = await _version(connection) >= _NEWEST
+        if not current:
+            async with self._turn(), self._database.as_it_is(patient=True) as connection:
+                await AsyncPostgresSaver(connection).setup()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """The turn of whoever sets the tables up, which another connection's transaction holds meanwhile.
+
+        Behind a pooler no lock outlasts a transaction, and indexes are built concurrently in none.
+        """
+        # without parameters it is sent and closed at once; a statement with some would keep its snapshot, for which
+        # such an index would wait
+        lock = template("checkpoints", "try_lock_setup").format(key=_SETUP_LOCK)
+        async with self._database.as_it_is() as connection:
+            while True:
+                async with connection.transaction():
+                    row = await (await connection.execute(lock)).fetchone()
+                    if row is not None and row["locked"]:
+                        yield
+                        return
+                await anyio.sleep(_TURN_SECONDS)
 
     async def read(self, serde: SerializerProtocol, call: Callable[[PostgresSaver], T]) -> T:
         """What LangGraph's checkpointer reads; no connection is kept while it deserializes."""
@@ -127,18 +146,6 @@ async def _version(connection: Connection) -> int:
     if not (await first_row(connection, _SQL["checkpoint_tables"], {}))["made"]:
         return -1
     return (await first_row(connection, _SQL["checkpoint_version"], {}))["version"]
-
-
-@asynccontextmanager
-async def _turn(connection: Connection) -> AsyncGenerator[None]:
-    """This session's turn to set the tables up."""
-    key = {"key": _SETUP_LOCK}
-    while not (await first_row(connection, _SQL["try_lock_setup"], key))["locked"]:  # noqa: ASYNC110 - others' locks
-        await anyio.sleep(_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        await connection.execute(_SQL["unlock_setup"], key)
 
 
 async def metadata(connection: Connection, thread_id: str, checkpoint_id: str) -> Json:

@@ -7,13 +7,9 @@ SELECT to_regclass('checkpoint_migrations') IS NOT NULL AS made
 SELECT coalesce(max(v), -1) AS version FROM checkpoint_migrations
 
 -- name: try_lock_setup
--- Whether it is this session's turn to set these tables up. Nobody may wait in a statement: indexes that are built
+-- Whether it is this transaction's turn to set these tables up. Nobody may wait in a statement: indexes that are built
 -- concurrently would wait for it.
-SELECT pg_try_advisory_lock(%(key)s) AS locked
-
--- name: unlock_setup
--- Lets others have their turn.
-SELECT pg_advisory_unlock(%(key)s)
+SELECT pg_try_advisory_xact_lock({key}) AS locked
 
 -- name: checkpoint_metadata
 -- The metadata of a checkpoint of a graph itself.

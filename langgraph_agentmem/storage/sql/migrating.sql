@@ -4,7 +4,8 @@ SELECT current_setting('server_version_num')::int AS server_version,
        current_setting('server_version') AS server_version_name,
        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS installed,
-       to_regclass('agentmem.schema_migration') IS NOT NULL AS migrated
+       EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'agentmem' AND c.relname = 'schema_migration') AS migrated
 
 -- name: lock_migrations
 -- Waits for its turn to migrate, until the transaction ends.
@@ -14,9 +15,16 @@ SELECT pg_advisory_xact_lock(%(key)s)
 -- Installs pgvector.
 CREATE EXTENSION IF NOT EXISTS vector
 
+-- name: schema_rights
+-- Whether there is the schema, and whether this user may make tables in it, or make it.
+SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database, n.oid IS NOT NULL AS made,
+       has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE') AS fills,
+       has_database_privilege(current_database(), 'CREATE') AS makes
+FROM (SELECT) AS one LEFT JOIN pg_namespace n ON n.nspname = 'agentmem'
+
 -- name: create_schema
--- The schema, and the list of the migrations that it has seen.
-CREATE SCHEMA IF NOT EXISTS agentmem
+-- The schema, which an administrator may have made: to ask for it again needs a right that is not needed otherwise.
+CREATE SCHEMA agentmem
 
 -- name: create_migration_table
 -- The list of migrations that the schema has seen.

@@ -1,0 +1,105 @@
+"""Who may only read gets answers: on a replica, in a read-only session, and by a role without the rights to write."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from checkpointing import of
+from fakes import WordEmbedder
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from texts import State, agent
+
+from langgraph_agentmem import AgentMemory, AgentMemorySaver
+from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.store import AgentMemoryStore
+
+NS = ("alice", "notes")
+KINDS = ["default_transaction_read_only", "select_only"]
+
+
+@pytest.fixture
+def reader(dsn: str, maintenance: psycopg.Connection[Any]) -> Any:
+    """Makes the DSN of somebody who may only read, in one of several ways."""
+    roles: list[str] = []
+
+    def make(kind: str) -> str:
+        if kind == "default_transaction_read_only":
+            name = conninfo_to_dict(dsn)["dbname"]
+            maintenance.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+            return dsn
+        roles.append(f"reader_{uuid4().hex}")
+        maintenance.execute(f"CREATE ROLE {roles[-1]} LOGIN PASSWORD 'x'")
+        with psycopg.connect(dsn) as connection:
+            for schema in ("agentmem", "public"):
+                connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {roles[-1]}")
+                connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {roles[-1]}")
+        return make_conninfo(dsn, user=roles[-1], password="x")
+
+    yield make
+    for role in roles:
+        with psycopg.connect(dsn) as connection:
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.fixture
+async def written(dsn: str) -> int:
+    """A database with values that were not chunked yet, items that expire, and a thread; the id of a memory."""
+    async with AgentMemory.open(dsn, index=WordEmbedder()) as memory:
+        made = await memory.acreate_active_memory("alice", "Notes", {"sections": ["a"]}, {"a": "- an old fox"})
+        await memory.aconsolidate("alice", made.id)
+        await memory.asearch("alice", "fox")
+    async with AgentMemory.open(dsn) as memory:
+        store = AgentMemoryStore(memory, ttl={"default_ttl": 60, "refresh_on_read": True})
+        for i in range(3):
+            await store.aput(NS, f"k{i}", {"text": f"a falcon {i}"})
+        await agent(AgentMemorySaver(memory, state_schema=State)).ainvoke({"say": {"progress": "begun"}}, of("1"))
+    with psycopg.connect(dsn) as connection:  # refreshed at once, not only after a hundredth of its time
+        connection.execute(
+            "UPDATE agentmem.section SET expires_at = now() + interval '5 minutes' WHERE ttl_minutes = 60"
+        )
+    return made.id
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("index", [None, WordEmbedder()], ids=["words", "vectors"])
+async def test_all_that_is_asked_for_is_answered(
+    written: int, reader: Callable[[str], str], kind: str, index: Any
+) -> None:
+    async with AgentMemory.open(reader(kind), index=index) as memory:
+        store = AgentMemoryStore(memory, ttl={"default_ttl": 60, "refresh_on_read": True})
+        found = await store.aget(NS, "k1")
+        assert found is not None
+        assert found.value == {"text": "a falcon 1"}
+        assert len(await store.asearch(NS)) == 3
+        assert len(await store.asearch(NS, filter={"text": "a falcon 2"})) == 1
+        await store.asearch(NS, query="falcon")  # what waits for its chunks is not found here, which is no error
+        assert NS in await store.alist_namespaces()
+        assert (await memory.aget_active_memory("alice", written)).title == "Notes"
+        assert (await memory.asearch("alice", "old fox"))[0].content == "- an old fox"
+        assert not [finding for finding in await memory.adiagnose() if finding.severity == "error"]
+        saver = AgentMemorySaver(memory, state_schema=State)
+        assert (await agent(saver).aget_state(of("1"))).values["progress"] == "begun"
+        with pytest.raises(AgentMemoryError, match=r"read-only|GRANT"):
+            await store.aput(NS, "k9", {"text": "x"})
+        with pytest.raises(AgentMemoryError, match=r"read-only|GRANT"):
+            await memory.aupdate_active_memory_section("alice", written, "a", "- a hen")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_embedder_that_the_database_does_not_know_leaves_searches_to_words(
+    dsn: str, reader: Callable[[str], str], kind: str
+) -> None:
+    async with AgentMemory.open(dsn) as memory:
+        await memory.acreate_active_memory("alice", "Notes", {"sections": ["a"]}, {"a": "- an old fox"})
+        await memory.asearch("alice", "fox")
+    async with AgentMemory.open(reader(kind), index=WordEmbedder()) as memory:
+        assert (await memory.asearch("alice", "fox"))[0].content == "- an old fox"
+
+
+async def test_a_database_that_was_never_set_up_says_so(empty_dsn: str, maintenance: psycopg.Connection[Any]) -> None:
+    name = conninfo_to_dict(empty_dsn)["dbname"]
+    maintenance.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with pytest.raises(AgentMemoryError, match="read-only"):
+        await AgentMemory.open(empty_dsn).asetup()
