@@ -6,8 +6,9 @@ import functools
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -15,29 +16,36 @@ import anyio
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
+from langgraph_agentmem import callers
 from langgraph_agentmem.errors import SyncCallError
 
 P = ParamSpec("P")
 S = TypeVar("S")
 R = TypeVar("R")
 
+_waiting: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("waiting", default=None)
+"""The event loop of the thread that waits for a sync call."""
 _lock = threading.Lock()
 _portals: list[tuple[BlockingPortal, threading.Thread]] = []
-# a forked process has the list, but not the thread
-os.register_at_fork(after_in_child=_portals.clear)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    # a forked process has the list, but not the thread
+    os.register_at_fork(after_in_child=_portals.clear)
 
 
 def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[S, P], R]:
     """The sync twin of an async method: same arguments, same result, named without the leading `a`.
 
     Raises:
-        SyncCallError: Called in a thread whose event loop is running, which it would block.
+        SyncCallError: Called in a thread whose event loop is running, which it would block; not in a notebook's cell,
+            which its kernel waits for in any case.
     """
     name = method.__name__.removeprefix("a")
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        _refuse_on_running_loop(f"{name}()", f"await {method.__name__}(...)")
+        if callers.on_busy_loop():
+            called, twin = callers.call(name, method.__name__)
+            raise _refusal(f"{called}()", f"await {twin}(...)")
         return run(functools.partial(method, self, *args, **kwargs))
 
     call.__name__ = name
@@ -48,15 +56,17 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Cal
 def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[S, P], Any]:
     """A method that is awaited where an event loop runs, and blocks where none does; named without the leading `a`.
 
-    For names that LangGraph's stores use for both.
+    For names that LangGraph's stores use for both. A notebook's cell may do either.
     """
     name = method.__name__.removeprefix("a")
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> Any:
-        if _on_running_loop():
-            return method(self, *args, **kwargs)
-        return run(functools.partial(method, self, *args, **kwargs))
+        function = functools.partial(method, self, *args, **kwargs)
+        if callers.on_busy_loop():
+            return function()
+        result = run(function)
+        return _Done(result, function) if callers.on_running_loop() else result
 
     call.__name__ = name
     call.__qualname__ = method.__qualname__.replace(method.__name__, name)
@@ -88,13 +98,13 @@ class Opened(ABC):
         await self.aclose()
 
     def __enter__(self) -> Self:
-        _refuse_on_running_loop("a `with` block", "async with")
+        _refuse_block()
         return run(self.__aenter__)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _refuse_on_running_loop("a `with` block", "async with")
+        _refuse_block()
         run(self.aclose)
 
 
@@ -118,20 +128,41 @@ async def also(function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
 
 def run(function: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run an async function on the background loop, with the caller's context variables, and wait for it."""
-    return _portal().call(function)
-
-
-def _on_running_loop() -> bool:
+    token = _waiting.set(asyncio.get_running_loop() if callers.on_running_loop() else None)
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        return _portal().call(function)
+    finally:
+        _waiting.reset(token)
 
 
-def _refuse_on_running_loop(call: str, instead: str) -> None:
-    if _on_running_loop():
-        raise SyncCallError(f"{call} would block the running event loop; use `{instead}`")
+def waits_for_this(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop is the one whose thread waits for what is under way here, so that it cannot be waited for."""
+    return _waiting.get() is loop
+
+
+class _Done(int):
+    """What a cell has called, done; where the cell awaits it as well, it is also done on the cell's own loop."""
+
+    def __new__(cls, result: Any, function: Callable[[], Coroutine[Any, Any, Any]]) -> Self:
+        self = super().__new__(cls, result or 0)
+        self._result, self._function = result, function
+        return self
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        yield from self._function().__await__()
+        return self._result
+
+    def __repr__(self) -> str:
+        return repr(self._result)
+
+
+def _refuse_block() -> None:
+    if callers.on_busy_loop():
+        raise _refusal("a `with` block", "async with")
+
+
+def _refusal(call: str, instead: str) -> SyncCallError:
+    return SyncCallError(f"{call} would block the running event loop; use `{instead}`")
 
 
 def _portal() -> BlockingPortal:
