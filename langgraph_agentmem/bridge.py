@@ -4,11 +4,13 @@ import asyncio
 import atexit
 import functools
 import os
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -17,7 +19,7 @@ import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
 from langgraph_agentmem import callers
-from langgraph_agentmem.errors import SyncCallError
+from langgraph_agentmem.errors import ConfigurationError, SyncCallError
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -46,7 +48,7 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Cal
         if callers.on_busy_loop():
             called, twin = callers.call(name, method.__name__)
             raise _refusal(f"{called}()", f"await {twin}(...)")
-        return run(functools.partial(method, self, *args, **kwargs))
+        return run(partial(method, self, *args, **kwargs))
 
     call.__name__ = name
     call.__qualname__ = method.__qualname__.replace(method.__name__, name)
@@ -62,7 +64,7 @@ def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Calla
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> Any:
-        function = functools.partial(method, self, *args, **kwargs)
+        function = partial(method, self, *args, **kwargs)
         if callers.on_busy_loop():
             return function()
         result = run(function)
@@ -143,6 +145,9 @@ def waits_for_this(loop: asyncio.AbstractEventLoop) -> bool:
 class _Done(int):
     """What a cell has called, done; where the cell awaits it as well, it is also done on the cell's own loop."""
 
+    _result: Any
+    _function: Callable[[], Coroutine[Any, Any, Any]]
+
     def __new__(cls, result: Any, function: Callable[[], Coroutine[Any, Any, Any]]) -> Self:
         self = super().__new__(cls, result or 0)
         self._result, self._function = result, function
@@ -165,18 +170,37 @@ def _refusal(call: str, instead: str) -> SyncCallError:
     return SyncCallError(f"{call} would block the running event loop; use `{instead}`")
 
 
+def _refuse_patched_threads() -> None:
+    """Refuse threads that are none: the background loop would be a part of the caller's, and wait for itself."""
+    gevent, eventlet = (sys.modules.get(name) for name in ("gevent.monkey", "eventlet.patcher"))
+    patched = (gevent and gevent.is_module_patched("threading")) or (eventlet and eventlet.is_monkey_patched("thread"))
+    if patched:
+        raise ConfigurationError(
+            "threads were replaced by greenlets (gevent.monkey.patch_all() or eventlet.monkey_patch()), within which "
+            "no event loop can run for sync calls; leave threads as they are, e.g. monkey.patch_all(thread=False)"
+        )
+
+
+_refuse_patched_threads()
+
+
 def _portal() -> BlockingPortal:
     with _lock:
         if not _portals:
+            _refuse_patched_threads()
             started: Future[BlockingPortal] = Future()
             # a daemon, so that a process that closes nothing can end all the same
-            thread = threading.Thread(target=anyio.run, args=(_serve, started), name="agentmem", daemon=True)
+            # of this kind on every system: psycopg cannot use the one that Windows has by default
+            serve = partial(anyio.run, backend_options={"loop_factory": asyncio.SelectorEventLoop})
+            thread = threading.Thread(target=serve, args=(_serve, started), name="agentmem", daemon=True)
             thread.start()
             _portals.append((started.result(), thread))
+            # not earlier: what ends last was registered first, and the embedded server is to outlive its users here
+            atexit.unregister(_stop)
+            atexit.register(_stop)
         return _portals[0][0]
 
 
-@atexit.register
 def _stop() -> None:
     """End the background loop with the process, so that what was not closed goes quietly."""
     with _lock:

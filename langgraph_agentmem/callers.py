@@ -40,9 +40,9 @@ def call(name: str, twin: str) -> tuple[str, str]:
     for frame in _frames():
         if not _within(_module(frame), _LIBRARIES):
             break  # the application; what stands above it is not what it has called
-        caller = frame.f_locals.get("self")
+        caller: object = frame.f_locals.get("self")
         method = frame.f_code.co_name
-        if not method.startswith("_") and hasattr(type(caller), f"a{method}"):
+        if not method.startswith("_") and hasattr(caller, f"a{method}"):
             name, twin = method, f"a{method}"
     return name, twin
 

@@ -103,6 +103,7 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
         InvalidNamespaceError: LangGraph does not allow the namespace, or it is read-only.
         InvalidInputError: An argument cannot be accepted.
     """
+    _refuse_no_labels(op)
     validate_op_namespace(op)
     match op:
         case GetOp():
@@ -114,6 +115,21 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
             return _listing(options, op)
         case PutOp():
             return _delete(op) if op.value is None else put(resources, options, op)
+
+
+def _refuse_no_labels(op: Op) -> None:
+    """Refuse a namespace that is no tuple of labels, e.g. a string, whose letters would be taken for labels."""
+    match op:
+        case SearchOp():
+            given: list[object] = [op.namespace_prefix]
+        case ListNamespacesOp():
+            given = [condition.path for condition in op.match_conditions or ()]
+        case _:
+            given = [op.namespace]
+    for namespace in given:
+        if not isinstance(namespace, tuple | list):
+            right = f"({namespace!r},)" if isinstance(namespace, str) else '("alice", "notes")'
+            raise InvalidNamespaceError(f"a namespace must be a tuple of labels, e.g. {right}, not {namespace!r}")
 
 
 def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
