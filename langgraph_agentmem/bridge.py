@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import functools
+import logging
 import os
 import sys
 import threading
@@ -203,6 +204,8 @@ def _portal() -> BlockingPortal:
 
 def _stop() -> None:
     """End the background loop with the process, so that what was not closed goes quietly."""
+    for name in ("psycopg", "psycopg.pool"):  # of statements that end unfinished, which is meant
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with _lock:
         for portal, thread in _portals:
             portal.call(portal.stop, True)

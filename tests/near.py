@@ -40,7 +40,7 @@ _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
     "bridge": "sync_and_async first_calls notebooks",
-    "callers": "callers notebooks",
+    "callers": "notebooks",
     "chat": "models lying_model",
     "checkpoint/": f"{_CHECKPOINTS} {_THREADS}",
     "cli/": "command_line reviews_on_the_command_line worker_command",

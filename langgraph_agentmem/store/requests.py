@@ -1,7 +1,9 @@
 """What a store is asked for, checked and made ready: LangGraph's operations as requests, and results as items."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from langgraph.store.base import (
@@ -35,6 +37,9 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.store.options import Options
 
 RESERVED = validation.RESERVED
+_SHARED = "memories"
+"""The first label of langmem's default namespaces."""
+_logger = logging.getLogger(__name__)
 _LABELS = {tier: label for label, tier in RESERVED.items()}
 
 
@@ -135,6 +140,8 @@ def _refuse_no_labels(op: Op) -> None:
 def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
     """A put, not embedded yet; see `checked`."""
     _refuse_reserved(op.namespace)
+    if options.ownership.owner == 0 and len(op.namespace) > 1 and op.namespace[0] == _SHARED:
+        _say_shared()
     index = cast("object", op.index)
     fields = options.fields
     # False: nothing of it is searched or consolidated; True and None: as the store is configured
@@ -144,6 +151,14 @@ def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
         fields = texts.checked_fields(index, "index")
     value = dict(op.value) if isinstance(op.value, Mapping) else op.value
     return items.checked(resources, options.ownership, (tuple(op.namespace), op.key), value, fields, op.ttl)
+
+
+@cache
+def _say_shared() -> None:
+    _logger.warning(
+        "items are put under ('memories', ...), as langmem does by default: with owner=0 all of its users are one "
+        "tenant, 'memories'; where the second label names the user, set AGENTMEM_STORE_OWNER=1 (or owner=1)"
+    )
 
 
 def key_of(write: Write) -> ItemKey:

@@ -196,7 +196,7 @@ async def test_no_texts_need_no_call():
 
 async def test_the_dimension_is_found_out_by_a_probe_and_told_ones_are_not_probed():
     assert await answering([[1.0, 2.0, 3.0]]).probe() == 3
-    assert await Embedder.of({"embed": by_length, "dims": 7}).probe() == 7
+    assert await Embedder.of({"embed": by_length, "dims": 7, "name": "mine"}).probe() == 7
 
 
 # Refusals

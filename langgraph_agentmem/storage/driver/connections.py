@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.storage.driver.cancelling import CancellablePool, PooledConnection
 from langgraph_agentmem.storage.driver.translation import translation
 from langgraph_agentmem.storage.driver.turns import Turn, Turns
 
@@ -48,8 +49,9 @@ class Pool:
         self._turns = Turns(size, most_waiting)
         self._pool = cast(
             "AsyncConnectionPool[Connection]",
-            AsyncConnectionPool(
+            CancellablePool(
                 dsn,
+                connection_class=PooledConnection,
                 kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
                 min_size=0,
                 max_size=size,
