@@ -25,6 +25,7 @@ LINE = re.compile(
 
 
 SIGNALS = [
+    "cancelling.py: _CancelledError",  # caught by the pool that it passes through
     "case.py: NotMet",  # outcomes of a check of the conformance suite, which reports them
     "case.py: Unsupported",
     "translation.py: RefusedError",  # a write is made again, behind the lock
