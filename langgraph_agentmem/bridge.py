@@ -3,11 +3,15 @@
 import asyncio
 import atexit
 import functools
+import logging
 import os
+import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
+from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -15,30 +19,37 @@ import anyio
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
-from langgraph_agentmem.errors import SyncCallError
+from langgraph_agentmem import callers
+from langgraph_agentmem.errors import ConfigurationError, SyncCallError
 
 P = ParamSpec("P")
 S = TypeVar("S")
 R = TypeVar("R")
 
+_waiting: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("waiting", default=None)
+"""The event loop of the thread that waits for a sync call."""
 _lock = threading.Lock()
 _portals: list[tuple[BlockingPortal, threading.Thread]] = []
-# a forked process has the list, but not the thread
-os.register_at_fork(after_in_child=_portals.clear)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    # a forked process has the list, but not the thread
+    os.register_at_fork(after_in_child=_portals.clear)
 
 
 def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[S, P], R]:
     """The sync twin of an async method: same arguments, same result, named without the leading `a`.
 
     Raises:
-        SyncCallError: Called in a thread whose event loop is running, which it would block.
+        SyncCallError: Called in a thread whose event loop is running, which it would block; not in a notebook's cell,
+            which its kernel waits for in any case.
     """
     name = method.__name__.removeprefix("a")
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        _refuse_on_running_loop(f"{name}()", f"await {method.__name__}(...)")
-        return run(functools.partial(method, self, *args, **kwargs))
+        if callers.on_busy_loop():
+            called, twin = callers.call(name, method.__name__)
+            raise _refusal(f"{called}()", f"await {twin}(...)")
+        return run(partial(method, self, *args, **kwargs))
 
     call.__name__ = name
     call.__qualname__ = method.__qualname__.replace(method.__name__, name)
@@ -48,15 +59,17 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Cal
 def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[S, P], Any]:
     """A method that is awaited where an event loop runs, and blocks where none does; named without the leading `a`.
 
-    For names that LangGraph's stores use for both.
+    For names that LangGraph's stores use for both. A notebook's cell may do either.
     """
     name = method.__name__.removeprefix("a")
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> Any:
-        if _on_running_loop():
-            return method(self, *args, **kwargs)
-        return run(functools.partial(method, self, *args, **kwargs))
+        function = partial(method, self, *args, **kwargs)
+        if callers.on_busy_loop():
+            return function()
+        result = run(function)
+        return _Done(result, function) if callers.on_running_loop() else result
 
     call.__name__ = name
     call.__qualname__ = method.__qualname__.replace(method.__name__, name)
@@ -88,13 +101,13 @@ class Opened(ABC):
         await self.aclose()
 
     def __enter__(self) -> Self:
-        _refuse_on_running_loop("a `with` block", "async with")
+        _refuse_block()
         return run(self.__aenter__)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _refuse_on_running_loop("a `with` block", "async with")
+        _refuse_block()
         run(self.aclose)
 
 
@@ -118,36 +131,81 @@ async def also(function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
 
 def run(function: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run an async function on the background loop, with the caller's context variables, and wait for it."""
-    return _portal().call(function)
-
-
-def _on_running_loop() -> bool:
+    token = _waiting.set(asyncio.get_running_loop() if callers.on_running_loop() else None)
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        return _portal().call(function)
+    finally:
+        _waiting.reset(token)
 
 
-def _refuse_on_running_loop(call: str, instead: str) -> None:
-    if _on_running_loop():
-        raise SyncCallError(f"{call} would block the running event loop; use `{instead}`")
+def waits_for_this(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop is the one whose thread waits for what is under way here, so that it cannot be waited for."""
+    return _waiting.get() is loop
+
+
+class _Done(int):
+    """What a cell has called, done; where the cell awaits it as well, it is also done on the cell's own loop."""
+
+    _result: Any
+    _function: Callable[[], Coroutine[Any, Any, Any]]
+
+    def __new__(cls, result: Any, function: Callable[[], Coroutine[Any, Any, Any]]) -> Self:
+        self = super().__new__(cls, result or 0)
+        self._result, self._function = result, function
+        return self
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        yield from self._function().__await__()
+        return self._result
+
+    def __repr__(self) -> str:
+        return repr(self._result)
+
+
+def _refuse_block() -> None:
+    if callers.on_busy_loop():
+        raise _refusal("a `with` block", "async with")
+
+
+def _refusal(call: str, instead: str) -> SyncCallError:
+    return SyncCallError(f"{call} would block the running event loop; use `{instead}`")
+
+
+def _refuse_patched_threads() -> None:
+    """Refuse threads that are none: the background loop would be a part of the caller's, and wait for itself."""
+    gevent, eventlet = (sys.modules.get(name) for name in ("gevent.monkey", "eventlet.patcher"))
+    patched = (gevent and gevent.is_module_patched("threading")) or (eventlet and eventlet.is_monkey_patched("thread"))
+    if patched:
+        raise ConfigurationError(
+            "threads were replaced by greenlets (gevent.monkey.patch_all() or eventlet.monkey_patch()), within which "
+            "no event loop can run for sync calls; leave threads as they are, e.g. monkey.patch_all(thread=False)"
+        )
+
+
+_refuse_patched_threads()
 
 
 def _portal() -> BlockingPortal:
     with _lock:
         if not _portals:
+            _refuse_patched_threads()
             started: Future[BlockingPortal] = Future()
             # a daemon, so that a process that closes nothing can end all the same
-            thread = threading.Thread(target=anyio.run, args=(_serve, started), name="agentmem", daemon=True)
+            # of this kind on every system: psycopg cannot use the one that Windows has by default
+            serve = partial(anyio.run, backend_options={"loop_factory": asyncio.SelectorEventLoop})
+            thread = threading.Thread(target=serve, args=(_serve, started), name="agentmem", daemon=True)
             thread.start()
             _portals.append((started.result(), thread))
+            # not earlier: what ends last was registered first, and the embedded server is to outlive its users here
+            atexit.unregister(_stop)
+            atexit.register(_stop)
         return _portals[0][0]
 
 
-@atexit.register
 def _stop() -> None:
     """End the background loop with the process, so that what was not closed goes quietly."""
+    for name in ("psycopg", "psycopg.pool"):  # of statements that end unfinished, which is meant
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with _lock:
         for portal, thread in _portals:
             portal.call(portal.stop, True)

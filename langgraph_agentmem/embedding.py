@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, TypeAlias, cast
 
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, EmbeddingError, MissingDependencyError
 from langgraph_agentmem.local import LocalEmbeddings
 from langgraph_agentmem.models.vectors import VectorIndex
+from langgraph_agentmem.policies.fingerprints import fingerprinted
 from langgraph_agentmem.policies.vector_cache import VectorCache, text_hash
 from langgraph_agentmem.policies.weighing import undated
+from langgraph_agentmem.storage.driver.offloading import worked
 
 Index: TypeAlias = str | Embeddings | Callable[..., Any] | Mapping[str, Any]
 """An embedder: "local", "local:model", "provider:model", LangChain embeddings, a function, or LangGraph's index
@@ -22,6 +25,10 @@ _AT_ONCE = 256
 """Texts in one call of an embedder; what a call has brought is kept where a later one fails."""
 
 
+_MODEL_ATTRIBUTES = ("model", "model_name", "model_id", "repo_id", "deployment", "model_path")
+_SENTENCE = "Ada writes the engine, and Bo feeds the hens."
+"""What an embedder is told from others by."""
+_USUAL_DIMENSIONS = 1024
 _LARGEST = {"halfvec": 65_504.0, "vector": 3.4028234e38}
 """Numbers that pgvector can keep."""
 
@@ -53,7 +60,8 @@ class Embedder:
     Args:
         embeddings: The embeddings.
         dimensions: Of its vectors; found out on the first call if None.
-        name: Under which the database knows it; by default the embeddings' model name, or else their class.
+        name: Under which the database knows it; by default what the embeddings call their model, or else their class
+            with a fingerprint of what they make of a sentence, as many models may have one class.
         index: How the database is to store and index the vectors; as it does already, or else by default, if None.
 
     Attributes:
@@ -70,7 +78,9 @@ class Embedder:
     ) -> None:
         self.embeddings = embeddings
         self.dimensions = dimensions
-        self.name: str = name or _name_of(embeddings)
+        said = name or _model_of(embeddings)
+        self.name: str = said or type(embeddings).__name__
+        self._known = said is not None
         self.index = index
         self._cache = VectorCache()
         self.kept_as(index or VectorIndex())
@@ -102,10 +112,19 @@ class Embedder:
         self.vector_type = index.vector_type
 
     async def probe(self) -> int:
-        """The dimension of its vectors, found out by embedding a word if need be."""
-        if self.dimensions is None:
-            await self.embed(["memory"])
-        return cast("int", self.dimensions)
+        """The dimension of its vectors, asked for if need be, so that its name is known as well."""
+        return self.dimensions if self._known and self.dimensions is not None else await self.asked()
+
+    async def asked(self) -> int:
+        """The dimension of its vectors, asked for by one call, which also tells which model it is.
+
+        Raises:
+            EmbeddingError: As `embed`.
+        """
+        [vector] = await self.embed([_SENTENCE])
+        if not self._known:
+            self.name, self._known = fingerprinted(self.name, vector), True
+        return len(vector)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Vectors of texts, each computed once; unit vectors for cosines, except that a vector of zeros stays one.
@@ -133,7 +152,8 @@ class Embedder:
             vectors = await self.embeddings.aembed_documents(texts)
         except Exception as error:
             raise EmbeddingError(f"the embedder {self.name!r} failed: {error}") from error
-        return self._checked(vectors, len(texts))
+        size = len(texts) * (self.dimensions or _USUAL_DIMENSIONS)
+        return await worked(size, partial(self._checked, vectors, len(texts)))
 
     async def embed_query(self, text: str) -> list[float]:
         """The vector of a query.
@@ -248,6 +268,7 @@ def _ensured(embed: Any) -> Embeddings:
         raise ConfigurationError(f"embeddings {embed!r} cannot be used: {error}") from error
 
 
-def _name_of(embeddings: Embeddings) -> str:
-    named = (getattr(embeddings, attribute, None) for attribute in ("model", "model_name"))
-    return next((name for name in named if isinstance(name, str) and name), type(embeddings).__name__)
+def _model_of(embeddings: Embeddings) -> str | None:
+    """What embeddings call the model whose vectors they give; None where they do not say."""
+    named = (getattr(embeddings, attribute, None) for attribute in _MODEL_ATTRIBUTES)
+    return next((name for name in named if isinstance(name, str) and name), None)

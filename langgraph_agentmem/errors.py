@@ -297,4 +297,4 @@ class StaleGraphError(StorageError):
 
 
 class SyncCallError(AgentMemoryError, RuntimeError):
-    """A blocking method was called on a running event loop; the message names the async twin."""
+    """A blocking method was called on an application's running event loop; the message names the async twin."""

@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if FOLDER not in os.environ:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="agentmem-tests-", dir=_in_memory())
+        Path(os.environ[FOLDER]).chmod(0o755)  # the server of root's tests has to pass
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
         atexit.register(_stop_neo4j, Path(os.environ[FOLDER]) / "neo4j.pid")
 
@@ -164,9 +165,9 @@ def tenant() -> str:
 @pytest.fixture
 def data_dir(shared_folder: Path) -> Iterator[Path]:
     """A folder for an embedded server of the test's own; it does not exist yet."""
-    folder = shared_folder / uuid4().hex / "data"
+    folder = shared_folder / uuid4().hex / "a folder's 100% & more" / "data"
     yield folder
-    shutil.rmtree(folder.parent, ignore_errors=True)
+    shutil.rmtree(folder.parents[1], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

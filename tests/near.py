@@ -39,7 +39,8 @@ _SECTIONS = "writers updates items_are_sections stale_sections puts_without_vect
 _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
-    "bridge": "sync_and_async first_calls",
+    "bridge": "sync_and_async first_calls notebooks",
+    "callers": "notebooks",
     "chat": "models lying_model",
     "checkpoint/": f"{_CHECKPOINTS} {_THREADS}",
     "cli/": "command_line reviews_on_the_command_line worker_command",

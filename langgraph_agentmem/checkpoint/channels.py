@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
+from weakref import WeakSet
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
@@ -50,6 +51,18 @@ class MemorySection:
     render: Callable[[Any], str] | None = None
     parse: Callable[[str], Any] | None = None
     hydrate: bool | None = None
+
+    def __post_init__(self) -> None:
+        _unread.add(self)
+
+
+_unread: "WeakSet[MemorySection]" = WeakSet()
+"""Marks that no checkpointer was told of."""
+
+
+def unread_marks() -> bool:
+    """Whether there are marks of which no checkpointer knows, as it was given no `state_schema`."""
+    return len(_unread) > 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,7 @@ def state_sections(schema: type | None, sections: Mapping[str, str | MemorySecti
     else:
         by_channel = _of_schema(schema, sections)
     for mapped in by_channel.values():
+        _unread.discard(mapped.section)
         _check_name(mapped)
     ids = [mapped.id for mapped in by_channel.values()]
     if repeated := {id for id in ids if ids.count(id) > 1}:

@@ -1,5 +1,6 @@
 """LangGraph's checkpointer on active memory: channels of the state are sections."""
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -19,7 +20,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
-from langgraph_agentmem.checkpoint.channels import MemorySection, state_sections
+from langgraph_agentmem.checkpoint.channels import MemorySection, state_sections, unread_marks
 from langgraph_agentmem.checkpoint.mapping import ThreadMapping
 from langgraph_agentmem.checkpoint.putting import OnConflict, Putting, StatePut
 from langgraph_agentmem.embedding import Index
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 _VERSIONS = BasePostgresSaver()
+_logger = logging.getLogger(__name__)
 _MAX_PARTS = 256
 _twin = cast("Any", blocking)
 """Sync twins are typed as in the base class."""
@@ -114,6 +116,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             Ownership(owner=settings.store_owner),
             settings.max_content_chars,
         )
+        self._told = False
         self._on_conflict = on_conflict
         self._owns_memory = False
         self._tables = CheckpointTables(memory.resources.database)
@@ -261,6 +264,12 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> (await saver.aget_tuple(stored)).metadata["step"]
             -1
         """
+        if not self._mapping.sections and unread_marks() and not self._told:
+            self._told = True
+            _logger.warning(
+                "there are MemorySection marks, but a checkpointer that was given no state_schema writes checkpoints: "
+                "they do not reach memory; give it AgentMemorySaver(..., state_schema=State)"
+            )
         config = await self._with_tenant(config)
         thread = self._thread(config, new_versions)
         stored, statements = await upstream.statements(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from langgraph_agentmem.nodes.emptying import emptied
 from langgraph_agentmem.nodes.state import Node, node
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.resources import HasResources
@@ -32,6 +33,7 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
             written = await edits.update(resources, tenant, id, state[updates], None)
         else:
             written = await memories.get(resources, tenant, id)
-        return {updates: [], output: written.consolidation_info.model_dump()}
+        # what is left in the channel would be written again, over what a person has corrected meanwhile
+        return {updates: emptied(updates), output: written.consolidation_info.model_dump()}
 
     return node(remember, "remember")

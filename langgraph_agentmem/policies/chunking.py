@@ -6,8 +6,9 @@ between words, then anywhere.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, takewhile
+from zlib import crc32
 
 from langgraph_agentmem.models.chunk import Place, TextChunk
 from langgraph_agentmem.policies.outline import FENCE, HEADING, ITEM, places
@@ -16,17 +17,24 @@ from langgraph_agentmem.policies.sentences import sentences
 _LABEL = re.compile(r"\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?[^\s:：][^:：\n]{0,40}(?::\s|：)")
 """What a line of its own begins with: a key or a speaker, behind a date in brackets or not."""
 _WORD_END = re.compile(r"\s+")
+MOST_ALONE = 2000
+"""Chunks of a section that may be as short as their lines are."""
+_ENDS_PACK = 8
+"""Of so many lines, one ends a pack that is long enough."""
+_LONGEST_TITLE = 200
+"""Of a heading, as it is kept with each chunk that stands under it."""
 _WRAPPED_LINE = 60
 """From this length on, a line that does not end a sentence is taken for wrapped prose."""
 
 
-def chunk(text: str, size: int, overlap: int = 0) -> list[TextChunk]:
+def chunk(text: str, size: int, overlap: int = 0, alone: int = MOST_ALONE) -> list[TextChunk]:
     """The chunks of a text, in order.
 
     Args:
         text: Any text.
         size: Longest chunk, in characters.
         overlap: How many characters of the preceding chunk accompany one that continues its block.
+        alone: How many chunks may be as short as their block is; further ones are packed.
 
     Returns:
         Chunks whose texts joined are exactly `text`; none for an empty text.
@@ -37,7 +45,7 @@ def chunk(text: str, size: int, overlap: int = 0) -> list[TextChunk]:
     for block, place in zip(blocks, places(blocks), strict=True):
         above = _headings(block, above)
         chunks += _pieces(block, size, overlap, place.model_copy(update={"headings": tuple(above.values())}))
-    return chunks
+    return chunks[:alone] + packed(chunks[alone:], size)
 
 
 def raw_blocks(text: str) -> list[str]:
@@ -47,14 +55,21 @@ def raw_blocks(text: str) -> list[str]:
 
 def _blocks(text: str) -> list[str]:
     """Blocks that joined give the text; blank ones are added to their neighbour, a heading to what follows it."""
-    blocks: list[str] = []
-    for block in raw_blocks(text):
+    return list(_joined(raw_blocks(text)))
+
+
+def _joined(blocks: Iterable[str]) -> Iterator[str]:
+    begun: list[str] = []
+    bare = True
+    for block in blocks:
         # a heading alone is no chunk that anybody would search for, nor is white space
-        if blocks and (not block.strip() or not blocks[-1].strip() or _is_bare_heading(blocks[-1])):
-            blocks[-1] += block
-        else:
-            blocks.append(block)
-    return blocks
+        if not bare and block.strip():
+            yield "".join(begun)
+            begun, bare = [], True
+        begun.append(block)
+        bare = bare and _is_bare_heading(block)
+    if begun:
+        yield "".join(begun)
 
 
 def _raw_blocks(lines: Iterable[str]) -> Iterator[str]:
@@ -101,7 +116,7 @@ def _headings(block: str, above: dict[int, str]) -> dict[int, str]:
         heading = HEADING.match(line)
         if not heading:  # whatever comes now is no heading, but perhaps a comment within code
             break
-        level, title = heading[0].count("#"), line[heading.end() :].strip().rstrip("#").strip()
+        level, title = heading[0].count("#"), line[heading.end() :].strip().rstrip("#").strip()[:_LONGEST_TITLE]
         above = {other: text for other, text in above.items() if other < level} | ({level: title} if title else {})
     return above
 
@@ -109,7 +124,7 @@ def _headings(block: str, above: dict[int, str]) -> dict[int, str]:
 def _pieces(block: str, size: int, overlap: int, place: Place) -> list[TextChunk]:
     if len(block) <= size:
         return [TextChunk(text=block, place=place)]
-    texts = list(_packed(_short_parts(block, size), size))
+    texts = list(_packed_parts(_short_parts(block, size), size))
     tails = ["", *(text[-overlap:] if overlap else "" for text in texts[:-1])]
     return [TextChunk(text=text, overlap=tail, place=place) for text, tail in zip(texts, tails, strict=True)]
 
@@ -120,15 +135,54 @@ def _short_parts(block: str, size: int) -> Iterator[str]:
             yield from (word[start : start + size] for start in range(0, len(word), size))
 
 
-def _packed(parts: Iterable[str], size: int) -> Iterator[str]:
-    packed = ""
+def packed(chunks: Sequence[TextChunk], size: int) -> list[TextChunk]:
+    """Chunks with short neighbours joined, so that there are not more than about four times as many as must be.
+
+    Where one ends is told by what it ends with, as far as lengths allow: an edit changes those that it touches, and not
+    all behind it.
+    """
+    groups: list[list[TextChunk]] = []
+    length = 0
+    for chunk in chunks:
+        room = length + len(chunk.text) <= size and not chunk.overlap
+        if not groups or not room or (length >= size // 4 and _ends_pack(groups[-1][-1].text)):
+            groups.append([])
+            length = 0
+        groups[-1].append(chunk)
+        length += len(chunk.text)
+    return [group[0] if len(group) == 1 else _pack(group) for group in groups]
+
+
+def _ends_pack(text: str) -> bool:
+    return crc32(text.strip().encode()) % _ENDS_PACK == 0
+
+
+def _pack(chunks: Sequence[TextChunk]) -> TextChunk:
+    """One chunk of several; it belongs to what all of them belong to."""
+    places = [chunk.place for chunk in chunks]
+    place = Place(
+        headings=_common([place.headings for place in places]), parents=_common([place.parents for place in places])
+    )
+    return TextChunk(text="".join(chunk.text for chunk in chunks), overlap=chunks[0].overlap, place=place)
+
+
+def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """What paths begin with alike."""
+    steps = takewhile(lambda step: len(set(step)) == 1, zip(*paths, strict=False))
+    return tuple(step[0] for step in steps)
+
+
+def _packed_parts(parts: Iterable[str], size: int) -> Iterator[str]:
+    begun: list[str] = []
+    length = 0
     for part in parts:
-        if packed and len(packed) + len(part) > size:
-            yield packed
-            packed = ""
-        packed += part
-    if packed:
-        yield packed
+        if begun and length + len(part) > size:
+            yield "".join(begun)
+            begun, length = [], 0
+        begun.append(part)
+        length += len(part)
+    if begun:
+        yield "".join(begun)
 
 
 def _cut(text: str, after: re.Pattern[str]) -> list[str]:

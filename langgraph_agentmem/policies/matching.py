@@ -1,20 +1,23 @@
 """How an old text relates to a new one: what of it has ended, what is left of it."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.assertions import assertion_of
 from langgraph_agentmem.policies.judging import Judgement, judge
-from langgraph_agentmem.policies.statements import Statement, stated, statements
+from langgraph_agentmem.policies.statements import Statement, stated, statements, words_of
 
 _WORD = re.compile(r"\w+(?:[.,:/-]\w+)*", re.UNICODE)
 _NONE = Judgement(relation="other")
 _RELATED, _RELATED_OTHERS = 0.1, 0.5
 """From this share of common words on, a statement has to do with another one; the second, where that is about something
 else."""
+_JUDGED = 24
+"""New statements that one old statement is compared with; a chunk of usual length holds fewer."""
 
 Keys = frozenset[tuple[str, ...]]
 """Subjects that several lines of a section begin with, each with another value."""
@@ -50,7 +53,8 @@ def compare(old: ConflictChunk, new: ConflictChunk, precision: float, speakers: 
         speakers: What only looks like a key, as it stands before several values.
     """
     mine, theirs = stated(old.content, old.place), stated(new.content, new.place)
-    found = [_best(statement, theirs, precision, speakers) for statement in mine]
+    candidates = _Candidates(theirs)
+    found = [_best(statement, candidates, precision, speakers) for statement in mine]
     sure = [judgement.relation in {"same", "replaced"} for judgement in found]
     ends = any(judgement.relation == "replaced" for judgement in found) or (bool(sure) and all(sure))
     leading = max(found, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
@@ -67,8 +71,28 @@ def compare(old: ConflictChunk, new: ConflictChunk, precision: float, speakers: 
 _ORDER = {"other": 0, "unclear": 1, "same": 2, "replaced": 3}
 
 
-def _best(old: Statement, new: Sequence[Statement], precision: float, speakers: Keys) -> Judgement:
-    judged = [_followed(judge(old, statement), old, precision, speakers) for statement in new]
+class _Candidates:
+    """Statements that others are compared with: all of a few; of very many, those that share most words."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._statements = statements
+        self._holders: dict[str, list[int]] = {}
+        for place, statement in enumerate(statements if len(statements) > _JUDGED else ()):
+            for word in dict.fromkeys(words_of(statement.alone)):
+                self._holders.setdefault(word, []).append(place)
+
+    def nearest(self, old: Statement) -> Sequence[Statement]:
+        if len(self._statements) <= _JUDGED:
+            return self._statements
+        # words that many hold tell little apart, and would take long
+        rare = (held for word in dict.fromkeys(words_of(old.alone)) if len(held := self._holders.get(word, [])) <= 50)
+        shared = Counter(place for held in rare for place in held)
+        places = dict.fromkeys([*(place for place, _ in shared.most_common(_JUDGED)), *range(_JUDGED)])
+        return [self._statements[place] for place in sorted(islice(places, _JUDGED))]
+
+
+def _best(old: Statement, new: _Candidates, precision: float, speakers: Keys) -> Judgement:
+    judged = [_followed(judge(old, statement), old, precision, speakers) for statement in new.nearest(old)]
     return max(judged, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
 
 

@@ -20,6 +20,8 @@ FENCE = re.compile(r"\s*(```|~~~)")
 _KEYED = re.compile(r"""["']?(?P<key>[^\s"':][^"':\n]{0,40})["']?\s*:\s+(?P<value>\S.*)$""")
 IDENTIFYING = ("id", "uuid", "key", "slug", "name", "full_name", "title", "username", "user", "email", "code", "sku")
 _LONGEST_LABEL = 80
+_MOST_PARENTS = 16
+"""Nearest ones that are kept with each line: of text that is indented ever more, each would keep all above it."""
 
 
 @dataclass(eq=False)
@@ -102,7 +104,7 @@ def _place(node: _Node) -> Place:
     own = node.item and node.identity is not None
     holder = node if own and node.identity is not node else node.above
     identifies = own and node.identity is node
-    while holder is not None:
+    while holder is not None and len(labels) < _MOST_PARENTS:
         if holder.identity is node:
             identifies = True
         elif holder.label:

@@ -1,6 +1,7 @@
 """Chunks in all tiers."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from langgraph_agentmem.policies.weighing import vector_text, weighed
 from langgraph_agentmem.policies.words import DIMENSIONS, reader
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.offloading import worked
 from langgraph_agentmem.storage.driver.rows import (
     MAX_ROWS,
     Deferred,
@@ -104,9 +106,15 @@ async def write(
         "external_id": external_id,
         "namespaces": as_array(map(as_array, places)),
         **columns([(places[s.namespace], s.section_id) for s in sections], "places", "section_ids"),
-        **_chunk_params(sections, vectors, model),
+        **await worked(_extent(sections, vectors), partial(_chunk_params, sections, vectors, model)),
     }
     return await _WRITE.send(connection, params, lambda rows: rows[0]["unembedded"])
+
+
+def _extent(sections: Sequence[WrittenSection], vectors: Vectors) -> int:
+    """How many characters, words and components of vectors are to be spelt out."""
+    of_vectors = sum(map(len, vectors.values()))
+    return of_vectors + sum(len(chunk.text) + 10 * len(chunk.words.weights) for s in sections for chunk in s.chunks)
 
 
 def _chunk_params(sections: Sequence[WrittenSection], vectors: Vectors, model: EmbeddingModel | None) -> dict[str, Any]:

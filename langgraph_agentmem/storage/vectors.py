@@ -8,6 +8,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.errors import EmbeddingMismatchError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.vectors import VectorIndex
+from langgraph_agentmem.policies import fingerprints
 from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
 from langgraph_agentmem.storage.driver.rows import as_json
 from langgraph_agentmem.storage.driver.statements import statements, template
@@ -154,7 +155,7 @@ def mismatch(
     newest: EmbeddingModel, name: str, dimensions: int, index: VectorIndex | None
 ) -> EmbeddingMismatchError | None:
     """Why an embedder does not fit the model in use; None if it does."""
-    same_model = (newest.name, newest.dimensions) == (name, dimensions)
+    same_model = fingerprints.same(newest.name, name) and newest.dimensions == dimensions
     if same_model and index in (None, _as_index(newest)):
         return None
     if same_model and index is not None:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import anyio
-from langgraph.store.base import Op, Result
+from langgraph.store.base import Op, PutOp, Result
 
 from langgraph_agentmem.errors import OutageError
 from langgraph_agentmem.models.item import ItemKey, ItemSearch, NamespaceListing, StoredItem
@@ -15,6 +15,7 @@ from langgraph_agentmem.operations.sections import freshness, items, values
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import search as search_storage
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.offloading import extent, worked
 from langgraph_agentmem.storage.driver.rows import Deferred, received
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
 from langgraph_agentmem.storage.sections import UnchunkedMemory
@@ -51,7 +52,10 @@ class Batches:
             InvalidInputError: One cannot be accepted; nothing was done.
             EmbeddingError: The embedder fails; nothing was done.
         """
-        requests = [checked(self._resources, self._options, op) for op in ops]
+        requests = await worked(
+            extent(op.value for op in ops if isinstance(op, PutOp)),
+            lambda: [checked(self._resources, self._options, op) for op in ops],
+        )
         embedded = ItemSearch if self._resources.embedder_now is None else ItemSearch | SectionWrite
         if any(isinstance(request, embedded) for request in requests):
             return await self._embedded(ops, requests)

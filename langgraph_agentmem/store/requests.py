@@ -1,7 +1,9 @@
 """What a store is asked for, checked and made ready: LangGraph's operations as requests, and results as items."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from langgraph.store.base import (
@@ -35,6 +37,9 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.store.options import Options
 
 RESERVED = validation.RESERVED
+_SHARED = "memories"
+"""The first label of langmem's default namespaces."""
+_logger = logging.getLogger(__name__)
 _LABELS = {tier: label for label, tier in RESERVED.items()}
 
 
@@ -104,6 +109,7 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
         InvalidNamespaceError: LangGraph does not allow the namespace, or it is read-only.
         InvalidInputError: An argument cannot be accepted.
     """
+    _refuse_no_labels(op)
     validate_op_namespace(op)
     match op:
         case GetOp():
@@ -117,9 +123,26 @@ def checked(resources: Resources, options: Options, op: Op) -> Request | ItemSea
             return _delete(op) if op.value is None else put(resources, options, op)
 
 
+def _refuse_no_labels(op: Op) -> None:
+    """Refuse a namespace that is no tuple of labels, e.g. a string, whose letters would be taken for labels."""
+    match op:
+        case SearchOp():
+            given: list[object] = [op.namespace_prefix]
+        case ListNamespacesOp():
+            given = [condition.path for condition in op.match_conditions or ()]
+        case _:
+            given = [op.namespace]
+    for namespace in given:
+        if not isinstance(namespace, tuple | list):
+            right = f"({namespace!r},)" if isinstance(namespace, str) else '("alice", "notes")'
+            raise InvalidNamespaceError(f"a namespace must be a tuple of labels, e.g. {right}, not {namespace!r}")
+
+
 def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
     """A put, not embedded yet; see `checked`."""
     _refuse_reserved(op.namespace)
+    if options.ownership.owner == 0 and len(op.namespace) > 1 and op.namespace[0] == _SHARED:
+        _say_shared()
     index = cast("object", op.index)
     fields = options.fields
     # False: nothing of it is searched or consolidated; True and None: as the store is configured
@@ -129,6 +152,14 @@ def put(resources: Resources, options: Options, op: PutOp) -> SectionWrite:
         fields = texts.checked_fields(index, "index")
     value = dict(op.value) if isinstance(op.value, Mapping) else op.value
     return items.checked(resources, options.ownership, (tuple(op.namespace), op.key), value, fields, op.ttl)
+
+
+@cache
+def _say_shared() -> None:
+    _logger.warning(
+        "items are put under ('memories', ...), as langmem does by default: with owner=0 all of its users are one "
+        "tenant, 'memories'; where the second label names the user, set AGENTMEM_STORE_OWNER=1 (or owner=1)"
+    )
 
 
 def key_of(write: Write) -> ItemKey:

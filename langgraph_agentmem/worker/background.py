@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import anyio
 
-from langgraph_agentmem import telemetry
+from langgraph_agentmem import bridge, telemetry
 from langgraph_agentmem.worker.worker import MemoryWorker
 
 _logger = logging.getLogger(__name__)
@@ -43,12 +43,16 @@ class BackgroundWorker:
                 self._running = (worker, task, loop, os.getpid())
 
     async def stop(self) -> None:
-        """Let the worker finish what it has begun, or give it back, and wait for that."""
+        """Let the worker finish what it has begun, or give it back, and wait for that.
+
+        A notebook's cell that closes the memory keeps the loop from running on which an earlier cell has started the
+        worker; it then finishes behind that cell.
+        """
         if self._running is None or not self._runs():
             return
         worker, task, loop, _ = self._running
         worker.stop()
-        while not task.done() and loop.is_running():  # noqa: ASYNC110 - it may live on another loop
+        while not task.done() and loop.is_running() and not bridge.waits_for_this(loop):  # noqa: ASYNC110 - it may live on another loop
             await anyio.sleep(0.005)
 
     def _runs(self) -> bool:

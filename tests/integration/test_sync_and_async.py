@@ -1,6 +1,7 @@
 """One memory for sync and async callers, any thread and any loop."""
 
 import asyncio
+import operator
 import os
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from typing import Annotated, Any
 
 import pytest
 from fakes import WordEmbedder
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
@@ -169,3 +172,31 @@ def test_a_memory_that_nobody_closed_goes_quietly(dsn: str) -> None:
         timeout=300,
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
+
+
+Ids: dict[str, Any] = {"external_id": str, "memory_id": int, "consolidation_info": dict[str, Any]}
+Reduced = TypedDict("Reduced", {**Ids, "updates": Annotated[list[dict[str, str]], operator.add]}, total=False)
+Plain = TypedDict("Plain", {**Ids, "updates": list[dict[str, str]]}, total=False)
+
+
+@pytest.mark.parametrize("schema", [Reduced, Plain, dict])
+@pytest.mark.parametrize("sync", [True, False])
+async def test_what_was_remembered_is_not_written_again_over_a_correction(
+    memory: AgentMemory, schema: type, sync: bool
+) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", TEMPLATE)
+    graph: Any = StateGraph(schema).add_node("remember", remember_node(memory)).add_edge(START, "remember")
+    graph = graph.compile(InMemorySaver())
+    thread = {"configurable": {"thread_id": "1"}}
+    state = {"external_id": "alice", "memory_id": created.id}
+
+    async def run(**given: object) -> Any:
+        return await (
+            asyncio.to_thread(graph.invoke, state | given, thread) if sync else graph.ainvoke(state | given, thread)
+        )
+
+    done = await run(updates=[{"section_id": "notes", "new_content": "a fox"}])
+    assert done["updates"] == []
+    await memory.aupdate_active_memory_section("alice", created.id, "notes", "a hen")
+    await run(**({} if schema is not dict else {"updates": []}))
+    assert (await memory.aget_active_memory("alice", created.id)).sections["notes"].content == "a hen"

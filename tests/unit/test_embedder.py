@@ -3,6 +3,7 @@
 import asyncio
 import math
 import threading
+from typing import Any
 
 import numpy
 import pytest
@@ -12,6 +13,7 @@ from langchain_core.embeddings import Embeddings
 
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.errors import ConfigurationError, EmbeddingError
+from langgraph_agentmem.policies import fingerprints
 
 TEXTS = ["one", "two"]
 
@@ -123,10 +125,32 @@ def test_an_embedder_is_named_for_its_model_or_for_its_class_or_as_it_was_told()
         model = None
         model_name = "lengths-v2"
 
+    class ByModelId(Lengths):
+        model = None
+        model_id = "lengths-v3"
+
     assert Embedder.of(Lengths()).name == "lengths-v1"
     assert Embedder.of(ByModelName()).name == "lengths-v2"
+    assert Embedder.of(ByModelId()).name == "lengths-v3"
     assert Embedder.of(Nameless()).name == "Nameless"
     assert Embedder.of({"embed": Lengths(), "name": "mine"}).name == "mine"
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+async def test_embedders_that_do_not_say_their_model_are_told_apart_by_a_sentence(noise: float) -> None:
+    def function(model: int, noise: float = 0.0) -> Any:
+        return lambda texts: [
+            [math.sin(model * (i + 1)) * (1 + noise * math.cos(i)) for i in range(384)] for _ in texts
+        ]
+
+    names = list[str]()
+    for embed in (function(1), function(1, noise), function(2)):
+        embedder = Embedder.of({"embed": embed, "dims": 384})
+        assert await embedder.probe() == 384
+        names.append(embedder.name)
+    assert fingerprints.same(names[0], names[1])
+    assert not fingerprints.same(names[0], names[2])
+    assert not fingerprints.same(names[0], "another" + names[0])
 
 
 # Vectors
@@ -172,7 +196,7 @@ async def test_no_texts_need_no_call():
 
 async def test_the_dimension_is_found_out_by_a_probe_and_told_ones_are_not_probed():
     assert await answering([[1.0, 2.0, 3.0]]).probe() == 3
-    assert await Embedder.of({"embed": by_length, "dims": 7}).probe() == 7
+    assert await Embedder.of({"embed": by_length, "dims": 7, "name": "mine"}).probe() == 7
 
 
 # Refusals

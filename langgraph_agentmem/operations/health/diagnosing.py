@@ -97,10 +97,10 @@ async def _embedder(embedder: Embedder | None, model: EmbeddingModel | None) -> 
         )
         return Finding(severity="warning", check="embedder", found=found, advice=advice)
     try:
-        [vector] = await embedder.embed(["memory"])
+        dimensions = await embedder.asked()
     except AgentMemoryError as error:
         return Finding.of_error("embedder", error)
-    if model is not None and (problem := mismatch(model, embedder.name, len(vector), embedder.index)) is not None:
+    if model is not None and (problem := mismatch(model, embedder.name, dimensions, embedder.index)) is not None:
         return Finding.of_error("embedder", problem)
     new = "" if model is not None else ", not used in this database yet"
-    return Finding(severity="ok", check="embedder", found=f"{embedder.name!r} with {len(vector)} dimensions{new}")
+    return Finding(severity="ok", check="embedder", found=f"{embedder.name!r} with {dimensions} dimensions{new}")

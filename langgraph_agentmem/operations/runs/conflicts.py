@@ -21,6 +21,7 @@ from langgraph_agentmem.policies.extracting import FoundRelationship
 from langgraph_agentmem.policies.identity import Known
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm
+from langgraph_agentmem.storage.driver.offloading import extent, worked
 from langgraph_agentmem.storage.graph import EntityRow
 
 _CANDIDATES = 5
@@ -77,10 +78,16 @@ async def detect(resources: Resources, claim: Claim, extraction: Extraction) -> 
         if shortterm and found.relationships:
             sources = [r.relationship.source for r in found.relationships]
             known_links = await graph.relationships_from(connection, tenant, shortterm.id, sources)
-    sections = [_section(resources, claim, section_id, vanished) for section_id in section_ids]
+    sections = await worked(
+        extent(chunk.content for chunk in (*claim.chunks, *vanished)),
+        lambda: [_section(resources, claim, section_id, vanished) for section_id in section_ids],
+    )
     if resources.model is not None and not claim.model_rests:
         sections = await _with_surroundings(resources, tenant, sections)
-    conflicts = [_entity(resources, e, stored, scores[i], model.id if model else -1) for i, e in enumerate(entities)]
+    conflicts = await worked(
+        len(entities) * len(stored),
+        lambda: [_entity(resources, e, stored, scores[i], model.id if model else -1) for i, e in enumerate(entities)],
+    )
     return ConsolidationConflicts(
         external_id=tenant,
         active_memory_id=memory_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from langgraph_agentmem.errors import RevisionConflictError, SectionNotFoundError
@@ -18,6 +19,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import memories, sections
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.offloading import extent, worked
 from langgraph_agentmem.storage.driver.rows import Deferred, as_json, received
 from langgraph_agentmem.storage.memories import MemoryRow
 from langgraph_agentmem.storage.values import ValueBatch, Written
@@ -87,13 +89,13 @@ async def _looked(resources: Resources, edits: _Edits) -> tuple[ValueBatch, set[
             embedded = await sections.send_embedded(
                 connection, edits.external_id, edits.memory_id, edits.section_ids, model.id
             )
-    return _decided(resources.settings, edits, *await present()), await embedded()
+    return await _decided(resources.settings, edits, await present()), await embedded()
 
 
 async def _looked_behind_lock(connection: Connection, resources: Resources, edits: _Edits) -> ValueBatch:
     """What the edits write, as sections are under the memory's lock: the server runs the two one after the other."""
     present = await _send(connection, edits, lock=True)
-    return _decided(resources.settings, edits, *await present())
+    return await _decided(resources.settings, edits, await present())
 
 
 async def _send(
@@ -114,23 +116,34 @@ def _assembled(resources: Resources, edits: _Edits, present: tuple[MemoryRow | N
     return assembled(resources.settings, existing(row, edits.external_id, edits.memory_id), listed)
 
 
-def _decided(settings: AgentMemorySettings, edits: _Edits, row: MemoryRow | None, listed: list[Section]) -> ValueBatch:
+async def _decided(
+    settings: AgentMemorySettings, edits: _Edits, present: tuple[MemoryRow | None, list[Section]]
+) -> ValueBatch:
     """What the edits write into a memory as it is.
 
     Raises:
         NotFoundError: There is no such memory or section.
         ConflictError: A section is at another revision, or does not hold what is to be replaced.
     """
-    row = existing(row, edits.external_id, edits.memory_id)
-    present = {section.section_id: section for section in listed}
-    known = {**dict.fromkeys(section.id for section in row.template.sections), **present}
-    writes: list[SectionWrite] = []
+    row = existing(present[0], edits.external_id, edits.memory_id)
+    sections = {section.section_id: section for section in present[1]}
+    known = {**dict.fromkeys(section.id for section in row.template.sections), **sections}
     for change in edits.updates:
-        section = present.get(change.section_id)
-        if section is None:
+        if change.section_id not in sections:
             raise SectionNotFoundError(unknown_section(change.section_id, known))
-        writes.append(_write(settings, row, section, change))
+    edited = [sections[change.section_id].value for change in edits.updates]
+    size = extent([*edited, *(change.new_content for change in edits.updates)])
+    writes = await worked(size, partial(_writes, settings, row, sections, edits.updates))
     return ValueBatch(edits.external_id, writes, edits.source, edits=True, memory_id=row.id)
+
+
+def _writes(
+    settings: AgentMemorySettings,
+    row: MemoryRow,
+    sections: Mapping[str, Section],
+    updates: Sequence[SectionUpdate],
+) -> list[SectionWrite]:
+    return [_write(settings, row, sections[change.section_id], change) for change in updates]
 
 
 def _write(settings: AgentMemorySettings, row: MemoryRow, section: Section, change: SectionUpdate) -> SectionWrite:

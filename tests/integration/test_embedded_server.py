@@ -1,0 +1,157 @@
+"""The embedded server runs as long as somebody uses it, in any folder, and touches nothing that is not its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from waiting import until
+
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.storage.driver import data_folder, embedded
+
+USE = """
+import sys, time
+from langgraph_agentmem import AgentMemory
+memory = AgentMemory.open(data_dir=sys.argv[1], background=True)
+memory.get_active_memories("alice")
+print("up", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def user(folder: Path, seconds: float = 60) -> subprocess.Popen[str]:
+    """A process that uses the server of a folder, and does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", USE, str(folder), str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+@pytest.mark.slow
+async def test_it_ends_with_its_last_user_however_that_ends(data_dir: Path) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        first, last = user(data_dir), user(data_dir)
+        first.send_signal(how)
+        first.communicate()
+        await asyncio.sleep(0.5)
+        assert (data_dir / "postmaster.pid").exists()
+        last.send_signal(how)
+        last.communicate()
+        await until(lambda: not (data_dir / "postmaster.pid").exists())
+
+
+@pytest.mark.slow
+def test_a_program_that_closes_nothing_ends_quietly(data_dir: Path) -> None:
+    process = user(data_dir, seconds=0)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 0
+    assert not (data_dir / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Application Support", "it's", "a&b", "100%41", 'q"q', "a,b", "$(touch pwned)", "`touch pwned`", "ä ö", "l" * 120],
+)
+def test_the_programs_take_any_path(shared_folder: Path, name: str) -> None:
+    folder = shared_folder / f"paths {os.getpid()}" / name
+    dsn = embedded.start(folder)
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SHOW data_directory").fetchone() == (str(folder),)
+        [(sockets,)] = connection.execute("SHOW unix_socket_directories").fetchall()
+    where = Path(sockets.strip('"').replace('""', '"')).stat()
+    assert stat.S_IMODE(where.st_mode) == 0o700
+    assert where.st_uid == folder.stat().st_uid
+    assert not list(Path.cwd().glob("pwned"))
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Modes and owners of all that is in a folder, and of those above it."""
+    return {
+        str(path): (path.stat().st_mode, path.stat().st_uid) for path in (*folder.parents, folder, *folder.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"notes.txt": ""}, "is not empty"),
+        ({"PG_VERSION": "18"}, "only a part"),
+        ({"base": ""}, "only a part"),
+        ({".agentmem-users": "", "log": ""}, "is not empty"),
+        ({"PG_VERSION": "16", "global/pg_control": ""}, "PostgreSQL 16"),
+    ],
+)
+def test_a_folder_with_something_else_is_refused_as_it_is(
+    shared_folder: Path, content: dict[str, str], message: str
+) -> None:
+    folder = shared_folder / f"other {os.getpid()} {abs(hash(tuple(content)))}"
+    (folder / "global").mkdir(parents=True) if "global/pg_control" in content else folder.mkdir()
+    for name, text in content.items():
+        (folder / name).write_text(text)
+    owner = data_folder.identity()
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner.uid, owner.gid)
+    before = tree(folder)
+    with pytest.raises(ConfigurationError, match=message):
+        embedded.start(folder)
+    assert tree(folder) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders of others, and lends the server a user")
+def test_root_opens_nothing_up_and_takes_nothing_over(tmp_path: Path, shared_folder: Path) -> None:
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    foreign = shared_folder / f"foreign {os.getpid()}"
+    foreign.mkdir()
+    os.chown(foreign, 12345, 12345)
+    for folder, message in ((closed / "data", "may not enter"), (foreign, "belongs to another user")):
+        before = tree(folder) if folder.exists() else tree(folder.parent)
+        with pytest.raises(ConfigurationError, match=message):
+            embedded.start(folder)
+        assert (tree(folder) if folder.exists() else tree(folder.parent)) == before
+
+
+def test_a_socket_folder_that_somebody_else_has_made_is_refused(
+    shared_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_folder.tempfile, "gettempdir", lambda: str(shared_folder))
+    long = shared_folder / ("s" * 120)
+    long.mkdir()
+    made = data_folder.socket_folder(long, data_folder.identity())
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert len(os.fsencode(made / ".s.PGSQL.5432")) < len(b"x" * 104)
+    made.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="only its own"):
+        data_folder.socket_folder(long, data_folder.identity())
+
+
+def test_a_coroutine_that_ends_while_connections_are_made_ends(dsn: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        nowhere = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x"
+        for address in (dsn, nowhere):
+            code = f"""
+import asyncio
+from langgraph_agentmem import AgentMemory
+
+async def main(seconds):
+    memory = AgentMemory.open({address!r})
+    calls = [asyncio.create_task(memory.aget_active_memories("alice")) for _ in range(10)]
+    await asyncio.sleep(seconds)
+
+for seconds in (0, 0.001, 0.01, 0.03, 0.1):
+    asyncio.run(main(seconds))
+"""
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -1,0 +1,54 @@
+"""What not every platform has is not needed, and what cannot work is refused."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT = """
+import os, select, sys
+import platformdirs  # which looks at the platform itself
+for module, name in ((os, "register_at_fork"), (os, "fork"), (os, "geteuid"), (os, "getuid"), (os, "O_CLOEXEC"), (select, "poll")):
+    delattr(module, name)
+for name in ("fcntl", "pwd", "grp", "resource", "termios"):
+    sys.modules[name] = None
+from langgraph_agentmem import *
+import langgraph_agentmem
+for name in langgraph_agentmem.__all__:
+    getattr(langgraph_agentmem, name)
+from langgraph_agentmem import bridge
+from langgraph_agentmem.storage.driver import embedded
+import asyncio
+embedded.default_folder()
+
+async def loop():
+    return type(asyncio.get_running_loop())
+
+# psycopg cannot use a proactor's loop
+asyncio.set_event_loop_policy(None)
+assert issubclass(bridge.run(loop), asyncio.SelectorEventLoop)
+print("fine")
+"""
+PATCHED = """
+import sys, types
+sys.modules["{module}"] = patched = types.ModuleType("{module}")
+patched.{function} = lambda name: True
+from langgraph_agentmem import AgentMemory
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_platform_that_does_not_fork_can_import_and_call() -> None:
+    done = run(WITHOUT)
+    assert done.stdout == "fine\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "function"), [("gevent.monkey", "is_module_patched"), ("eventlet.patcher", "is_monkey_patched")]
+)
+def test_threads_that_are_greenlets_are_refused_at_import(module: str, function: str) -> None:
+    done = run(PATCHED.format(module=module, function=function))
+    assert "ConfigurationError: threads were replaced by greenlets" in done.stderr
