@@ -22,6 +22,7 @@ def started(folder: Path | None = None) -> str:
     """
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
+        folder.chmod(0o755)  # for root, the server runs as a user of its own, which has to enter it
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
