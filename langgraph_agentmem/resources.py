@@ -141,7 +141,8 @@ class Resources:
 
 
 async def _registration(embedder: Embedder, replace: bool) -> Registration:
-    return Registration(name=embedder.name, dimensions=await embedder.probe(), index=embedder.index, replace=replace)
+    dimensions = await embedder.probe()  # first: its name may be known only after that
+    return Registration(name=embedder.name, dimensions=dimensions, index=embedder.index, replace=replace)
 
 
 class HasResources(Protocol):

