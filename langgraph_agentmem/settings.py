@@ -172,7 +172,7 @@ class AgentMemorySettings(BaseSettings):
         "none; the same for all writers of a database.",
     )
     exact_search_rows: int = Field(
-        2_000, ge=0, description="Up to so many chunks are all compared with a question; of more, candidates."
+        4_000, ge=0, description="Up to so many chunks are all compared with a question; of more, candidates."
     )
     recency_half_life_days: float | None = Field(
         None,

@@ -39,7 +39,7 @@ DEFAULTS = {
     "output_token_price": None,
     "extraction_token_budget": 8_000,
     "text_search_config": "english",
-    "exact_search_rows": 2_000,
+    "exact_search_rows": 4_000,
     "recency_half_life_days": None,
     "pool_size": 10,
     "connect_timeout_seconds": 15.0,

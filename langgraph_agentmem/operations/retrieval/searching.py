@@ -19,7 +19,7 @@ from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, DictRow
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 
-_MIN_CANDIDATES = 30
+_MIN_CANDIDATES = 20
 _LONGEST_QUERY = 100_000
 
 
@@ -59,7 +59,7 @@ async def search(
             memory_ids=memories,
             as_of=as_of,
             # more than are asked for: hits of which the rules could not tell which holds are ordered afterwards
-            limit=max(_MIN_CANDIDATES, 3 * count, reranking.wanted(resources, count)),
+            limit=max(_MIN_CANDIDATES, 2 * count, reranking.wanted(resources, count)),
             named=named,
         )
         return rows, unchunked
