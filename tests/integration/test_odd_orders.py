@@ -192,7 +192,7 @@ async def test_a_number_that_is_none_does_no_harm(opened: Open) -> None:
     assert (entity.confidence, entity.importance) == (0.5, 1.0)
 
 
-async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(opened: Open) -> None:
+async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(opened: Open, rows: Rows) -> None:
     embedder = WordEmbedder()
     extractor = ScriptedModel(answer=lambda *_: {"entities": [{"name": "X"}]})
     memory = opened(index=embedder, model=extractor, settings={"avg_section_update_count": 1})
@@ -202,6 +202,7 @@ async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(o
     with pytest.raises(RunsFailedError):
         await memory.queue.arun_due()
     del embedder.embed_documents
+    rows("UPDATE agentmem.active_memory SET next_attempt_at = next_attempt_at + interval '1 hour'")
     await write(memory, good, "y")
     assert [report.status for report in await memory.queue.arun_due(limit=1)] == ["applied"]
     assert await memory.queue.arun_due() == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -168,4 +169,8 @@ def test_a_memory_that_nobody_closed_goes_quietly(dsn: str) -> None:
         text=True,
         timeout=300,
     )
-    assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
+    # on a busy machine any step of an event loop takes longer than asyncio likes
+    said = [
+        line for line in result.stderr.splitlines() if not re.fullmatch(r"Executing <.*> took [\d.]+ seconds", line)
+    ]
+    assert (result.returncode, result.stdout, said) == (0, "[]\n", [])
