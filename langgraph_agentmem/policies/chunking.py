@@ -127,8 +127,7 @@ def _packed(parts: Iterable[str], size: int) -> Iterator[str]:
             yield packed
             packed = ""
         packed += part
-    if packed:
-        yield packed
+    yield packed
 
 
 def _cut(text: str, after: re.Pattern[str]) -> list[str]:
