@@ -112,7 +112,7 @@ def test_a_correction_ends_what_it_corrects(rule, old, new):
         ("User likes tea", "User has a dog"),
         ("Ada has a dog", "Ada has a cat"),
         ("Ada is running the importer", "Ada is running the exporter"),
-        ("Ada is good in Python", "Ada is good in Rust"),
+        ("Ada is good today", "Ada is good in Rome"),
         ("```\nprint(1)\n```", "```\nrm -rf build\n```"),
         ("```\nprint(budget + rent)\n```", "print(budget + rent + 1)"),
     ],
