@@ -83,6 +83,12 @@ async def test_the_graph_is_projected_shown_verified_and_rebuilt(
     assert done.stdout == "4 entities, chunks and relationships written, 0 set aside\n"
     done = await call(agentmem, "graph", "verify")
     assert (done.returncode, done.stdout) == (0, "4 things compared, 0 differences\n")
+    await neo4j.write(tenant, lambda t: t.run("MATCH (n {external_id: $external_id}) DETACH DELETE n"))
+    project = (await filled.aget_active_memories(tenant))[0].id
+    await consolidate(filled, tenant, project, "Ada/person likes Tea/drink")
+    done = await call(agentmem, "graph", "project")
+    assert (done.returncode, done.stdout) == (1, "0 changes projected, 0 set aside\n")
+    assert re.match(r"problem: .* emptied.*\n\Z", done.stderr)
 
 
 async def test_what_is_set_aside_is_shown_with_its_reason_and_tried_again(
@@ -138,12 +144,13 @@ async def test_following_ends_quietly_when_interrupted_as_it_waits_for_the_datab
         ("rebuild", {"NEO4J_DATABASE": "elsewhere"}, "error: Neo4j at .* has no database 'elsewhere'"),
         ("verify", {"AGENTMEM_DSN": "postgresql://127.0.0.1:1/x"}, "error: PostgreSQL cannot be reached"),
         ("project", {"AGENTMEM_POOL_SIZE": "0"}, "error: invalid settings: pool_size"),
+        ("project --follow", {"NEO4J_PASSWORD": "wrong"}, "error: Neo4j at .* refused user 'neo4j'"),
     ],
 )
 async def test_what_is_wrong_is_said_in_one_line(
     agentmem: Callable[..., Done], filled: AgentMemory, command: str, environment: dict[str, str], said: str
 ) -> None:
-    done = await call(agentmem, "graph", command, **environment)
+    done = await call(agentmem, "graph", *command.split(), **environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.match(said, done.stderr)
     assert done.stderr.count("\n") == 1
