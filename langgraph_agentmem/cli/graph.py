@@ -2,10 +2,8 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Final
 
-import anyio
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -22,6 +20,8 @@ app: Final = typer.Typer(
 )
 
 _SHOWN = 50
+_TO_BE_HEARD = 11.0
+"""Seconds: a little more than psycopg waits for a query that it cancels."""
 
 
 def _projector(dsn: str | None) -> GraphProjector:
@@ -103,12 +103,16 @@ def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 async def _follow(dsn: str | None, tenant: str | None, poll_seconds: float) -> None:
     async with _projector(dsn) as projector:
-        # Ctrl-C cancels once, which a driver that is just connecting may miss; a task group cancels until it is heard
+        running = asyncio.create_task(projector.arun(tenant, poll_seconds=poll_seconds))
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(partial(projector.arun, tenant, poll_seconds=poll_seconds))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+            await asyncio.wait([running])
+        finally:
+            # Ctrl-C cancels once, which a driver that is just connecting may miss; and who cancels again at once cuts
+            # psycopg off as it ends its query, which it complains about
+            while not running.done():
+                running.cancel()
+                await asyncio.wait([running], timeout=_TO_BE_HEARD)
+        await running
 
 
 def _print_report(report: ProjectionReport, what: str) -> None:

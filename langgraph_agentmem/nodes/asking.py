@@ -23,20 +23,21 @@ async def answered(ask: Callable[[], Awaitable[tuple[T, ModelUsage]]], attempts:
 
     Args:
         ask: One attempt.
-        attempts: How many there may be.
+        attempts: How many there may be, at least one.
 
     Raises:
         ModelError: All of them failed; it carries what they have cost.
     """
-    spent = ModelUsage()
-    for attempt in range(attempts):
+    spent, wait = ModelUsage(), _FIRST_WAIT
+    while True:
         try:
             answer, usage = await ask()
         except ModelError as error:
             spent += ModelUsage.of_failure(error)
-            if attempt + 1 == attempts:
+            attempts -= 1
+            if not attempts:
                 raise spent.failing(error) from error
-            await anyio.sleep(_FIRST_WAIT * 2**attempt * (1 + random.random()) / 2)
+            await anyio.sleep(wait * (1 + random.random()) / 2)
+            wait *= 2
         else:
             return answer, spent + usage
-    raise AssertionError("a model is asked at least once")

@@ -181,8 +181,7 @@ def _packed_parts(parts: Iterable[str], size: int) -> Iterator[str]:
             begun, length = [], 0
         begun.append(part)
         length += len(part)
-    if begun:
-        yield "".join(begun)
+    yield "".join(begun)
 
 
 def _cut(text: str, after: re.Pattern[str]) -> list[str]:

@@ -20,9 +20,11 @@ async def sweep_forever(memory: "weakref.ref[HasResources]", seconds: float) -> 
         this = memory()
         if this is None:
             return
+        # neither while this sleeps nor while it waits for the server may it keep a memory alive that nobody uses any
+        # more: a collection of garbage that comes meanwhile passes it over, and the next may be long in coming
+        resources = this.resources
+        del this
         try:
-            await deleting.sweep(this.resources)
+            await deleting.sweep(resources)
         except AgentMemoryError as error:  # the next time may find the server up again
             _logger.warning("items that have expired could not be removed: %s", telemetry.described(error))
-        # while this sleeps, it must not keep a memory alive that nobody uses any more
-        del this

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import forking
+import psycopg
 import pytest
 from fakes import ScriptedModel
 from people import answer, consolidate, start
-from waiting import until_rows
+from waiting import until_rows, until_waiting
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.projection import Neo4jDatabase
@@ -41,6 +42,14 @@ async def filled(opened: Open, neo4j: Neo4jDatabase, tenant: str) -> AgentMemory
     memory = opened(model=ScriptedModel(answer=answer), graph=neo4j)
     await consolidate(memory, tenant, await start(memory, tenant), "Ada/person knows Bob/person")
     return memory
+
+
+async def following(dsn: str, neo4j_settings: dict[str, Any]) -> asyncio.subprocess.Process:
+    settings = {name.upper(): value for name, value in neo4j_settings.items()}
+    return await asyncio.create_subprocess_exec(
+        AGENTMEM, "graph", "project", "--follow", "--poll-seconds", "0.05",
+        env=os.environ | {"AGENTMEM_DSN": dsn, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
 
 
 async def call(run: Callable[..., Done], *arguments: str, **environment: str) -> Done:
@@ -74,6 +83,12 @@ async def test_the_graph_is_projected_shown_verified_and_rebuilt(
     assert done.stdout == "4 entities, chunks and relationships written, 0 set aside\n"
     done = await call(agentmem, "graph", "verify")
     assert (done.returncode, done.stdout) == (0, "4 things compared, 0 differences\n")
+    await neo4j.write(tenant, lambda t: t.run("MATCH (n {external_id: $external_id}) DETACH DELETE n"))
+    project = (await filled.aget_active_memories(tenant))[0].id
+    await consolidate(filled, tenant, project, "Ada/person likes Tea/drink")
+    done = await call(agentmem, "graph", "project")
+    assert (done.returncode, done.stdout) == (1, "0 changes projected, 0 set aside\n")
+    assert re.match(r"problem: .* emptied.*\n\Z", done.stderr)
 
 
 async def test_what_is_set_aside_is_shown_with_its_reason_and_tried_again(
@@ -96,11 +111,7 @@ async def test_what_is_set_aside_is_shown_with_its_reason_and_tried_again(
 async def test_following_projects_whatever_comes_until_interrupted(
     filled: AgentMemory, dsn: str, neo4j_settings: dict[str, Any], tenant: str, rows: Callable[..., Any]
 ) -> None:
-    settings = {name.upper(): value for name, value in neo4j_settings.items()}
-    process = await asyncio.create_subprocess_exec(
-        AGENTMEM, "graph", "project", "--follow", "--poll-seconds", "0.05",
-        env=os.environ | {"AGENTMEM_DSN": dsn, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = await following(dsn, neo4j_settings)
     project = (await filled.aget_active_memories(tenant))[0].id
     for text in ("Ada/person likes Tea/drink", "Bob/person likes Tea/drink"):
         await consolidate(filled, tenant, project, text)
@@ -108,6 +119,19 @@ async def test_following_projects_whatever_comes_until_interrupted(
         assert process.returncode is None
     process.send_signal(signal.SIGINT)
     out, said = await process.communicate()
+    assert (process.returncode, out, said) == (130, b"", b"")
+
+
+async def test_following_ends_quietly_when_interrupted_as_it_waits_for_the_database(
+    filled: AgentMemory, dsn: str, neo4j_settings: dict[str, Any], rows: Callable[..., Any]
+) -> None:
+    process = await following(dsn, neo4j_settings)
+    await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
+    async with await psycopg.AsyncConnection.connect(dsn) as other:
+        await other.execute("LOCK TABLE agentmem.graph_outbox")
+        await until_waiting(rows)
+        process.send_signal(signal.SIGINT)
+        out, said = await process.communicate()
     assert (process.returncode, out, said) == (130, b"", b"")
 
 
@@ -120,12 +144,13 @@ async def test_following_projects_whatever_comes_until_interrupted(
         ("rebuild", {"NEO4J_DATABASE": "elsewhere"}, "error: Neo4j at .* has no database 'elsewhere'"),
         ("verify", {"AGENTMEM_DSN": "postgresql://127.0.0.1:1/x"}, "error: PostgreSQL cannot be reached"),
         ("project", {"AGENTMEM_POOL_SIZE": "0"}, "error: invalid settings: pool_size"),
+        ("project --follow", {"NEO4J_PASSWORD": "wrong"}, "error: Neo4j at .* refused user 'neo4j'"),
     ],
 )
 async def test_what_is_wrong_is_said_in_one_line(
     agentmem: Callable[..., Done], filled: AgentMemory, command: str, environment: dict[str, str], said: str
 ) -> None:
-    done = await call(agentmem, "graph", command, **environment)
+    done = await call(agentmem, "graph", *command.split(), **environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.match(said, done.stderr)
     assert done.stderr.count("\n") == 1

@@ -76,3 +76,21 @@ def test_disputes_are_listed_shown_and_decided(
         assert valid == {"Deadline: July 1", "- Budget: [6]"}
         done = agentmem("show", "bob", run)
         assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_dispute_is_shown_with_what_stays_what_changed_and_what_was_merged(
+    here: Callable[..., Done], dsn: str
+) -> None:
+    with AgentMemory.open(dsn, review="always") as memory:
+        created = memory.create_active_memory("alice", "Project", {"sections": ["notes"]})
+        for content in ("Deadline: May 1. The falcon nests high.", "Deadline: June 1. A heron fishes below."):
+            memory.update_active_memory_section("alice", created.id, "notes", content)
+            report = memory.consolidate("alice", created.id)
+        first = next(str(run.id) for run in memory.runs.list("alice") if str(run.id) != report.run_id)
+        assert here("show", "alice", first).stdout == "This run has left nothing to a person.\n"
+        shown = here("show", "alice", str(report.run_id)).stdout
+        assert "stays valid in any case: The falcon nests high." in shown
+        assert "the section now" not in shown
+        memory.update_active_memory_section("alice", created.id, "notes", "Deadline: July 1")
+        shown = here("show", "alice", str(report.run_id)).stdout
+        assert "the section now: Deadline: July 1\n" in shown

@@ -12,6 +12,8 @@ from typing import Any
 
 import forking
 import pytest
+from triggers import APPLIED as RUN_APPLIED
+from triggers import out_of_luck
 from waiting import until_listening, until_rows
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
@@ -109,6 +111,22 @@ async def test_once_does_what_is_due_and_ends(dsn: str, rows: Rows) -> None:
     assert rows(APPLIED) == [(3,)]
     done = await asyncio.to_thread(run, dsn, "worker", "--once", "--tenant", "bob")
     assert (done.returncode, done.stdout) == (0, "0 memories consolidated, 0 failed, 0 set aside\n")
+
+
+async def test_once_says_by_its_exit_code_that_runs_failed(dsn: str, rows: Rows) -> None:
+    await write(dsn)
+    with out_of_luck(rows, *RUN_APPLIED):
+        done = await asyncio.to_thread(run, dsn, "worker", "--once", "--quiet")
+    assert (done.returncode, done.stdout) == (1, "0 memories consolidated, 1 failed, 0 set aside\n")
+    assert "a run of memory 1 of 'alice' failed" in done.stderr
+    rows(
+        "UPDATE agentmem.active_memory SET dead_at = now(), last_error = 'out of luck', due_at = now() - interval '3 hours'"
+    )
+    done = await asyncio.to_thread(run, dsn, "queue", "status")
+    assert (done.returncode, "due 3 h ago" in done.stdout) == (1, False), "what was set aside does not wait"
+    rows("UPDATE agentmem.active_memory SET dead_at = NULL")
+    done = await asyncio.to_thread(run, dsn, "queue", "status")
+    assert (done.returncode, "due 3 h ago" in done.stdout) == (0, True)
 
 
 async def test_a_worker_that_was_killed_is_replaced_when_its_lease_has_run_out(dsn: str, rows: Rows) -> None:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from langgraph.store.base import GetOp, PutOp
 from store_and_memory import consolidate, everything, memory_of, promote
+from triggers import out_of_luck
 from waiting import until_waiting
 
 from langgraph_agentmem import AgentMemory
@@ -75,6 +76,19 @@ async def test_an_item_that_was_renewed_between_looking_and_locking_is_not_swept
 
     assert await sweeping == 0
     assert await store.aget(NS, "k") is not None
+
+
+async def test_a_tenant_whose_items_cannot_be_removed_keeps_no_other_from_it(
+    store: AgentMemoryStore, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    for tenant in ("alice", "bob"):
+        await store.aput((tenant, "notes"), "k", {"content": "Falcon"}, ttl=1)
+    expire(rows, "k")
+    with out_of_luck(rows, "DELETE ON agentmem.section", "old.external_id = 'alice'"):
+        assert await store.asweep_ttl() == 1
+        assert rows("SELECT external_id FROM agentmem.section") == [("alice",)]
+    assert "expired items of tenant 'alice' could not be removed for now" in caplog.text
+    assert await store.asweep_ttl() == 1
 
 
 async def test_one_sweeper_serves_all_tenants_and_more_items_than_it_takes_at_once(

@@ -264,14 +264,21 @@ class Absent:
         if name.split(".")[0] == "opentelemetry":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
-from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
+import os, psycopg
+from langgraph_agentmem import AgentMemory, AgentMemorySettings, MemoryWorker, telemetry
 with AgentMemory.open(review="always") as memory:
     for content in ("Deadline: May 1", "Deadline: June 1"):
         created = memory.create_active_memory("alice", "P", {"sections": ["notes"]}, exist_ok=True)
         memory.update_active_memory_section("alice", created.id, "notes", content)
         report = memory.consolidate("alice", created.id)
     memory.reviews.decide("alice", report.run_id, [{"dispute": report.parked[0], "action": "accept"}])
-    print(telemetry.installed(), report.status, "opentelemetry" in sys.modules)
+    measured = MemoryWorker(memory).run_until_idle()
+    print(telemetry.installed(), report.status, measured.failed, "opentelemetry" in sys.modules)
+with psycopg.connect(os.environ["AGENTMEM_DSN"]) as connection:
+    connection.execute("ALTER TABLE agentmem.consolidation_run ADD CHECK (status <> 'applied') NOT VALID")
+with AgentMemory.open(settings=AgentMemorySettings(max_attempts=1, avg_section_update_count=0.1)) as memory:
+    memory.update_active_memory_section("alice", created.id, "notes", "Deadline: July 1")
+    print(MemoryWorker(memory).run_until_idle().failed, memory.queue.status().dead)
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -280,7 +287,7 @@ with AgentMemory.open(review="always") as memory:
         text=True,
         timeout=300,
     )
-    assert done.stdout.split() == ["False", "applied", "False"], done.stderr
+    assert done.stdout.split() == ["False", "applied", "0", "False", "1", "1"], done.stderr
 
 
 # Nothing of it quotes memory

@@ -9,7 +9,14 @@ from fakes import ScriptedModel, WordEmbedder
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, create_consolidation_graph
-from langgraph_agentmem.errors import EmbeddingMismatchError, MemoryNotFoundError, RunsFailedError
+from langgraph_agentmem.errors import (
+    EmbeddingMismatchError,
+    EntityNotFoundError,
+    InvalidInputError,
+    MemoryBusyError,
+    MemoryNotFoundError,
+    RunsFailedError,
+)
 from langgraph_agentmem.operations.runs import claiming
 
 Rows = Callable[..., list[tuple[object, ...]]]
@@ -192,7 +199,7 @@ async def test_a_number_that_is_none_does_no_harm(opened: Open) -> None:
     assert (entity.confidence, entity.importance) == (0.5, 1.0)
 
 
-async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(opened: Open) -> None:
+async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(opened: Open, rows: Rows) -> None:
     embedder = WordEmbedder()
     extractor = ScriptedModel(answer=lambda *_: {"entities": [{"name": "X"}]})
     memory = opened(index=embedder, model=extractor, settings={"avg_section_update_count": 1})
@@ -202,6 +209,7 @@ async def test_a_failing_memory_waits_and_lets_others_pass_until_it_is_flushed(o
     with pytest.raises(RunsFailedError):
         await memory.queue.arun_due()
     del embedder.embed_documents
+    rows("UPDATE agentmem.active_memory SET next_attempt_at = next_attempt_at + interval '1 hour'")
     await write(memory, good, "y")
     assert [report.status for report in await memory.queue.arun_due(limit=1)] == ["applied"]
     assert await memory.queue.arun_due() == []
@@ -219,6 +227,33 @@ async def test_a_cancelled_run_gives_its_memory_back_at_once(opened: Open) -> No
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(memory.aconsolidate("alice", project.id), 0.5)
     await memory.adelete_active_memory("alice", project.id, forget=True)
+
+
+@pytest.mark.parametrize("forget", [False, True])
+async def test_a_memory_that_is_being_consolidated_is_neither_closed_nor_forgotten(
+    memory: AgentMemory, forget: bool
+) -> None:
+    project = await start(memory)
+    await write(memory, project, "x")
+    assert isinstance(await claiming.claim(memory.resources, "alice", project.id), claiming.Claim)
+    with pytest.raises(MemoryBusyError):
+        await memory.adelete_active_memory("alice", project.id, forget=forget)
+    assert (await memory.aget_active_memory("alice", project.id)).id == project.id
+
+
+async def test_an_entity_that_nobody_knows_is_named_in_the_error(memory: AgentMemory) -> None:
+    with pytest.raises(EntityNotFoundError, match=r"tenant 'alice' has no entity 'Zoe'$"):
+        await memory.aget_entity("alice", "Zoe")
+    with pytest.raises(EntityNotFoundError, match=r"tenant 'alice' has no entity 7 in longterm$"):
+        await memory.aget_entity("alice", 7, tier="longterm")
+
+
+async def test_a_run_that_is_over_cannot_be_begun_again(memory: AgentMemory) -> None:
+    project = await start(memory)
+    run = await cycle(memory, project, "x")
+    await write(memory, project, "y")
+    with pytest.raises(InvalidInputError, match=f"run {run} is over, or belongs to another memory"):
+        await claiming.claim(memory.resources, "alice", project.id, run_id=run)
 
 
 async def test_flush_during_a_run_says_busy_and_the_memory_stays_due(memory: AgentMemory, rows: Rows) -> None:

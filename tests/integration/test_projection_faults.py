@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import ScriptedModel
+from neo4j.exceptions import TransientError
 from people import answer, consolidate, start
 from projecting import EMPTY, agrees, run
 from psycopg.conninfo import make_conninfo
@@ -16,6 +17,7 @@ from waiting import until, until_rows
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import AuthenticationError, ConfigurationError, InvalidInputError, OutageError
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase
+from langgraph_agentmem.projection.neo4j_database import Neo4jTransaction
 from langgraph_agentmem.storage.driver.database import Database
 
 Open = Callable[..., AgentMemory]
@@ -28,6 +30,24 @@ def memory(opened: Open, neo4j: Neo4jDatabase) -> AgentMemory:
 
 
 # What Neo4j refuses
+
+
+async def test_what_fails_for_a_reason_that_passes_is_tried_again(neo4j: Neo4jDatabase, tenant: str) -> None:
+    tried: list[int] = []
+
+    def lucky_at_last(transaction: Neo4jTransaction) -> object:
+        tried.append(len(tried))
+        if len(tried) < 3:
+            raise TransientError("a deadlock")
+        return transaction.run("RETURN $external_id AS tenant")
+
+    assert await neo4j.write(tenant, lucky_at_last) == [{"tenant": tenant}]
+    assert tried == [0, 1, 2]
+
+
+async def test_nobody_gives_a_statement_another_tenant(neo4j: Neo4jDatabase, tenant: str) -> None:
+    with pytest.raises(InvalidInputError, match="external_id is the tenant's parameter"):
+        await neo4j.write(tenant, lambda transaction: transaction.run("RETURN $external_id", external_id="bob"))
 
 
 async def test_a_poison_row_is_set_aside_and_the_rest_goes_on(

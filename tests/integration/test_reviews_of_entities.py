@@ -197,6 +197,26 @@ async def test_what_is_gone_by_now_is_told_to_the_reviewer(memory: AgentMemory, 
     await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "keep_both"}])
 
 
+async def test_an_entity_that_is_gone_by_now_can_still_be_rejected(memory: AgentMemory, rows: Rows) -> None:
+    id, run, dispute = await parked(memory)
+    rows("DELETE FROM agentmem.entity WHERE types = '{metal}'")
+    await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "reject"}])
+    rows("UPDATE agentmem.memory_chunk SET extraction_pending = true")
+    await memory.aconsolidate("alice", id)
+    assert [name for name, types in rows(ENTITIES) if "metal" in types] == []
+
+
+async def test_relationships_that_are_gone_by_now_cannot_become_one_but_can_be_rejected(
+    memory: AgentMemory, rows: Rows
+) -> None:
+    _, [_, (run, [dispute])] = await start(memory, "Ada/person knows Bob/person", "Ada/person manages Bob/person")
+    rows("DELETE FROM agentmem.relationship WHERE types = '{manages}'")
+    with pytest.raises(ReviewConflictError, match="not there any more"):
+        await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "override", "text": "x"}])
+    await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "reject"}])
+    assert rows(LINKS) == [("Ada", "Bob", ["knows"], True)]
+
+
 async def test_deleting_an_item_removes_what_is_parked_and_rejected_of_it(opened: Open, rows: Rows, dsn: str) -> None:
     memory = opened(review="always", model=ScriptedModel(answer=answer))
     store = AgentMemoryStore(memory)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from fakes import WordEmbedder
 from store_faults import CALLS, contents, kill_backends
-from waiting import until
+from waiting import until, until_waiting
 
-from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem import AgentMemory, AgentMemorySettings, bridge
 from langgraph_agentmem.errors import OutageError
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
@@ -104,20 +105,26 @@ async def test_closing_a_store_leaves_a_memory_open_that_it_has_not_opened(memor
     assert store._sweeper is None
 
 
-async def test_the_sweeper_of_a_store_that_nobody_holds_any_more_ends(dsn: str, rows: Rows) -> None:
+async def test_the_sweeper_of_a_store_that_nobody_holds_any_more_ends_even_while_it_sweeps(
+    dsn: str, rows: Rows
+) -> None:
     store = AgentMemoryStore.from_conn_string(dsn, ttl={"sweep_interval_minutes": 0.0005})
     await store.aput(NS, "k", {"text": "a falcon"}, ttl=5)
-    rows("UPDATE agentmem.section SET expires_at = now()")
-    await until(lambda: not contents(rows))
     sweeper = store._sweeper
     assert sweeper is not None
     assert not sweeper.done()
-    await store.memory.aclose()
-    del store
-    gc.collect()
+    database = store.memory.resources.database
+    async with await psycopg.AsyncConnection.connect(dsn) as other:
+        await other.execute("SELECT 1 FROM agentmem.active_memory FOR UPDATE")
+        rows("UPDATE agentmem.section SET expires_at = now()")
+        await until_waiting(rows)
+        del store
+        gc.collect()
 
     await until(sweeper.done)
     assert sweeper.exception() is None
+    await database.close()
+    await bridge.also(database.close)
 
 
 async def test_a_sweeper_goes_on_after_it_has_failed(dsn: str, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import operator
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -171,7 +172,11 @@ def test_a_memory_that_nobody_closed_goes_quietly(dsn: str) -> None:
         text=True,
         timeout=300,
     )
-    assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
+    # on a busy machine any step of an event loop takes longer than asyncio likes
+    said = [
+        line for line in result.stderr.splitlines() if not re.fullmatch(r"Executing <.*> took [\d.]+ seconds", line)
+    ]
+    assert (result.returncode, result.stdout, said) == (0, "[]\n", [])
 
 
 Ids: dict[str, Any] = {"external_id": str, "memory_id": int, "consolidation_info": dict[str, Any]}

@@ -274,6 +274,24 @@ def test_statements_are_sentences_and_lines_without_marks_and_blank_ones_and_beg
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '{"name": "Ada", "phone": 111, "tags": ["a"]}\n{"name": "Bob", "phone": 222}',
+            ["name: Ada", "Ada – phone: 111", 'Ada – tags: ["a"]', "name: Bob", "Bob – phone: 222"],
+        ),
+        ('{"when": "May", "ID": 7},', ["7 – when: May", "ID: 7"]),
+        ('{"phone": 111, "city": "Rome"}', ["phone: 111", "111 – city: Rome"]),
+        ("{}", []),
+        ("{not json}", ["{not json}"]),
+        ("| Name | Phone | City |\n|---|---|---|\n| Ada | 111 | |\n| Eve |", ["Name – Phone", "Name – City", "Ada – 111", "Eve"]),
+    ],
+)  # fmt: skip
+def test_members_of_records_and_cells_of_rows_are_statements_of_what_they_belong_to(text, found):
+    assert statements(text) == found
+
+
 @settings(max_examples=100, deadline=None)
 @given(text=TEXTS)
 def test_statements_are_single_lines_that_are_not_blank(text):

@@ -21,7 +21,9 @@ from langgraph_agentmem.testing.store_conformance import (
     comparison,
     run,
 )
+from langgraph_agentmem.testing.store_conformance.case import Case, refused
 from langgraph_agentmem.testing.store_conformance.embedder import bucket
+from langgraph_agentmem.testing.store_conformance.registry import Group
 
 WORDS = "apple violin harbour desert comet lantern glacier orchid pepper text note items"
 GROUPS = ["contract", "search", "filter", "ttl", "values", "concurrency", "extras"]
@@ -226,6 +228,33 @@ async def test_the_embedder_waits_and_fails_for_particular_texts():
     gate.open()
     assert await waiting == embedder.embed_query("apple")
     assert gate.reached.is_set()
+
+
+async def test_a_refusal_by_another_error_is_told_apart_from_one_of_the_right_kind():
+    async def refuse():
+        raise KeyError("k")
+
+    assert isinstance(await refused(refuse, "a put", LookupError), KeyError)
+    with pytest.raises(NotMet, match=r"^a put raises KeyError, which is no TypeError or ValueError: 'k'$"):
+        await refused(refuse, "a put", TypeError, ValueError)
+
+
+def test_a_check_that_opens_its_own_stores_has_none_by_itself():
+    with pytest.raises(LookupError, match="opens its own stores"):
+        _ = Case(root="x", make=Exact(), store=None, embedder=WordEmbedder()).store
+
+
+def test_capabilities_have_names_of_their_own_and_reasons():
+    async def check(case: Case) -> None:
+        """Why not."""
+
+    async def silent(case: Case) -> None: ...
+
+    with pytest.raises(ValueError, match="there are two capabilities 'get-missing'"):
+        Group("contract").promised("get-missing")(check)
+    with pytest.raises(ValueError, match="the check of 'unheard-of' needs a docstring"):
+        Group("contract").expected("unheard-of")(silent)
+    assert "unheard-of" not in {capability.name for capability in capabilities()}
 
 
 def test_the_public_names_are_described():

@@ -6,7 +6,7 @@ import pytest
 
 from langgraph_agentmem.models.health import FailingModel, ProjectionHealth
 from langgraph_agentmem.models.queue import QueueStatus
-from langgraph_agentmem.policies.diagnosing import ALWAYS_FAILS, LONG_WAIT, models, projection, queue
+from langgraph_agentmem.policies.diagnosing import ALWAYS_FAILS, LONG_WAIT, models, projection, queue, schema
 
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 
@@ -54,3 +54,17 @@ def test_a_neo4j_that_is_configured_but_was_never_written_to_is_looked_at():
 
     assert projection(health, configured=False).severity == "ok"
     assert projection(health, configured=True).severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("version", "severity", "found"),
+    [
+        (None, "warning", "there are no tables yet"),
+        (1, "warning", "version 1 of 2"),
+        (2, "ok", "version 2, the newest"),
+    ],
+)
+def test_tables_that_the_next_use_makes_or_changes_are_a_warning(version, severity, found):
+    finding = schema(version, 2)
+
+    assert (finding.severity, finding.found) == (severity, found)

@@ -42,6 +42,7 @@ MALFORMED = {
     "a chunk id by itself": (with_entity(chunk_ids=1), 1, 0, None),
     "chunk ids as text": (with_entity(chunk_ids=["1"]), 1, 0, None),
     "chunk ids that are none": (with_entity(chunk_ids=["first"]), 1, 0, "chunk_ids"),
+    "chunk ids that are no integers": (with_entity(chunk_ids=[1.5]), 1, 0, "chunk_ids"),
     "extra keys": (with_entity(colour="red", id=7), 1, 0, None),
     "no name": ({**GOOD, "entities": [ADA, {"types": ["person"]}, ACME]}, 0, 0, "name: None is no name"),
     "null name": (with_entity(name=None), 0, 0, "name: None is no name"),

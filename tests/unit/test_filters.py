@@ -73,6 +73,10 @@ def test_a_list_is_compared_element_by_element():
     assert one([1, None]) == AllOf(
         conditions=(is_("list", 2), is_("equal", 1, path=("a", 0)), is_("null", path=("a", 1)))
     )
+    [listed, inside] = one([{"b": 1}]).conditions
+    assert listed == is_("list", 1)
+    leaf = AllOf(conditions=(is_("equal", 1, path=("a", 0, "b")),))
+    assert inside == AllOf(conditions=(is_("object", path=("a", 0)), leaf))
 
 
 def test_operators_around_whole_filters_take_filters():

@@ -163,6 +163,14 @@ def test_without_the_command_lines_extra_agentmem_says_what_to_install():
     assert done.stderr == 'The command line needs typer and rich: pip install "langgraph-agentmem[cli]"\n'
 
 
+def test_another_module_that_the_command_line_misses_is_not_hidden_behind_its_extra():
+    code = "import langgraph_agentmem.cli; langgraph_agentmem.cli.main()"
+    done = run(BLOCKED.format(optional=["anyio"], call=code))
+
+    assert "langgraph-agentmem[cli]" not in done.stderr
+    assert done.stderr.endswith("ModuleNotFoundError: No module named 'anyio'\n")
+
+
 @pytest.mark.parametrize("kind", METHODS)
 def test_the_methods_of_a_memory_and_its_groups_are_these_each_once_async_and_once_sync(kind):
     coroutines = {name for of, name in COROUTINES if of is kind}

@@ -2,6 +2,7 @@
 
 import pytest
 from fakes import WordEmbedder
+from langgraph.store.base import ListNamespacesOp, MatchCondition
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.embedding import Embedder
@@ -183,3 +184,20 @@ async def test_no_active_memory_stands_where_the_consolidated_does(label):
         await memory.acreate_active_memory("alice", "x", {"sections": ["a"]}, namespace=("x", "alice", label))
     with pytest.raises(InvalidInputError, match=f"holds the label '{label}', under which stores find"):
         await memory.acreate_active_memory("alice", label, {"sections": ["a"]})
+
+
+def test_a_store_takes_a_memory_and_says_what_takes_a_connection_string():
+    with pytest.raises(ConfigurationError, match=r"memory must be an AgentMemory, not str; .*from_conn_string"):
+        AgentMemoryStore(DSN)
+
+
+def test_a_dsn_and_the_folder_of_an_embedded_server_exclude_each_other(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"data_dir is the embedded server's folder; give it or a dsn"):
+        AgentMemory.open(DSN, data_dir=tmp_path)
+
+
+async def test_what_no_listing_of_namespaces_can_match_is_refused_without_a_server():
+    store = AgentMemoryStore.from_conn_string(DSN)
+    wanted = ListNamespacesOp(match_conditions=(MatchCondition("infix", ("notes",)),))
+    with pytest.raises(InvalidInputError, match="match_type must be 'prefix' or 'suffix', not 'infix'"):
+        await store.abatch([wanted])

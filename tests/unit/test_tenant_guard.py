@@ -36,6 +36,7 @@ def test_a_condition_among_those_that_all_must_hold_is_found(condition: str) -> 
         f"coalesce(a.x = 1 AND {WANTED} AND b.x = 1, true)",
         "f.external_id = $external_id",
         f"{WANTED}2",
+        f"({WANTED} AND e.name <> '(')",  # nobody can tell where the parenthesis ends
     ],
 )
 def test_a_condition_that_need_not_hold_is_not(condition: str) -> None:

@@ -86,6 +86,12 @@ def test_what_was_loaded_counts_once_a_checkpoint_may_hold_it(put, text, expecte
     assert seen_at(put, text, known) == {"old": known.seen, "loaded": seen("loaded", 5)}[expected]
 
 
+def test_what_a_thread_has_never_loaded_is_as_it_has_seen_it():
+    known = ThreadSection(section=section("b"), seen=seen("old", 1), loaded=None)
+
+    assert seen_at(STEP, "b", known) == seen("old", 1)
+
+
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["x", "y", "z", ""])), max_size=20))
 def test_no_thread_ever_overwrites_what_it_has_not_seen(writes):
     """Threads A and B hold texts of their own; one that would write over the other's unseen text is in conflict."""

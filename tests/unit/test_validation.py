@@ -225,6 +225,34 @@ def test_an_object_that_holds_itself_or_is_nested_too_deeply_is_refused():
             validation.json_object(value, "metadata")
 
 
+@pytest.mark.parametrize("number", [1, -1])
+def test_an_integer_that_python_would_refuse_to_write_is_refused_with_its_path(number):
+    assert validation.json_object({"a": [number << 9_999]}, "metadata")
+    with pytest.raises(InvalidInputError, match=r"^metadata.a\[0\] is an integer of more than 10,000 bits$"):
+        validation.json_object({"a": [number << 10_000]}, "metadata")
+
+
+# Keys and namespaces of items
+
+
+@pytest.mark.parametrize("value", ["", " \t"])
+def test_a_blank_key_is_refused(value):
+    with pytest.raises(InvalidInputError, match=r"^key must not be empty$"):
+        validation.key(value, "alice")
+
+
+@pytest.mark.parametrize("value", [(), [], "notes", None, {"notes"}])
+def test_what_is_no_list_of_labels_is_refused_as_a_namespace(value):
+    with pytest.raises(InvalidInputError, match=r"^namespace must be a non-empty tuple of labels, not "):
+        validation.namespace(value)
+
+
+def test_the_labels_of_a_namespace_have_1500_bytes_together():
+    assert validation.namespace(["x" * 700, "é" * 400]) == ("x" * 700, "é" * 400)
+    with pytest.raises(InvalidTextError, match=r"^namespace has 1,502 bytes in UTF-8; the limit is 1,500$"):
+        validation.namespace(("x" * 700, "é" * 400, "zz"))
+
+
 # What a model wrote is mended, not refused
 
 

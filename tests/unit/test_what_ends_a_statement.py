@@ -51,6 +51,7 @@ CORRECTIONS = {
     ],
     "attribute": [
         ("My boss is Ann", "My boss is Tom"),
+        ("小明的颜色是红。", "小明的颜色是蓝。"),
         ("Alice's favourite colour is blue", "Alice's favourite colour is green"),
         ("L'adresse d'Ada est rue A", "L'adresse d'Ada est avenue B"),
         ("The wifi password is kangaroo42.", "The wifi password is wombat77."),
@@ -60,6 +61,7 @@ CORRECTIONS = {
         ("primary region -> eu-west-1", "primary region → us-east-2"),
         ("DATABASE_URL=postgres://db1/app", "DATABASE_URL=postgres://db2/app"),
     ],
+    "place": [("I'm in Rome", "I'm in Paris")],
     "state": [("Status: open", "Status: closed"), ("The flag is on.", "The flag is off.")],
     "negation": [
         ("Ada is not allergic to nuts", "Ada is allergic to nuts"),
@@ -108,6 +110,11 @@ def test_a_correction_ends_what_it_corrects(rule, old, new):
         ("Is the deadline Friday?", "The deadline is Monday."),
         ("See https://docs.example/install", "See https://status.example/incidents/today"),
         ("User likes tea", "User has a dog"),
+        ("Ada has a dog", "Ada has a cat"),
+        ("Ada is running the importer", "Ada is running the exporter"),
+        ("Ada is good today", "Ada is good in Rome"),
+        ("```\nprint(1)\n```", "```\nrm -rf build\n```"),
+        ("```\nprint(budget + rent)\n```", "print(budget + rent + 1)"),
     ],
 )
 def test_what_may_be_true_beside_it_stays_and_nobody_is_asked(old, new):
@@ -125,10 +132,28 @@ def test_what_may_be_true_beside_it_stays_and_nobody_is_asked(old, new):
         ('Ben said: "the deadline is Friday"', 'Ben said: "the deadline is Monday"'),
         ("10:15 The status is open", "11:20 The status is closed"),
         ("name: Ada", "name: Bob"),
+        ("Perhaps my boss is Ann", "Perhaps my boss is Tom"),
+        ("Ada lives in Paris, Ben said", "Ada lives in Rome, Ben said"),
+        ('Ada is "not" allergic to nuts', "Ada is allergic to nuts"),
+        ("Deadline: not Friday", "Deadline: not Monday"),
+        ("The deadline was Friday.", "The deadline was Monday."),
+        ("```\nprint(budget + rent + tax)\n```", "```\nprint(budget + rent + tax + 1)\n```"),
     ],
 )
 def test_what_only_looks_like_a_correction_ends_nothing(old, new):
     assert relation(old, new) != "replaced"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Ada's boss: Ann", "Ada's boss is Ann"),
+        ("Deadline: now Friday", "Deadline: Friday, currently"),
+        ("The deadline is now Friday", "The deadline is currently Friday"),
+    ],
+)
+def test_what_is_said_again_in_other_words_is_the_same(old, new):
+    assert relation(old, new) == "same"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +173,13 @@ def test_what_belongs_to_another_record_is_another_matter():
     assert relation("phone: '111'", "phone: '444'", ada, bob) == "other"
     assert relation("phone: '222'", "phone: '444'", bob, bob) == "replaced"
     assert relation("phone: '444'", "phone: '444'", ada, bob) == "other"
+
+
+def test_what_only_its_place_names_is_no_attribute_of_the_place():
+    office = Place(parents=("The office",))
+
+    assert relation("The door's colour is red", "The door's colour is blue", office) == "replaced"
+    assert relation("Its colour is red", "Its colour is blue", office) == "other"
     assert relation("name: Ada", "name: Bob", Place(identifies=True)) == "other"
 
 

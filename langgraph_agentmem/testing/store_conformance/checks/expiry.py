@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from langgraph.store.base import SearchItem
@@ -13,7 +14,7 @@ from langgraph_agentmem.testing.store_conformance.registry import Group
 ttl: Final = Group("ttl")
 
 _SHORT = 0.02  # minutes
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 _OMIT: dict[str, Any] = {"omit_expired": True}
 
 
@@ -26,19 +27,24 @@ async def _expire(case: Case, key: str) -> None:
     await until(gone, f"{key!r}, put with ttl={_SHORT} minutes, is still there")
 
 
-async def _outlives(case: Case, touch: Callable[[str], Awaitable[object]]) -> None:
+async def _outlives(case: Case, touch: Callable[[str, float], Awaitable[object]]) -> None:
     """Fail unless an item that is touched again and again outlives one that is not.
 
-    If the machine paused for long between two touches, the item may rightly be gone, and all is tried again.
+    If the machine paused for long between two touches, the item may rightly be gone, and all is tried again with items
+    that have twice the time.
+
+    Args:
+        case: The check's.
+        touch: What starts an item's time anew; it gets the item's key, and its time to live in minutes.
     """
     for attempt in range(_ATTEMPTS):
-        kept, left = f"kept{attempt}", f"left{attempt}"
-        await case.put(kept, {"key": kept}, ttl=_SHORT)
-        await case.put(left, {"key": left}, ttl=_SHORT)
-        pause = await _touch_until_gone(case, lambda kept=kept: touch(kept), left)
+        kept, left, minutes = f"kept{attempt}", f"left{attempt}", _SHORT * 2**attempt
+        await case.put(kept, {"key": kept}, ttl=minutes)
+        await case.put(left, {"key": left}, ttl=minutes)
+        pause = await _touch_until_gone(case, partial(touch, kept, minutes), left)
         if await case.get(kept) is not None:
             return
-        expect(pause > _SHORT * 60 / 2, "the item that was read again and again is gone, as is the one that was not")
+        expect(pause > minutes * 60 / 2, "the item that was read again and again is gone, as is the one that was not")
     raise RuntimeError("the machine is too slow to tell whether reading refreshes an item")
 
 
@@ -100,14 +106,14 @@ async def expired_not_listed(case: Case) -> None:
 @ttl.promised("get-refreshes-ttl", ttl=_OMIT)
 async def get_refreshes_ttl(case: Case) -> None:
     """By default reading an item starts its time anew: memories that are used stay."""
-    await _outlives(case, lambda key: case.store.aget(case.at(), key))
+    await _outlives(case, lambda key, _: case.store.aget(case.at(), key))
 
 
 @ttl.promised("search-refreshes-ttl", ttl=_OMIT)
 async def search_refreshes_ttl(case: Case) -> None:
     """By default being found by a search starts an item's time anew."""
 
-    async def touch(key: str) -> list[SearchItem]:
+    async def touch(key: str, _: float) -> list[SearchItem]:
         return await case.search(filter={"key": key})
 
     await _outlives(case, touch)
@@ -116,7 +122,7 @@ async def search_refreshes_ttl(case: Case) -> None:
 @ttl.promised("put-refreshes-ttl", ttl=_OMIT)
 async def put_refreshes_ttl(case: Case) -> None:
     """Writing an item starts its time anew."""
-    await _outlives(case, lambda key: case.put(key, {"key": key}, ttl=_SHORT))
+    await _outlives(case, lambda key, minutes: case.put(key, {"key": key}, ttl=minutes))
 
 
 @ttl.promised("refresh-ttl-false", ttl=_OMIT)
@@ -147,7 +153,7 @@ async def refresh_on_read_false(case: Case) -> None:
 @ttl.promised("refresh-ttl-true", ttl=_OMIT | {"refresh_on_read": False})
 async def refresh_ttl_true(case: Case) -> None:
     """refresh_ttl=True prevails over refresh_on_read=False."""
-    await _outlives(case, lambda key: case.store.aget(case.at(), key, refresh_ttl=True))
+    await _outlives(case, lambda key, _: case.store.aget(case.at(), key, refresh_ttl=True))
 
 
 @ttl.promised("default-ttl", ttl=_OMIT | {"default_ttl": _SHORT})
