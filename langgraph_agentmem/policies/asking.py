@@ -14,7 +14,7 @@ _COMMON_SHARE = 0.25
 """A word that more of the chunks hold tells nothing apart: neither by words nor in the text that is embedded."""
 _ALWAYS_TELLING = 10
 """So many chunks may hold a word, however few there are."""
-_MATCHES = 200
+_MATCHES = 500
 """Chunks that are found by the rarest words of a question, as estimated, where not all are compared."""
 
 

@@ -14,7 +14,7 @@ from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.policies.weighing import without_label
 from langgraph_agentmem.policies.words import Reader
 
-WEIGHTS = {"lexical": 0.5, "vector": 0.5, "label": 0.12, "graph": 0.10, "date": 0.10}
+WEIGHTS = {"lexical": 0.45, "vector": 0.55, "label": 0.12, "graph": 0.10, "date": 0.10}
 """Of those arms that take part: vectors where there is an embedder, the others where the question names something of
 theirs that a chunk has. Chosen by benchmarks/locomo.py."""
 LEAST_RECENCY = 0.3

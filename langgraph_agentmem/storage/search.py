@@ -39,9 +39,9 @@ from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, Vec
 _SQL = statements("search")
 _SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
 _IS_SAID = template("search", "is_said")
-_NEAREST = 24
+_NEAREST = 40
 """Nearest vectors that are candidates, where not all chunks are compared."""
-_MOST_MATCHES = 500
+_MOST_MATCHES = 1_000
 """Chunks with a rare word that are candidates."""
 
 

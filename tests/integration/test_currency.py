@@ -12,7 +12,7 @@ Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
 OLD = "Achieved 65% test coverage on the API module after the initial test run."
 NEW = "The test coverage has increased to 78%, as the API module was reworked."
-QUESTION = "What is the test coverage of the API module after the initial run?"
+QUESTION = "What is the initial test coverage percentage of my API module?"
 
 
 async def replaced(memory: AgentMemory, *contents: str, tenant: str = "alice") -> int:

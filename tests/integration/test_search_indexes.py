@@ -49,7 +49,7 @@ async def test_every_kind_of_index_orders_as_its_distance_does(
         return max(similarity(vector) - floor, 0) / (1 - floor)
 
     assert (floor > 0) is (distance == "cosine")
-    expected = {f"k{i:02}": 0.5 * above(np.array(Directions()._vector(f"t{i}"))) for i in range(60)}
+    expected = {f"k{i:02}": 0.55 * above(np.array(Directions()._vector(f"t{i}"))) for i in range(60)}
     assert {hit.key: hit.score for hit in hits} == pytest.approx(expected, abs=2e-3)
     assert all(0 <= hit.score <= 1 for hit in hits)
     top = [expected[hit.key] for hit in hits[:40]]

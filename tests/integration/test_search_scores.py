@@ -22,7 +22,7 @@ NS = ("alice", "notes")
 
 
 def expected_scores(rows: Rows, namespace: tuple[str, ...], query: str, floor: float) -> dict[str, float]:
-    """The documented score of all items of a namespace, by comparing everything: half BM25, half similarity."""
+    """The documented score of all items of a namespace, by comparing everything: 0.45 BM25, 0.55 similarity."""
     chunks = rows(
         "SELECT a.namespace, c.section_id, c.content, c.embedding::text FROM agentmem.memory_chunk c "
         "JOIN agentmem.active_memory a ON a.external_id = c.external_id AND a.id = c.memory_id "
@@ -44,7 +44,7 @@ def expected_scores(rows: Rows, namespace: tuple[str, ...], query: str, floor: f
         vector = np.array([float(x) for x in text[1:-1].split(",")])
         cosine = vector @ direction / (np.linalg.norm(vector) * np.linalg.norm(direction))
         share = sum(idf[word] * weight(found, word) for word in asked) / (1.9 / 1.468 * sum(idf.values()))
-        score = 0.5 * min(share, 1) + 0.5 * max((max(cosine, 0) - floor) / (1 - floor), 0)
+        score = 0.45 * min(share, 1) + 0.55 * max((max(cosine, 0) - floor) / (1 - floor), 0)
         scores[key] = max(scores.get(key, 0.0), score)
     return scores
 

@@ -22,7 +22,7 @@ def hit(chunk_id: int, score: float, *, year: int = 2025, unclear_with: tuple[in
 
 def test_every_arm_has_a_weight_and_words_and_vectors_weigh_most():
     assert WEIGHTS.keys() == ArmScores.model_fields.keys()
-    assert 0 < WEIGHTS["graph"] < WEIGHTS["label"] < WEIGHTS["vector"] == WEIGHTS["lexical"]
+    assert 0 < WEIGHTS["graph"] < WEIGHTS["label"] < WEIGHTS["lexical"] < WEIGHTS["vector"]
 
 
 def test_the_best_come_first_and_equal_scores_are_ordered_by_chunk_id():

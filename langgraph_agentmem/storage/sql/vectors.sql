@@ -20,5 +20,5 @@ USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = 
 
 -- name: ann_settings
 -- An HNSW index looks at as many candidates as a search takes, and an IVFFlat index at ten lists first.
-set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '24', true),
+set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '40', true),
        set_config('ivfflat.iterative_scan', 'relaxed_order', true), set_config('ivfflat.probes', '10', true)
