@@ -33,7 +33,9 @@ class NamedModel:
                 "of your own is named by its folder: local:/path/to/folder"
             )
         self.name: str = known[name.lower()]
-        self.query_prefix, self.passage_prefix, _ = family(self.name)
+        query_prefix, passage_prefix, _ = family(self.name)
+        self.query_prefix: str = query_prefix
+        self.passage_prefix: str = passage_prefix
         self._threads = threads
 
     def load(self) -> None:

@@ -30,9 +30,9 @@ class Connection(AsyncConnection[DictRow]):
 
     answer_seconds: float | None = None
     """How long to wait for each answer; None for as long as it takes."""
-    silent = False
+    silent: bool = False
     """Whether an answer did not come in time; the connection is lost then."""
-    may_write = True
+    may_write: bool = True
     """Whether its user has the rights to write."""
 
     def __del__(self, *_: object) -> None:
@@ -71,7 +71,7 @@ class Connection(AsyncConnection[DictRow]):
             self.answer_seconds = limit
 
     def _expect(self, seconds: float) -> None:
-        self._expected = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
+        self._expected: asyncio.TimerHandle = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
 
     def _hang_up(self, seconds: float) -> None:
         """End the waiting, unless the answer is there and it is this event loop that is late."""

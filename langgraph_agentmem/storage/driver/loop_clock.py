@@ -13,7 +13,7 @@ class LoopClock:
     meanwhile: as the server cannot be blamed for that, such a turn counts as no more than a moment.
     """
 
-    seconds = 0.0
+    seconds: float = 0.0
     """So far."""
 
     def __enter__(self) -> "LoopClock":
