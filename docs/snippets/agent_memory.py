@@ -111,6 +111,7 @@ for hit in memory.search("alice", "When is the deadline?", limit=3):
     print(f"{hit.score:.2f} {hit.tier} {hit.memory_title}/{hit.section_id}: {hit.content.strip()}")
 then = memory.search("alice", "When is the deadline?", as_of=before)[0]
 print(then.content.strip(), "until", then.end_date)  # - Deadline: June 1 until ...
+print(then.explain())  # why it was found, and what holds of it
 # [end]
 assert memory.search("alice", "When is the deadline?")[0].content.strip() == "- Deadline: July 1"
 assert then.content.strip() == "- Deadline: June 1"
