@@ -76,6 +76,18 @@ def test_the_programs_take_any_path(shared_folder: Path, name: str) -> None:
     assert not list(Path.cwd().glob("pwned"))
 
 
+@pytest.mark.slow
+def test_processes_that_start_it_at_once_in_a_new_folder_all_get_it(shared_folder: Path) -> None:
+    folder = shared_folder / f"at once {os.getpid()}"
+    start = "import sys; from pathlib import Path; from langgraph_agentmem.storage.driver import embedded; "
+    start += "embedded.start(Path(sys.argv[1]))"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", start, str(folder)], stderr=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 6
+
+
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
     """Modes and owners of all that is in a folder, and of those above it."""
     return {

@@ -54,8 +54,14 @@ def identity() -> Identity:
     return Identity(known.pw_uid, known.pw_gid, lent=True)
 
 
-def checked(path: Path, user: Identity) -> bool:
+def checked(path: Path, user: Identity, *, content: bool = True) -> bool:
     """Whether a folder, which need not exist, holds data already.
+
+    Args:
+        path: The folder.
+        user: As whom the server runs.
+        content: Whether to look at what it holds. Another process may be about to make it, so that only who has locked
+            the folder can tell a part from a whole.
 
     Raises:
         ConfigurationError: It holds something else, is somebody else's, or cannot be reached by the server.
@@ -76,7 +82,8 @@ def checked(path: Path, user: Identity) -> bool:
         )
     if not found:
         return False
-    _refuse_other_content(path, found)
+    if content:
+        _refuse_other_content(path, found)
     return True
 
 

@@ -48,7 +48,7 @@ def joined(path: Path, package: Path) -> str:
         SubprocessError: The server does not start.
     """
     user = data_folder.identity()
-    if not data_folder.checked(path, user):
+    if not data_folder.checked(path, user, content=False):
         data_folder.make(path, user)
     folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     held = keeper.locked(folder, ".", fcntl.LOCK_EX)
