@@ -23,8 +23,6 @@ LEAST_RECENCY = 0.3
 
 _LEAST_SHARE = 0.15
 """Of the score of what was replaced, that what stands there now must have."""
-_ANSWERS = 0.9
-"""Of the words that are asked for: what has them keeps its place before a newer one that has less than half of them."""
 _LEAST_WORDS = 3
 _NEAR = 5
 """Places in a section within which a chunk may have taken another one's."""
@@ -97,8 +95,6 @@ def _later(hits: list[SearchHit], reader: Reader) -> dict[int, list[SearchHit]]:
 
 def _took_place(new: SearchHit, old: SearchHit, words: dict[int, set[str]]) -> bool:
     if new.start_date <= old.start_date or abs(new.chunk_order - old.chunk_order) > _NEAR:
-        return False
-    if old.arms.lexical >= _ANSWERS and new.arms.lexical < old.arms.lexical / 2:
         return False
     ours, theirs = words[new.chunk_id], words[old.chunk_id]
     # short ones share less

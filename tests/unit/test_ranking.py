@@ -139,11 +139,3 @@ def test_a_reranker_does_not_bring_the_older_one_back_before_the_newer():
 
     assert [h.chunk_id for h in newer_first([other, old, new])] == [3, 2, 1]
     assert newer_first([new, other, old]) == [new, other, old]
-
-
-def test_what_answers_all_of_the_question_stays_before_a_newer_one_that_answers_less_than_half():
-    old = OLD.model_copy(update={"arms": ArmScores(lexical=0.95)})
-    half, less = (NEW.model_copy(update={"arms": ArmScores(lexical=lexical)}) for lexical in (0.48, 0.47))
-
-    assert [h.chunk_id for h in ranked([old, half], 10, READER)] == [2, 1]
-    assert [h.chunk_id for h in ranked([old, less], 10, READER)] == [1, 2]
