@@ -40,7 +40,9 @@ class WordParts:
             return self._strong[stem]
         for prefix in self._prefixes:
             rest = stem.removeprefix(prefix)
-            if rest != stem and (verb := self._strong.get(rest) or _of_participle(word, rest)):
+            verb = None if rest == stem else self._strong.get(rest) or _of_participle(word, rest)
+            # Angebotangestellte begins and ends as a participle does, and is two nouns
+            if verb and not self._is_compound(stem):
                 return prefix + verb
         return stem
 
@@ -63,6 +65,10 @@ class WordParts:
                 yield from self._split(first)
                 return
         yield from self._after(stem)
+
+    def _is_compound(self, stem: str) -> bool:
+        parts = list(self._split(stem))
+        return bool(parts) and all(part in self._parts for part in parts)
 
     def _first(self, before: str, *, sure: bool) -> str | None:
         """The word before a last part; one that is not in the list only if the last part is sure to be one."""

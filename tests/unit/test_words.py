@@ -361,6 +361,7 @@ def test_a_german_word_is_not_read_as_what_it_is_not(word):
 
 @settings(max_examples=200, deadline=None)
 @given(parts=st.lists(st.sampled_from(TABLES["parts"]["german"].split()), min_size=2, max_size=3))
+@example(parts=["angebot", "angestellte"])
 def test_the_parts_of_a_noun_stand_in_it(parts):
     noun = "".join(parts).capitalize()
     [whole] = texts(noun, "simple")
