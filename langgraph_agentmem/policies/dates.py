@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from langgraph_agentmem.policies.words import dimension
+from langgraph_agentmem.policies.words import dimension, without_accents
 
 _TABLES: dict[str, dict[str, Any]] = tomllib.loads(
     files("langgraph_agentmem.policies").joinpath("dates.toml").read_text(encoding="utf-8")
@@ -211,5 +211,4 @@ def _distinct(found: Iterable[Days]) -> list[Days]:
 
 
 def _folded(text: str) -> str:
-    plain = normalize("NFD", normalize("NFKC", text).lower())
-    return normalize("NFC", "".join(letter for letter in plain if not "\u0300" <= letter <= "\u036f"))
+    return without_accents(normalize("NFKC", text).lower())

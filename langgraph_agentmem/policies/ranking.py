@@ -6,8 +6,9 @@ every result. A weighted mean of scores keeps how much better a hit is, which fu
 Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from langgraph_agentmem.models.search import SearchHit
@@ -83,7 +84,11 @@ def _later(hits: list[SearchHit], reader: Reader) -> dict[int, list[SearchHit]]:
     for hit in hits:
         if hit.current:
             present.setdefault((hit.memory_id, hit.section_id), []).append(hit)
-    words = {hit.chunk_id: _words(hit, reader) for hit in hits} if any(not hit.current for hit in hits) else {}
+
+    @cache
+    def words(id: int) -> set[str]:
+        return _words(by_id[id], reader)  # only of the few that stand near each other
+
     found: dict[int, list[SearchHit]] = {}
     for hit in hits:
         unclear = [by_id[id] for id in hit.unclear_with if id in by_id and _age(by_id[id]) > _age(hit)]
@@ -93,13 +98,14 @@ def _later(hits: list[SearchHit], reader: Reader) -> dict[int, list[SearchHit]]:
     return found
 
 
-def _took_place(new: SearchHit, old: SearchHit, words: dict[int, set[str]]) -> bool:
-    if new.start_date <= old.start_date or abs(new.chunk_order - old.chunk_order) > _NEAR:
+def _took_place(new: SearchHit, old: SearchHit, words: Callable[[int], set[str]]) -> bool:
+    near = new.start_date > old.start_date and abs(new.chunk_order - old.chunk_order) <= _NEAR
+    if not near or new.score < _LEAST_SHARE * old.score:
         return False
-    ours, theirs = words[new.chunk_id], words[old.chunk_id]
+    ours, theirs = words(new.chunk_id), words(old.chunk_id)
     # short ones share less
     enough = min(_LEAST_WORDS, -(-min(len(ours), len(theirs)) // 2))
-    return new.score >= _LEAST_SHARE * old.score and 0 < enough <= len(ours & theirs)
+    return 0 < enough <= len(ours & theirs)
 
 
 def _words(hit: SearchHit, reader: Reader) -> set[str]:

@@ -161,9 +161,9 @@ class Reader:
 
     def _plain_stem(self, word: str) -> str:
         stem = self._stem(word)
-        plain = _without_accents(stem)
+        plain = without_accents(stem)
         # an accent may hide an ending: résumé is to be what resume is
-        return plain if plain == stem else _without_accents(self._stem(plain))
+        return plain if plain == stem else without_accents(self._stem(plain))
 
     def _stem(self, word: str) -> str:
         if self._stemmer is None:
@@ -202,7 +202,8 @@ def _plain(text: str) -> str:
     return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
 
 
-def _without_accents(word: str) -> str:
+def without_accents(word: str) -> str:
+    """A word in NFC, without the accents of its letters."""
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
 
 

@@ -65,7 +65,9 @@ async def search(
         return rows, unchunked
 
     rows = await freshness.read(resources, tenant, send)
-    found = ranking.ranked([_hit(row) for row in rows], reranking.wanted(resources, count), resources.reader)
+    # the same for all rows
+    weights = ranking.weights(rows[0]) if rows else {}
+    found = ranking.ranked([_hit(row, weights) for row in rows], reranking.wanted(resources, count), resources.reader)
     reranked = await reranking.reranked(resources, text, found, lambda hit: hit.content)
     return ranking.newer_first(reranked)[:count]
 
@@ -94,7 +96,7 @@ def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
     return [validation.identifier(id, "an id of memory_ids") for id in memory_ids]
 
 
-def _hit(row: DictRow) -> SearchHit:
+def _hit(row: DictRow, weights: dict[str, float]) -> SearchHit:
     arms = ArmScores(**{arm: row[arm] for arm in ArmScores.model_fields})
-    fields = {**row, "arms": arms, "weights": ranking.weights(row), "score": round(row["score"], 6)}
+    fields = {**row, "arms": arms, "weights": weights, "score": round(row["score"], 6)}
     return SearchHit.model_validate(fields)

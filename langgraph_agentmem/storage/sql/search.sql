@@ -38,31 +38,29 @@ graph AS MATERIALIZED (
 ),
 candidate AS MATERIALIZED (
     SELECT m.* FROM (
-        SELECT {chosen}, {item} AS item FROM agentmem.memory_chunk c
+        SELECT {chosen} FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s COLLATE "C"
           AND c.own_words && %(rare_words)s::int[] AND {in_scope} AND {visible} AND {kept}
         LIMIT %(most_matches)s) m
     UNION
     SELECT n.* FROM (
-        SELECT {chosen}, {item} AS item FROM agentmem.memory_chunk c
+        SELECT {chosen} FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND %(with_vector)s AND c.external_id = %(external_id)s COLLATE "C"
           AND c.embedding_model = {model} AND {in_scope} AND {visible} AND {kept}
         ORDER BY {distance}
         LIMIT %(nearest)s) n
     UNION
-    SELECT {chosen}, {item} FROM graph g
+    SELECT {chosen} FROM graph g
     JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.id
     WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
 ),
 way AS MATERIALIZED (
-    SELECT CASE WHEN z.large AND (SELECT count(DISTINCT k.item) FROM candidate k) >= %(wanted)s THEN 'some'
+    SELECT CASE WHEN z.large AND (SELECT count(DISTINCT {item}) FROM candidate k) >= %(wanted)s THEN 'some'
                 WHEN z.narrow THEN 'memories' ELSE 'all' END AS taken
     FROM size z
 ),
 compared AS MATERIALIZED (
-    SELECT k.id, k.memory_id, k.section_id, k.document, k.moment, k.label, k.chunk_order, k.late, k.dated, k.recency,
-           k.own_lexical, k.vector
-    FROM candidate k
+    SELECT k.* FROM candidate k
     WHERE (SELECT w.taken FROM way w) = 'some'
     UNION ALL
     SELECT {compared} FROM {memories} o
