@@ -34,6 +34,9 @@ class Connection(AsyncConnection[DictRow]):
     """Whether an answer did not come in time; the connection is lost then."""
     may_write: bool = True
     """Whether its user has the rights to write."""
+    _asked: float | None = None
+    """Since when an answer is waited for, by the clock of its event loop."""
+    _watched: bool = False
 
     def __del__(self, *_: object) -> None:
         """Go quietly: that one lies idle when the program ends is what it is kept for, and no mistake to warn of."""
@@ -55,11 +58,14 @@ class Connection(AsyncConnection[DictRow]):
         """Wait for the server, as the driver does wherever it waits for one, but not for ever."""
         if self.answer_seconds is None:
             return await super().wait(gen, *args, **kwargs)
-        self._expect(self.answer_seconds)
+        loop = asyncio.get_running_loop()
+        self._asked = loop.time()
+        if not self._watched:
+            self._watch(loop, self.answer_seconds)
         try:
             return await super().wait(gen, *args, **kwargs)
         finally:
-            self._expected.cancel()
+            self._asked = None
 
     async def heard(self, seconds: float) -> AsyncGenerator[None]:
         """What the server tells by itself for so long; nothing is waited for in vain meanwhile."""
@@ -70,15 +76,20 @@ class Connection(AsyncConnection[DictRow]):
         finally:
             self.answer_seconds = limit
 
-    def _expect(self, seconds: float) -> None:
-        self._expected: asyncio.TimerHandle = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
+    def _watch(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        # a connection waits many times a second: one timer looks when it may be over, where one each would cost more
+        # than all else that waiting takes
+        self._watched = True
+        loop.call_later(seconds, self._look, loop)
 
-    def _hang_up(self, seconds: float) -> None:
-        """End the waiting, unless the answer is there and it is this event loop that is late."""
-        if self.closed:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End the waiting if it is too long, unless the answer is there and it is this event loop that is late."""
+        self._watched = False
+        if self._asked is None or self.answer_seconds is None or self.closed:
             return
-        if _has_news(self.fileno()):
-            self._expect(seconds)
+        left = self._asked + self.answer_seconds - loop.time()
+        if left > 0 or _has_news(self.fileno()):
+            self._watch(loop, left if left > 0 else self.answer_seconds)
             return
         self.silent = True
         # whoever waits reads the end of the stream; cancelling would wait for the server once more
