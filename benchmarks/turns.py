@@ -1,9 +1,9 @@
 """Measures this checkout beside another one: `python benchmarks/turns.py ../other [operation …]`.
 
-Each runs in a process of its own, on an embedded PostgreSQL of its own, and they take turns of a few calls each, so that
-what else the machine does slows both. Printed are the medians of the turns' ratios, this checkout's to the other's: by
-the clock of a caller that is alone, and by the seconds of processor of the client and of the server. Both checkouts run
-on this one's environment, so that what they depend on is the same.
+Each runs in a process of its own, on an embedded PostgreSQL of its own, and they take turns of a few calls each, so
+that what else the machine does slows both. Printed are the medians of the turns' ratios, this checkout's to the
+other's: by the clock of a caller that is alone, and by the seconds of processor of the client and of the server. Both
+checkouts run on this one's environment, so that what they depend on is the same.
 """
 
 import asyncio
@@ -64,9 +64,8 @@ def putting(saver: AgentMemorySaver, thread: str, channels: list[str]) -> Operat
     async def put(number: int) -> None:
         versions: Any = dict.fromkeys(channels, f"{number:032}.0")
         values = {channel: f"{channel} {number}" for channel in channels}
-        checkpoint: Any = {
-            **empty_checkpoint(), "v": 4, "id": str(UUID(int=number)), "channel_values": values, "channel_versions": versions,
-        }  # fmt: skip
+        changed: Any = {"id": str(UUID(int=number)), "channel_values": values, "channel_versions": versions}
+        checkpoint: Any = {**empty_checkpoint(), "v": 4, **changed}
         stored = await saver.aput(last, checkpoint, {"source": "loop", "step": number}, versions)
         last["configurable"] |= stored["configurable"]
 
@@ -127,6 +126,12 @@ async def operations(folder: Path) -> AsyncGenerator[dict[str, Operation]]:
             yield {**await plain(memory), **await embedded(other)}
 
 
+def running_in(folder: Path) -> int:
+    """The process of the server whose data are in a folder."""
+    [pid] = folder.rglob("postmaster.pid")
+    return int(pid.read_text().split()[0])
+
+
 def seconds_of_server(postmaster: int) -> float:
     """What the server's processes have computed; those that have ended do not count."""
     total = 0
@@ -142,8 +147,7 @@ def seconds_of_server(postmaster: int) -> float:
 async def serve(folder: Path) -> None:
     """Do what stands on standard input, an operation and how often a line, and print what each call took."""
     async with operations(folder) as known:
-        [pid] = list(folder.rglob("postmaster.pid"))
-        postmaster = int(pid.read_text().split()[0])
+        postmaster = running_in(folder)
         print(json.dumps(list(known)), flush=True)
         numbers = dict.fromkeys(known, 0)
         while line := (await asyncio.to_thread(sys.stdin.readline)).strip():

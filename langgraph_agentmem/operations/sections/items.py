@@ -42,8 +42,9 @@ def checked(
     section_id = validation.key(key[1], validation.tenant(ownership.tenant(namespace)))
     json = validation.json_object(value, "value")
     json_text, limit = as_json(json), resources.settings.max_content_chars
-    # what is not indexed has to be kept and sent as well
-    validation.length(max(sum(map(len, texts(json, each))) for each in (fields, None)), "value", limit=limit)
+    if fields or len(json_text) > limit:  # else no text in it can be too long; fields may count one several times
+        # what is not indexed has to be kept and sent as well
+        validation.length(max(sum(map(len, texts(json, each))) for each in (fields, None)), "value", limit=limit)
     validation.length(len(json_text), "value, as JSON,", limit=2 * limit + _MOST_MARKS)
     return SectionWrite(
         namespace=namespace,

@@ -1,6 +1,7 @@
 """A connection, and what makes it fit for use and for reuse."""
 
 import asyncio
+import json
 import select
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,6 +13,7 @@ import psycopg
 from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 
 from langgraph_agentmem.errors import AgentMemoryError
 from langgraph_agentmem.storage.driver import conninfo
@@ -20,6 +22,7 @@ from langgraph_agentmem.storage.driver.translation import translation
 T = TypeVar("T")
 
 _CLEAN_SECONDS = 2.0
+_JSON = json.JSONDecoder()
 
 
 class Connection(AsyncConnection[DictRow]):
@@ -115,7 +118,13 @@ async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, con
         prepare_threshold=0 if prepares else None,
     )
     connection.answer_seconds = answer_seconds
+    set_json_loads(_read_json, connection)
     return connection
+
+
+def _read_json(text: bytes | str) -> Any:
+    """A `jsonb`, which needs none of the guesses at encoding and white space of what the driver calls by itself."""
+    return _JSON.raw_decode(text if isinstance(text, str) else text.decode())[0]
 
 
 async def retrying_deadlocks(attempt: Callable[[], Awaitable[T]]) -> T:
