@@ -1,5 +1,7 @@
 """Which tenant a namespace belongs to."""
 
+from collections.abc import Sequence
+
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.item import Namespace
 
@@ -33,3 +35,19 @@ class Ownership(Value):
         labels = [*["memories"] * (self.owner - 1), title]
         labels.insert(self.owner, tenant)
         return tuple(labels)
+
+    def owners_instead(self, written: Sequence[tuple[str, Namespace]]) -> list[int]:
+        """Where the tenants of what is stored stand, if nothing of it could have been written by this ownership.
+
+        Args:
+            written: Tenants with namespaces of theirs.
+
+        Returns:
+            Positions at which each namespace has its tenant; none where this one is as good as any.
+        """
+        # where a namespace is too short to name one, its tenant says nothing about the position
+        telling = [(tenant, namespace) for tenant, namespace in written if tenant in namespace]
+        if any(self.tenant(namespace) == tenant for tenant, namespace in telling):
+            return []
+        longest = max((len(namespace) for _, namespace in telling), default=0)
+        return [place for place in range(longest) if all(n[place : place + 1] == (t,) for t, n in telling)]

@@ -144,6 +144,12 @@ async def tenants(connection: Connection, ownership: Ownership, prefix: Namespac
     return [row["external_id"] for row in await all_rows(connection, _SQL["tenants"], params)]
 
 
+async def some_namespaces(connection: Connection, limit: int) -> list[tuple[str, Namespace]]:
+    """A few memories' tenants and namespaces."""
+    rows = await all_rows(connection, _SQL["some_namespaces"], {"limit": limit})
+    return [(row["external_id"], tuple(row["namespace"])) for row in rows]
+
+
 async def send_list(
     connection: Connection, ownership: Ownership, external_id: str, search: ItemSearch, condition: Condition | None
 ) -> Deferred[list[FoundItem]]:

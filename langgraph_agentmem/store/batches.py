@@ -1,13 +1,15 @@
 """What a store is asked for, carried out in as few transactions as possible."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
 import anyio
 from langgraph.store.base import Op, PutOp, Result
 
-from langgraph_agentmem.errors import OutageError
+from langgraph_agentmem.errors import AgentMemoryError, OutageError
 from langgraph_agentmem.models.item import ItemKey, ItemSearch, NamespaceListing, StoredItem
 from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.retrieval import item_search
@@ -26,6 +28,7 @@ from langgraph_agentmem.store.requests import Get, Read, Request, Search, Write,
 
 T = TypeVar("T")
 R = TypeVar("R")
+_logger = logging.getLogger(__name__)
 _MAX_GETS, _MAX_SEARCHES, _MAX_WRITES = 200, 8, 200
 """The most operations of one tick that share a transaction; searches beyond go side by side."""
 
@@ -41,6 +44,8 @@ class Batches:
     def __init__(self, resources: Resources, options: Options) -> None:
         self._resources = resources
         self._options = options
+        self._at_home = False
+        """Whether anything was found, or it was looked for why not."""
         self._gets = Coalescer(partial(_outcomes, self._read), _MAX_GETS)
         self._searches = Coalescer(partial(_outcomes, self._read), _MAX_SEARCHES)
         self._writes = Coalescer(partial(_outcomes, self.together), _MAX_WRITES, self._tenant)
@@ -195,7 +200,23 @@ class Batches:
                 expiring += [item for item in read if item.ttl_minutes is not None]
         if expiring:
             await items.refresh(self._resources, self._options.ownership, expiring)
+        if not self._at_home:
+            self._at_home = True
+            if not any(answers):
+                await self._say_if_elsewhere()
         return [result(answer) for answer in answers]
+
+    async def _say_if_elsewhere(self) -> None:
+        """Warn where nothing can be found, as all there is was written with another owner."""
+        with suppress(AgentMemoryError):  # what was asked for has its answer
+            owner = self._options.ownership.owner
+            if others := await items.owners_instead(self._resources, self._options.ownership):
+                _logger.warning(
+                    "nothing was found, and what is stored was written with another owner: this store takes the label "
+                    "at %d of a namespace for the tenant, and items have theirs at %s; open it with owner=%s, or set "
+                    "AGENTMEM_STORE_OWNER",
+                    owner, " or ".join(map(str, others)), others[0],
+                )  # fmt: skip
 
     async def _page(self, request: Read, answer: Any) -> Any:
         if not isinstance(request, Search):

@@ -48,3 +48,20 @@ def test_what_is_under_a_prefix_with_a_scope_belongs_to_it_and_without_one_may_b
     assert (scope is None) == (len(prefix) <= owner)
     if scope is not None:
         assert ownership.tenant(prefix + rest) == scope
+
+
+@pytest.mark.parametrize(
+    ("owner", "written", "instead"),
+    [
+        (0, [("alice", ("alice", "notes"))], []),
+        (1, [("alice", ("alice", "notes"))], [0]),
+        (1, [("alice", ("alice", "notes")), ("notes", ("a", "notes"))], []),  # some of it is as this one writes
+        (0, [("bo", ("memories", "bo")), ("al", ("memories", "al", "x"))], [1]),
+        (0, [("x", ("a", "x", "x"))], [1, 2]),  # either would do
+        (2, [("a", ("a", "b")), ("b", ("a", "b"))], []),  # written by several: no single one would do
+        (1, [("default", ("notes",))], []),  # too short to name one
+        (1, [], []),
+    ],
+)
+def test_another_ownership_is_seen_by_what_is_stored(owner, written, instead):
+    assert Ownership(owner=owner).owners_instead(written) == instead

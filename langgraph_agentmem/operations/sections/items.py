@@ -15,12 +15,15 @@ from langgraph_agentmem.storage import items as storage
 from langgraph_agentmem.storage import sections
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred, as_json
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.driver.translation import RefusedError
 from langgraph_agentmem.storage.values import ValueBatch, Written
 
 _SOURCE = "store"
 _MOST_MARKS = 1000
 """Characters of JSON that are no text, keys and numbers, in any case; else they may be as long as texts may."""
+_FEW = 20
+"""Memories that tell by which ownership they were written."""
 MAX_ALONE = 200
 """Items that are put without their chunks; who puts more at once is not in a hurry."""
 
@@ -94,6 +97,12 @@ def alone(ownership: Ownership, puts: Sequence[SectionWrite]) -> ValueBatch | No
     if len(tenants := {ownership.tenant(put.namespace) for put in puts}) > 1:
         return None
     return _batch(ownership, tenants.pop(), puts)
+
+
+async def owners_instead(resources: Resources, ownership: Ownership) -> list[int]:
+    """Where the tenants of stored items stand, if not where this ownership looks for them; see `Ownership`."""
+    async with resources.database.connection(EVERYONE) as connection:
+        return ownership.owners_instead(await storage.some_namespaces(connection, _FEW))
 
 
 async def write(

@@ -333,6 +333,12 @@ WHERE a.closed_at IS NULL AND a.section_count > 0 AND a.namespace[1:cardinality(
   AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
 ORDER BY a.external_id
 
+-- name: some_namespaces
+-- A few memories' namespaces and their tenants.
+SELECT a.external_id, a.namespace FROM agentmem.active_memory a
+WHERE a.closed_at IS NULL AND a.section_count > 0
+LIMIT %(limit)s
+
 -- name: list_items
 -- Items under a prefix that pass a filter, the newest first; each memory's newest are read in their order until there are
 -- enough. `page_limit` is a number of at least limit + offset: of one that it does not know, the planner believes that it is a
