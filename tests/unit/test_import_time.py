@@ -6,6 +6,7 @@ store or checkpointer on PostgreSQL.
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -41,10 +42,11 @@ HEAVY = [
 ]
 
 
-def imported(code: str) -> set[str]:
+@cache
+def imported(code: str) -> frozenset[str]:
     code = f"{code}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
 
 
 def ours(module: str) -> bool:

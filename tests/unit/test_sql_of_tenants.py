@@ -19,6 +19,7 @@ READS_OVER_ALL_TENANTS = {
     "sections:expired",
     "sections:namespaces",
     "sections:tenants",
+    "sections:some_namespaces",
     "reviews:pending_runs",
     "projection:waiting_tenants",
     "projection:known_tenants",
