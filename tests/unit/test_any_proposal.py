@@ -129,7 +129,7 @@ CASES = all_conflicts().flatmap(lambda conflicts: st.tuples(st.just(conflicts), 
 
 
 def whatever_a_model_answers(test):
-    return settings(max_examples=40, deadline=None)(given(case=CASES)(test))
+    return settings(max_examples=80, deadline=None)(given(case=CASES)(test))
 
 
 @whatever_a_model_answers

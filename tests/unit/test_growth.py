@@ -15,7 +15,7 @@ from langgraph_agentmem.policies.matching import compare
 from langgraph_agentmem.settings import AgentMemorySettings
 
 SETTINGS = AgentMemorySettings()
-LENGTH = 8_000
+LENGTH = 20_000
 
 
 def lines(line: Callable[[int], str]) -> Callable[[int], str]:
@@ -120,7 +120,7 @@ def test_cutting_a_text_grows_as_the_text_does(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_section_has_no_more_chunks_than_a_number_and_what_its_length_needs(shape: str) -> None:
-    text = SHAPES[shape](6 * LENGTH)
+    text = SHAPES[shape](5 * LENGTH)
     chunks = chunk(text, 800)
     assert "".join(each.text for each in chunks) == text
     assert len(chunks) <= MOST_ALONE + 5 * len(text) // 800

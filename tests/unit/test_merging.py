@@ -57,14 +57,14 @@ def distinct(values):
 # Numbers
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(a=SHARES, b=SHARES)
 def test_a_merged_value_is_six_parts_of_the_higher_and_four_of_the_lower(a, b):
     assert weighted(a, b) == pytest.approx(0.6 * max(a, b) + 0.4 * min(a, b))
     assert weighted(a, b) == weighted(b, a)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(a=SHARES, b=SHARES)
 def test_a_merged_value_lies_between_the_two(a, b):
     assert min(a, b) <= weighted(a, b) <= max(a, b)
@@ -89,13 +89,13 @@ def test_the_stored_types_come_first_and_keep_their_spelling():
     assert union_types(["Person", "author"], ["engineer", "person", "AUTHOR"]) == ["Person", "author", "engineer"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(first=TYPES, second=TYPES)
 def test_the_union_of_types_holds_each_type_once_in_order(first, second):
     assert folded(union_types(first, second)) == distinct(folded(first) + folded(second))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(first=TYPES, second=TYPES)
 def test_merging_the_same_types_again_changes_nothing(first, second):
     union = union_types(first, second)

@@ -199,7 +199,7 @@ def test_a_key_that_is_no_string_is_refused(key):
         validation.json_object({"a": {key: 1}}, "metadata")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(value=st.dictionaries(st.text(ANY, max_size=4), JSON, max_size=3))
 def test_what_is_accepted_can_be_written_as_json_in_utf8(value):
     try:
@@ -256,7 +256,7 @@ def test_the_labels_of_a_namespace_have_1500_bytes_together():
 # What a model wrote is mended, not refused
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(value=st.dictionaries(st.text(ANY, max_size=4), JSON, max_size=3))
 def test_what_a_model_wrote_becomes_storable(value):
     mended = validation.storable(value)
