@@ -96,7 +96,8 @@ class Reader:
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
         self._parts = WordParts(_TABLES, language, self._plain_stem)
-        self._of_part = lru_cache(maxsize=50_000)(self._of_part_anew)
+        self._looked_up = lru_cache(maxsize=50_000)(self._looked_up_anew)
+        self._others = lru_cache(maxsize=50_000)(self._parts.others)
 
     def words(self, text: str) -> list[Word]:
         """A text's words in order, each as often as it is there; what is joined, as a whole and by its parts."""
@@ -104,7 +105,7 @@ class Reader:
         found: list[Word] = []
         begins = True
         for joined in _plain(text).split():
-            parts: list[str] = [joined] if joined.isascii() and joined.isalnum() else _PART.findall(joined)
+            parts: list[str] = _PART.findall(joined)
             if len(parts) > 1 and any(map(str.isdigit, joined)):
                 found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
             for part in parts:
@@ -132,10 +133,7 @@ class Reader:
         read = self.words(said)
         return bool(read) and all(word.text in words for word in read if not word.part)
 
-    def _of_part_anew(self, part: str, named: bool) -> tuple[Word, ...]:
-        return tuple(self._read(part, named))
-
-    def _read(self, part: str, named: bool) -> Iterator[Word]:
+    def _of_part(self, part: str, named: bool) -> Iterator[Word]:
         for place, segment in enumerate(_UNSPACED.split(part)):
             if place % 2:
                 yield from _pairs(segment)
@@ -151,13 +149,15 @@ class Reader:
         if amount := _AMOUNT.fullmatch(segment):
             yield from (self._word(part, named)._replace(part=True) for part in amount.groups())
         elif len(humps) == 1 and not word.empty:
-            others = self._parts.others(segment[:_LONGEST], word.text)
+            others = self._others(segment[:_LONGEST], word.text)
             yield from (Word(other, segment, False, part=True) for other in others)
 
     def _word(self, said: str, named: bool) -> Word:
         folded = said.casefold()[:_LONGEST]
-        stem = self._plain_stem(self._regular.get(folded, folded))
-        return Word(self._parts.infinitive(folded, stem), said, folded in self._empty and not named)
+        return Word(self._looked_up(folded), said, folded in self._empty and not named)
+
+    def _looked_up_anew(self, folded: str) -> str:
+        return self._parts.infinitive(folded, self._plain_stem(self._regular.get(folded, folded)))
 
     def _plain_stem(self, word: str) -> str:
         stem = self._stem(word)

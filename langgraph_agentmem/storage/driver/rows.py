@@ -3,7 +3,6 @@
 import re
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import repeat
 from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
@@ -150,7 +149,7 @@ def numbered(values: Iterable[H]) -> dict[H, int]:
 
 def columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, str]:
     """Rows as one array per column, for `unnest`; statements name the arrays' types."""
-    return dict(zip(names, map(as_array, zip(*rows, strict=True) if rows else repeat(())), strict=False))
+    return {name: as_array(row[index] for row in rows) for index, name in enumerate(names)}
 
 
 def _element(value: object) -> str:
