@@ -10,18 +10,15 @@ calls and estimates tokens at four characters each.
 """
 
 import asyncio
-import atexit
 import json
 import os
 import platform
 import random
 import re
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -29,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from folders import temporary
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -428,8 +426,7 @@ def table(header: list[str], rows: Iterable[list[str]]) -> None:
 
 
 async def main() -> None:
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # before the server starts, so that it stops first
+    folder = temporary() / "data"
     async with AgentMemory.open(data_dir=folder, settings=SETTINGS, model=StandInModel()) as memory:
         assert memory.dsn is not None
         [(version,)] = ask(memory.dsn, "SHOW server_version")

@@ -9,15 +9,14 @@ import atexit
 import os
 import platform
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import psycopg
+from folders import temporary
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, Neo4jGraph, PostgresGraph
@@ -77,8 +76,7 @@ def neo4j() -> Neo4jDatabase:
     if not neo4j_server.startable():
         print(f"The graph is not measured: it {neo4j_server.WANTED.replace('NEO4J_TEST_', 'NEO4J_')}.")
         sys.exit(0)
-    home = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    home = temporary()
     server = neo4j_server.Server.made(home / "neo4j").start()
     atexit.register(neo4j_server.end, server.pid)
     return Neo4jDatabase(server.uri, password=neo4j_server.PASSWORD)
@@ -170,8 +168,7 @@ async def measure_mending(projector: GraphProjector) -> None:
 
 async def main() -> None:
     database = neo4j()
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary() / "data"
     async with AgentMemory.open(data_dir=folder, graph=database) as memory:
         assert memory.dsn is not None
         print(f"Python {platform.python_version()}, {os.cpu_count()} cores, Neo4j at {database.uri}\n")

@@ -1,14 +1,12 @@
 """The server that stores and checkpointers are measured on."""
 
-import atexit
 import os
 import platform
-import shutil
-import tempfile
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+from folders import temporary
 from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem.storage.driver import embedded
@@ -20,11 +18,7 @@ def started(folder: Path | None = None) -> str:
     Args:
         folder: Where its data stays; by default a temporary folder, which goes with the process.
     """
-    if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
-        folder.chmod(0o755)  # for root, the server runs as a user of its own, which has to enter it
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    server = make_conninfo(embedded.start(folder / "data"), dbname="postgres")
+    server = make_conninfo(embedded.start((folder or temporary()) / "data"), dbname="postgres")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     return server
 

@@ -12,7 +12,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-import numpy as np
 import psycopg
-from langchain_core.embeddings import Embeddings
+from folders import temporary
+from hashed_embeddings import INDEX
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.store.base import PutOp
 from psycopg.conninfo import make_conninfo
@@ -37,19 +36,6 @@ NAMESPACE = ("tenant", "notes")
 ITEMS = 500
 
 Operation = Callable[[int], Awaitable[Any]]
-
-
-class RandomEmbeddings(Embeddings):
-    """Vectors that cost next to nothing."""
-
-    def __init__(self) -> None:
-        self.random = np.random.default_rng(0)
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [self.random.random(384).tolist() for _ in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        return self.embed_documents([text])[0]
 
 
 class State(TypedDict, total=False):
@@ -122,7 +108,7 @@ async def operations(folder: Path) -> AsyncGenerator[dict[str, Operation]]:
         dsn = str(memory.dsn)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("CREATE DATABASE other TEMPLATE template0")
-        async with AgentMemory.open(make_conninfo(dsn, dbname="other"), index=RandomEmbeddings()) as other:
+        async with AgentMemory.open(make_conninfo(dsn, dbname="other"), index=INDEX) as other:
             yield {**await plain(memory), **await embedded(other)}
 
 
@@ -167,10 +153,8 @@ class Checkout:
     """A checkout at work."""
 
     def __init__(self, path: Path) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="agentmem-bench-"))
-        folder.chmod(0o755)  # for root, the server runs as a user of its own, which has to enter it
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", str(folder / "data")],
+            [sys.executable, __file__, "--serve", str(temporary() / "data")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,18 +5,16 @@ round, so that whatever disturbs the machine disturbs all of them.
 """
 
 import asyncio
-import atexit
 import hashlib
 import os
 import platform
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import psycopg
+from folders import temporary
 from langchain_core.embeddings import Embeddings
 from psycopg.conninfo import make_conninfo
 
@@ -222,8 +220,7 @@ def table(header: list[str], rows: Iterable[list[str]]) -> None:
 
 
 async def main() -> None:
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # before the server starts, so that it stops first
+    folder = temporary() / "data"
     async with AgentMemory.open(data_dir=folder) as memory:
         assert memory.dsn is not None
         with psycopg.connect(memory.dsn) as connection:
