@@ -122,6 +122,22 @@ async def test_what_was_cancelled_before_it_was_sent_is_not_taken_for_prepared(d
     await database.close()
 
 
+async def test_what_was_cancelled_as_it_began_leaves_nobody_in_its_transaction(dsn: str, rows: Rows) -> None:
+    database = Database(dsn, pool_size=1)
+    async with database.connection(EVERYONE):
+        pass
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        time.sleep(0.1)  # noqa: ASYNC251 - after a while without a break, the driver makes one as a pipeline begins
+        async with database.transaction(EVERYONE):
+            pass
+    assert scope.cancelled_caught
+    async with database.connection(EVERYONE) as connection:
+        await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+        assert rows("SELECT to_regclass('kept') IS NOT NULL") == [(True,)], "a single statement is committed by itself"
+    await database.close()
+
+
 async def test_a_connection_is_used_again_after_an_error_or_a_timeout(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
     async with database.transaction(EVERYONE) as connection:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import anyio
 import psycopg
 from psycopg import AsyncConnection, AsyncPipeline
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 
@@ -169,6 +169,9 @@ async def clean(connection: Connection) -> None:
     """
     cleaned = False
     try:
+        # cancelled as it began or ended, a pipeline stays on: what others do would be committed when somebody ends one
+        if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            return
         with suppress(psycopg.Error), anyio.move_on_after(_CLEAN_SECONDS, shield=True):
             if connection.info.transaction_status != TransactionStatus.IDLE:
                 await connection.rollback()
