@@ -9,8 +9,10 @@ import os
 import runpy
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Mapping
+from multiprocessing import connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +32,8 @@ IMPORTED = [
 ]
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(IMPORTED)
+_ONE_READS = threading.Lock()
+"""Who starts a process looks how all others have ended. That can be read once: of two threads, one would be told 255."""
 
 
 def run(
@@ -44,11 +48,14 @@ def run(
     with TemporaryDirectory() as folder:
         outputs = [Path(folder) / "stdout", Path(folder) / "stderr"]
         process = CONTEXT.Process(target=_begin, args=(command, dict(env), cwd, outputs))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
+        with _ONE_READS:
+            process.start()
+        if not (ended := connection.wait([process.sentinel], timeout)):
             process.kill()
+            connection.wait([process.sentinel])
+        with _ONE_READS:
             process.join()
+        if not ended:
             raise subprocess.TimeoutExpired(command, timeout)
         said = [path.read_text(encoding="utf-8") if path.exists() else "" for path in outputs]
         return subprocess.CompletedProcess(command, process.exitcode, *said)
