@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.nodes.remember import remember_node
     from langgraph_agentmem.settings import AgentMemorySettings
     from langgraph_agentmem.store import AgentMemoryStore
+    from langgraph_agentmem.tools import create_memory_tools
     from langgraph_agentmem.worker import MemoryWorker
 
 __version__: str
@@ -48,6 +49,7 @@ __all__ = [
     "SectionUpdate",
     "TemplateSection",
     "create_consolidation_graph",
+    "create_memory_tools",
     "create_promotion_graph",
     "hydrate_node",
     "recall_node",
@@ -79,6 +81,7 @@ _MODULES = {
     "SectionUpdate": "models.active",
     "TemplateSection": "models.active",
     "create_consolidation_graph": "graphs",
+    "create_memory_tools": "tools",
     "create_promotion_graph": "graphs",
     "hydrate_node": "nodes.hydrate",
     "recall_node": "nodes.recall",

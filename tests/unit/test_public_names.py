@@ -37,6 +37,7 @@ PUBLIC = [
     "SectionUpdate",
     "TemplateSection",
     "create_consolidation_graph",
+    "create_memory_tools",
     "create_promotion_graph",
     "hydrate_node",
     "recall_node",
