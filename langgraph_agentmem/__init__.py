@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.memory import AgentMemory
     from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
     from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
+    from langgraph_agentmem.models.context import MemoryContext
     from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
     from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
     from langgraph_agentmem.models.search import SearchHit
@@ -37,6 +38,7 @@ __all__ = [
     "ConsolidationReport",
     "Extractor",
     "LocalEmbeddings",
+    "MemoryContext",
     "MemorySection",
     "MemoryTemplate",
     "MemoryWorker",
@@ -69,6 +71,7 @@ _MODULES = {
     "ConsolidationReport": "models.run",
     "Extractor": "extraction",
     "LocalEmbeddings": "local",
+    "MemoryContext": "models.context",
     "MemorySection": "checkpoint",
     "MemoryTemplate": "models.active",
     "MemoryWorker": "worker",

@@ -1,6 +1,6 @@
 """The memory that applications open."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,13 +17,14 @@ from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.context import MemoryContext
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.models.review import ReviewPolicy
 from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.health import diagnosing
-from langgraph_agentmem.operations.retrieval import reading, searching
+from langgraph_agentmem.operations.retrieval import reading, recalling, searching
 from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.policies import validation
@@ -484,6 +485,58 @@ class AgentMemory(bridge.Opened):
         tiers: list[Tier] = [tier for tier, chosen in wanted.items() if chosen]
         return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
 
+    async def acontext(
+        self,
+        external_id: str,
+        query: str | None = None,
+        *,
+        token_budget: int = 2000,
+        memory_ids: Sequence[int] | None = None,
+        tiers: Sequence[Tier] | None = None,
+        limit: int = 10,
+        now: datetime | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+    ) -> MemoryContext:
+        """What of memory goes into a prompt: sections, and the best hits for a query, as delimited data.
+
+        The sections may take seven tenths of the budget, with a query and without; hits and disputes take what is left.
+        Where not all sections fit, long ones are cut to the same length, and marked. Of hits, those are left out that
+        stand in the sections that are shown; neighbours in a section are joined.
+
+        Args:
+            external_id: The tenant.
+            query: In natural language, as the user's last message; without one, there are no hits.
+            token_budget: The most tokens.
+            memory_ids: Only what is in these memories, or came from them.
+            tiers: Only hits of these tiers (`active`, `shortterm`, `longterm`); all by default.
+            limit: The most hits.
+            now: When the query is asked, as for `asearch`.
+            count_tokens: How many tokens a text has; by default, one for four characters. It is asked ten or twenty
+                times, on the event loop.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+            EmbeddingError: The query cannot be embedded.
+
+        Examples:
+            >>> context = await memory.acontext("alice", "What is the budget?", token_budget=500)
+            >>> context.tokens <= 500, context.hits[0].content
+            (True, '- Budget: 5000')
+            >>> "- Budget: 5000" in context.sections, context.recalled  # not twice
+            (True, '')
+        """
+        return await recalling.context(
+            self._resources,
+            external_id,
+            query,
+            token_budget=token_budget,
+            memory_ids=memory_ids,
+            tiers=tiers,
+            limit=limit,
+            now=now,
+            count_tokens=count_tokens,
+        )
+
     async def aget_entity(self, external_id: str, entity: str | int, *, tier: GraphTier | None = None) -> Entity:
         """An entity with its relationships and state history.
 
@@ -520,4 +573,5 @@ class AgentMemory(bridge.Opened):
     promote: Final = blocking(apromote)
     search: Final = blocking(asearch)
     retrieve_memories: Final = blocking(aretrieve_memories)
+    context: Final = blocking(acontext)
     get_entity: Final = blocking(aget_entity)

@@ -105,6 +105,15 @@ async def send_embedded(
     return await send(connection, _SQL["embedded_in_sections"], params, lambda rows: {r["content_hash"] for r in rows})
 
 
+async def send_newest(
+    connection: Connection, external_id: str, memory_ids: Collection[int] | None, limit: int
+) -> Deferred[list[DictRow]]:
+    """Ask for the sections of a tenant's open memories that were written last, each with its memory's title."""
+    ids = None if memory_ids is None else list(memory_ids)
+    params: Json = {"external_id": external_id, "memory_ids": ids, "limit": limit}
+    return await send(connection, _SQL["newest_sections"], params, list)
+
+
 async def consume(
     connection: Connection, external_id: str, memory_id: int, snapshot: Sequence[SectionSnapshot]
 ) -> None:
