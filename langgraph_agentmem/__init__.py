@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
     from langgraph_agentmem.local import LocalEmbeddings
     from langgraph_agentmem.memory import AgentMemory
+    from langgraph_agentmem.middleware import AgentMemoryMiddleware
     from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
     from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
     from langgraph_agentmem.models.context import MemoryContext
@@ -30,6 +31,7 @@ __all__ = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemoryMiddleware",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -63,6 +65,7 @@ _MODULES = {
     "ActiveMemory": "models.active",
     "AgentMemory": "memory",
     "AgentMemoryError": "errors",
+    "AgentMemoryMiddleware": "middleware",
     "AgentMemorySaver": "checkpoint",
     "AgentMemorySettings": "settings",
     "AgentMemoryStore": "store",

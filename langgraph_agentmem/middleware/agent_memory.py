@@ -156,7 +156,7 @@ class AgentMemoryMiddleware(AgentMiddleware[RecallState, Any, Any]):
         asked = known.asked if known and message is None else requests.asked_by(message)
         if known is not None and known.answers(tenant, asked):
             return known, False
-        nothing = Recall(tenant, asked)
+        nothing = Recall(tenant=tenant, asked=asked)
         if tenant is None:
             self._warn()
             return nothing, True
@@ -177,7 +177,7 @@ class AgentMemoryMiddleware(AgentMiddleware[RecallState, Any, Any]):
                 telemetry.described(error),
             )
             return nothing
-        return nothing._replace(sections=found.sections, recalled=found.recalled)
+        return nothing.model_copy(update={"sections": found.sections, "recalled": found.recalled})
 
     def _tenant(self, runtime: Any, config: RunnableConfig) -> str | None:
         return tenancy.of_run(runtime, config.get("configurable", {}), self._named)
@@ -211,7 +211,7 @@ class _RemembersTurns(AgentMemoryMiddleware):
 
 def _noted(response: ModelResponse[Any], recall: Recall | None) -> ExtendedModelResponse[Any]:
     """A response, with what the calls that follow in this turn are to be told as well."""
-    command = None if recall is None else Command[Any](update={"memory_recall": recall})
+    command: Command[Any] | None = None if recall is None else Command(update={"memory_recall": recall})
     return ExtendedModelResponse(model_response=response, command=command)
 
 

@@ -1,31 +1,36 @@
 """What a request to the model asks about, and the request with what memory has to say."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from langchain.agents.middleware.types import ModelRequest
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
+from pydantic import Field
 
+from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.policies.validation import storable
 
 _LONGEST_QUERY = 4_000
 """Characters of a message that are searched by; what comes later tells little more."""
 
 
-class Recall(NamedTuple):
+class Recall(Value):
     """What memory has to say to a turn, fixed when it is first asked.
+
+    Streams of a graph's values show all of its state: what stands there tells no texts, however it is printed or
+    serialised.
 
     Attributes:
         tenant: Whose memory it is; None where nothing names one.
-        asked: The id, or else the text, of the message that it answers.
+        asked: The id of the message that it answers; its text where it has none.
         sections: The block of sections.
         recalled: The block of hits for that message.
     """
 
     tenant: str | None
     asked: str
-    sections: str = ""
-    recalled: str = ""
+    sections: str = Field(default="", exclude=True, repr=False)
+    recalled: str = Field(default="", exclude=True, repr=False)
 
     def answers(self, tenant: str | None, asked: str) -> bool:
         """Whether this is what memory has said to that tenant's turn."""

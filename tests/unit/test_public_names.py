@@ -17,6 +17,7 @@ PUBLIC = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemoryMiddleware",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -143,6 +144,7 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
     [
         pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
         pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
+        pytest.param("from langgraph_agentmem import AgentMemoryMiddleware", "LangChain's agents", "[langchain]", id="middleware"),
         pytest.param("AgentMemory.open(data_dir='.').setup()", "embedded PostgreSQL", "[embedded]", id="the embedded server"),
         pytest.param(
             "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')",

@@ -153,13 +153,14 @@ ORDER BY s.memory_id, s.position, s.section_id
 
 -- name: newest_sections
 -- The sections of a tenant's open memories, or of those of these ids, that were written last and have not expired. However
--- many there are, no more are read of any memory than are wanted.
+-- many there are, no more are read of any memory than are wanted. Transcripts are left out unless their ids are given.
 SELECT a.id AS memory_id, a.title AS memory_title, s.section_id, s.title, s.position, s.value, s.text_fields, s.source,
        s.updated_at
 FROM (
     SELECT m.id, m.title FROM agentmem.active_memory m
     WHERE m.external_id = %(external_id)s AND m.closed_at IS NULL
-      AND (%(memory_ids)s::bigint[] IS NULL OR m.id = ANY (%(memory_ids)s::bigint[]))
+      AND CASE WHEN %(memory_ids)s::bigint[] IS NULL THEN NOT m.metadata @> %(left_out)s::jsonb
+          ELSE m.id = ANY (%(memory_ids)s::bigint[]) END
     ORDER BY m.updated_at DESC, m.id
     LIMIT %(limit)s) a
 CROSS JOIN LATERAL (
