@@ -27,7 +27,7 @@ from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.middleware import requests
 from langgraph_agentmem.middleware.requests import Recall
 from langgraph_agentmem.middleware.transcripts import Transcripts
-from langgraph_agentmem.middleware.turns import turns_of
+from langgraph_agentmem.middleware.turns import Turn, turns_of
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.policies import tenancy
 from langgraph_agentmem.tools import NamesTenant, create_memory_tools
@@ -41,9 +41,11 @@ class RecallState(AgentState[Any]):
     Attributes:
         memory_recall: What memory has said to this turn. It is in no checkpoint, and so it is asked for again where a
             run is resumed.
+        memory_turn: The id and the words of the user's message, for the turn's end: it may have been summed up by then.
     """
 
     memory_recall: NotRequired[Annotated[Recall, UntrackedValue, PrivateStateAttr]]
+    memory_turn: NotRequired[Annotated[tuple[str, str] | None, PrivateStateAttr]]
 
 
 class AgentMemoryMiddleware(AgentMiddleware[RecallState, Any, Any]):
@@ -191,22 +193,31 @@ class AgentMemoryMiddleware(AgentMiddleware[RecallState, Any, Any]):
 class _RemembersTurns(AgentMemoryMiddleware):
     """The hooks at a turn's beginning and end, neither of which is within the loop of tools."""
 
-    def before_agent(self, state: RecallState, runtime: Runtime[Any]) -> None:
-        bridge.run(partial(self._keep, state, runtime, get_config()))
+    def before_agent(self, state: RecallState, runtime: Runtime[Any]) -> dict[str, Any]:
+        return bridge.run(partial(self._begun, state, runtime, get_config()))
 
-    async def abefore_agent(self, state: RecallState, runtime: Runtime[Any]) -> None:
-        await self._keep(state, runtime, get_config())
+    async def abefore_agent(self, state: RecallState, runtime: Runtime[Any]) -> dict[str, Any]:
+        return await self._begun(state, runtime, get_config())
 
     def after_agent(self, state: RecallState, runtime: Runtime[Any]) -> None:
-        bridge.run(partial(self._keep, state, runtime, get_config()))
+        bridge.run(partial(self._ended, state, runtime, get_config()))
 
     async def aafter_agent(self, state: RecallState, runtime: Runtime[Any]) -> None:
-        await self._keep(state, runtime, get_config())
+        await self._ended(state, runtime, get_config())
 
-    async def _keep(self, state: RecallState, runtime: Runtime[Any], config: RunnableConfig) -> None:
+    async def _begun(self, state: RecallState, runtime: Runtime[Any], config: RunnableConfig) -> dict[str, Any]:
+        turns = turns_of(state["messages"])
+        await self._keep(turns, runtime, config)
+        return {"memory_turn": turns[-1][:2] if turns else None}
+
+    async def _ended(self, state: RecallState, runtime: Runtime[Any], config: RunnableConfig) -> None:
+        begun = state.get("memory_turn")
+        await self._keep(turns_of(state["messages"], Turn(*begun) if begun else None), runtime, config)
+
+    async def _keep(self, turns: Sequence[Turn], runtime: Runtime[Any], config: RunnableConfig) -> None:
         thread = config.get("configurable", {}).get("thread_id")
         tenant = tenancy.known(self._tenant(runtime, config))
-        await self._transcripts.keep(tenant, None if thread is None else str(thread), turns_of(state["messages"]))
+        await self._transcripts.keep(tenant, None if thread is None else str(thread), turns)
 
 
 def _noted(response: ModelResponse[Any], recall: Recall | None) -> ExtendedModelResponse[Any]:

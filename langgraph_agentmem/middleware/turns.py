@@ -30,17 +30,21 @@ class Turn(NamedTuple):
     def text(self) -> str:
         """The turn in lines that name who speaks; empty if nothing was said in words."""
         spoken = [(speech.USER, self.user), (speech.ASSISTANT, self.assistant)]
-        return "\n".join(
-            lines for speaker, words in spoken if (lines := speech.said(speaker, storable(words[:_LONGEST])))
-        )
+        return "\n".join(lines for speaker, words in spoken if (lines := speech.said(speaker, storable(words))))
 
 
-def turns_of(messages: Sequence[AnyMessage]) -> list[Turn]:
-    """The turns of a conversation, in order; what was said before the user's first message belongs to none."""
-    turns: list[Turn] = []
+def turns_of(messages: Sequence[AnyMessage], begun: Turn | None = None) -> list[Turn]:
+    """The turns of a conversation, in order.
+
+    Args:
+        messages: What was said before the user's first message belongs to no turn.
+        begun: The turn that is under way, whose message may have been dropped since.
+    """
+    dropped = begun is not None and all(message.id != begun.id for message in messages)
+    turns: list[Turn] = [begun] if begun is not None and dropped else []
     for message in messages:
         if isinstance(message, HumanMessage) and message.id and not is_summary(message):
-            turns.append(Turn(message.id, message.text))
+            turns.append(Turn(message.id, message.text[:_LONGEST]))
         elif turns and isinstance(message, AIMessage) and message.text.strip() and not message.tool_calls:
-            turns[-1] = turns[-1]._replace(assistant=message.text)
+            turns[-1] = turns[-1]._replace(assistant=message.text[:_LONGEST])
     return turns
