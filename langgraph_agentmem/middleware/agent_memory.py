@@ -206,18 +206,25 @@ class _RemembersTurns(AgentMemoryMiddleware):
         await self._ended(state, runtime, get_config())
 
     async def _begun(self, state: RecallState, runtime: Runtime[Any], config: RunnableConfig) -> dict[str, Any]:
-        turns = turns_of(state["messages"])
+        turns = turns_of(state["messages"], _thread(config))
         await self._keep(turns, runtime, config)
         return {"memory_turn": turns[-1][:2] if turns else None}
 
     async def _ended(self, state: RecallState, runtime: Runtime[Any], config: RunnableConfig) -> None:
         begun = state.get("memory_turn")
-        await self._keep(turns_of(state["messages"], Turn(*begun) if begun else None), runtime, config)
+        turns = turns_of(state["messages"], _thread(config), Turn(*begun) if begun else None)
+        await self._keep(turns, runtime, config)
 
     async def _keep(self, turns: Sequence[Turn], runtime: Runtime[Any], config: RunnableConfig) -> None:
-        thread = config.get("configurable", {}).get("thread_id")
-        tenant = tenancy.known(self._tenant(runtime, config))
-        await self._transcripts.keep(tenant, None if thread is None else str(thread), turns)
+        thread = _thread(config)
+        # where nobody keeps the thread, its history comes with each call, by ids that are new each time
+        fresh = turns if thread else turns[-1:]
+        await self._transcripts.keep(tenancy.known(self._tenant(runtime, config)), thread, fresh)
+
+
+def _thread(config: RunnableConfig) -> str:
+    thread = config.get("configurable", {}).get("thread_id")
+    return "" if thread is None else str(thread)
 
 
 def _noted(response: ModelResponse[Any], recall: Recall | None) -> ExtendedModelResponse[Any]:

@@ -31,7 +31,7 @@ class Transcripts:
         self._store = AgentMemoryStore(memory)
         self._ownership = Ownership(owner=memory.settings.store_owner)
 
-    async def keep(self, tenant: str, thread: str | None, turns: Sequence[Turn]) -> None:
+    async def keep(self, tenant: str, thread: str, turns: Sequence[Turn]) -> None:
         """Write what is not there yet of some turns.
 
         Raises:

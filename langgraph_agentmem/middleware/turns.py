@@ -1,6 +1,7 @@
 """A conversation's turns: what the user has said, and what the assistant has answered in the end."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
@@ -33,18 +34,28 @@ class Turn(NamedTuple):
         return "\n".join(lines for speaker, words in spoken if (lines := speech.said(speaker, storable(words))))
 
 
-def turns_of(messages: Sequence[AnyMessage], begun: Turn | None = None) -> list[Turn]:
+def turns_of(messages: Sequence[AnyMessage], thread: str = "", begun: Turn | None = None) -> list[Turn]:
     """The turns of a conversation, in order.
 
     Args:
         messages: What was said before the user's first message belongs to no turn.
+        thread: The conversation's, if it has one.
         begun: The turn that is under way, whose message may have been dropped since.
     """
-    dropped = begun is not None and all(message.id != begun.id for message in messages)
-    turns: list[Turn] = [begun] if begun is not None and dropped else []
-    for message in messages:
-        if isinstance(message, HumanMessage) and message.id and not is_summary(message):
-            turns.append(Turn(message.id, message.text[:_LONGEST]))
-        elif turns and isinstance(message, AIMessage) and message.text.strip() and not message.tool_calls:
-            turns[-1] = turns[-1]._replace(assistant=message.text[:_LONGEST])
-    return turns
+    turns: list[Turn] = []
+    before = begun
+    for place, message in enumerate(messages):
+        if isinstance(message, HumanMessage) and not is_summary(message):
+            turns.append(Turn(message.id or _derived_id(thread, place, message.text), message.text[:_LONGEST]))
+        elif isinstance(message, AIMessage) and message.text.strip() and not message.tool_calls:
+            if turns:
+                turns[-1] = turns[-1]._replace(assistant=message.text[:_LONGEST])
+            elif before is not None:
+                before = before._replace(assistant=message.text[:_LONGEST])
+    known = {turn.id for turn in turns}
+    return [*([before] if before is not None and before.id not in known else []), *turns]
+
+
+def _derived_id(thread: str, place: int, text: str) -> str:
+    """The same for the same message: deep agents give none to what is said in plain tuples or dicts."""
+    return sha256(f"{thread}\n{place}\n{storable(text)}".encode()).hexdigest()[:32]

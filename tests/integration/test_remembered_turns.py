@@ -73,6 +73,19 @@ async def test_a_turn_is_written_once_however_often_it_is_seen(memory: AgentMemo
     assert [(id, revision) for id, _, _, revision in rows(SECTIONS)] == [("m0", 2), ("m1", 2), ("m2", 2)]
 
 
+async def test_a_client_that_sends_the_whole_history_each_time_does_not_have_it_kept_each_time(
+    memory: AgentMemory, rows: Rows
+) -> None:
+    model = TurnsModel(turns=[AIMessage("Hello."), AIMessage("Fine.")])
+    graph = create_agent(model, middleware=[AgentMemoryMiddleware(memory, remember_turns=True)])
+    history = [("user", "Hi."), ("assistant", "Hello."), ("user", "How are you?")]
+
+    await graph.ainvoke({"messages": history[:1]}, {"configurable": {"user_id": "alice"}})
+    await graph.ainvoke({"messages": history}, {"configurable": {"user_id": "alice"}})
+
+    assert said(rows) == ["User: Hi.\nAssistant: Hello.", "User: How are you?\nAssistant: Fine."]
+
+
 async def test_nothing_is_written_within_the_loop_of_tools(memory: AgentMemory, rows: Rows) -> None:
     seen: list[list[object]] = []
 

@@ -77,10 +77,18 @@ def test_a_turn_whose_message_was_dropped_gets_its_answer() -> None:
     summary = HumanMessage("Here is a summary.", id="s", additional_kwargs={"lc_source": "summarization"})
     begun = Turn("1", "What time is it?")
 
-    assert turns_of([summary, AIMessage("Noon.")], begun) == [Turn("1", "What time is it?", "Noon.")]
-    assert turns_of([HumanMessage("What time is it?", id="1"), AIMessage("Noon.")], begun) == [
+    assert turns_of([summary, AIMessage("Noon.")], begun=begun) == [Turn("1", "What time is it?", "Noon.")]
+    assert turns_of([HumanMessage("What time is it?", id="1"), AIMessage("Noon.")], begun=begun) == [
         Turn("1", "What time is it?", "Noon.")
     ]
+
+
+def test_messages_without_an_id_get_one_that_is_the_same_next_time() -> None:
+    said = [HumanMessage("Hi."), AIMessage("Hello."), HumanMessage("Hi.")]
+
+    ids = [turn.id for turn in turns_of(said, "1")]
+    assert ids == [turn.id for turn in turns_of([*said, AIMessage("Again?")], "1")]
+    assert len({*ids, *(turn.id for turn in turns_of(said, "2"))}) == 4
 
 
 def test_what_a_database_cannot_hold_is_taken_out_and_a_book_is_cut() -> None:
