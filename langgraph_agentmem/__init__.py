@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from langgraph_agentmem.checkpoint import AgentMemorySaver, MemorySection
+    from langgraph_agentmem.claude_memory import create_claude_memory_tool
     from langgraph_agentmem.errors import AgentMemoryError
     from langgraph_agentmem.extraction import Extractor
     from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
@@ -52,6 +53,7 @@ __all__ = [
     "SearchHit",
     "SectionUpdate",
     "TemplateSection",
+    "create_claude_memory_tool",
     "create_consolidation_graph",
     "create_memory_tools",
     "create_promotion_graph",
@@ -86,6 +88,7 @@ _MODULES = {
     "SearchHit": "models.search",
     "SectionUpdate": "models.active",
     "TemplateSection": "models.active",
+    "create_claude_memory_tool": "claude_memory",
     "create_consolidation_graph": "graphs",
     "create_memory_tools": "tools",
     "create_promotion_graph": "graphs",

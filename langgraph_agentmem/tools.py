@@ -1,35 +1,18 @@
 """Tools with which a model searches and edits a user's memory."""
 
-import functools
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from langgraph.prebuilt import ToolRuntime
+from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field
 
-from langgraph_agentmem import bridge
-from langgraph_agentmem.errors import ConflictError, ContentMismatchError, InvalidInputError, NotFoundError
+from langgraph_agentmem.errors import ConflictError, ContentMismatchError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import ActiveMemory
-from langgraph_agentmem.policies import telling, tenancy
+from langgraph_agentmem.policies import telling
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, tenant_of, tool
 
 __all__ = ["create_memory_tools"]
-
-P = ParamSpec("P")
-NamesTenant = Callable[[Any], Any]
-"""Gives the tenant for a run's runtime, or None where it does not know."""
-_Runtime = ToolRuntime[Any, Any]
-NONE: Any = None
-"""For what is injected: who calls a tool by itself, as tests do, has no runtime."""
-Told = tuple[str, Any]
-"""What the model reads, and what the application finds as the message's artifact."""
-
-_ACTS_ON = (InvalidInputError, NotFoundError, ConflictError)
-"""Errors of what a model has asked for; it can ask for something else. All others end the run."""
 
 
 def create_memory_tools(
@@ -65,12 +48,12 @@ def create_memory_tools(
     """
     of = _MemoryTools(memory, external_id, limit, source)
     tools = [
-        _tool(of.search_memory, _Search),
-        _tool(of.read_memory, _Read),
-        _tool(of.update_memory_sections, _Update),
-        _tool(of.create_memory, _Create),
+        tool(of.search_memory, _Search),
+        tool(of.read_memory, _Read),
+        tool(of.update_memory_sections, _Update),
+        tool(of.create_memory, _Create),
     ]
-    return [*tools, _tool(of.forget_memory, _Forget)] if allow_forget else tools
+    return [*tools, tool(of.forget_memory, _Forget)] if allow_forget else tools
 
 
 class _Search(BaseModel):
@@ -163,12 +146,12 @@ class _MemoryTools:
         self._limit = limit
         self._source = source
 
-    async def search_memory(self, query: str, runtime: _Runtime = NONE, config: RunnableConfig = NONE) -> Told:
+    async def search_memory(self, query: str, runtime: Runtime = NONE, config: RunnableConfig = NONE) -> Told:
         found = await self._memory.asearch(self._tenant(runtime, config), query, limit=self._limit)
         return telling.hits(found), [hit.model_dump(mode="json") for hit in found]
 
     async def read_memory(
-        self, memory_id: int | None = None, runtime: _Runtime = NONE, config: RunnableConfig = NONE
+        self, memory_id: int | None = None, runtime: Runtime = NONE, config: RunnableConfig = NONE
     ) -> Told:
         tenant = self._tenant(runtime, config)
         if memory_id is None:
@@ -178,7 +161,7 @@ class _MemoryTools:
         return telling.memory(memory), memory.model_dump(mode="json")
 
     async def update_memory_sections(
-        self, memory_id: int, edits: list[_Edit], runtime: _Runtime = NONE, config: RunnableConfig = NONE
+        self, memory_id: int, edits: list[_Edit], runtime: Runtime = NONE, config: RunnableConfig = NONE
     ) -> Told:
         tenant, sections = self._tenant(runtime, config), [edit.section_id for edit in edits]
         blind = [edit.section_id for edit in edits if _overwrites(edit) and edit.expected_revision is None]
@@ -199,19 +182,18 @@ class _MemoryTools:
         return telling.written(written, sections), {**_short(written), "consolidation_info": info}
 
     async def create_memory(
-        self, title: str, sections: list[_NewSection], runtime: _Runtime = NONE, config: RunnableConfig = NONE
+        self, title: str, sections: list[_NewSection], runtime: Runtime = NONE, config: RunnableConfig = NONE
     ) -> Told:
         template = {"sections": [section.model_dump() for section in sections]}
         made = await self._memory.acreate_active_memory(self._tenant(runtime, config), title, template)
         return telling.memory(made), _short(made)
 
-    async def forget_memory(self, memory_id: int, runtime: _Runtime = NONE, config: RunnableConfig = NONE) -> Told:
+    async def forget_memory(self, memory_id: int, runtime: Runtime = NONE, config: RunnableConfig = NONE) -> Told:
         await self._memory.adelete_active_memory(self._tenant(runtime, config), memory_id, forget=True)
         return f"Memory {memory_id} is forgotten, with all that came from it.", {"memory_id": memory_id}
 
-    def _tenant(self, runtime: _Runtime | None, config: RunnableConfig | None) -> str:
-        configurable: Mapping[str, Any] = (config or {}).get("configurable", {})
-        return tenancy.known(tenancy.of_run(runtime, configurable, self._named))
+    def _tenant(self, runtime: Runtime, config: RunnableConfig) -> str:
+        return tenant_of(runtime, config, self._named)
 
 
 def _overwrites(edit: _Edit) -> bool:
@@ -222,26 +204,3 @@ def _short(memory: ActiveMemory) -> dict[str, Any]:
     """A memory without its texts: what an artifact holds is kept in each checkpoint."""
     revisions = {id: section.revision for id, section in memory.sections.items()}
     return {"memory_id": memory.id, "title": memory.title, "revisions": revisions}
-
-
-def _tool(method: Callable[P, Awaitable[Told]], schema: type[BaseModel]) -> BaseTool:
-    @functools.wraps(method)
-    async def told(*args: P.args, **kwargs: P.kwargs) -> Told:
-        try:
-            return await method(*args, **kwargs)
-        except _ACTS_ON as error:
-            raise ToolException(str(error)) from error
-
-    @functools.wraps(method)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Told:
-        return bridge.run(partial(told, *args, **kwargs))
-
-    return StructuredTool.from_function(
-        run,
-        told,
-        name=method.__name__,
-        description=inspect.getdoc(schema),
-        args_schema=schema,
-        response_format="content_and_artifact",
-        handle_tool_error=True,
-    )

@@ -30,7 +30,8 @@ from langgraph_agentmem.middleware.transcripts import Transcripts
 from langgraph_agentmem.middleware.turns import Turn, turns_of
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.policies import tenancy
-from langgraph_agentmem.tools import NamesTenant, create_memory_tools
+from langgraph_agentmem.tooling import NamesTenant
+from langgraph_agentmem.tools import create_memory_tools
 
 _logger = logging.getLogger(__name__)
 

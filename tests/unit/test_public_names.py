@@ -38,6 +38,7 @@ PUBLIC = [
     "SearchHit",
     "SectionUpdate",
     "TemplateSection",
+    "create_claude_memory_tool",
     "create_consolidation_graph",
     "create_memory_tools",
     "create_promotion_graph",
