@@ -39,6 +39,10 @@ _SECTIONS = "writers updates items_are_sections stale_sections puts_without_vect
 _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
+    "claude_memory": "claude_memory",
+    "middleware/": "middleware remembered_turns middleware_in_deep_agents",
+    "tooling": "memory_tools tool_standards claude_memory",
+    "tools": "memory_tools tool_standards",
     "bridge": "sync_and_async first_calls notebooks",
     "callers": "notebooks",
     "chat": "models lying_model",
