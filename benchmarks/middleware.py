@@ -1,8 +1,9 @@
 """Measures `AgentMemoryMiddleware` beside a bare agent: `make bench`, or with a number of turns.
 
-Agents of `create_agent` on one embedded PostgreSQL in a temporary folder take turns with the same questions. Their model
-answers at once, after one call of a tool, so what differs is what the middleware takes. Each has a thread of its own in
-a checkpointer in memory. The user's memory has sections, and chunks that were consolidated.
+Agents of `create_agent` on one embedded PostgreSQL in a temporary folder take turns with the same questions. Their
+model answers at once, after one call of a tool, and makes JSON of tools for each request, as integrations do. So what
+differs is what the middleware takes. Each agent has a thread of its own in a checkpointer in memory. The user's memory
+has sections, and chunks that were consolidated.
 """
 
 import asyncio
