@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.nodes.hydrate import hydrate_node
     from langgraph_agentmem.nodes.recall import recall_node
     from langgraph_agentmem.nodes.remember import remember_node
+    from langgraph_agentmem.retriever import AgentMemoryRetriever
     from langgraph_agentmem.settings import AgentMemorySettings
     from langgraph_agentmem.store import AgentMemoryStore
     from langgraph_agentmem.worker import MemoryWorker
@@ -29,6 +30,7 @@ __all__ = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemoryRetriever",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -61,6 +63,7 @@ _MODULES = {
     "ActiveMemory": "models.active",
     "AgentMemory": "memory",
     "AgentMemoryError": "errors",
+    "AgentMemoryRetriever": "retriever",
     "AgentMemorySaver": "checkpoint",
     "AgentMemorySettings": "settings",
     "AgentMemoryStore": "store",

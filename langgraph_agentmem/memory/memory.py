@@ -41,6 +41,8 @@ from langgraph_agentmem.worker.running import Consolidation
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from langgraph_agentmem.retriever import AgentMemoryRetriever
+
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
 
@@ -559,6 +561,38 @@ class AgentMemory(bridge.Opened):
         if stored is None:
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
         return stored
+
+    def as_retriever(
+        self,
+        external_id: str,
+        *,
+        k: int = 10,
+        tiers: Sequence[Tier] | None = None,
+        memory_ids: Sequence[int] | None = None,
+        as_of: datetime | None = None,
+    ) -> "AgentMemoryRetriever":
+        """LangChain's retriever on a tenant's memory, for its chains and tools; see `AgentMemoryRetriever`.
+
+        Args:
+            external_id: The tenant.
+            k: The most documents.
+            tiers: Of `active`, `shortterm`, `longterm`; all by default.
+            memory_ids: Only what came from these memories.
+            as_of: What was valid at that time (with a time zone); what is valid now by default.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+
+        Examples:
+            >>> retriever = memory.as_retriever("alice", k=1, tiers=["shortterm"])
+            >>> [document.page_content for document in retriever.invoke("What is the budget?")]
+            ['- Budget: 5000']
+        """
+        from langgraph_agentmem.retriever import AgentMemoryRetriever  # noqa: PLC0415 - as long to import as all else
+
+        return AgentMemoryRetriever(
+            memory=self, external_id=external_id, k=k, tiers=tiers, memory_ids=memory_ids, as_of=as_of
+        )
 
     setup: Final = blocking(asetup)
     diagnose: Final = blocking(adiagnose)

