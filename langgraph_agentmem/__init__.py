@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.nodes.hydrate import hydrate_node
     from langgraph_agentmem.nodes.recall import recall_node
     from langgraph_agentmem.nodes.remember import remember_node
+    from langgraph_agentmem.retriever import AgentMemoryRetriever
     from langgraph_agentmem.settings import AgentMemorySettings
     from langgraph_agentmem.store import AgentMemoryStore
     from langgraph_agentmem.tools import create_memory_tools
@@ -33,6 +34,7 @@ __all__ = [
     "AgentMemory",
     "AgentMemoryError",
     "AgentMemoryMiddleware",
+    "AgentMemoryRetriever",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -68,6 +70,7 @@ _MODULES = {
     "AgentMemory": "memory",
     "AgentMemoryError": "errors",
     "AgentMemoryMiddleware": "middleware",
+    "AgentMemoryRetriever": "retriever",
     "AgentMemorySaver": "checkpoint",
     "AgentMemorySettings": "settings",
     "AgentMemoryStore": "store",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError
+from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError, MissingDependencyError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import opening
 from langgraph_agentmem.memory.queue import Queue
@@ -40,6 +40,9 @@ from langgraph_agentmem.worker.running import Consolidation
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+    from langgraph_agentmem.retriever import AgentMemoryRetriever
+    from langgraph_agentmem.vectorstore import AgentMemoryVectorStore, VectorStores
 
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
@@ -218,9 +221,11 @@ class AgentMemory(bridge.Opened):
         await bridge.also(self._resources.database.close)
         if self._resources.neo4j is not None:
             await self._resources.neo4j.close()
-        # a cached property: to ask for it would make one only to close it
+        # cached properties: to ask for them would make them only to close them
         if "projector" in vars(self):
             await self.projector.neo4j.close()
+        if "_vector_stores" in vars(self):
+            await self._vector_stores.aclose()
 
     # Active memory
 
@@ -560,6 +565,75 @@ class AgentMemory(bridge.Opened):
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
         return stored
 
+    def as_retriever(
+        self,
+        external_id: str,
+        *,
+        k: int = 10,
+        tiers: Sequence[Tier] | None = None,
+        memory_ids: Sequence[int] | None = None,
+        as_of: datetime | None = None,
+    ) -> "AgentMemoryRetriever":
+        """LangChain's retriever on a tenant's memory, for its chains and tools; see `AgentMemoryRetriever`.
+
+        Args:
+            external_id: The tenant.
+            k: The most documents.
+            tiers: Of `active`, `shortterm`, `longterm`; all by default.
+            memory_ids: Only what came from these memories.
+            as_of: What was valid at that time (with a time zone); what is valid now by default.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+
+        Examples:
+            >>> retriever = memory.as_retriever("alice", k=1, tiers=["shortterm"])
+            >>> [document.page_content for document in retriever.invoke("What is the budget?")]
+            ['- Budget: 5000']
+        """
+        from langgraph_agentmem.retriever import AgentMemoryRetriever  # noqa: PLC0415 - as long to import as all else
+
+        return AgentMemoryRetriever(
+            memory=self, external_id=external_id, k=k, tiers=tiers, memory_ids=memory_ids, as_of=as_of
+        )
+
+    async def aas_vectorstore(self, external_id: str, *, k: int = 4) -> "AgentMemoryVectorStore":
+        """LangChain's `PGVectorStore` on the vectors of a tenant's memory, to read (extra `langchain-postgres`).
+
+        It is for what asks for a vector store, and compares vectors only: `asearch` and `as_retriever` find by words
+        and entities as well, and chunk what was only put before they look.
+
+        Args:
+            external_id: The tenant. It is fixed; a filter on metadata (`tier`, `memory_id`, `memory_title`,
+                `section_id`, `current`, `start_date`, `source`) narrows what is found, and reaches no other tenant's.
+            k: The most documents, where a call names no other number.
+
+        Raises:
+            MissingDependencyError: langchain-postgres is not installed.
+            ConfigurationError: The memory has no embedder, or the view that is read cannot be made.
+            EmbeddingMismatchError: The database's vectors come from another embedder.
+
+        Examples:
+            >>> async with AgentMemory.open(index=lambda texts: [[1.0, len(text)] for text in texts]) as other:
+            ...     embedded = await other.queue.aembed_pending("alice")
+            ...     texts = await other.aas_vectorstore("alice", k=10)
+            ...     found = await texts.asimilarity_search("budget", filter={"section_id": "plan"})
+            >>> sorted(document.page_content.strip() for document in found)
+            ['- Budget: 5000', '- Deadline: May 1']
+        """
+        return await self._vector_stores.of(external_id, k)
+
+    @cached_property
+    def _vector_stores(self) -> "VectorStores":
+        try:
+            from langgraph_agentmem.vectorstore import VectorStores  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise MissingDependencyError(
+                "a vector store needs langchain-postgres: "
+                f'pip install "langgraph-agentmem[langchain-postgres]" ({error})'
+            ) from error
+        return VectorStores(self._resources)
+
     setup: Final = blocking(asetup)
     diagnose: Final = blocking(adiagnose)
     close: Final = blocking(aclose)
@@ -575,3 +649,4 @@ class AgentMemory(bridge.Opened):
     retrieve_memories: Final = blocking(aretrieve_memories)
     context: Final = blocking(acontext)
     get_entity: Final = blocking(aget_entity)
+    as_vectorstore: Final = blocking(aas_vectorstore)

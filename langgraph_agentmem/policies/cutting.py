@@ -20,8 +20,7 @@ def shortened(text: str, size: int) -> str:
     half = (size - len(MARK)) // 2
     if half < 1:
         return ""
-    head, tail = text[: _end(text, half)].rstrip(), text[_start(text, len(text) - half) :].lstrip()
-    return f"{head}{MARK}{tail}"
+    return f"{text[: _end(text, half)]}{MARK}{text[_start(text, len(text) - half) :]}"
 
 
 def _end(text: str, at: int) -> int:

