@@ -12,7 +12,7 @@ from langgraph_agentmem import bridge
 from langgraph_agentmem.middleware.recalling import RecallsMemory
 from langgraph_agentmem.middleware.state import MemoryState
 from langgraph_agentmem.middleware.transcripts import Transcripts
-from langgraph_agentmem.middleware.turns import Turn, turns_of
+from langgraph_agentmem.middleware.turns import ConversationTurn, turns_of
 from langgraph_agentmem.policies import tenancy
 
 
@@ -46,10 +46,10 @@ class RemembersTurns(RecallsMemory):
 
     async def _ended(self, state: MemoryState, runtime: Runtime[Any], config: RunnableConfig) -> None:
         begun = state.get("memory_turn")
-        turns = turns_of(state["messages"], _thread(config), Turn(*begun) if begun else None)
+        turns = turns_of(state["messages"], _thread(config), ConversationTurn(*begun) if begun else None)
         await self._keep(turns, runtime, config)
 
-    async def _keep(self, turns: Sequence[Turn], runtime: Runtime[Any], config: RunnableConfig) -> None:
+    async def _keep(self, turns: Sequence[ConversationTurn], runtime: Runtime[Any], config: RunnableConfig) -> None:
         thread = _thread(config)
         # where nobody keeps the thread, its history comes with each call, by ids that are new each time
         fresh = turns if thread else turns[-1:]

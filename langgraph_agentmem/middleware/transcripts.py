@@ -6,7 +6,7 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, PutOp
 
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.middleware.turns import Turn
+from langgraph_agentmem.middleware.turns import ConversationTurn
 from langgraph_agentmem.models.active import TRANSCRIPT
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.store import AgentMemoryStore
@@ -31,7 +31,7 @@ class Transcripts:
         self._store = AgentMemoryStore(memory)
         self._ownership = Ownership(owner=memory.settings.store_owner)
 
-    async def keep(self, tenant: str, thread: str, turns: Sequence[Turn]) -> None:
+    async def keep(self, tenant: str, thread: str, turns: Sequence[ConversationTurn]) -> None:
         """Write what is not there yet of some turns.
 
         Raises:

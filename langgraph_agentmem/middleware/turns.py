@@ -14,7 +14,7 @@ _LONGEST = 50_000
 """Characters of what one of the two has said; what comes later, as of a pasted book, is not kept."""
 
 
-class Turn(NamedTuple):
+class ConversationTurn(NamedTuple):
     """What was said.
 
     Attributes:
@@ -34,7 +34,9 @@ class Turn(NamedTuple):
         return "\n".join(lines for speaker, words in spoken if (lines := speech.said(speaker, storable(words))))
 
 
-def turns_of(messages: Sequence[AnyMessage], thread: str = "", begun: Turn | None = None) -> list[Turn]:
+def turns_of(
+    messages: Sequence[AnyMessage], thread: str = "", begun: ConversationTurn | None = None
+) -> list[ConversationTurn]:
     """The turns of a conversation, in order.
 
     Args:
@@ -42,11 +44,13 @@ def turns_of(messages: Sequence[AnyMessage], thread: str = "", begun: Turn | Non
         thread: The conversation's, if it has one.
         begun: The turn that is under way, whose message may have been dropped since.
     """
-    turns: list[Turn] = []
+    turns: list[ConversationTurn] = []
     before = begun
     for place, message in enumerate(messages):
         if isinstance(message, HumanMessage) and not is_summary(message):
-            turns.append(Turn(message.id or _derived_id(thread, place, message.text), message.text[:_LONGEST]))
+            turns.append(
+                ConversationTurn(message.id or _derived_id(thread, place, message.text), message.text[:_LONGEST])
+            )
         elif isinstance(message, AIMessage) and message.text.strip() and not message.tool_calls:
             if turns:
                 turns[-1] = turns[-1]._replace(assistant=message.text[:_LONGEST])

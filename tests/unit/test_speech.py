@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from langgraph_agentmem.middleware.turns import Turn, turns_of
+from langgraph_agentmem.middleware.turns import ConversationTurn, turns_of
 from langgraph_agentmem.policies import speech
 
 
@@ -67,7 +67,11 @@ def test_turns_hold_what_was_asked_and_the_last_answer_that_calls_no_tool() -> N
         AIMessage(""),
     ]
 
-    assert turns_of(messages) == [Turn("1", "What time is it?", "Noon."), Turn("2", ""), Turn("3", "And there?")]
+    assert turns_of(messages) == [
+        ConversationTurn("1", "What time is it?", "Noon."),
+        ConversationTurn("2", ""),
+        ConversationTurn("3", "And there?"),
+    ]
     assert [turn.text for turn in turns_of(messages)] == [
         "User: What time is it?\nAssistant: Noon.", "", "User: And there?"
     ]  # fmt: skip
@@ -75,11 +79,11 @@ def test_turns_hold_what_was_asked_and_the_last_answer_that_calls_no_tool() -> N
 
 def test_a_turn_whose_message_was_dropped_gets_its_answer() -> None:
     summary = HumanMessage("Here is a summary.", id="s", additional_kwargs={"lc_source": "summarization"})
-    begun = Turn("1", "What time is it?")
+    begun = ConversationTurn("1", "What time is it?")
 
-    assert turns_of([summary, AIMessage("Noon.")], begun=begun) == [Turn("1", "What time is it?", "Noon.")]
+    assert turns_of([summary, AIMessage("Noon.")], begun=begun) == [ConversationTurn("1", "What time is it?", "Noon.")]
     assert turns_of([HumanMessage("What time is it?", id="1"), AIMessage("Noon.")], begun=begun) == [
-        Turn("1", "What time is it?", "Noon.")
+        ConversationTurn("1", "What time is it?", "Noon.")
     ]
 
 
@@ -94,5 +98,5 @@ def test_messages_without_an_id_get_one_that_is_the_same_next_time() -> None:
 def test_what_a_database_cannot_hold_is_taken_out_and_a_book_is_cut() -> None:
     [turn] = turns_of([HumanMessage("word " * 100_000, id="1")])
 
-    assert Turn("1", "a\0b\ud800").text == "User: ab"
+    assert ConversationTurn("1", "a\0b\ud800").text == "User: ab"
     assert len(turn.text) < 60_000
