@@ -126,7 +126,9 @@ async def measure(turns: int) -> list[list[str]]:
             Contestant("– and turns remembered", [AgentMemoryMiddleware(memory, remember_turns=True)]),
         ]
         for number in range(turns):
-            for contestant in contestants:
+            # who comes first may pay for what the others find ready
+            first = number % len(contestants)
+            for contestant in contestants[first:] + contestants[:first]:
                 await contestant.turn(f"What did Bo ask of the {TOPICS[number % 8]} {number}?")
         return [await contestant.row(turns, bare) for contestant in contestants]
 
