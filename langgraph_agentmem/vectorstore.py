@@ -1,5 +1,6 @@
 """LangChain's vector store for PostgreSQL, langchain-postgres, on the vectors of a tenant's memory; it only reads."""
 
+import threading
 from functools import partial
 from typing import Any, NoReturn
 
@@ -102,6 +103,8 @@ class VectorStores:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._shared: AsyncEngine | None = None
+        self._lock = threading.Lock()
+        """For the one above, which callers of several loops make."""
 
     async def of(self, external_id: object, k: object) -> AgentMemoryVectorStore:
         """See `AgentMemory.aas_vectorstore`."""
@@ -145,16 +148,17 @@ class VectorStores:
         return self._resources.embedder, model
 
     def _connections(self) -> AsyncEngine:
-        if self._shared is None:
-            self._shared = create_async_engine(
-                "postgresql+psycopg://",
-                async_creator=self._connect,
-                pool_size=self._resources.settings.pool_size,
-                max_overflow=0,
-            )
-            event.listen(self._shared.sync_engine, "begin", _begin)
-            event.listen(self._shared.sync_engine, "handle_error", _translate)
-        return self._shared
+        with self._lock:
+            if self._shared is None:
+                self._shared = create_async_engine(
+                    "postgresql+psycopg://",
+                    async_creator=self._connect,
+                    pool_size=self._resources.settings.pool_size,
+                    max_overflow=0,
+                )
+                event.listen(self._shared.sync_engine, "begin", _begin)
+                event.listen(self._shared.sync_engine, "handle_error", _translate)
+            return self._shared
 
     async def _connect(self) -> "psycopg.AsyncConnection[Any]":
         dsn = conninfo.complete(self._resources.database.dsn or "", self._resources.settings.connect_timeout_seconds)

@@ -4,11 +4,11 @@ from langgraph_agentmem.errors import MissingDependencyError
 
 try:
     from langgraph_agentmem.middleware.agent_memory import AgentMemoryMiddleware
-except ModuleNotFoundError as error:
-    if (error.name or "").split(".")[0] != "langchain":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").split(".")[0] != "langchain":
         raise
     raise MissingDependencyError(
-        f'the middleware needs LangChain\'s agents: pip install "langgraph-agentmem[langchain]" ({error})'
-    ) from error
+        f'the middleware needs LangChain\'s agents: pip install "langgraph-agentmem[langchain]" ({_error})'
+    ) from _error
 
 __all__ = ["AgentMemoryMiddleware"]

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Self, cast
 
+from langchain_core.tools import BaseTool
+
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.middleware.recalling import RecallsMemory
@@ -80,9 +82,9 @@ class AgentMemoryMiddleware(RecallsMemory):
         asked_with = {"token_budget": token_budget, "limit": limit, "memory_ids": memory_ids, "tiers": tiers}
         super().__init__(memory, external_id, count_tokens, asked_with)
         made = create_memory_tools(memory, external_id=external_id, limit=limit, allow_forget=allow_forget)
-        self.tools = made if tools else []
+        self.tools: Sequence[BaseTool] = made if tools else []
         if hide_from_traces:
-            self.trace_policy = _hiding()
+            self.trace_policy: Any = _hiding()
 
 
 def _hiding() -> Any:

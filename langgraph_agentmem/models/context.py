@@ -51,8 +51,8 @@ class MemoryContext(Value):
         >>> context = memory.context("alice", "Who works on Docs?")
         >>> context.sections.splitlines()[3:5]
         ['- Deadline: May 1', '- Budget: 5000']
-        >>> str(context) == context.sections, context.tokens  # nothing was found besides
-        (True, 106)
+        >>> str(context) == context.sections, context.tokens < 200  # nothing was found besides
+        (True, True)
     """
 
     sections: str = ""

@@ -9,7 +9,7 @@ from langgraph_agentmem.models.base import Json, Tier
 from langgraph_agentmem.models.context import MemoryContext, OpenDispute
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.retrieval import searching
-from langgraph_agentmem.operations.retrieval.searching import Search
+from langgraph_agentmem.operations.retrieval.searching import HitSearch
 from langgraph_agentmem.operations.reviews.disputes import entity_line, relationship_line
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.texts import texts
@@ -76,7 +76,7 @@ def _counter(count_tokens: object) -> Counter:
 
 
 async def _read(
-    resources: Resources, tenant: str, search: Search | None, memory_ids: list[int] | None, most: int
+    resources: Resources, tenant: str, search: HitSearch | None, memory_ids: list[int] | None, most: int
 ) -> tuple[list[ShownSection], list[OpenDispute], list[SearchHit]]:
     """Sections, disputes and hits, in one round trip."""
 

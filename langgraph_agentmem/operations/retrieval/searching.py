@@ -26,7 +26,7 @@ _LONGEST_QUERY = 100_000
 
 
 @dataclass(frozen=True)
-class Search:
+class HitSearch:
     """A search whose arguments are checked and whose question is ready.
 
     Attributes:
@@ -74,7 +74,7 @@ async def prepared(
     limit: int = 10,
     as_of: datetime | None = None,
     now: datetime | None = None,
-) -> Search:
+) -> HitSearch:
     """A search that is ready to be sent.
 
     Raises:
@@ -91,11 +91,11 @@ async def prepared(
         raise InvalidInputError("query must not be empty")
     asked = await asking.asked(resources, tenant, text, now or as_of)
     named = await _named(resources, tenant, asked)
-    return Search(tenant, text, count, chosen, memories, as_of, asked, named)
+    return HitSearch(tenant, text, count, chosen, memories, as_of, asked, named)
 
 
 async def send(
-    resources: Resources, wanted: Search, connection: Connection
+    resources: Resources, wanted: HitSearch, connection: Connection
 ) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
     """Ask for the chunks that a search finds, and for the memories that need chunking, as `freshness.read` wants it."""
     unchunked = await storage.set_up(connection, [wanted.tenant], wanted.memory_ids)
@@ -113,7 +113,7 @@ async def send(
     return rows, unchunked
 
 
-async def hits(resources: Resources, wanted: Search, rows: list[DictRow]) -> list[SearchHit]:
+async def hits(resources: Resources, wanted: HitSearch, rows: list[DictRow]) -> list[SearchHit]:
     """The hits of a search, in their order."""
     # the same for all rows
     weights = ranking.weights(rows[0]) if rows else {}
