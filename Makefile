@@ -74,6 +74,7 @@ bench: $(STAMP)  ## Measure, side by side with the peers
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/toys.py
 	$(BIN)/python benchmarks/checkpointer.py
+	$(BIN)/python benchmarks/middleware.py
 	$(BIN)/python benchmarks/floors.py
 	$(BIN)/python benchmarks/graph.py
 

@@ -5,21 +5,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from langgraph_agentmem.checkpoint import AgentMemorySaver, MemorySection
+    from langgraph_agentmem.claude_memory import create_claude_memory_tool
     from langgraph_agentmem.errors import AgentMemoryError
     from langgraph_agentmem.extraction import Extractor
     from langgraph_agentmem.graphs import create_consolidation_graph, create_promotion_graph
     from langgraph_agentmem.local import LocalEmbeddings
     from langgraph_agentmem.memory import AgentMemory
+    from langgraph_agentmem.middleware import AgentMemoryMiddleware
     from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
     from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
+    from langgraph_agentmem.models.context import MemoryContext
     from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
     from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
     from langgraph_agentmem.models.search import SearchHit
     from langgraph_agentmem.nodes.hydrate import hydrate_node
     from langgraph_agentmem.nodes.recall import recall_node
     from langgraph_agentmem.nodes.remember import remember_node
+    from langgraph_agentmem.retriever import AgentMemoryRetriever
     from langgraph_agentmem.settings import AgentMemorySettings
     from langgraph_agentmem.store import AgentMemoryStore
+    from langgraph_agentmem.tools import create_memory_tools
     from langgraph_agentmem.worker import MemoryWorker
 
 __version__: str
@@ -28,6 +33,8 @@ __all__ = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemoryMiddleware",
+    "AgentMemoryRetriever",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -36,6 +43,7 @@ __all__ = [
     "ConsolidationReport",
     "Extractor",
     "LocalEmbeddings",
+    "MemoryContext",
     "MemorySection",
     "MemoryTemplate",
     "MemoryWorker",
@@ -47,7 +55,9 @@ __all__ = [
     "SearchHit",
     "SectionUpdate",
     "TemplateSection",
+    "create_claude_memory_tool",
     "create_consolidation_graph",
+    "create_memory_tools",
     "create_promotion_graph",
     "hydrate_node",
     "recall_node",
@@ -59,6 +69,8 @@ _MODULES = {
     "ActiveMemory": "models.active",
     "AgentMemory": "memory",
     "AgentMemoryError": "errors",
+    "AgentMemoryMiddleware": "middleware",
+    "AgentMemoryRetriever": "retriever",
     "AgentMemorySaver": "checkpoint",
     "AgentMemorySettings": "settings",
     "AgentMemoryStore": "store",
@@ -67,6 +79,7 @@ _MODULES = {
     "ConsolidationReport": "models.run",
     "Extractor": "extraction",
     "LocalEmbeddings": "local",
+    "MemoryContext": "models.context",
     "MemorySection": "checkpoint",
     "MemoryTemplate": "models.active",
     "MemoryWorker": "worker",
@@ -78,7 +91,9 @@ _MODULES = {
     "SearchHit": "models.search",
     "SectionUpdate": "models.active",
     "TemplateSection": "models.active",
+    "create_claude_memory_tool": "claude_memory",
     "create_consolidation_graph": "graphs",
+    "create_memory_tools": "tools",
     "create_promotion_graph": "graphs",
     "hydrate_node": "nodes.hydrate",
     "recall_node": "nodes.recall",

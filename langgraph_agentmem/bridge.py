@@ -138,6 +138,14 @@ def run(function: Callable[[], Coroutine[Any, Any, R]]) -> R:
         _waiting.reset(token)
 
 
+def loop() -> asyncio.AbstractEventLoop:
+    """The background loop."""
+    portal = _portal()
+    # the portal refuses calls that come from its own loop
+    own = _portals[0][1] is threading.current_thread()
+    return asyncio.get_running_loop() if own else portal.call(asyncio.get_running_loop)
+
+
 def waits_for_this(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether a loop is the one whose thread waits for what is under way here, so that it cannot be waited for."""
     return _waiting.get() is loop

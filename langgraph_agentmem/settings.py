@@ -156,6 +156,12 @@ class AgentMemorySettings(BaseSettings):
     worker_grace_seconds: float = Field(
         30.0, ge=0, allow_inf_nan=False, description="How long a worker that is stopped goes on with what it has begun."
     )
+    recall_timeout_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="How long an agent's turn waits for what the middleware recalls; then it goes on without memory.",
+    )
     model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
     input_token_price: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Price of a million input tokens, for the cost of runs."

@@ -51,6 +51,9 @@ class _Metrics:
             "{write}",
             "Writes that others came in between; they were made again, behind a lock.",
         )
+        self.unrecalled = meter.create_counter(
+            "agentmem.recall.failed", "{turn}", "Turns of agents that went on without memory, as it did not answer."
+        )
         self.counted: dict[str, tuple[float, Mapping[str, float]]] = {}
         """By database: when it was counted, and what."""
         for name, unit, what in _GAUGES:
@@ -159,6 +162,12 @@ def write_refused(writer: str) -> None:
     """Count a write without a lock that was refused, as others came in between: `store`, `edit` or `checkpoint`."""
     if metrics := _metrics():
         metrics.refused.add(1, {"agentmem.writer": writer})
+
+
+def recall_failed(error: BaseException) -> None:
+    """Count a turn of an agent that went on without memory."""
+    if metrics := _metrics():
+        metrics.unrecalled.add(1, {"error.type": type(error).__name__})
 
 
 def counted(database: str, values: Mapping[str, float], *, at: float | None = None) -> None:

@@ -39,6 +39,10 @@ _SECTIONS = "writers updates items_are_sections stale_sections puts_without_vect
 _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
+    "claude_memory": "claude_memory",
+    "middleware/": "middleware remembered_turns middleware_in_deep_agents",
+    "tooling": "memory_tools tool_standards claude_memory",
+    "tools": "memory_tools tool_standards",
     "bridge": "sync_and_async first_calls notebooks",
     "callers": "notebooks",
     "chat": "models lying_model",
@@ -55,12 +59,16 @@ NEAR = {
     "operations/": "statement_counts",
     "operations/queue/": "queue worker",
     "operations/retrieval/": _SEARCHES,
+    "operations/retrieval/recalling": "contexts_for_prompts",
     "operations/reviews/": _REVIEWS,
     "operations/runs/": f"{_RUNS} parked_disputes crashes",
     "operations/sections/": f"{_SECTIONS} chunk_writing deleted_items expired_items active_memory store_costs",
     "operations/sections/reembedding": "reembedding_crashes",
     "operations/sections/threads": f"{_CHECKPOINTS}",
     "policies/asking": _SEARCHES,
+    "policies/context": "contexts_for_prompts",
+    "policies/cutting": "contexts_for_prompts",
+    "policies/delimiting": "contexts_for_prompts models",
     "policies/frequencies": _SEARCHES,
     "policies/ranking": _SEARCHES,
     "policies/weighing": _SEARCHES,
@@ -70,6 +78,7 @@ NEAR = {
     "projection/": _GRAPH,
     "reranker": "reranking",
     "resources": "opening first_calls",
+    "retriever": "retriever",
     "settings": "store_from_environment opening",
     "storage/": "statement_counts",
     "storage/checkpoints": _CHECKPOINTS,
@@ -100,6 +109,7 @@ NEAR = {
     "store/": "items_are_sections store_tiers store_regressions stores* store_* filtering first_calls expired_items",
     "telemetry": "observability",
     "testing/": "store_conformance",
+    "vectorstore": "vectorstore",
     "worker/": "worker queue worker_command worker_crashes",
 }
 """For the beginning of a module's path within the package: names of tests, the nearest first."""

@@ -16,7 +16,7 @@ from langgraph_agentmem.checkpoint.channels import StateSection, of_template
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.active import TemplateSection
 from langgraph_agentmem.models.thread import ThreadMemory
-from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies import tenancy, validation
 from langgraph_agentmem.policies.ownership import Ownership
 
 _logger = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class ThreadMapping:
         return self.text(channel, spec.replayed(history))
 
     def _tenant(self, configurable: Mapping[str, Any]) -> Any:
-        return next((configurable[key] for key in self.tenant_keys if configurable.get(key) is not None), None)
+        return tenancy.in_configurable(configurable, self.tenant_keys)
 
     def _title(self, configurable: Mapping[str, Any]) -> str:
         if missing := [name for name in self._names if configurable.get(name) is None]:

@@ -1,6 +1,6 @@
 """The memory that applications open."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError
+from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError, MissingDependencyError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import opening
 from langgraph_agentmem.memory.queue import Queue
@@ -17,13 +17,14 @@ from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.context import MemoryContext
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.models.review import ReviewPolicy
 from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.health import diagnosing
-from langgraph_agentmem.operations.retrieval import reading, searching
+from langgraph_agentmem.operations.retrieval import reading, recalling, searching
 from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.policies import validation
@@ -39,6 +40,9 @@ from langgraph_agentmem.worker.running import Consolidation
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+    from langgraph_agentmem.retriever import AgentMemoryRetriever
+    from langgraph_agentmem.vectorstore import AgentMemoryVectorStore, VectorStores
 
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
@@ -217,9 +221,11 @@ class AgentMemory(bridge.Opened):
         await bridge.also(self._resources.database.close)
         if self._resources.neo4j is not None:
             await self._resources.neo4j.close()
-        # a cached property: to ask for it would make one only to close it
+        # cached properties: to ask for them would make them only to close them
         if "projector" in vars(self):
             await self.projector.neo4j.close()
+        if "_vector_stores" in vars(self):
+            await self._vector_stores.aclose()
 
     # Active memory
 
@@ -484,6 +490,58 @@ class AgentMemory(bridge.Opened):
         tiers: list[Tier] = [tier for tier, chosen in wanted.items() if chosen]
         return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
 
+    async def acontext(
+        self,
+        external_id: str,
+        query: str | None = None,
+        *,
+        token_budget: int = 2000,
+        memory_ids: Sequence[int] | None = None,
+        tiers: Sequence[Tier] | None = None,
+        limit: int = 10,
+        now: datetime | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+    ) -> MemoryContext:
+        """What of memory goes into a prompt: sections, and the best hits for a query, as delimited data.
+
+        The sections may take seven tenths of the budget, with a query and without; hits and disputes take what is left.
+        Where not all sections fit, long ones are cut to the same length, and marked. Of hits, those are left out that
+        stand in the sections that are shown; neighbours in a section are joined.
+
+        Args:
+            external_id: The tenant.
+            query: In natural language, as the user's last message; without one, there are no hits.
+            token_budget: The most tokens.
+            memory_ids: Only what is in these memories, or came from them.
+            tiers: Only hits of these tiers (`active`, `shortterm`, `longterm`); all by default.
+            limit: The most hits.
+            now: When the query is asked, as for `asearch`.
+            count_tokens: How many tokens a text has; by default, one for four characters. It is asked ten or twenty
+                times, on the event loop.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+            EmbeddingError: The query cannot be embedded.
+
+        Examples:
+            >>> context = await memory.acontext("alice", "What is the budget?", token_budget=500)
+            >>> context.tokens <= 500, context.hits[0].content
+            (True, '- Budget: 5000')
+            >>> "- Budget: 5000" in context.sections, context.recalled  # not twice
+            (True, '')
+        """
+        return await recalling.context(
+            self._resources,
+            external_id,
+            query,
+            token_budget=token_budget,
+            memory_ids=memory_ids,
+            tiers=tiers,
+            limit=limit,
+            now=now,
+            count_tokens=count_tokens,
+        )
+
     async def aget_entity(self, external_id: str, entity: str | int, *, tier: GraphTier | None = None) -> Entity:
         """An entity with its relationships and state history.
 
@@ -507,6 +565,75 @@ class AgentMemory(bridge.Opened):
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
         return stored
 
+    def as_retriever(
+        self,
+        external_id: str,
+        *,
+        k: int = 10,
+        tiers: Sequence[Tier] | None = None,
+        memory_ids: Sequence[int] | None = None,
+        as_of: datetime | None = None,
+    ) -> "AgentMemoryRetriever":
+        """LangChain's retriever on a tenant's memory, for its chains and tools; see `AgentMemoryRetriever`.
+
+        Args:
+            external_id: The tenant.
+            k: The most documents.
+            tiers: Of `active`, `shortterm`, `longterm`; all by default.
+            memory_ids: Only what came from these memories.
+            as_of: What was valid at that time (with a time zone); what is valid now by default.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+
+        Examples:
+            >>> retriever = memory.as_retriever("alice", k=1, tiers=["shortterm"])
+            >>> [document.page_content for document in retriever.invoke("What is the budget?")]
+            ['- Budget: 5000']
+        """
+        from langgraph_agentmem.retriever import AgentMemoryRetriever  # noqa: PLC0415 - as long to import as all else
+
+        return AgentMemoryRetriever(
+            memory=self, external_id=external_id, k=k, tiers=tiers, memory_ids=memory_ids, as_of=as_of
+        )
+
+    async def aas_vectorstore(self, external_id: str, *, k: int = 4) -> "AgentMemoryVectorStore":
+        """LangChain's `PGVectorStore` on the vectors of a tenant's memory, to read (extra `langchain-postgres`).
+
+        It is for what asks for a vector store, and compares vectors only: `asearch` and `as_retriever` find by words
+        and entities as well, and chunk what was only put before they look.
+
+        Args:
+            external_id: The tenant. It is fixed; a filter on metadata (`tier`, `memory_id`, `memory_title`,
+                `section_id`, `current`, `start_date`, `source`) narrows what is found, and reaches no other tenant's.
+            k: The most documents, where a call names no other number.
+
+        Raises:
+            MissingDependencyError: langchain-postgres is not installed.
+            ConfigurationError: The memory has no embedder, or the view that is read cannot be made.
+            EmbeddingMismatchError: The database's vectors come from another embedder.
+
+        Examples:
+            >>> async with AgentMemory.open(index=lambda texts: [[1.0, len(text)] for text in texts]) as other:
+            ...     embedded = await other.queue.aembed_pending("alice")
+            ...     texts = await other.aas_vectorstore("alice", k=10)
+            ...     found = await texts.asimilarity_search("budget", filter={"section_id": "plan"})
+            >>> sorted(document.page_content.strip() for document in found)
+            ['- Budget: 5000', '- Deadline: May 1']
+        """
+        return await self._vector_stores.of(external_id, k)
+
+    @cached_property
+    def _vector_stores(self) -> "VectorStores":
+        try:
+            from langgraph_agentmem.vectorstore import VectorStores  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise MissingDependencyError(
+                "a vector store needs langchain-postgres: "
+                f'pip install "langgraph-agentmem[langchain-postgres]" ({error})'
+            ) from error
+        return VectorStores(self._resources)
+
     setup: Final = blocking(asetup)
     diagnose: Final = blocking(adiagnose)
     close: Final = blocking(aclose)
@@ -520,4 +647,6 @@ class AgentMemory(bridge.Opened):
     promote: Final = blocking(apromote)
     search: Final = blocking(asearch)
     retrieve_memories: Final = blocking(aretrieve_memories)
+    context: Final = blocking(acontext)
     get_entity: Final = blocking(aget_entity)
+    as_vectorstore: Final = blocking(aas_vectorstore)

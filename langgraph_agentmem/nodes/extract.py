@@ -10,6 +10,7 @@ from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.policies import speech
 from langgraph_agentmem.resources import HasResources
 
 
@@ -30,7 +31,9 @@ def extract_node(memory: HasResources) -> Node:
         resources = memory.resources
         extractor = resources.extractor
         extraction, usage = Extraction(), ModelUsage()
-        chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in claim.chunks if chunk.to_extract]
+        # what an assistant has answered is remembered, but it is nothing that anybody has told about themselves
+        told = [chunk for chunk in claim.chunks if chunk.to_extract and not speech.by_assistant(chunk.content)]
+        chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in told]
         if claim.model_rests and chunks:
             return {"extraction": extraction.model_dump(mode="json"), "extraction_failed": True}
         if extractor is not None and chunks:

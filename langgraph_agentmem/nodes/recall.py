@@ -5,7 +5,7 @@ from typing import Any
 
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.nodes.state import Node, node
-from langgraph_agentmem.operations.retrieval import searching
+from langgraph_agentmem.operations.retrieval import recalling, searching
 from langgraph_agentmem.resources import HasResources
 
 
@@ -15,6 +15,8 @@ def recall_node(
     query: Callable[[Any], str] | str = "query",
     external_id: Callable[[Any], str] | str = "external_id",
     output: str = "memories",
+    context: str | None = None,
+    token_budget: int = 2000,
     tiers: Sequence[Tier] | None = None,
     limit: int = 10,
 ) -> Node:
@@ -25,21 +27,28 @@ def recall_node(
         query: A state key, or a function of the state.
         external_id: A state key, or a function of the state.
         output: The channel to write, a list of `SearchHit` as dicts.
+        context: A second channel to write: a text for a prompt, as `str()` of what `AgentMemory.context` returns, with
+            the sections and the best hits; none by default.
+        token_budget: The most tokens of that text, four characters each.
         tiers: Only these; all if None.
         limit: The most hits.
 
     Examples:
-        >>> recall = recall_node(memory, tiers=["shortterm"], limit=1)
-        >>> [hit] = recall.invoke({"external_id": "alice", "query": "budget"})["memories"]
-        >>> hit["content"]
-        '- Budget: 5000'
+        >>> recall = recall_node(memory, context="known", tiers=["shortterm"], limit=1)
+        >>> update = recall.invoke({"external_id": "alice", "query": "budget"})
+        >>> [hit["content"] for hit in update["memories"]], "- Deadline: May 1" in update["known"]
+        (['- Budget: 5000'], True)
     """
 
     async def recall(state: Any) -> dict[str, Any]:
-        hits = await searching.search(
-            memory.resources, _read(state, external_id), _read(state, query), tiers=tiers, limit=limit
+        tenant, text = _read(state, external_id), _read(state, query)
+        if context is None:
+            hits = await searching.search(memory.resources, tenant, text, tiers=tiers, limit=limit)
+            return {output: [hit.model_dump(mode="json") for hit in hits]}
+        found = await recalling.context(
+            memory.resources, tenant, text, token_budget=token_budget, tiers=tiers, limit=limit
         )
-        return {output: [hit.model_dump(mode="json") for hit in hits]}
+        return {output: [hit.model_dump(mode="json") for hit in found.hits], context: str(found)}
 
     return node(recall, "recall")
 

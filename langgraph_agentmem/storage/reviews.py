@@ -16,7 +16,7 @@ from langgraph_agentmem.models.review import (
     Verdict,
 )
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, columns, first_row
+from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, as_array, as_json, columns, first_row, send
 from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("reviews")
@@ -131,6 +131,15 @@ async def of_runs(connection: Connection, external_id: str, run_ids: list[str]) 
     """The disputes of runs, decided ones too, in the order in which they were parked."""
     params = {"external_id": external_id, "run_ids": run_ids}
     return [DisputeRow.model_validate(row) for row in await all_rows(connection, _SQL["disputes_of_runs"], params)]
+
+
+async def send_open(
+    connection: Connection, external_id: str, memory_ids: Sequence[int] | None, limit: int
+) -> Deferred[list[DictRow]]:
+    """Ask for what waits for a person, the oldest first, with what the chunks that it is about say."""
+    ids = None if memory_ids is None else list(memory_ids)
+    params: Json = {"external_id": external_id, "memory_ids": ids, "limit": limit}
+    return await send(connection, _SQL["open_disputes"], params, list)
 
 
 async def titles(connection: Connection, external_id: str, memory_ids: list[int]) -> dict[int, str]:

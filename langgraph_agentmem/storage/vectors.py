@@ -17,6 +17,8 @@ _SQL = statements("vectors")
 _MIGRATING = statements("migrating")
 ANN_SETTINGS = template("vectors", "ann_settings")
 """Settings for a search by vectors, as parts of a statement."""
+VIEW_SET_UP: str = template("vectors", "set_up_vector_view").format(ann_settings=ANN_SETTINGS).as_string(None)
+"""What a transaction that reads the view over a model's vectors begins with."""
 _OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
 _SIMILARITIES: dict[str, LiteralString] = {
@@ -191,6 +193,40 @@ async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
             model=sql.Literal(model.id),
         )
     )
+
+
+def vector_view(model: EmbeddingModel) -> str:
+    """The name of the view over a model's vectors, in the schema `agentmem`."""
+    return f"vectors_{model.id}"
+
+
+async def has_vector_view(connection: Connected, model: EmbeddingModel) -> bool:
+    """Whether there is the view over a model's vectors."""
+    params = {"view": f"agentmem.{vector_view(model)}"}
+    row = await (await connection.execute(_SQL["find_view"], params)).fetchone()
+    return row is not None and row["found"]
+
+
+async def make_vector_view(connection: Connected, model: EmbeddingModel) -> None:
+    """Make the view over a model's vectors, unless somebody else was faster.
+
+    Args:
+        connection: In autocommit mode, not in a pipeline.
+        model: The model.
+    """
+    async with connection.transaction():
+        # one at a time, as for indexes
+        await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
+        if not await has_vector_view(connection, model):
+            await connection.execute(
+                template("vectors", "create_vector_view").format(
+                    view=sql.Identifier("agentmem", vector_view(model)),
+                    column=_column(model.vector_type),
+                    type=_type(model.vector_type, model.dimensions),
+                    tenant=template("vectors", "view_tenant"),
+                    model=sql.Literal(model.id),
+                )
+            )
 
 
 def _column(vector_type: str) -> sql.SQL:

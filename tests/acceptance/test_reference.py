@@ -21,6 +21,7 @@ BEGINNINGS = {
     "langgraph_agentmem.checkpoint.": "api_checkpointer",
     "langgraph_agentmem.local.": "local_embedder",
     "langgraph_agentmem.memory.reviews.": "api_reviews",
+    "langgraph_agentmem.middleware.": "api_middleware",
     "langgraph_agentmem.models.review.": "api_reviews",
     "langgraph_agentmem.models.thread.": "api_checkpointer",
     "langgraph_agentmem.nodes.apply.": "api_nodes",

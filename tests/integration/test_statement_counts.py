@@ -114,6 +114,12 @@ class Operations:
     async def retrieve(self, n: int) -> Call:
         return lambda: self.memory.aretrieve_memories("alice", "who knows Bob?")
 
+    async def context(self, n: int) -> Call:
+        return lambda: self.memory.acontext("alice", "who knows Bob?")
+
+    async def sections(self, n: int) -> Call:
+        return lambda: self.memory.acontext("alice")
+
     async def diagnose(self, n: int) -> Call:
         return lambda: self.memory.adiagnose("alice")
 
@@ -281,6 +287,8 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.asearch", Operations.search, (1, 2), (1, 2)),
     ("AgentMemory.asearch, as of a time", Operations.search_as_of, (1, 2), (1, 2)),
     ("AgentMemory.aretrieve_memories", Operations.retrieve, (1, 2), (1, 2)),
+    ("AgentMemory.acontext", Operations.context, (1, 4), (1, 4)),
+    ("AgentMemory.acontext, without a query", Operations.sections, (1, 2), (1, 2)),
     ("AgentMemory.adiagnose", Operations.diagnose, (9, 8), (10, 9)),
     ("AgentMemory.aget_entity", Operations.entity, (6, 5), (6, 5)),
     ("Runs.alist", Operations.list_runs, (1, 1), (1, 1)),
@@ -320,8 +328,8 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Graph.anamed", Operations.named, (2, 1), (2, 1)),
 ]
 """(round trips, statements) of an operation that was done before: without vectors, and with an embedder."""
-ONCE = {"asetup", "aclose", "astart_ttl_sweeper", "astop_ttl_sweeper"}
-"""What is done once in the life of what it belongs to."""
+ONCE = {"aas_vectorstore", "asetup", "aclose", "astart_ttl_sweeper", "astop_ttl_sweeper"}
+"""What is done once in the life of what it belongs to, or makes something that is then used."""
 
 
 @pytest.mark.parametrize("embedder", [None, WordEmbedder])

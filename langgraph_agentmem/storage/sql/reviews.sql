@@ -38,6 +38,22 @@ FROM agentmem.dispute
 WHERE external_id = %(external_id)s AND run_id = ANY (%(run_ids)s::uuid[])
 ORDER BY id
 
+-- name: open_disputes
+-- What waits for a person, of a tenant's memories or of those of these ids, the oldest first, with what valid chunks say.
+SELECT d.id, d.run_id::text AS run_id, d.memory_id, a.title AS memory_title, d.kind, d.section_id, d.chunk_ids,
+       d.verdict, d.traits, d.created_at,
+       ARRAY(SELECT c.content FROM agentmem.memory_chunk c
+             WHERE c.external_id = %(external_id)s AND c.id = ANY (d.existing_ids) AND d.kind IN ('chunk', 'merge')
+               AND c.end_date IS NULL ORDER BY c.id) AS existing,
+       (SELECT c.content FROM agentmem.memory_chunk c
+        WHERE c.external_id = %(external_id)s AND c.id = d.new_id AND d.kind = 'chunk' AND c.end_date IS NULL) AS new
+FROM agentmem.dispute d
+JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = d.memory_id
+WHERE d.external_id = %(external_id)s AND d.status = 'pending' AND d.closed_at IS NULL
+  AND (%(memory_ids)s::bigint[] IS NULL OR d.memory_id = ANY (%(memory_ids)s::bigint[]))
+ORDER BY d.created_at, d.id
+LIMIT %(limit)s
+
 -- name: titles
 -- The titles of memories, open or closed.
 SELECT id, title FROM agentmem.active_memory WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)

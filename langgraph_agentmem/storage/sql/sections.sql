@@ -151,6 +151,27 @@ SELECT s.* FROM agentmem.section s
 WHERE s.external_id = %(external_id)s AND s.memory_id = ANY (%(memory_ids)s)
 ORDER BY s.memory_id, s.position, s.section_id
 
+-- name: newest_sections
+-- The sections of a tenant's open memories, or of those of these ids, that were written last and have not expired. However
+-- many there are, no more are read of any memory than are wanted. Transcripts are left out unless their ids are given.
+SELECT a.id AS memory_id, a.title AS memory_title, s.section_id, s.title, s.position, s.value, s.text_fields, s.source,
+       s.updated_at
+FROM (
+    SELECT m.id, m.title FROM agentmem.active_memory m
+    WHERE m.external_id = %(external_id)s AND m.closed_at IS NULL
+      AND CASE WHEN %(memory_ids)s::bigint[] IS NULL THEN NOT m.metadata @> %(left_out)s::jsonb
+          ELSE m.id = ANY (%(memory_ids)s::bigint[]) END
+    ORDER BY m.updated_at DESC, m.id
+    LIMIT %(limit)s) a
+CROSS JOIN LATERAL (
+    SELECT p.section_id, p.title, p.position, p.value, p.text_fields, p.source, p.updated_at FROM agentmem.section p
+    WHERE p.external_id = %(external_id)s AND p.memory_id = a.id AND p.updated_at > '-infinity'
+      AND (p.expires_at IS NULL OR p.expires_at > now())
+    ORDER BY p.updated_at DESC, p.section_id
+    LIMIT %(limit)s) s
+ORDER BY s.updated_at DESC, a.id, s.section_id
+LIMIT %(limit)s
+
 -- name: consume_updates
 -- Subtracts exactly what a run took from those sections that are still the same.
 UPDATE agentmem.section s SET update_count = GREATEST(s.update_count - u.update_count, 0)

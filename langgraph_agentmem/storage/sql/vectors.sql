@@ -22,3 +22,41 @@ USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = 
 -- An HNSW index looks at as many candidates as a search takes, and an IVFFlat index at ten lists first.
 set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '40', true),
        set_config('ivfflat.iterative_scan', 'relaxed_order', true), set_config('ivfflat.probes', '10', true)
+
+-- name: create_vector_view
+-- Valid chunks that have a vector of one model, as LangChain's PGVectorStore reads them: those of the tenant that the
+-- transaction names, and none where it names none.
+--
+-- A filter may be evaluated before the tenant is, and its errors quote what it has read. So what a filter reads of
+-- another tenant's chunk is NULL. The vector stands there as it is indexed. A view of two tables takes no writes.
+CREATE VIEW {view} WITH (security_invoker = true) AS
+SELECT c.id::text AS langchain_id, c.{column}::{type} AS embedding,
+       CASE WHEN c.external_id = {tenant} THEN c.content END AS content,
+       CASE WHEN c.external_id = {tenant} THEN c.metadata || jsonb_build_object(
+           'chunk_id', c.id, 'tier', c.tier, 'memory_id', c.memory_id, 'memory_title', a.title,
+           'section_id', c.section_id, 'current', c.current, 'start_date', c.start_date, 'source', c.source)
+       END AS langchain_metadata
+FROM agentmem.memory_chunk c
+JOIN agentmem.active_memory a ON a.external_id = c.external_id AND a.id = c.memory_id
+WHERE c.external_id = {tenant} AND c.embedding_model = {model} AND c.end_date IS NULL
+
+-- name: view_tenant
+-- The tenant that a transaction names.
+current_setting('agentmem.tenant', true)
+
+-- name: find_view
+-- Whether there is a view of that name.
+SELECT to_regclass(%(view)s) IS NOT NULL AS found
+
+-- name: set_up_vector_view
+-- For a transaction that reads such a view: the tenant, no writes, and a search that goes on until there are enough rows
+-- that pass. Tells which embedding model is in use.
+SELECT set_config('agentmem.tenant', p.external_id, true), set_config('transaction_read_only', 'on', true),
+       {ann_settings}, set_config('hnsw.max_scan_tuples', '2147483647', true),
+       set_config('search_path', p.search_path, true),
+       (SELECT e.id FROM agentmem.embedding_model e ORDER BY e.used_since DESC, e.id DESC LIMIT 1) AS model
+FROM (
+    SELECT %(external_id)s::text AS external_id, array_to_string(ARRAY[
+        nullif(current_setting('search_path'), ''),
+        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+         WHERE e.extname = 'vector' AND n.nspname <> ALL (current_schemas(true)))], ', ') AS search_path) p

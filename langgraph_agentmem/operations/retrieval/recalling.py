@@ -1,0 +1,122 @@
+"""What of memory goes into a prompt."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import cast
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.base import Json, Tier
+from langgraph_agentmem.models.context import MemoryContext, OpenDispute
+from langgraph_agentmem.models.search import SearchHit
+from langgraph_agentmem.operations.retrieval import searching
+from langgraph_agentmem.operations.retrieval.searching import HitSearch
+from langgraph_agentmem.operations.reviews.disputes import entity_line, relationship_line
+from langgraph_agentmem.operations.sections import freshness
+from langgraph_agentmem.operations.sections.texts import texts
+from langgraph_agentmem.policies import context as policy
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.context import Counter, ShownSection
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import reviews, sections
+from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.rows import Deferred, DictRow, received
+from langgraph_agentmem.storage.sections import UnchunkedMemory
+
+_LEAST_TOKENS = 10
+"""Of a section, with what is said of it: more of them than fit by that need not be read."""
+_MOST_DISPUTES = 50
+
+
+async def context(
+    resources: Resources,
+    external_id: object,
+    query: object = None,
+    *,
+    token_budget: object = 2000,
+    memory_ids: Sequence[int] | None = None,
+    tiers: Sequence[Tier] | None = None,
+    limit: int = 10,
+    now: datetime | None = None,
+    count_tokens: Callable[[str], int] | None = None,
+) -> MemoryContext:
+    """See `AgentMemory.acontext`."""
+    tenant = validation.tenant(external_id)
+    budget = validation.positive(token_budget, "token_budget")
+    counter = _counter(count_tokens)
+    memories = searching.checked_memory_ids(memory_ids)
+    if query is None:
+        # what would be refused with a query is refused without one as well
+        searching.checked_tiers(tiers)
+        searching.check_moments(now=now)
+        validation.positive(limit, "limit")
+        search = None
+    else:
+        search = await searching.prepared(
+            resources, tenant, query, tiers=tiers, memory_ids=memories, limit=limit, now=now
+        )
+    shown, disputes, hits = await _read(resources, tenant, search, memories, 1 + budget // _LEAST_TOKENS)
+    block = policy.sections_block(shown, int(policy.SECTIONS_SHARE * budget), counter)
+    made = MemoryContext(
+        sections=block.text,
+        recalled=policy.recalled_block(hits, disputes, block, budget, counter),
+        hits=hits,
+        disputes=disputes,
+    )
+    return made.model_copy(update={"tokens": counter(str(made))})
+
+
+def _counter(count_tokens: object) -> Counter:
+    """The caller's counter, whose answers are checked; nothing is counted of nothing."""
+    if count_tokens is None:
+        return policy.by_four
+    if not callable(count_tokens):
+        raise InvalidInputError(f"count_tokens must be a function of a text, not {count_tokens!r}")
+    counter = cast("Counter", count_tokens)
+    return lambda text: validation.count(counter(text), "what count_tokens returns") if text else 0
+
+
+async def _read(
+    resources: Resources, tenant: str, search: HitSearch | None, memory_ids: list[int] | None, most: int
+) -> tuple[list[ShownSection], list[OpenDispute], list[SearchHit]]:
+    """Sections, disputes and hits, in one round trip."""
+
+    async def send(
+        connection: Connection,
+    ) -> tuple[Deferred[tuple[list[DictRow], list[DictRow], list[DictRow]]], Deferred[list[UnchunkedMemory]]]:
+        # before the search, which has statements planned in its own way
+        shown = await sections.send_newest(connection, tenant, memory_ids, most)
+        disputes = await reviews.send_open(connection, tenant, memory_ids, _MOST_DISPUTES)
+        found, unchunked = received(list[DictRow]()), received(list[UnchunkedMemory]())
+        if search is not None:
+            found, unchunked = await searching.send(resources, search, connection)
+
+        async def all_of_it() -> tuple[list[DictRow], list[DictRow], list[DictRow]]:
+            return await shown(), await disputes(), await found()
+
+        return all_of_it, unchunked
+
+    shown, disputes, found = await freshness.read(resources, tenant, send)
+    hits = await searching.hits(resources, search, found) if search is not None else []
+    opened = [dispute for row in disputes if (dispute := _dispute(row)) is not None]
+    return [_section(row) for row in shown], opened, hits
+
+
+def _section(row: DictRow) -> ShownSection:
+    text = "\n\n".join(texts(row["value"], row["text_fields"]))
+    return ShownSection.model_validate({**row, "text": text})
+
+
+def _dispute(row: DictRow) -> OpenDispute | None:
+    """A dispute; None where one of its sides is no longer valid, so that there is nothing left to tell."""
+    existing, new = _sides(row)
+    return OpenDispute.model_validate({**row, "existing": existing, "new": new}) if existing and new else None
+
+
+def _sides(row: DictRow) -> tuple[list[str], str | None]:
+    """What was remembered, and what came."""
+    traits: Json = row["traits"]
+    if row["kind"] == "entity":
+        return [entity_line(traits["existing"])], entity_line(traits["new"])
+    if row["kind"] == "relationship":
+        return [relationship_line(traits["existing"])], relationship_line(traits["new"])
+    return row["existing"], row["verdict"]["text"] if row["kind"] == "merge" else row["new"]
