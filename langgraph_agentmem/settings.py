@@ -157,6 +157,11 @@ class AgentMemorySettings(BaseSettings):
         30.0, ge=0, allow_inf_nan=False, description="How long a worker that is stopped goes on with what it has begun."
     )
     model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
+    structured_output: Literal["auto", "json_schema", "function_calling"] = Field(
+        "auto",
+        description="How the chat model is asked for data: by a schema that its answer keeps to, or by a tool that it "
+        "has to call; `auto` does what the model's profile says, and the other where the answer is prose.",
+    )
     input_token_price: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Price of a million input tokens, for the cost of runs."
     )

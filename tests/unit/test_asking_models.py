@@ -69,7 +69,7 @@ async def test_an_answer_comes_with_what_it_cost():
     answer, usage = await ask(scripted(Answer(text="fine")), Answer, "Do this.", {})
 
     assert answer == Answer(text="fine")
-    assert usage == ModelUsage(calls=1, input_tokens=10, output_tokens=3)
+    assert usage == ModelUsage(calls=1, input_tokens=10, output_tokens=3, structured_output=["function_calling"])
 
 
 async def test_what_postgresql_cannot_hold_is_taken_out_of_an_answer():
