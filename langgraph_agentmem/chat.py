@@ -144,13 +144,15 @@ class _OtherWayError(ModelError):
 
 
 class _Account(AsyncCallbackHandler):
-    """Hears what a call has cost, whether or not LangChain makes a message of its answer."""
+    """Hears what a call has cost, and whether it has brought an answer, even if LangChain can make no message of it."""
 
     def __init__(self) -> None:
         self.usage: object = None
+        self.empty = False
 
     async def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         self.usage = (response.llm_output or {}).get("token_usage")
+        self.empty = not any(response.generations)
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class _Question(Generic[T]):
         try:
             answer = cast("dict[str, Any]", await self._runnable(way).ainvoke(self.messages, config))
         except Exception as error:
-            raise _failure(error, account.usage, way) from error
+            raise _failure(error, account, way) from error
         usage = _usage(answer["raw"], way)
         try:
             read = self.read(_written(answer["raw"], answer["parsed"]))
@@ -200,13 +202,13 @@ class _Question(Generic[T]):
         return kind(said + answers.why_unreadable(ended, refusal), **usage.model_dump())
 
 
-def _failure(error: Exception, usage: object, way: StructuredOutput) -> ModelError:
+def _failure(error: Exception, account: _Account, way: StructuredOutput) -> ModelError:
     """What a call has cost that has failed, and whether and when it may be made again."""
     response: Any = getattr(error, "response", None)
-    paid = answers.tokens(usage or _told(response))
+    paid = answers.tokens(account.usage or _told(response))
     kind = _OtherWayError if answers.is_refused_as_such(getattr(error, "status_code", None)) else ModelError
     return kind(
-        f"the chat model failed: {error}",
+        f"the chat model failed: {'it sent no answer' if account.empty else error}{_sent(response)}",
         calls=1,
         input_tokens=paid[0],
         output_tokens=paid[1],
@@ -221,6 +223,13 @@ def _told(response: Any) -> object:
         return response.json().get("usage")
     except Exception:  # no response, or not of this kind: it tells nothing
         return None
+
+
+def _sent(response: Any) -> str:
+    """Of what kind an answer is that the provider's client could not read; of a status of its own, it tells more."""
+    if getattr(response, "status_code", None) != 200:
+        return ""
+    return f" (the server sent {response.headers.get('content-type', 'no type of content')})"
 
 
 def _written(message: AIMessage, parsed: object) -> object:
