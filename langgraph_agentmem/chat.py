@@ -91,7 +91,7 @@ async def ask(
         ),
         HumanMessage(f"<memory_data>\n{block}\n</memory_data>"),
     ]
-    question = _Question(model, schema, messages, read or schema.model_validate)
+    question = _Question(model, schema, messages, read)
     found, way = id(model) in _found_ways, _way(model, structured_output)
     try:
         return await question.asked(way)
@@ -107,7 +107,7 @@ def _way(model: "BaseChatModel", structured_output: Asking) -> StructuredOutput:
         return "function_calling"
     if structured_output != "auto":
         return structured_output
-    return _found_ways.get(id(model)) or answers.first_way(cast("Mapping[str, object] | None", model.profile))
+    return _found_ways.get(id(model)) or answers.first_way(getattr(model, "profile", None))
 
 
 def _knows_both_ways(model: "BaseChatModel") -> bool:
@@ -123,9 +123,9 @@ async def _asked_otherwise(question: "_Question[T]", way: StructuredOutput, erro
         answer, usage = await question.asked(other)
     except ModelError as again:
         if isinstance(again, _OtherWayError):
-            _goes_on(question.model, way)
+            _goes_on(question.model, way, unless_known=True)
         elif again.output_tokens:  # no good answer, but one of the kind that was asked for; else it was not heard
-            _goes_on(question.model, other)
+            _goes_on(question.model, other, unless_known=True)
         spent = ModelUsage.of_failure(error) + ModelUsage.of_failure(again)
         both = ModelError(f"{again} (asked by {other}; by {way}: {error})", retry_after=again.retry_after)
         raise spent.failing(both) from again
@@ -133,10 +133,12 @@ async def _asked_otherwise(question: "_Question[T]", way: StructuredOutput, erro
     return answer, ModelUsage.of_failure(error) + usage
 
 
-def _goes_on(model: "BaseChatModel", way: StructuredOutput) -> None:
-    if id(model) not in _found_ways:
+def _goes_on(model: "BaseChatModel", way: StructuredOutput, *, unless_known: bool = False) -> None:
+    known = id(model) in _found_ways
+    if not known:
         weakref.finalize(model, _found_ways.pop, id(model), None)  # another model may get its id
-    _found_ways[id(model)] = way
+    if not (known and unless_known):
+        _found_ways[id(model)] = way
 
 
 class _OtherWayError(ModelError):
@@ -162,7 +164,7 @@ class _Question(Generic[T]):
     model: "BaseChatModel"
     schema: type[T]
     messages: list[BaseMessage]
-    read: Callable[[object], T]
+    read: Callable[[object], T] | None
 
     async def asked(self, way: StructuredOutput) -> tuple[T, ModelUsage]:
         """The answer, and what it cost.
@@ -179,7 +181,7 @@ class _Question(Generic[T]):
             raise _failure(error, account, way) from error
         usage = _usage(answer["raw"], way)
         try:
-            read = self.read(_written(answer["raw"], answer["parsed"]))
+            read = (self.read or self.schema.model_validate)(_written(answer["raw"], answer["parsed"]))
         except ValueError as error:
             raise self._unreadable(answer, error, usage) from error
         # models do write NUL and lone surrogates, which PostgreSQL cannot hold
@@ -194,7 +196,7 @@ class _Question(Generic[T]):
     def _unreadable(self, answer: dict[str, Any], error: ValueError, usage: ModelUsage) -> ModelError:
         message: AIMessage = answer["raw"]
         refusal, ended = message.additional_kwargs.get("refusal"), _ended(message)
-        problem = answer["parsing_error"] or error
+        problem = answer["parsing_error"] if answer["parsing_error"] and not self.read else error
         said = f"the chat model's answer is no {self.schema.__name__}: {problem}"
         called = message.tool_calls or message.invalid_tool_calls
         prose = not called and not refusal and answers.is_prose(str(message.text), ended)
@@ -213,7 +215,7 @@ def _failure(error: Exception, account: _Account, way: StructuredOutput) -> Mode
         input_tokens=paid[0],
         output_tokens=paid[1],
         structured_output=[way],
-        retry_after=retrying.asked_wait(getattr(response, "headers", {}), datetime.now(UTC)),
+        retry_after=retrying.asked_wait(_headers(response), datetime.now(UTC)),
     )
 
 
@@ -226,10 +228,13 @@ def _told(response: Any) -> object:
 
 
 def _sent(response: Any) -> str:
-    """Of what kind an answer is that the provider's client could not read; of a status of its own, it tells more."""
-    if getattr(response, "status_code", None) != 200:
-        return ""
-    return f" (the server sent {response.headers.get('content-type', 'no type of content')})"
+    """Of what kind an answer is that the provider's client could not read, as it is no JSON; an error tells more."""
+    kind = _headers(response).get("content-type", "") if getattr(response, "status_code", None) == 200 else ""
+    return f" (the server sent {kind})" if kind and "json" not in kind else ""
+
+
+def _headers(response: Any) -> Mapping[str, str]:
+    return getattr(response, "headers", None) or {}
 
 
 def _written(message: AIMessage, parsed: object) -> object:

@@ -28,7 +28,7 @@ def from_json(text: str) -> object:
     bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     try:
         return json.loads(bare) if bare[:1] in {"{", "["} else text
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets without end are no JSON either
         return text
 
 
