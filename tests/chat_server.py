@@ -193,6 +193,11 @@ def good(asked: Asked) -> Reply:
     return data(asked, ADA if schema_of(asked) == "Extraction" else {})
 
 
+def good_by_schema(asked: Asked) -> Reply:
+    """As small models on local servers are: prose where a tool is to be called, data where a schema is to be kept to."""
+    return good(asked) if way_of(asked) == "json_schema" else prose()
+
+
 async def start(memory: AgentMemory, tenant: str = "alice") -> int:
     """A memory with one section, by its id."""
     return (await memory.acreate_active_memory(tenant, "Project", {"sections": ["notes"]})).id

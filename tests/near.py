@@ -41,7 +41,7 @@ _GRAPH = "reading_graphs projection* projecting* cypher*"
 NEAR = {
     "bridge": "sync_and_async first_calls notebooks",
     "callers": "notebooks",
-    "chat": "models lying_model",
+    "chat": "asking_over* models_over* models lying_model",
     "checkpoint/": f"{_CHECKPOINTS} {_THREADS}",
     "cli/": "command_line reviews_on_the_command_line worker_command",
     "embedding": "store_failing_embedders puts_without_vectors long_vectors reembedding_crashes",
@@ -60,6 +60,7 @@ NEAR = {
     "operations/sections/": f"{_SECTIONS} chunk_writing deleted_items expired_items active_memory store_costs",
     "operations/sections/reembedding": "reembedding_crashes",
     "operations/sections/threads": f"{_CHECKPOINTS}",
+    "policies/answers": "asking_over* models_over* models",
     "policies/asking": _SEARCHES,
     "policies/frequencies": _SEARCHES,
     "policies/ranking": _SEARCHES,
