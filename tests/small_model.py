@@ -48,6 +48,7 @@ def main() -> None:
     params.model.path = str(weights())
     params.use_jinja = True  # without it, the server takes no tools
     params.n_ctx, params.n_parallel, params.port = 4096, 1, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more wait for each other on a busy machine
     # what the library logs goes elsewhere
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
