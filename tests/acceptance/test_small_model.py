@@ -81,9 +81,12 @@ async def test_in_fifty_consolidations_nothing_is_lost_and_every_refusal_is_on_r
     kept = "\n".join(str(content) for (content,) in rows("SELECT content FROM agentmem.memory_chunk"))
     said = [line.removeprefix("- ") for p in range(len(PEOPLE)) for s in range(5) for line in text(p, s).splitlines()]
     assert [line for line in said if line not in kept] == []
-    ended = [d for report in reports for d in report.decisions if d.action == "supersede" and d.refused is None]
-    assert sum(report.chunks_superseded for report in reports) <= len(ended)
-    assert all(decision.reason for decision in ended)
+    for report in reports:
+        changed = runs[str(report.run_id)].changed
+        decided = {
+            id for d in report.decisions if d.action in {"supersede", "merge"} and d.reason for id in d.about.ids
+        }
+        assert {id for id, _ in (changed.superseded if changed else [])} <= decided
 
     # every call counts, and every failure is on record
     assert sum(report.usage.calls for report in reports) == calls.made
