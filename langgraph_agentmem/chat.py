@@ -1,20 +1,32 @@
 """Asks chat models for structured answers."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables.config import merge_configs
 from pydantic import BaseModel
 
 from langgraph_agentmem.errors import ConfigurationError, MissingDependencyError, ModelError
-from langgraph_agentmem.models.run import ModelUsage
-from langgraph_agentmem.policies import delimiting
+from langgraph_agentmem.models.run import ModelUsage, StructuredOutput
+from langgraph_agentmem.policies import answers, delimiting, retrying
 from langgraph_agentmem.policies.validation import storable
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 T = TypeVar("T", bound=BaseModel)
+
+Asking = Literal["auto"] | StructuredOutput
+"""How a model is asked for data; `auto` finds out which way it takes."""
+
+_found_ways: dict[int, StructuredOutput] = {}
+"""By the ids of models whose answer was prose once, or that have refused the request: how each is asked since then."""
 
 
 def chat_model(model: "BaseChatModel | str") -> "BaseChatModel":
@@ -48,6 +60,7 @@ async def ask(
     schema: type[T],
     instructions: str,
     data: Any,
+    structured_output: Asking = "auto",
     *,
     read: Callable[[object], T] | None = None,
 ) -> tuple[T, ModelUsage]:
@@ -60,33 +73,163 @@ async def ask(
         schema: What to answer.
         instructions: What to do with the data.
         data: JSON-serialisable.
+        structured_output: How to ask. `auto` starts with what the model's profile says; where the answer is prose, or
+            the server does not take the request, it tries the other way, once in the life of the model object, and
+            goes on with that one if its answer can be read.
         read: Reads what the model has written; by default, an answer is taken as a whole or not at all. It raises a
             `ValueError` where nothing can be read.
 
     Raises:
-        ModelError: The model fails, or answers with something else; it carries what the call has cost.
+        ModelError: The model fails, or answers with something else; it carries what the calls have cost.
     """
-    messages = [
+    messages: list[BaseMessage] = [
         SystemMessage(f"{instructions}\n\n{delimiting.warning('memory_data')}"),
         HumanMessage(delimiting.json_block("memory_data", data)),
     ]
+    question = _Question(model, schema, messages, read)
+    found, way = id(model) in _found_ways, _way(model, structured_output)
     try:
-        named: Any = {"run_name": f"agentmem {schema.__name__}"}
-        answer = cast("dict[str, Any]", await _structured(model, schema).ainvoke(messages, named))
-    except Exception as error:
-        raise ModelError(f"the chat model failed: {error}", calls=1) from error
-    usage = _usage(answer["raw"])
-    parsed = answer["parsed"]
-    if read is not None:
+        return await question.asked(way)
+    except _OtherWayError as error:
+        # as it was before the call: others that were under way fall back as well, while the first one finds out
+        if found or structured_output != "auto" or not _knows_both_ways(model):
+            raise
+        return await _asked_otherwise(question, way, error)
+
+
+def _way(model: "BaseChatModel", structured_output: Asking) -> StructuredOutput:
+    if not _knows_both_ways(model):
+        return "function_calling"
+    if structured_output != "auto":
+        return structured_output
+    return _found_ways.get(id(model)) or answers.first_way(getattr(model, "profile", None))
+
+
+def _knows_both_ways(model: "BaseChatModel") -> bool:
+    """Whether a model's class has structured output of its own; LangChain's knows tool calls only."""
+    from langchain_core.language_models import BaseChatModel  # noqa: PLC0415 - as above
+
+    return type(model).with_structured_output is not BaseChatModel.with_structured_output
+
+
+async def _asked_otherwise(question: "_Question[T]", way: StructuredOutput, error: ModelError) -> tuple[T, ModelUsage]:
+    other = answers.other_way(way)
+    try:
+        answer, usage = await question.asked(other)
+    except ModelError as again:
+        if isinstance(again, _OtherWayError):
+            _goes_on(question.model, way, unless_known=True)
+        elif again.output_tokens:  # no good answer, but one of the kind that was asked for; else it was not heard
+            _goes_on(question.model, other, unless_known=True)
+        spent = ModelUsage.of_failure(error) + ModelUsage.of_failure(again)
+        both = ModelError(f"{again} (asked by {other}; by {way}: {error})", retry_after=again.retry_after)
+        raise spent.failing(both) from again
+    _goes_on(question.model, other)
+    return answer, ModelUsage.of_failure(error) + usage
+
+
+def _goes_on(model: "BaseChatModel", way: StructuredOutput, *, unless_known: bool = False) -> None:
+    known = id(model) in _found_ways
+    if not known:
+        weakref.finalize(model, _found_ways.pop, id(model), None)  # another model may get its id
+    if not (known and unless_known):
+        _found_ways[id(model)] = way
+
+
+class _OtherWayError(ModelError):
+    """Asking in the other way may help."""
+
+
+class _Account(AsyncCallbackHandler):
+    """Hears what a call has cost, and whether it has brought an answer, even if LangChain can make no message of it."""
+
+    def __init__(self) -> None:
+        self.usage: object = None
+        self.empty = False
+
+    async def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        self.usage = (response.llm_output or {}).get("token_usage")
+        self.empty = not any(response.generations)
+
+
+@dataclass(frozen=True)
+class _Question(Generic[T]):
+    """What a model is asked, in one way or the other."""
+
+    model: "BaseChatModel"
+    schema: type[T]
+    messages: list[BaseMessage]
+    read: Callable[[object], T] | None
+
+    async def asked(self, way: StructuredOutput) -> tuple[T, ModelUsage]:
+        """The answer, and what it cost.
+
+        Raises:
+            _OtherWayError: The answer is prose, or the server does not take the request.
+            ModelError: The model fails, or its answer cannot be read.
+        """
+        account = _Account()
+        config = merge_configs({}, {"run_name": f"agentmem {self.schema.__name__}", "callbacks": [account]})
         try:
-            parsed = read(_written(answer["raw"], parsed))
+            answer = cast("dict[str, Any]", await self._runnable(way).ainvoke(self.messages, config))
+        except Exception as error:
+            raise _failure(error, account, way) from error
+        usage = _usage(answer["raw"], way)
+        try:
+            read = (self.read or self.schema.model_validate)(_written(answer["raw"], answer["parsed"]))
         except ValueError as error:
-            raise usage.failing(ModelError(f"the chat model's answer is no {schema.__name__}: {error}")) from error
-    if not isinstance(parsed, schema):
-        problem = answer["parsing_error"] or answer["raw"].content
-        raise usage.failing(ModelError(f"the chat model's answer is no {schema.__name__}: {problem!r}"))
-    # models do write NUL and lone surrogates, which PostgreSQL cannot hold
-    return schema.model_validate(storable(parsed.model_dump())), usage
+            raise self._unreadable(answer, error, usage) from error
+        # models do write NUL and lone surrogates, which PostgreSQL cannot hold
+        return self.schema.model_validate(storable(read.model_dump())), usage
+
+    def _runnable(self, way: StructuredOutput) -> Any:
+        # as a dict, the schema is not made a strict one, which refuses the defaults in ours, and what does not fit it
+        # is still there to be read
+        asked = self.schema.model_json_schema() if way == "json_schema" else self.schema
+        return cast("Any", self.model).with_structured_output(asked, include_raw=True, method=way)
+
+    def _unreadable(self, answer: dict[str, Any], error: ValueError, usage: ModelUsage) -> ModelError:
+        message: AIMessage = answer["raw"]
+        refusal, ended = message.additional_kwargs.get("refusal"), _ended(message)
+        problem = answer["parsing_error"] if answer["parsing_error"] and not self.read else error
+        said = f"the chat model's answer is no {self.schema.__name__}: {problem}"
+        called = message.tool_calls or message.invalid_tool_calls
+        prose = not called and not refusal and answers.is_prose(str(message.text), ended)
+        kind = _OtherWayError if prose else ModelError
+        return kind(said + answers.why_unreadable(ended, refusal), **usage.model_dump())
+
+
+def _failure(error: Exception, account: _Account, way: StructuredOutput) -> ModelError:
+    """What a call has cost that has failed, and whether and when it may be made again."""
+    response: Any = getattr(error, "response", None)
+    paid = answers.tokens(account.usage or _told(response))
+    kind = _OtherWayError if answers.is_refused_as_such(getattr(error, "status_code", None)) else ModelError
+    return kind(
+        f"the chat model failed: {'it sent no answer' if account.empty else error}{_sent(response)}",
+        calls=1,
+        input_tokens=paid[0],
+        output_tokens=paid[1],
+        structured_output=[way],
+        retry_after=retrying.asked_wait(_headers(response), datetime.now(UTC)),
+    )
+
+
+def _told(response: Any) -> object:
+    """A server's account of a call whose answer the provider's client did not take."""
+    try:
+        return response.json().get("usage")
+    except Exception:  # no response, or not of this kind: it tells nothing
+        return None
+
+
+def _sent(response: Any) -> str:
+    """Of what kind an answer is that the provider's client could not read, as it is no JSON; an error tells more."""
+    kind = _headers(response).get("content-type", "") if getattr(response, "status_code", None) == 200 else ""
+    return f" (the server sent {kind})" if kind and "json" not in kind else ""
+
+
+def _headers(response: Any) -> Mapping[str, str]:
+    return getattr(response, "headers", None) or {}
 
 
 def _written(message: AIMessage, parsed: object) -> object:
@@ -94,18 +237,20 @@ def _written(message: AIMessage, parsed: object) -> object:
     calls = [call["args"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
     if calls:
         return calls[0] if len(calls) == 1 else calls
-    return parsed.model_dump() if isinstance(parsed, BaseModel) else message.content
+    # but for an object of the schema, not what LangChain has parsed: it completes what was cut off
+    return parsed.model_dump() if isinstance(parsed, BaseModel) else answers.from_json(str(message.text))
 
 
-def _structured(model: "BaseChatModel", schema: type[BaseModel]) -> Any:
-    # strict JSON schemas, which some providers default to, refuse the defaults in ours
-    return cast("Any", model).with_structured_output(schema, include_raw=True, method="function_calling")
+def _ended(message: AIMessage) -> object:
+    told = message.response_metadata
+    return told.get("finish_reason") or told.get("stop_reason")
 
 
-def _usage(message: AIMessage) -> ModelUsage:
-    usage = message.usage_metadata
-    tokens = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-    return ModelUsage(calls=1, input_tokens=tokens[0], output_tokens=tokens[1], cost=_cost(message))
+def _usage(message: AIMessage, way: StructuredOutput) -> ModelUsage:
+    usage = answers.tokens(message.usage_metadata)
+    return ModelUsage(
+        calls=1, input_tokens=usage[0], output_tokens=usage[1], cost=_cost(message), structured_output=[way]
+    )
 
 
 def _cost(message: AIMessage) -> float | None:

@@ -41,7 +41,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 
 class AgentMemoryError(Exception):
@@ -253,6 +253,8 @@ class ModelError(AgentMemoryError):
         input_tokens: Of these calls, where the answer tells them.
         output_tokens: Likewise.
         cost: What they cost; None where nobody knows.
+        structured_output: How the answers were asked for, as in `ModelUsage`.
+        retry_after: Seconds after which the provider wants to be asked again; None where it does not say.
     """
 
     def __init__(
@@ -263,12 +265,16 @@ class ModelError(AgentMemoryError):
         input_tokens: int = 0,
         output_tokens: int = 0,
         cost: float | None = None,
+        structured_output: Sequence[Literal["json_schema", "function_calling"]] = (),
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.calls = calls
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
         self.cost = cost
+        self.structured_output = structured_output
+        self.retry_after = retry_after
 
 
 class RunsFailedError(AgentMemoryError):

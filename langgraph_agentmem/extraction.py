@@ -58,11 +58,15 @@ class ModelExtractor:
     Args:
         model: A model with structured output.
         token_budget: Estimated tokens (a quarter of the characters) of the chunks in one call.
+        structured_output: How the answer is asked for, as in the setting of this name.
     """
 
-    def __init__(self, model: "BaseChatModel", token_budget: int = 8_000) -> None:
+    def __init__(
+        self, model: "BaseChatModel", token_budget: int = 8_000, structured_output: chat.Asking = "auto"
+    ) -> None:
         self.model = model
         self.token_budget = token_budget
+        self.structured_output: chat.Asking = structured_output
 
     async def extract(self, chunks: Sequence[ConflictChunk]) -> tuple[Extraction, ModelUsage]:
         """See `Extractor`."""
@@ -70,7 +74,9 @@ class ModelExtractor:
         for batch in self._batches(chunks):
             data = {"chunks": [chunk.model_dump(include={"id", "content"}) for chunk in batch]}
             try:
-                answer, cost = await chat.ask(self.model, Extraction, INSTRUCTIONS, data, read=extracting.read)
+                answer, cost = await chat.ask(
+                    self.model, Extraction, INSTRUCTIONS, data, self.structured_output, read=extracting.read
+                )
             except ModelError as error:
                 # the batches before it were paid for as well
                 raise (usage + ModelUsage.of_failure(error)).failing(error) from error

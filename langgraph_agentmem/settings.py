@@ -163,6 +163,11 @@ class AgentMemorySettings(BaseSettings):
         description="How long an agent's turn waits for what the middleware recalls; then it goes on without memory.",
     )
     model_attempts: int = Field(3, ge=1, description="Calls of the chat model before the rules take over.")
+    structured_output: Literal["auto", "json_schema", "function_calling"] = Field(
+        "auto",
+        description="How the chat model is asked for data: by a schema that its answer keeps to, or by a tool that it "
+        "has to call; `auto` does what the model's profile says, and the other where the answer is prose.",
+    )
     input_token_price: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Price of a million input tokens, for the cost of runs."
     )

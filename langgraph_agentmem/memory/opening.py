@@ -37,7 +37,7 @@ def resources(
     model, index = model or settings.model, index or settings.embeddings
     chat_model = chat.chat_model(model) if model else None
     if extractor is None and chat_model is not None:
-        extractor = ModelExtractor(chat_model, settings.extraction_token_budget)
+        extractor = ModelExtractor(chat_model, settings.extraction_token_budget, settings.structured_output)
     reader(settings.text_search_config)  # refuses what it does not know
     embedder = Embedder.of(index) if index else None
     replaced = _replaced(reembed, embedder)

@@ -18,6 +18,9 @@ from langgraph_agentmem.models.graph_change import (
 
 RunStatus = Literal["running", "applied", "failed", "abandoned", "undone"]
 
+StructuredOutput = Literal["json_schema", "function_calling"]
+"""How a model is asked for data: by a schema that its answer keeps to, or by a tool that it has to call."""
+
 _Identified = TypeVar("_Identified", EntityMerged, RelationshipMerged, RelationshipCreated, RelationshipEnded)
 
 
@@ -35,12 +38,15 @@ class ModelUsage(Value):
 
     Attributes:
         cost: As the provider says, or by the prices of the settings, in their currency; None where nobody knows.
+        structured_output: How the answers were asked for, in the order of the calls; two where one did not do, and the
+            other was tried.
     """
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
+    structured_output: list[StructuredOutput] = Field(default_factory=list[StructuredOutput])
 
     @classmethod
     def of_failure(cls, error: BaseException) -> "ModelUsage":
@@ -48,12 +54,16 @@ class ModelUsage(Value):
         if not isinstance(error, ModelError):
             return cls()
         return cls(
-            calls=error.calls, input_tokens=error.input_tokens, output_tokens=error.output_tokens, cost=error.cost
+            calls=error.calls,
+            input_tokens=error.input_tokens,
+            output_tokens=error.output_tokens,
+            cost=error.cost,
+            structured_output=list(error.structured_output),
         )
 
     def failing(self, error: Exception) -> ModelError:
         """An error with this usage."""
-        return ModelError(str(error), **self.model_dump())
+        return ModelError(str(error), **self.model_dump(), retry_after=getattr(error, "retry_after", None))
 
     def __add__(self, other: "ModelUsage") -> "ModelUsage":
         return ModelUsage(
@@ -61,6 +71,7 @@ class ModelUsage(Value):
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cost=_sum_of_known(self, other),
+            structured_output=list(dict.fromkeys(self.structured_output + other.structured_output)),
         )
 
     def priced(self, input_price: float | None, output_price: float | None) -> "ModelUsage":

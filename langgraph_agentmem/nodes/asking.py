@@ -8,9 +8,7 @@ import anyio
 
 from langgraph_agentmem.errors import ModelError
 from langgraph_agentmem.models.run import ModelUsage
-
-_FIRST_WAIT = 0.2
-"""Seconds; doubled with each attempt."""
+from langgraph_agentmem.policies import retrying
 
 T = TypeVar("T")
 
@@ -18,26 +16,27 @@ T = TypeVar("T")
 async def answered(ask: Callable[[], Awaitable[tuple[T, ModelUsage]]], attempts: int) -> tuple[T, ModelUsage]:
     """A model's answer, and what it cost with the calls that failed before it.
 
-    Here and not by the graph's retry policy, of which the last error alone is known: the calls before it were paid for
-    as well.
+    Between the calls it waits, as long as the provider asks for. Here and not by the graph's retry policy, of which the
+    last error alone is known: the calls before it were paid for as well.
 
     Args:
         ask: One attempt.
         attempts: How many there may be, at least one.
 
     Raises:
-        ModelError: All of them failed; it carries what they have cost.
+        ModelError: All of them failed, or the provider wants to be left alone for longer than a run should wait; it
+            carries what they have cost.
     """
-    spent, wait = ModelUsage(), _FIRST_WAIT
+    spent, failed = ModelUsage(), 0
     while True:
         try:
             answer, usage = await ask()
         except ModelError as error:
             spent += ModelUsage.of_failure(error)
-            attempts -= 1
-            if not attempts:
+            failed += 1
+            wait = retrying.model_wait(failed, random.random(), error.retry_after)
+            if failed >= attempts or wait is None:
                 raise spent.failing(error) from error
-            await anyio.sleep(wait * (1 + random.random()) / 2)
-            wait *= 2
+            await anyio.sleep(wait)
         else:
             return answer, spent + usage

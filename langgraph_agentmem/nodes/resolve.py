@@ -38,13 +38,14 @@ _UNTRUSTED = (
 
 
 async def resolve_conflicts(
-    model: BaseChatModel, conflicts: ConsolidationConflicts
+    model: BaseChatModel, conflicts: ConsolidationConflicts, structured_output: chat.Asking = "auto"
 ) -> tuple[ConsolidationPlan, ModelUsage]:
     """A chat model's plan for conflicts, not yet validated, and what it cost.
 
     Args:
         model: A model with structured output.
         conflicts: What to resolve; positions in the plan count within these.
+        structured_output: How the answer is asked for, as in the setting of this name.
 
     Raises:
         ModelError: The model fails, or answers with something else than a plan.
@@ -56,7 +57,7 @@ async def resolve_conflicts(
             chunk["place"] = {name: value for name, value in chunk["place"].items() if value}
             for name in [name for name, value in chunk.items() if not value]:
                 del chunk[name]
-    return await chat.ask(model, ConsolidationPlan, INSTRUCTIONS, data)
+    return await chat.ask(model, ConsolidationPlan, INSTRUCTIONS, data, structured_output)
 
 
 def resolve_node(memory: HasResources) -> Node:
@@ -82,14 +83,16 @@ def resolve_node(memory: HasResources) -> Node:
         if model is None:
             raise ConfigurationError("resolve needs a chat model; open the memory with model=")
         shown, ids = controls.with_controls(unclear)
-        attempts = resources.settings.model_attempts
-        proposed, usage = await answered(lambda: resolve_conflicts(model, shown), attempts)
+        settings = resources.settings
+        proposed, usage = await answered(
+            lambda: resolve_conflicts(model, shown, settings.structured_output), settings.model_attempts
+        )
         untrusted = controls.broken(proposed, ids)
         by_rules = DecidedPlan(
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
         )
-        share = resources.settings.merge_survival_share
+        share = settings.merge_survival_share
         proposed = controls.without_controls(proposed, ids)
         decided = proposals.validated(conflicts, by_rules, proposed, share, trusted=not untrusted)
         failures = state.get("failures", [])

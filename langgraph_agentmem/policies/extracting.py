@@ -1,6 +1,5 @@
 """Reads an extractor's answer part by part, and tidies it up."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from langgraph_agentmem.models.entity import (
     RefusedFinding,
     Share,
 )
-from langgraph_agentmem.policies import merging, naming, validation
+from langgraph_agentmem.policies import answers, merging, naming, validation
 from langgraph_agentmem.policies.entity_types import incompatible
 from langgraph_agentmem.policies.matching import overlap_coefficient
 
@@ -203,13 +202,7 @@ def _ids(value: object) -> list[int]:
 
 def _from_json(value: object) -> object:
     """What a string holds that is JSON; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
-    try:
-        return json.loads(text) if text[:1] in {"{", "["} else value
-    except ValueError:
-        return value
+    return answers.from_json(value) if isinstance(value, str) else value
 
 
 def _shown(value: object) -> str:

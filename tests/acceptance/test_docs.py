@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import chat_server
 import forking
 import pytest
 from tiny_model import write_tiny_model
@@ -77,7 +78,8 @@ def test_every_snippet_runs(snippet: Path, dsn: str, tmp_path: Path, request: py
         kept |= {name.upper(): value for name, value in request.getfixturevalue("neo4j_settings").items()}
     if snippet.stem == "local_embedder":
         kept["MODEL_FOLDER"] = str(write_tiny_model(tmp_path / "e5-tiny"))
-    done = forking.run(snippet, env=kept | {"AGENTMEM_DSN": dsn}, cwd=tmp_path)
+    with chat_server.serving(chat_server.good_by_schema) as chat:
+        done = forking.run(snippet, env=kept | {"AGENTMEM_DSN": dsn, "MODEL_URL": chat.url}, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

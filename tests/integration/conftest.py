@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from chat_server import ChatServer, good, serving
 from checkpoint_threads import Delta, State
 from consistency import assert_consistent
 from fakes import ScriptedModel
@@ -89,6 +90,13 @@ def store(memory: AgentMemory) -> AgentMemoryStore:
 def projector(memory: AgentMemory) -> GraphProjector:
     """What keeps the Neo4j of the test's memory up to date."""
     return memory.projector
+
+
+@pytest.fixture
+def chat() -> Iterator[ChatServer]:
+    """A server of a chat model that finds Ada in everything."""
+    with serving(good) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from fakes import ScriptedModel as Answering
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
@@ -69,7 +71,7 @@ async def test_an_answer_comes_with_what_it_cost():
     answer, usage = await ask(scripted(Answer(text="fine")), Answer, "Do this.", {})
 
     assert answer == Answer(text="fine")
-    assert usage == ModelUsage(calls=1, input_tokens=10, output_tokens=3)
+    assert usage == ModelUsage(calls=1, input_tokens=10, output_tokens=3, structured_output=["function_calling"])
 
 
 async def test_what_postgresql_cannot_hold_is_taken_out_of_an_answer():
@@ -149,3 +151,20 @@ async def test_a_chunk_over_the_budget_is_asked_about_alone():
 
 async def test_nothing_to_extract_from_is_no_question():
     assert await ModelExtractor(scripted()).extract([]) == (Extraction(), ModelUsage())
+
+
+async def test_whoever_listens_to_what_calls_the_model_hears_the_call():
+    class Listener(AsyncCallbackHandler):
+        def __init__(self):
+            self.ended = 0
+
+        async def on_llm_end(self, response, **_):
+            self.ended += 1
+
+    async def asks(_):
+        answer, _ = await ask(Answering(answer=lambda name, data: {"text": "fine"}), Answer, "Do this.", {})
+        return answer
+
+    listener = Listener()
+    assert await RunnableLambda(asks).ainvoke(None, {"callbacks": [listener]}) == Answer(text="fine")
+    assert listener.ended == 1

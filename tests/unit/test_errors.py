@@ -27,6 +27,7 @@ LINE = re.compile(
 SIGNALS = [
     "case.py: NotMet",  # outcomes of a check of the conformance suite, which reports them
     "case.py: Unsupported",
+    "chat.py: _OtherWayError",  # the question is asked in the other way; who asks sees the error that it is
     "translation.py: RefusedError",  # a write is made again, behind the lock
     "upstream.py: _Unanswered",  # answered, and never seen
 ]
