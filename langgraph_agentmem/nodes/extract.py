@@ -8,8 +8,8 @@ from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
-from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations.answering import answered
 from langgraph_agentmem.resources import HasResources
 
 

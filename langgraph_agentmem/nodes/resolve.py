@@ -8,8 +8,8 @@ from langgraph_agentmem import chat
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.run import ModelUsage
-from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations.answering import answered
 from langgraph_agentmem.policies import controls, planning, proposals
 from langgraph_agentmem.policies.planning import DecidedPlan
 from langgraph_agentmem.resources import HasResources

@@ -13,7 +13,7 @@ from langgraph_agentmem.policies.templates import initial_contents, read_templat
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage import chunks, longterm, queue, runs, sections, support
+from langgraph_agentmem.storage import chunks, conversations, longterm, queue, runs, sections, support
 from langgraph_agentmem.storage import memories as storage
 from langgraph_agentmem.storage.memories import MemoryRow
 
@@ -89,6 +89,14 @@ def _default(resources: Resources, tenant: str, title: str) -> tuple[str, ...]:
     return Ownership(owner=resources.settings.store_owner).default(tenant, title)
 
 
+async def find(resources: Resources, external_id: str, title: object) -> MemoryRow | None:
+    """The open memory of a title that was made from a template, if there is one."""
+    place = validation.namespace(_default(resources, external_id, validation.name(title, "title")))
+    async with resources.database.connection(external_id) as connection:
+        row = await storage.get_by_namespace(connection, external_id, place)
+    return None if row is None or _bare(row) else row
+
+
 async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:
     """See `AgentMemory.aget_active_memory`."""
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
@@ -113,6 +121,12 @@ def existing(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryR
     if row is None:
         raise MemoryNotFoundError(f"tenant {external_id!r} has no active memory {memory_id}")
     return row
+
+
+async def transcripts(resources: Resources, external_id: str, memory_id: int, *, closed: bool) -> list[int]:
+    """The ids of the transcripts of a memory that is a conversation: open ones, or also closed ones."""
+    async with resources.database.connection(external_id) as connection:
+        return await conversations.transcripts_of(connection, external_id, memory_id, closed=closed)
 
 
 async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
