@@ -225,9 +225,11 @@ async def _send(
         await storage.insert(connection, tenant, under, place.title, place.memory_id)
         await section_storage.lock_memories(connection, tenant, [under])
     listed = await section_storage.send_listed(connection, tenant, place.memory_id, [])
-    transcript = await memory_storage.send_by_namespace(connection, tenant, under)
+    # each statement sees what was committed before it: the part first, so that what is written over it is refused where
+    # one of the messages came into it since; the transcript last, as it is there if one of them is known
     part = await storage.send_last_part(connection, tenant, under)
     known = await storage.send_noted(connection, tenant, under, [said.id for said in batch])
+    transcript = await memory_storage.send_by_namespace(connection, tenant, under)
     embedded = received(set[bytes]())
     if embedding_model is not None:
         embedded = await storage.send_embedded(connection, tenant, place.memory_id, under, embedding_model)
