@@ -51,6 +51,9 @@ class _Metrics:
             "{write}",
             "Writes that others came in between; they were made again, behind a lock.",
         )
+        self.redactions = meter.create_counter(
+            "agentmem.redactions", "{text}", "Texts that redaction has changed, or refused."
+        )
         self.counted: dict[str, tuple[float, Mapping[str, float]]] = {}
         """By database: when it was counted, and what."""
         for name, unit, what in _GAUGES:
@@ -159,6 +162,12 @@ def write_refused(writer: str) -> None:
     """Count a write without a lock that was refused, as others came in between: `store`, `edit` or `checkpoint`."""
     if metrics := _metrics():
         metrics.refused.add(1, {"agentmem.writer": writer})
+
+
+def redacted(door: str, outcome: str) -> None:
+    """Count a text that was redacted where it came in: `changed`, `refused`, or `failed` where the function has."""
+    if metrics := _metrics():
+        metrics.redactions.add(1, {"agentmem.door": door, "agentmem.outcome": outcome})
 
 
 def counted(database: str, values: Mapping[str, float], *, at: float | None = None) -> None:

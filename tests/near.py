@@ -71,6 +71,8 @@ NEAR = {
     "policies/thread_writes": "state_written* threads_that_start*",
     "policies/filters": "filtering",
     "projection/": _GRAPH,
+    "redaction": "redaction",
+    "policies/redacting": "redaction",
     "reranker": "reranking",
     "resources": "opening first_calls",
     "settings": "store_from_environment opening",

@@ -32,6 +32,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.projector import GraphProjector
+from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -92,6 +93,7 @@ class AgentMemory(bridge.Opened):
         graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
         review: ReviewPolicy | None = None,
         reranker: "Reranker | None" = None,
+        redact: Redact | Literal["secrets", "off"] | None = None,
         background: bool | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
@@ -116,6 +118,10 @@ class AgentMemory(bridge.Opened):
                 default as `AGENTMEM_REVIEW` says.
             reranker: Orders the first 50 hits of every search anew: a LangChain document compressor, or a function
                 `(query, texts) -> scores`, sync or async. Where it fails, hits stay as they were found.
+            redact: Called with every text before it is stored, embedded or logged, in whichever thread writes: returns
+                it as it may be kept, or None (or raises a `RedactionError`) to refuse it. "secrets" takes out keys,
+                tokens, passwords and card numbers that can be told by their form. By default as `AGENTMEM_REDACT`
+                says, else nothing is taken out.
             background: Run a `MemoryWorker` as long as the memory is open, on the event loop that uses it first (sync
                 callers have one in the background). By default as `AGENTMEM_BACKGROUND` says, else not.
 
@@ -139,6 +145,7 @@ class AgentMemory(bridge.Opened):
             graph=graph,
             review=review,
             reranks=reranker,
+            redact=redact,
         )
         return cls(resources, background=settings.background if background is None else background)
 

@@ -10,6 +10,7 @@ from langgraph_agentmem.extraction import Extractor, ModelExtractor
 from langgraph_agentmem.models.review import ReviewPolicy
 from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
@@ -30,6 +31,7 @@ def resources(
     graph: object,
     review: object,
     reranks: object,
+    redact: object,
 ) -> Resources:
     """The parts of a memory; see `AgentMemory.open`."""
     if dsn is not None and data_dir is not None:
@@ -52,6 +54,7 @@ def resources(
         neo4j=_neo4j(graph or settings.graph, settings),
         review=_policy(settings.review if review is None else review),
         reranker=None if reranks is None else reranker.checked(reranks),
+        redactor=Redactor.of(settings.redact if redact is None else redact),
     )
 
 

@@ -39,7 +39,8 @@ def apply_node(memory: HasResources) -> Node:
             conflicts=ConsolidationConflicts.model_validate(state["conflicts"]),
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
-            failures=state.get("failures", []),
+            # they quote what a provider has answered
+            failures=[memory.resources.redactor.error(failure) for failure in state.get("failures", [])],
             model=_model_use(claim, failed=state.get("model_failed", False)),
             usage=ModelUsage.model_validate(state.get("usage", {})),
             timings=state.get("timings", {}),

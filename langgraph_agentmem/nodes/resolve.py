@@ -31,6 +31,8 @@ it no longer holds now.
 Use only ids that the data contains. Give a short reason for every decision."""
 
 
+_TEXTS = frozenset({"text", "leftover", "reason"})
+"""What of a plan is text."""
 _UNTRUSTED = (
     "the model ended a statement that nothing contradicts, which was put among the conflicts to see whether it reads "
     "them; its decisions on chunks were not taken, the rules decided"
@@ -84,6 +86,7 @@ def resolve_node(memory: HasResources) -> Node:
         shown, ids = controls.with_controls(unclear)
         attempts = resources.settings.model_attempts
         proposed, usage = await answered(lambda: resolve_conflicts(model, shown), attempts)
+        proposed = ConsolidationPlan.model_validate(resources.redactor.written(proposed.model_dump(), _TEXTS))
         untrusted = controls.broken(proposed, ids)
         by_rules = DecidedPlan(
             plan=ConsolidationPlan.model_validate(state["plan"]),

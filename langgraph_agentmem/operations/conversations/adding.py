@@ -14,6 +14,7 @@ from langgraph_agentmem.operations.sections import embeddings, memories, values
 from langgraph_agentmem.operations.sections.texts import pieces
 from langgraph_agentmem.policies import noting, transcripts, validation
 from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import conversations as storage
@@ -116,7 +117,8 @@ async def add(
     on_progress: Progress | None,
 ) -> AddReport:
     """See `AgentMemory.aadd`."""
-    tenant, source = validation.tenant(external_id), validation.name(source, "source")
+    tenant = validation.tenant(external_id)
+    source = resources.redactor.text(validation.name(source, "source"), "message")
     memory = await _memory(resources, tenant, title, memory_id, sections)
     owner = Ownership(owner=resources.settings.store_owner)
     title = owner.title((*memory.namespace, transcripts.LABEL))
@@ -127,7 +129,8 @@ async def add(
     chars = _MOST_CHARS if resources.model is None else min(budget, _MOST_CHARS)
     limit = resources.settings.max_content_chars
     for passed, batch in transcripts.batches(messages, _AT_ONCE, chars, limit=limit):
-        report = _skipping(await _added(resources, place, learner, batch, report), passed)
+        kept = [_redacted(resources.redactor, said) for said in batch]
+        report = _skipping(await _added(resources, place, learner, kept, report), passed)
         if on_progress is not None:
             on_progress(passed)
     return report
@@ -148,6 +151,14 @@ async def _memory(
     if not isinstance(template, MemoryTemplate) and "sections" not in template:
         template = {"sections": template}
     return await memories.create(resources, tenant, title, template, None, None, namespace=None, exist_ok=True)
+
+
+def _redacted(redactor: Redactor, said: Said) -> Said:
+    redactor.name(said.id, "the id of a message")
+    text, speaker = redactor.text(said.text, "message"), redactor.text(said.speaker, "message")
+    # what is left of a name would be no speaker's
+    known = said.speaker if speaker == said.speaker else said.role.capitalize()
+    return said.model_copy(update={"text": text, "speaker": known})
 
 
 def _skipping(report: AddReport, passed: int) -> AddReport:

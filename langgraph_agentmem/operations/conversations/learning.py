@@ -61,7 +61,8 @@ class Learner:
             )
         except ModelError as error:
             self._failures += 1
-            failure = f"the model failed on {len(messages)} messages: {error}"
+            failure = self._resources.redactor.error(f"the model failed on {len(messages)} messages: {error}")
             return Learnt(usage=ModelUsage.of_failure(error), failure=failure)
         self._failures = 0
-        return Learnt(proposed=proposed, usage=usage)
+        redacted = self._resources.redactor.written(proposed.model_dump(), {"fact", "corrects"})
+        return Learnt(proposed=ProposedFacts.model_validate(redacted), usage=usage)

@@ -103,7 +103,7 @@ async def release(
         async with resources.database.transaction(tenant) as connection:
             # open or closed: somebody may have closed it since the run began
             row = await memories.lock_any(connection, tenant, id)
-            message = f"{type(error).__name__}: {error}"
+            message = resources.redactor.error(f"{type(error).__name__}: {error}")
             # logged in any case; a run that was applied stays so
             await runs.fail(connection, tenant, run_id, message)
             if isinstance(error, Exception):

@@ -11,6 +11,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.templates import initial_contents, read_template
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import chunks, conversations, longterm, queue, runs, sections, support
@@ -51,10 +52,14 @@ async def create(
     """See `AgentMemory.acreate_active_memory`."""
     limit = resources.settings.max_content_chars
     tenant, name = validation.tenant(external_id), validation.name(title, "title")
-    template = read_template(template_content, limit=limit)
+    redactor = resources.redactor
+    template = _redacted(redactor, read_template(template_content, limit=limit))
     contents = initial_contents(template, initial_sections, limit=limit)
-    described = validation.json_object({} if metadata is None else metadata, "metadata")
+    contents = {id: redactor.text(text, "section") for id, text in contents.items()}
+    described = redactor.value(validation.json_object({} if metadata is None else metadata, "metadata"), "memory")
     place = validation.namespace(_default(resources, tenant, name) if namespace is None else namespace)
+    for label in (name, *(label for label in place if label != tenant)):
+        redactor.name(label, "a title or label")
     written = [chunking.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
     vectors = await embeddings.vectors_for(resources, [section.chunks for section in written])
     while True:
@@ -78,6 +83,19 @@ async def create(
                 await chunking.write_chunks(connection, resources, tenant, added, vectors)
             if row is not None:  # else the existing one has just been closed, and its namespace is free
                 return assembled(resources.settings, row, await sections.listed(connection, tenant, row.id))
+
+
+def _redacted(redactor: Redactor, template: MemoryTemplate) -> MemoryTemplate:
+    """A template with its texts as they may be kept; the ids of its sections are names."""
+    names, texts = ("name", "description"), ("title", "description", "content")
+    for section in template.sections:
+        redactor.name(section.id, "the id of a section")
+    sections = tuple(
+        section.model_copy(update={field: redactor.text(getattr(section, field), "memory") for field in texts})
+        for section in template.sections
+    )
+    own = {field: redactor.text(getattr(template, field), "memory") for field in names}
+    return template.model_copy(update={**own, "sections": sections})
 
 
 def _bare(row: MemoryRow) -> bool:
