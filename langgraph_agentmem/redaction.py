@@ -6,7 +6,10 @@ from typing import Any, Literal, TypeVar, cast
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, RedactionError
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.policies import redacting, validation
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.redacting import secrets
+
+__all__ = ["Redact", "secrets"]
 
 T = TypeVar("T")
 Redact = Callable[[str], str | None]
@@ -36,7 +39,7 @@ class Redactor:
         if given == "off":
             return cls()
         if given == "secrets":
-            return cls(redacting.secrets)
+            return cls(secrets)
         if callable(given):
             return cls(cast("Redact", given))
         raise ConfigurationError(f"redact must be a function of text → text, 'secrets' or 'off', not {given!r}")

@@ -17,7 +17,7 @@ assert "hunter2" not in written.sections["facts"].content
 import re
 
 from langgraph_agentmem.errors import RedactionError
-from langgraph_agentmem.policies.redacting import secrets
+from langgraph_agentmem.redaction import secrets
 
 
 def redact(text: str) -> str | None:
