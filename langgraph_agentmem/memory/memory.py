@@ -464,8 +464,15 @@ class AgentMemory(bridge.Opened):
 
     # Consolidation and promotion
 
-    async def aconsolidate(self, external_id: str, memory_id: int) -> ConsolidationReport:
+    async def aconsolidate(self, external_id: str, memory_id: int, *, dry_run: bool = False) -> ConsolidationReport:
         """Consolidate what is pending in a memory now, whether it is due or not.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The memory.
+            dry_run: Show what would be done instead: conflicts, plan and changes are the report's `preview`, its status
+                is `dry_run`. A model is asked as ever, and what that costs is reported; nothing is kept, and the memory
+                stays free for others.
 
         Returns:
             A report; its status is `nothing` where nothing is pending, `busy` where another run holds the memory.
@@ -478,10 +485,15 @@ class AgentMemory(bridge.Opened):
 
         Examples:
             >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> shown = await memory.aconsolidate("alice", apollo.id, dry_run=True)
+            >>> shown.status, shown.chunks_superseded, [s.section_id for s in shown.preview.conflicts.sections]
+            ('dry_run', 1, ['plan'])
             >>> report = await memory.aconsolidate("alice", apollo.id)
             >>> report.status, report.updates_consumed, report.chunks_superseded
             ('applied', 1, 1)
         """
+        if dry_run:
+            return await self._consolidation.rehearse(external_id, memory_id)
         return await self._consolidation.run(external_id, memory_id)
 
     async def apromote(self, external_id: str, memory_id: int, *, force: bool = False) -> PromotionReport:
