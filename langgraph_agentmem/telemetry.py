@@ -51,6 +51,9 @@ class _Metrics:
             "{write}",
             "Writes that others came in between; they were made again, behind a lock.",
         )
+        self.callbacks = meter.create_counter(
+            "agentmem.callback.failures", "{call}", "Calls of the application's callbacks that failed."
+        )
         self.redactions = meter.create_counter(
             "agentmem.redactions", "{text}", "Texts that redaction has changed, or refused."
         )
@@ -168,6 +171,12 @@ def redacted(door: str, outcome: str) -> None:
     """Count a text that was redacted where it came in: `changed`, `refused`, or `failed` where the function has."""
     if metrics := _metrics():
         metrics.redactions.add(1, {"agentmem.door": door, "agentmem.outcome": outcome})
+
+
+def callback_failed(name: str, error: BaseException) -> None:
+    """Count a callback of the application's, `on_run` or `on_dispute`, that failed."""
+    if metrics := _metrics():
+        metrics.callbacks.add(1, {"agentmem.callback": name, "error.type": type(error).__name__})
 
 
 def counted(database: str, values: Mapping[str, float], *, at: float | None = None) -> None:

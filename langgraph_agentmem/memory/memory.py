@@ -20,8 +20,8 @@ from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.conversation import AddReport
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.health import Finding
-from langgraph_agentmem.models.review import ReviewPolicy
-from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
+from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
+from langgraph_agentmem.models.run import ConsolidationReport, OnRun, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.conversations import adding
 from langgraph_agentmem.operations.health import diagnosing
@@ -94,6 +94,8 @@ class AgentMemory(bridge.Opened):
         review: ReviewPolicy | None = None,
         reranker: "Reranker | None" = None,
         redact: Redact | Literal["secrets", "off"] | None = None,
+        on_run: OnRun | None = None,
+        on_dispute: OnDispute | None = None,
         background: bool | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
@@ -122,6 +124,10 @@ class AgentMemory(bridge.Opened):
                 it as it may be kept, or None (or raises a `RedactionError`) to refuse it. "secrets" takes out keys,
                 tokens, passwords and card numbers that can be told by their form. By default as `AGENTMEM_REDACT`
                 says, else nothing is taken out.
+            on_run: Called with the `ConsolidationRun` of each consolidation that this memory, its queue or a worker on
+                it has carried out, or that failed, once that is stored. Sync (in a thread) or async; an error in it is
+                logged and counted, and fails nothing.
+            on_dispute: Called likewise with the `PendingReview` of a run that has left something to a person.
             background: Run a `MemoryWorker` as long as the memory is open, on the event loop that uses it first (sync
                 callers have one in the background). By default as `AGENTMEM_BACKGROUND` says, else not.
 
@@ -146,6 +152,8 @@ class AgentMemory(bridge.Opened):
             review=review,
             reranks=reranker,
             redact=redact,
+            on_run=on_run,
+            on_dispute=on_dispute,
         )
         return cls(resources, background=settings.background if background is None else background)
 

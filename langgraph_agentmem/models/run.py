@@ -1,5 +1,6 @@
 """Runs of consolidation and promotion, and what they report."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -234,3 +235,7 @@ class ConsolidationRun(Value):
     due_at: datetime | None = None
     started_at: datetime
     finished_at: datetime | None = None
+
+
+OnRun = Callable[[ConsolidationRun], object]
+"""Told of a run that is over; may be async."""

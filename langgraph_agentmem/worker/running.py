@@ -10,12 +10,13 @@ from typing import Any
 import anyio
 
 from langgraph_agentmem import telemetry
-from langgraph_agentmem.errors import StorageError
+from langgraph_agentmem.errors import InvalidInputError, StorageError
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import HasResources, Resources
+from langgraph_agentmem.worker import callbacks
 
 _RENEWALS = 3
 """How often a lease is renewed before it would expire."""
@@ -78,7 +79,12 @@ class Consolidation:
             # cancelled or not, the memory is given back before anybody hears of the error
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
+            # of a run that never began, and of one that was stopped, there is nothing to tell
+            if isinstance(error, Exception) and not isinstance(error, InvalidInputError):
+                await callbacks.told(self._resources, validation.tenant(external_id), run_id)
             raise
+        if report.status == "applied":
+            await callbacks.told(self._resources, validation.tenant(external_id), run_id, parked=bool(report.parked))
         # with `embed="background"`, a consolidation is one of the moments at which vectors are made up for
         await embeddings.embed_what_is_left(self._resources, validation.tenant(external_id))
         return report
