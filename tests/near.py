@@ -106,6 +106,8 @@ NEAR = {
     "store/": "items_are_sections store_tiers store_regressions stores* store_* filtering first_calls expired_items",
     "telemetry": "observability",
     "testing/": "store_conformance",
+    "worker/callbacks": "callbacks",
+    "worker/running": "dry_runs callbacks",
     "worker/": "worker queue worker_command worker_crashes",
 }
 """For the beginning of a module's path within the package: names of tests, the nearest first."""
