@@ -30,7 +30,7 @@ from langgraph_agentmem.storage.values import ValueBatch, Written
 _AT_ONCE = 200
 _MOST_CHARS = 400_000
 _CHARS_PER_TOKEN = 4
-Progress = Callable[[int], object]
+OnProgress = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Decided:
 
 
 @dataclass(frozen=True)
-class _Done:
+class _Stored:
     """What a batch has come to."""
 
     decided: _Decided
@@ -114,7 +114,7 @@ async def add(
     memory_id: object,
     sections: MemoryTemplate | Mapping[str, Any] | None,
     source: object,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
 ) -> AddReport:
     """See `AgentMemory.aadd`."""
     tenant = validation.tenant(external_id)
@@ -179,7 +179,7 @@ async def _added(
     chunks = [write.chunks or [] for write in decided.writes]
     vectors = await embeddings.vectors_for(resources, chunks, seen.embedded)
 
-    async def attempt(locked: bool) -> _Done:
+    async def attempt(locked: bool) -> _Stored:
         return await _attempt(resources, place, batch, learnt.proposed, vectors, None if locked else (seen, decided))
 
     done = await values.attempted("conversation", attempt)
@@ -198,7 +198,7 @@ def _unknown(batch: Sequence[Said], known: set[str]) -> list[Said]:
     return [said for id, said in first.items() if id not in known]
 
 
-def _reported(report: AddReport, batch: Sequence[Said], learnt: Learnt, done: _Done) -> AddReport:
+def _reported(report: AddReport, batch: Sequence[Said], learnt: Learnt, done: _Stored) -> AddReport:
     added = [id for id, _ in done.decided.noted]
     return report.model_copy(
         update={
@@ -314,7 +314,7 @@ async def _attempt(
     proposed: ProposedFacts,
     vectors: Vectors,
     known: tuple[_Seen, _Decided] | None,
-) -> _Done:
+) -> _Stored:
     """Write a batch in a transaction: as it was decided, or as it is decided anew behind the locks."""
     async with resources.database.transaction(place.tenant) as connection:
         if known is None:
@@ -336,7 +336,7 @@ async def _attempt(
     rows = [row for row in (await memory(), await transcript()) if row is not None]
     due = any(memories.info(resources.settings, r.pending_updates, r.section_count).will_consolidate for r in rows)
     written = [await answer() for answer, _ in sent]
-    return _Done(decided, written, sum([await unembedded() for _, unembedded in sent]), transcript_id, due)
+    return _Stored(decided, written, sum([await unembedded() for _, unembedded in sent]), transcript_id, due)
 
 
 async def _made(connection: Connection, place: _Place) -> int:

@@ -39,7 +39,7 @@ class _Text(Value):
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class _ReadyRun:
     """What is made ready before the transaction, in which nobody is to be waited for."""
 
     resources: Resources
@@ -62,7 +62,7 @@ async def apply(resources: Resources, run: ResolvedRun, *, dry_run: bool = False
         LeaseLostError: The memory's lease went to another run; nothing is applied.
         EmbeddingError: New texts or names cannot be embedded; nothing is applied.
     """
-    prepared = await _prepared(resources, run)
+    prepared = await _made_ready(resources, run)
     if dry_run:
         return await _rehearsed(prepared, run)
     async with resources.database.transaction(run.external_id) as connection:
@@ -77,7 +77,7 @@ async def apply(resources: Resources, run: ResolvedRun, *, dry_run: bool = False
     return report
 
 
-async def _prepared(resources: Resources, run: ResolvedRun) -> _Prepared:
+async def _made_ready(resources: Resources, run: ResolvedRun) -> _ReadyRun:
     started = time.perf_counter()
     # before the transaction: a policy may be the caller's own function, and take its time
     reserved = parking.reserved(resources, run)
@@ -86,10 +86,10 @@ async def _prepared(resources: Resources, run: ResolvedRun) -> _Prepared:
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
     vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
     names = [conflict.active_entity.name for conflict in run.conflicts.entities]
-    return _Prepared(resources, started, reserved, model, vectors, await _vectors(resources, names))
+    return _ReadyRun(resources, started, reserved, model, vectors, await _vectors(resources, names))
 
 
-async def _rehearsed(prepared: _Prepared, run: ResolvedRun) -> ConsolidationReport:
+async def _rehearsed(prepared: _ReadyRun, run: ResolvedRun) -> ConsolidationReport:
     """What carrying a plan out comes to, of which nothing is kept; what was taken is taken again as it is now."""
     resources, tenant, memory_id = prepared.resources, run.external_id, run.memory_id
     async with resources.database.rehearsal(tenant) as connection:
@@ -111,7 +111,7 @@ async def _rehearsed(prepared: _Prepared, run: ResolvedRun) -> ConsolidationRepo
 
 
 async def _carried_out(
-    connection: Connection, prepared: _Prepared, run: ResolvedRun, row: RunRow, memory: MemoryRow
+    connection: Connection, prepared: _ReadyRun, run: ResolvedRun, row: RunRow, memory: MemoryRow
 ) -> tuple[RunWork, ConsolidationReport]:
     """Carry out the plan of a run that holds its memory, and write its report."""
     # what rests on deleted chunks goes before anything is compared with what persons have rejected or kept
