@@ -6,7 +6,8 @@
     ├── InvalidInputError (ValueError)         a value that cannot be accepted
     │   ├── InvalidTemplateError               a template without sections, with duplicates, not readable
     │   ├── InvalidTextError                   NUL, a lone surrogate, too long
-    │   └── ContentMismatchError               old_content does not occur, or not exactly once
+    │   ├── ContentMismatchError               old_content does not occur, or not exactly once
+    │   └── RedactionError                     a text was refused by the redaction function
     ├── NotFoundError (LookupError)            nothing of that id belongs to this tenant
     │   ├── MemoryNotFoundError
     │   ├── SectionNotFoundError
@@ -75,6 +76,10 @@ class InvalidTextError(InvalidInputError):
 
 class ContentMismatchError(InvalidInputError):
     """`old_content` does not occur in the section, or occurs more than once."""
+
+
+class RedactionError(InvalidInputError):
+    """A text is refused by the function given as `redact`, which may raise this itself; nothing of it was stored."""
 
 
 class NotFoundError(AgentMemoryError, LookupError):

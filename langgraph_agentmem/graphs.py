@@ -33,6 +33,9 @@ def create_consolidation_graph(
     Where a review policy leaves something to a person, a last node, `review`, interrupts the graph until they have
     decided, if there is a checkpointer; the memory is free meanwhile.
 
+    With `"dry_run": True` in its input, it shows what it would do: the report's status is `dry_run`, and nothing is
+    kept.
+
     Args:
         memory: An open `AgentMemory`.
         review: Whether to interrupt; otherwise, what was parked waits for `memory.reviews.adecide`.
@@ -60,7 +63,7 @@ def create_consolidation_graph(
     graph.add_edge("extract", "conflicts")
     graph.add_conditional_edges("conflicts", route_conflicts)
     graph.add_edge("resolve", "apply")
-    graph.add_edge("apply", "promote")
+    graph.add_conditional_edges("apply", _route_applied, {"promote": "promote", "done": END})
     if review:
         graph.add_node("review", review_node(memory), retry_policy=_ON_OUTAGE)
         graph.add_conditional_edges("promote", after_promotion, {"parked": "review", "done": END})
@@ -88,6 +91,10 @@ def create_promotion_graph(memory: HasResources) -> langgraph_graph.StateGraph[P
     graph.add_edge(START, "promote")
     graph.add_edge("promote", END)
     return graph
+
+
+def _route_applied(state: ConsolidationState) -> Literal["promote", "done"]:
+    return "done" if state.get("dry_run") else "promote"
 
 
 def _go_on_without_extraction(state: ConsolidationState, error: NodeError) -> Command[Literal["conflicts"]]:

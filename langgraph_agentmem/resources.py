@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from langgraph_agentmem.embedding import Embedder, measured_floor
 from langgraph_agentmem.extraction import Extractor
-from langgraph_agentmem.models.review import ReviewPolicy
+from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
+from langgraph_agentmem.models.run import OnRun
 from langgraph_agentmem.policies.frequencies import FrequencyCache
 from langgraph_agentmem.policies.words import Reader, reader
 from langgraph_agentmem.projection.graph import Graph, PostgresGraph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.neo4j_graph import Neo4jGraph
+from langgraph_agentmem.redaction import UNREDACTED, Redactor
 from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
@@ -39,6 +41,9 @@ class Resources:
         neo4j: Where the entity graph is projected to, and read from; None reads it from PostgreSQL.
         review: Which changes are left to a person.
         reranker: Orders the best hits of a search anew; None leaves them as they are.
+        on_run: Told of each run that is over.
+        on_dispute: Told of what a run has left to a person.
+        redactor: Sees every text before it is stored.
         reembed: Whether the embedder is to take the place of the one that the database's vectors come from.
         successor: The embedder that is to take this one's place, when all its vectors are there.
         frequencies: How frequent words are among the chunks of tenants that were searched lately.
@@ -55,6 +60,9 @@ class Resources:
     neo4j: Neo4jDatabase | None = None
     review: ReviewPolicy = "never"
     reranker: "Reranker | None" = None
+    redactor: Redactor = UNREDACTED
+    on_run: OnRun | None = None
+    on_dispute: OnDispute | None = None
     _embedding_model: EmbeddingModel | None = field(default=None, init=False)
     _registering: SharedCall[EmbeddingModel | None] = field(
         default_factory=SharedCall["EmbeddingModel | None"], init=False, repr=False

@@ -125,6 +125,11 @@ class AgentMemorySettings(BaseSettings):
         le=1,
         description="Share of the sources' distinct words and numbers that a merged text must keep.",
     )
+    redact: Literal["off", "secrets"] = Field(
+        "off",
+        description="What is taken out of texts before they are stored: `secrets` that can be told by their form, or "
+        "nothing.",
+    )
     review: Literal["never", "manual", "always"] = Field(
         "never",
         description="Which conflicts a run leaves to a person: none, those that the rules are not sure about, or all.",

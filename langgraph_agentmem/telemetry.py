@@ -54,6 +54,12 @@ class _Metrics:
         self.unrecalled = meter.create_counter(
             "agentmem.recall.failed", "{turn}", "Turns of agents that went on without memory, as it did not answer."
         )
+        self.callbacks = meter.create_counter(
+            "agentmem.callback.failures", "{call}", "Calls of the application's callbacks that failed."
+        )
+        self.redactions = meter.create_counter(
+            "agentmem.redactions", "{text}", "Texts that redaction has changed, or refused."
+        )
         self.counted: dict[str, tuple[float, Mapping[str, float]]] = {}
         """By database: when it was counted, and what."""
         for name, unit, what in _GAUGES:
@@ -168,6 +174,18 @@ def recall_failed(error: BaseException) -> None:
     """Count a turn of an agent that went on without memory."""
     if metrics := _metrics():
         metrics.unrecalled.add(1, {"error.type": type(error).__name__})
+
+
+def redacted(door: str, outcome: str) -> None:
+    """Count a text that was redacted where it came in: `changed`, `refused`, or `failed` where the function has."""
+    if metrics := _metrics():
+        metrics.redactions.add(1, {"agentmem.door": door, "agentmem.outcome": outcome})
+
+
+def callback_failed(name: str, error: BaseException) -> None:
+    """Count a callback of the application's, `on_run` or `on_dispute`, that failed."""
+    if metrics := _metrics():
+        metrics.callbacks.add(1, {"agentmem.callback": name, "error.type": type(error).__name__})
 
 
 def counted(database: str, values: Mapping[str, float], *, at: float | None = None) -> None:

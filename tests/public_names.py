@@ -14,6 +14,7 @@ MODULES = [
     "langgraph_agentmem.langgraph_server",
     "langgraph_agentmem.memory",
     "langgraph_agentmem.projection",
+    "langgraph_agentmem.redaction",
     "langgraph_agentmem.store",
     "langgraph_agentmem.testing.store_conformance",
     "langgraph_agentmem.worker",

@@ -26,6 +26,7 @@ MODULES = [
     "langgraph_agentmem.nodes.resolve",
     "langgraph_agentmem.nodes.state",
     "langgraph_agentmem.projection",
+    "langgraph_agentmem.redaction",
     "langgraph_agentmem.store",
     "langgraph_agentmem.testing.store_conformance",
 ]

@@ -15,6 +15,31 @@ with AgentMemory.open() as memory:
             print(decision.about, decision.action, decision.decided_by, decision.reason, decision.refused)
 # [end]
 
+# [dry_run]
+with AgentMemory.open() as memory:
+    memory.update_active_memory_section("alice", notes.id, "facts", "- Deadline: July 1")
+    shown = memory.consolidate("alice", notes.id, dry_run=True)
+    print(shown.status, shown.chunks_superseded, shown.usage.calls)  # dry_run 1 0
+    print(shown.preview.conflicts.sections, shown.preview.plan, shown.preview.changes.superseded)
+# [end]
+assert (shown.status, shown.chunks_superseded) == ("dry_run", 1)
+
+# [callbacks]
+from langgraph_agentmem.models.run import ConsolidationRun
+
+
+def on_run(run: ConsolidationRun) -> None:
+    print(run.external_id, run.memory_id, run.status, run.error or run.report.updates_consumed)
+
+
+async def on_dispute(review) -> None:
+    print("somebody is to decide:", [dispute.verdict.reason for dispute in review.disputes])
+
+
+with AgentMemory.open(on_run=on_run, on_dispute=on_dispute, review="manual") as memory:
+    memory.consolidate("alice", notes.id)
+# [end]
+
 # [otel]
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider

@@ -15,6 +15,7 @@ from langgraph_agentmem.checkpoint.rendering import first_valid, loaded, rendere
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.active import TemplateSection
 from langgraph_agentmem.policies import validation
+from langgraph_agentmem.redaction import UNREDACTED, Redactor
 
 if TYPE_CHECKING:
     from langgraph_agentmem.checkpoint.schemas import SchemaChannel
@@ -74,12 +75,14 @@ class StateSection:
         section: As it was marked.
         type: Of the channel's values; `str` where no schema tells.
         spec: The channel in the schema; None where there is none.
+        redactor: Sees each text before it is compared with the section's, or written into it.
     """
 
     channel: str
     section: MemorySection
     type: Any = str
     spec: "SchemaChannel | None" = None
+    redactor: Redactor = UNREDACTED
 
     @property
     def id(self) -> str:
@@ -117,7 +120,7 @@ class StateSection:
                 f"the value of channel {self.channel!r} ({type(value).__name__}) cannot be made a text: {error}; give "
                 "its MemorySection a render function"
             ) from error
-        return validation.text(text, f"the text of channel {self.channel!r}")
+        return self.redactor.text(validation.text(text, f"the text of channel {self.channel!r}"), "checkpoint")
 
     def value(self, text: str) -> Any:
         """The value of a section's text.

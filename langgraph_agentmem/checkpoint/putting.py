@@ -191,7 +191,9 @@ class Putting:
             text = await found if inspect.isawaitable(found) else found
             what = f"the merged text of section {conflict.section_id!r}"
             limit = self._resources.settings.max_content_chars
-            merged[conflict.section_id, conflict.revision] = validation.text(text, what, limit=limit)
+            checked = validation.text(text, what, limit=limit)
+            redacted = self._resources.redactor.text(checked, "checkpoint")
+            merged[conflict.section_id, conflict.revision] = redacted
         return merged
 
 

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -33,6 +34,7 @@ from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.thread import ThreadMemory
 from langgraph_agentmem.operations.sections import threads
 from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
@@ -109,8 +111,10 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         settings = memory.settings
         keys = settings.checkpoint_tenant_keys if tenant is None else tenant
         self.memory = memory
+        redactor = memory.resources.redactor
+        mapped = state_sections(state_schema, sections)
         self._mapping = ThreadMapping(
-            state_sections(state_schema, sections),
+            {channel: replace(section, redactor=redactor) for channel, section in mapped.items()},
             (keys,) if isinstance(keys, str) else tuple(keys),
             settings.checkpoint_title if title is None else title,
             Ownership(owner=settings.store_owner),
@@ -138,6 +142,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         model: "BaseChatModel | str | None" = None,
         index: Index | None = None,
         settings: AgentMemorySettings | None = None,
+        redact: Redact | Literal["secrets", "off"] | None = None,
     ) -> "AgentMemorySaver":
         """A checkpointer on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
 
@@ -154,6 +159,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             model: See `AgentMemory.open`.
             index: See `AgentMemory.open`.
             settings: See `AgentMemory.open`.
+            redact: See `AgentMemory.open`. It sees sections; checkpoints hold the state as it is.
 
         Raises:
             ConfigurationError: An argument does not fit.
@@ -164,7 +170,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             'Began with Rome.'
         """
         dsn, settings = with_pool_config(conn_string, settings or AgentMemorySettings(), pool_config)
-        memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings)
+        memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings, redact=redact)
         saver = cls(
             memory,
             state_schema=state_schema,
@@ -495,7 +501,10 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if config.get("configurable", {}).get("checkpoint_ns"):
             # a subgraph's checkpoint, whose channels are not the graph's
             return None
-        return self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
+        thread = self._mapping.thread(config) if self._mapping.sections.keys() & new_versions.keys() else None
+        if thread is not None:
+            self.memory.resources.redactor.name(thread.title, "the memory's title")
+        return thread
 
     async def _delete_threads(self, thread_ids: Sequence[str]) -> None:
         _, statements = await upstream.statements(

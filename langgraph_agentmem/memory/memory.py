@@ -1,6 +1,6 @@
 """The memory that applications open."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,11 +18,13 @@ from langgraph_agentmem.memory.runs import Runs
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.context import MemoryContext
+from langgraph_agentmem.models.conversation import AddReport
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.health import Finding
-from langgraph_agentmem.models.review import ReviewPolicy
-from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
+from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
+from langgraph_agentmem.models.run import ConsolidationReport, OnRun, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
+from langgraph_agentmem.operations.conversations import adding
 from langgraph_agentmem.operations.health import diagnosing
 from langgraph_agentmem.operations.retrieval import reading, recalling, searching
 from langgraph_agentmem.operations.runs import promoting
@@ -31,6 +33,7 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import Graph
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.projection.projector import GraphProjector
+from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -94,6 +97,9 @@ class AgentMemory(bridge.Opened):
         graph: Literal["postgres", "neo4j"] | Neo4jDatabase | None = None,
         review: ReviewPolicy | None = None,
         reranker: "Reranker | None" = None,
+        redact: Redact | Literal["secrets", "off"] | None = None,
+        on_run: OnRun | None = None,
+        on_dispute: OnDispute | None = None,
         background: bool | None = None,
     ) -> "AgentMemory":
         """A memory on a PostgreSQL server, or on an embedded one.
@@ -118,6 +124,14 @@ class AgentMemory(bridge.Opened):
                 default as `AGENTMEM_REVIEW` says.
             reranker: Orders the first 50 hits of every search anew: a LangChain document compressor, or a function
                 `(query, texts) -> scores`, sync or async. Where it fails, hits stay as they were found.
+            redact: Called with every text before it is stored, embedded or logged, in whichever thread writes: returns
+                it as it may be kept, or None (or raises a `RedactionError`) to refuse it. "secrets" takes out keys,
+                tokens, passwords and card numbers that can be told by their form. By default as `AGENTMEM_REDACT`
+                says, else nothing is taken out.
+            on_run: Called with the `ConsolidationRun` of each consolidation that this memory, its queue or a worker on
+                it has carried out, or that failed, once that is stored. Sync (in a thread) or async; an error in it is
+                logged and counted, and fails nothing.
+            on_dispute: Called likewise with the `PendingReview` of a run that has left something to a person.
             background: Run a `MemoryWorker` as long as the memory is open, on the event loop that uses it first (sync
                 callers have one in the background). By default as `AGENTMEM_BACKGROUND` says, else not.
 
@@ -141,6 +155,9 @@ class AgentMemory(bridge.Opened):
             graph=graph,
             review=review,
             reranks=reranker,
+            redact=redact,
+            on_run=on_run,
+            on_dispute=on_dispute,
         )
         return cls(resources, background=settings.background if background is None else background)
 
@@ -359,8 +376,73 @@ class AgentMemory(bridge.Opened):
         edits = [edit | {"expected_revision": expected_revision}]
         return await self.aupdate_active_memory_sections(external_id, memory_id, edits, source=source)
 
+    async def aadd(
+        self,
+        external_id: str,
+        messages: Iterable[Any],
+        *,
+        title: str = "Conversation",
+        memory_id: int | None = None,
+        sections: MemoryTemplate | Mapping[str, Any] | None = None,
+        source: str = "conversation",
+        on_progress: Callable[[int], object] | None = None,
+    ) -> AddReport:
+        """Add messages: they are kept word for word, and with a model, what the user tells becomes facts in sections.
+
+        Without a model, nothing is inferred: messages are kept and found, and `inferred` is False. In any case each
+        message is kept once, however often it is added: by its id, or, where it has none, by its content and its
+        position among `messages`. So the whole history can be given again and again; lists of new messages alone need
+        ids, or times, as the same words at the same position of two lists would be the same message.
+
+        Messages are stored some at a time, those of one batch with what was learned from them in one transaction. After
+        an error, or a crash, the same call goes on where it was.
+
+        Args:
+            external_id: The tenant.
+            messages: LangChain messages, or dicts with `role` and `content`, and maybe `id`, `name` and `time` (a
+                datetime or ISO 8601 text; of LangChain messages, `additional_kwargs["time"]`). They are read one by
+                one, so that an iterator may yield any number of them. Of content in blocks, text is kept, and other
+                blocks are named. System messages are passed over.
+            title: Of the memory that holds the facts; it is made if there is none.
+            memory_id: That memory, instead of a title.
+            sections: Of a memory that is made: a template, or descriptions by section id. By default `profile`,
+                `preferences`, `people`, `plans` and `facts`.
+            source: Who writes; kept with the sections and their chunks.
+            on_progress: Called after every batch, with how many messages were passed so far.
+
+        Returns:
+            Which messages were kept, what was noted and what was refused, and whether the memory is due.
+
+        Raises:
+            InvalidInputError: A message, or another argument, cannot be accepted; what came before it is kept.
+            MemoryNotFoundError: The tenant has no such memory.
+            EmbeddingError: The new chunks cannot be embedded (with `embed="now"`); what came before them is kept.
+
+        Examples:
+            >>> said = [{"role": "user", "content": "I live in Oslo.", "id": "m1", "time": "2026-05-08T14:03"}]
+            >>> report = await memory.aadd("alice", said)
+            >>> report.added, report.inferred  # this memory has no model
+            (['m1'], False)
+            >>> (await memory.aadd("alice", said)).known
+            1
+            >>> [hit.content for hit in await memory.asearch("alice", "Oslo")]
+            ['[2026-05-08 14:03] User: I live in Oslo.']
+        """
+        return await adding.add(
+            self._resources,
+            external_id,
+            messages,
+            title=title,
+            memory_id=memory_id,
+            sections=sections,
+            source=source,
+            on_progress=on_progress,
+        )
+
     async def adelete_active_memory(self, external_id: str, memory_id: int, *, forget: bool = False) -> None:
         """Close a memory: what is left in it is consolidated, then its sections go; what it gave to memory stays.
+
+        The transcript of a conversation is closed, or forgotten, along with its memory.
 
         Args:
             external_id: The tenant.
@@ -380,19 +462,31 @@ class AgentMemory(bridge.Opened):
             []
         """
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
-        if forget:
-            await memories.forget(self._resources, tenant, id)
-            return
+        # the memory last: as long as it is there, its transcripts are found, should this be interrupted
+        for each in [*await memories.transcripts(self._resources, tenant, id, closed=forget), id]:
+            if forget:
+                await memories.forget(self._resources, tenant, each)
+            else:
+                await self._close(tenant, each)
+
+    async def _close(self, tenant: str, memory_id: int) -> None:
         # again where somebody has written meanwhile: a memory is closed only when nothing is left to consolidate
-        while not await memories.close(self._resources, tenant, id):
-            report = await self._consolidation.run(tenant, id, everything=True)
+        while not await memories.close(self._resources, tenant, memory_id):
+            report = await self._consolidation.run(tenant, memory_id, everything=True)
             if report.status == "busy":
-                raise MemoryBusyError(id, report.lease_expires_at)
+                raise MemoryBusyError(memory_id, report.lease_expires_at)
 
     # Consolidation and promotion
 
-    async def aconsolidate(self, external_id: str, memory_id: int) -> ConsolidationReport:
+    async def aconsolidate(self, external_id: str, memory_id: int, *, dry_run: bool = False) -> ConsolidationReport:
         """Consolidate what is pending in a memory now, whether it is due or not.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The memory.
+            dry_run: Show what would be done instead: conflicts, plan and changes are the report's `preview`, its status
+                is `dry_run`. A model is asked as ever, and what that costs is reported; nothing is kept, and the memory
+                stays free for others.
 
         Returns:
             A report; its status is `nothing` where nothing is pending, `busy` where another run holds the memory.
@@ -405,10 +499,15 @@ class AgentMemory(bridge.Opened):
 
         Examples:
             >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> shown = await memory.aconsolidate("alice", apollo.id, dry_run=True)
+            >>> shown.status, shown.chunks_superseded, [s.section_id for s in shown.preview.conflicts.sections]
+            ('dry_run', 1, ['plan'])
             >>> report = await memory.aconsolidate("alice", apollo.id)
             >>> report.status, report.updates_consumed, report.chunks_superseded
             ('applied', 1, 1)
         """
+        if dry_run:
+            return await self._consolidation.rehearse(external_id, memory_id)
         return await self._consolidation.run(external_id, memory_id)
 
     async def apromote(self, external_id: str, memory_id: int, *, force: bool = False) -> PromotionReport:
@@ -642,6 +741,7 @@ class AgentMemory(bridge.Opened):
     get_active_memories: Final = blocking(aget_active_memories)
     update_active_memory_sections: Final = blocking(aupdate_active_memory_sections)
     update_active_memory_section: Final = blocking(aupdate_active_memory_section)
+    add: Final = blocking(aadd)
     delete_active_memory: Final = blocking(adelete_active_memory)
     consolidate: Final = blocking(aconsolidate)
     promote: Final = blocking(apromote)

@@ -1,21 +1,25 @@
 """Puts the parts of a memory together, from the caller's arguments and the settings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from langgraph_agentmem import chat, reranker
 from langgraph_agentmem.embedding import Embedder, Index
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
-from langgraph_agentmem.models.review import ReviewPolicy
+from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
+from langgraph_agentmem.models.run import OnRun
 from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+C = TypeVar("C")
 
 
 def resources(
@@ -30,6 +34,9 @@ def resources(
     graph: object,
     review: object,
     reranks: object,
+    redact: object,
+    on_run: OnRun | None,
+    on_dispute: OnDispute | None,
 ) -> Resources:
     """The parts of a memory; see `AgentMemory.open`."""
     if dsn is not None and data_dir is not None:
@@ -52,6 +59,9 @@ def resources(
         neo4j=_neo4j(graph or settings.graph, settings),
         review=_policy(settings.review if review is None else review),
         reranker=None if reranks is None else reranker.checked(reranks),
+        redactor=Redactor.of(settings.redact if redact is None else redact),
+        on_run=_callback(on_run, "on_run"),
+        on_dispute=_callback(on_dispute, "on_dispute"),
     )
 
 
@@ -76,3 +86,9 @@ def _policy(review: object) -> ReviewPolicy:
     if callable(review) or review in ("never", "manual", "always"):
         return cast("ReviewPolicy", review)
     raise ConfigurationError(f"review must be 'never', 'manual', 'always' or a function, not {review!r}")
+
+
+def _callback(given: C, name: str) -> C:
+    if given is None or callable(given):
+        return given
+    raise ConfigurationError(f"{name} must be a function, not {given!r}")

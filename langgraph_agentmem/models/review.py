@@ -212,6 +212,10 @@ class PendingReview(Value):
     disputes: list[Dispute]
 
 
+OnDispute = Callable[[PendingReview], object]
+"""Told of what a run has left to a person; may be async."""
+
+
 class ReviewReport(Value):
     """What a review did.
 

@@ -1,5 +1,6 @@
 """Runs of consolidation and promotion, and what they report."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from langgraph_agentmem.errors import ModelError
 from langgraph_agentmem.models.base import Json, Value
-from langgraph_agentmem.models.conflict import Decision
+from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.graph_change import (
     EntityMerged,
     RelationshipCreated,
@@ -124,6 +125,22 @@ class RunChanges(Value):
         )
 
 
+class RunPreview(Value):
+    """What a dry run would have written.
+
+    Attributes:
+        conflicts: What is new, beside what is remembered.
+        plan: What would be carried out, without what would be left to a person.
+        changes: What it would change. Ids of what it would write itself are given anew by a real run.
+        disputes: How many conflicts would be left to a person; the report's `decisions` tell which.
+    """
+
+    conflicts: ConsolidationConflicts
+    plan: ConsolidationPlan
+    changes: RunChanges
+    disputes: int = 0
+
+
 class PromotionReport(Value):
     """What a promotion did.
 
@@ -156,8 +173,8 @@ class ConsolidationReport(Value):
     """What a consolidation did, and why.
 
     Attributes:
-        status: `applied`; `nothing` (no pending updates), `busy` (another run holds the memory, or it is not due any
-            more), or `dead` (it was set aside after too many attempts).
+        status: `applied`; `dry_run`, where nothing was kept; `nothing` (no pending updates), `busy` (another run holds
+            the memory, or it is not due any more), or `dead` (it was set aside after too many attempts).
         lease_expires_at: For `busy`: when the other run's lease ends.
         chunks_superseded: Chunks whose validity it has ended.
         chunks_unclear: Chunks that perhaps have ended; they and what may take their place stay, and are marked.
@@ -168,6 +185,7 @@ class ConsolidationReport(Value):
         timings: Seconds that each node took, by its name; `apply` up to its commit.
         lag_seconds: From due to applied, by the database's clock; None where the memory was not due.
         review_of: For what a person has decided: the run that had parked it.
+        preview: For `dry_run`: what would have been written. All counts are those of what would have happened.
         model_failures: Runs of this memory, this one the last, in which the model has failed, one after the other.
 
     Examples:
@@ -175,7 +193,7 @@ class ConsolidationReport(Value):
         ('applied', ['plan', 'team'], 2, 4, 3)
     """
 
-    status: Literal["applied", "nothing", "busy", "dead"]
+    status: Literal["applied", "dry_run", "nothing", "busy", "dead"]
     run_id: str | None = None
     lease_expires_at: datetime | None = None
     shortterm_memory_id: int | None = None
@@ -200,6 +218,7 @@ class ConsolidationReport(Value):
     review_of: str | None = None
     model_failures: int = 0
     promotion: PromotionReport | None = None
+    preview: RunPreview | None = None
 
 
 class ConsolidationRun(Value):
@@ -227,3 +246,7 @@ class ConsolidationRun(Value):
     due_at: datetime | None = None
     started_at: datetime
     finished_at: datetime | None = None
+
+
+OnRun = Callable[[ConsolidationRun], object]
+"""Told of a run that is over; may be async."""

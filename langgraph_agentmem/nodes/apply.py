@@ -18,8 +18,8 @@ def _model_use(claim: Claim, *, failed: bool) -> ModelUse:
 def apply_node(memory: HasResources) -> Node:
     """Carries out the plan in one transaction, once, however often it runs.
 
-    Reads everything that came before; writes `report`. Raises `LeaseLostError` where the run took longer than its
-    lease and another one has the memory.
+    Reads everything that came before, and `dry_run`, for which nothing is kept; writes `report`. Raises
+    `LeaseLostError` where the run took longer than its lease and another one has the memory.
 
     Examples:
         >>> report = apply_node(memory).invoke(state)["report"]
@@ -39,14 +39,15 @@ def apply_node(memory: HasResources) -> Node:
             conflicts=ConsolidationConflicts.model_validate(state["conflicts"]),
             plan=ConsolidationPlan.model_validate(state["plan"]),
             decisions=[Decision.model_validate(decision) for decision in state["decisions"]],
-            failures=state.get("failures", []),
+            # they quote what a provider has answered
+            failures=[memory.resources.redactor.error(failure) for failure in state.get("failures", [])],
             model=_model_use(claim, failed=state.get("model_failed", False)),
             usage=ModelUsage.model_validate(state.get("usage", {})),
             timings=state.get("timings", {}),
             # earlier chunks whose extraction this run has made up for; new ones are marked along with the run
             extracted=None if failed else [chunk.id for chunk in claim.chunks if chunk.to_extract and not chunk.new],
         )
-        report = await applying.apply(memory.resources, resolved)
+        report = await applying.apply(memory.resources, resolved, dry_run=state.get("dry_run", False))
         return {"report": report.model_dump(mode="json")}
 
     return node(apply, "apply", timed=True)

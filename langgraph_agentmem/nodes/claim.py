@@ -13,8 +13,8 @@ _RESTS = "the model was not asked, as it has failed in the last runs; a later ru
 def claim_node(memory: HasResources) -> Node:
     """Leases the memory and takes what is pending.
 
-    Reads `external_id`, `memory_id`, `run_id`, `everything`, `if_due`; writes `claim`, or, where there is nothing to
-    take, `report`; empties what the nodes behind it write.
+    Reads `external_id`, `memory_id`, `run_id`, `everything`, `if_due`, `dry_run`; writes `claim`, or, where there is
+    nothing to take, `report`; empties what the nodes behind it write.
 
     Examples:
         >>> written = memory.update_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
@@ -31,6 +31,7 @@ def claim_node(memory: HasResources) -> Node:
             run_id=state.get("run_id"),
             everything=state.get("everything", False),
             if_due=state.get("if_due", False),
+            dry_run=state.get("dry_run", False),
         )
         # the other channels are emptied, and the id is used up, as the thread may have seen a run before
         fresh: dict[str, Any] = {
@@ -61,4 +62,7 @@ def after_claim(state: ConsolidationState) -> Literal["claimed", "nothing", "bus
     """
     if state.get("claim") is not None:
         return "claimed"
+    # a dry run promotes nothing: it ends as one does that has come too late
+    if state.get("dry_run"):
+        return "busy"
     return "nothing" if ConsolidationReport.model_validate(state["report"]).status == "nothing" else "busy"

@@ -8,10 +8,15 @@ from langgraph_agentmem.models.claim import Claim
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
-from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations.answering import answered
 from langgraph_agentmem.policies import speech
 from langgraph_agentmem.resources import HasResources
+
+_TEXTS = frozenset(
+    {"name", "source", "target", "names", "description", "reason", "types", "source_types", "target_types"}
+)
+"""What of an extraction is text."""
 
 
 def extract_node(memory: HasResources) -> Node:
@@ -39,6 +44,7 @@ def extract_node(memory: HasResources) -> Node:
         if extractor is not None and chunks:
             attempts = resources.settings.model_attempts
             extraction, usage = await answered(lambda: _extracted(extractor, chunks), attempts)
+            extraction = Extraction.model_validate(resources.redactor.written(extraction.model_dump(), _TEXTS))
         return {
             "extraction": extraction.model_dump(mode="json"),
             "usage": usage.model_dump(),

@@ -8,8 +8,8 @@ from langgraph_agentmem import chat
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.run import ModelUsage
-from langgraph_agentmem.nodes.asking import answered
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.operations.answering import answered
 from langgraph_agentmem.policies import controls, planning, proposals
 from langgraph_agentmem.policies.planning import DecidedPlan
 from langgraph_agentmem.resources import HasResources
@@ -31,6 +31,8 @@ it no longer holds now.
 Use only ids that the data contains. Give a short reason for every decision."""
 
 
+_TEXTS = frozenset({"text", "leftover", "reason"})
+"""What of a plan is text."""
 _UNTRUSTED = (
     "the model ended a statement that nothing contradicts, which was put among the conflicts to see whether it reads "
     "them; its decisions on chunks were not taken, the rules decided"
@@ -87,6 +89,7 @@ def resolve_node(memory: HasResources) -> Node:
         proposed, usage = await answered(
             lambda: resolve_conflicts(model, shown, settings.structured_output), settings.model_attempts
         )
+        proposed = ConsolidationPlan.model_validate(resources.redactor.written(proposed.model_dump(), _TEXTS))
         untrusted = controls.broken(proposed, ids)
         by_rules = DecidedPlan(
             plan=ConsolidationPlan.model_validate(state["plan"]),

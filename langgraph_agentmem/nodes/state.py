@@ -22,6 +22,7 @@ class ConsolidationState(TypedDict):
         run_id: The run's id (input; by default a new one for every run).
         everything: Also consolidate sections that were never updated (input, default False).
         if_due: Only if the queue offers the memory (input, default False).
+        dry_run: Show what would be done, and keep nothing of it (input, default False).
         claim: A `Claim`.
         extraction: An `Extraction`.
         conflicts: `ConsolidationConflicts`.
@@ -41,6 +42,7 @@ class ConsolidationState(TypedDict):
     run_id: str | None
     everything: bool
     if_due: bool
+    dry_run: bool
     claim: Json | None
     extraction: Json
     conflicts: Json

@@ -78,10 +78,19 @@ async def get_by_namespace(
     connection: Connection, external_id: str, namespace: tuple[str, ...], *, lock: bool = False
 ) -> MemoryRow | None:
     """An open memory by its namespace, locked if `lock` is set."""
-    params = {"external_id": external_id, "namespace": list(namespace)}
-    row = memory_row(await one_row(connection, _SQL["memory_by_namespace"], params))
+    row = await (await send_by_namespace(connection, external_id, namespace))()
     # by its id: one that was closed in between is not taken for the open one of that namespace
     return await get(connection, external_id, row.id, lock=True) if row and lock else row
+
+
+async def send_by_namespace(
+    connection: Connection, external_id: str, namespace: tuple[str, ...]
+) -> Deferred[MemoryRow | None]:
+    """Ask for an open memory by its namespace."""
+    params = {"external_id": external_id, "namespace": list(namespace)}
+    return await send(
+        connection, _SQL["memory_by_namespace"], params, lambda rows: memory_row(rows[0] if rows else None)
+    )
 
 
 async def list_all(connection: Connection, external_id: str) -> list[MemoryRow]:

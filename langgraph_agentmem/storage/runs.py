@@ -65,8 +65,13 @@ async def list_all(
 ) -> list[ConsolidationRun]:
     """A tenant's runs, newest first."""
     params = {"external_id": external_id, "memory_id": memory_id, "status": status, "limit": limit}
-    rows = await all_rows(connection, _SQL["runs"], params)
-    return [ConsolidationRun.model_validate(_run(row).model_dump(exclude={"changes"})) for row in rows]
+    return [_logged(_run(row)) for row in await all_rows(connection, _SQL["runs"], params)]
+
+
+async def get_logged(connection: Connection, external_id: str, run_id: str) -> ConsolidationRun | None:
+    """A run, as the log shows it."""
+    row = await get(connection, external_id, run_id)
+    return row and _logged(row)
 
 
 async def finish(
@@ -136,6 +141,10 @@ async def delete_memory(connection: Connection, external_id: str, memory_id: int
     params = {"external_id": external_id, "memory_id": memory_id}
     await connection.execute(_SQL["delete_memory_runs"], params)
     await connection.execute(_SQL["delete_memory"], params)
+
+
+def _logged(row: RunRow) -> ConsolidationRun:
+    return ConsolidationRun.model_validate(row.model_dump(exclude={"changes"}))
 
 
 def _run(row: DictRow) -> RunRow:

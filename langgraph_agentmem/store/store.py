@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import anyio
 from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp, Result, TTLConfig
@@ -20,6 +20,7 @@ from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.item import Namespace
 from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.sections import deleting, items
+from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.resources import HasResources
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -119,6 +120,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         settings: AgentMemorySettings | None = None,
         reembed: bool | Index = False,
         reranker: "Reranker | None" = None,
+        redact: Redact | Literal["secrets", "off"] | None = None,
         background: bool | None = None,
     ) -> "AgentMemoryStore":
         """A store on a PostgreSQL server, or on an embedded one; leaving its `with` block closes it.
@@ -139,6 +141,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             settings: See `AgentMemory.open`.
             reembed: See `AgentMemory.open`.
             reranker: See `AgentMemory.open`.
+            redact: See `AgentMemory.open`.
             background: See `AgentMemory.open`.
 
         Raises:
@@ -164,6 +167,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             settings=settings,
             reembed=reembed,
             reranker=reranker,
+            redact=redact,
             background=background,
         )
         store = cls(memory, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers)

@@ -10,12 +10,13 @@ from typing import Any
 import anyio
 
 from langgraph_agentmem import telemetry
-from langgraph_agentmem.errors import StorageError
+from langgraph_agentmem.errors import InvalidInputError, StorageError
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import HasResources, Resources
+from langgraph_agentmem.worker import callbacks
 
 _RENEWALS = 3
 """How often a lease is renewed before it would expire."""
@@ -54,27 +55,45 @@ class Consolidation:
             everything: Also sections that were never updated.
             if_due: Only if the queue offers the memory; the run then counts as one of its attempts.
         """
-        run_id = claiming.new_run_id()
-        ids: dict[str, Any] = {"external_id": external_id, "memory_id": memory_id, "run_id": run_id}
-        with telemetry.span("consolidation", external_id=external_id, memory_id=memory_id, run_id=run_id) as span:
+        ids = _ids(external_id, memory_id)
+        with telemetry.span("consolidation", **ids) as span:
             report = await self._run(ids, everything=everything, if_due=if_due)
             span.set(status=report.status, updates=report.updates_consumed, parked=len(report.parked))
         return report
 
+    async def rehearse(self, external_id: str, memory_id: int) -> ConsolidationReport:
+        """What consolidating a memory would come to; the memory is free meanwhile, and nothing is kept."""
+        ids = _ids(external_id, memory_id)
+        with telemetry.span("dry_run", **ids) as span:
+            report = await self._reported({**ids, "dry_run": True}, ids, "agentmem dry run")
+            span.set(status=report.status)
+        return report
+
     async def _run(self, ids: dict[str, Any], *, everything: bool, if_due: bool) -> ConsolidationReport:
         external_id, memory_id, run_id = ids.values()
-        traced: dict[str, Any] = {"run_name": "agentmem consolidation", "tags": ["agentmem"]}
-        traced["metadata"] = {f"agentmem_{name}": value for name, value in ids.items()}
         try:
             async with self._lease_renewed(external_id, memory_id, run_id):
-                state: Any = await self._graph.ainvoke({**ids, "everything": everything, "if_due": if_due}, traced)
+                given = {**ids, "everything": everything, "if_due": if_due}
+                report = await self._reported(given, ids, "agentmem consolidation")
         except BaseException as error:
             # cancelled or not, the memory is given back before anybody hears of the error
             with anyio.CancelScope(shield=True):
                 await claiming.release(self._resources, external_id, memory_id, run_id, error, if_due=if_due)
+            # of a run that never began, and of one that was stopped, there is nothing to tell
+            if isinstance(error, Exception) and not isinstance(error, InvalidInputError):
+                await callbacks.told(self._resources, validation.tenant(external_id), run_id)
             raise
+        if report.status == "applied":
+            await callbacks.told(self._resources, validation.tenant(external_id), run_id, parked=bool(report.parked))
         # with `embed="background"`, a consolidation is one of the moments at which vectors are made up for
         await embeddings.embed_what_is_left(self._resources, validation.tenant(external_id))
+        return report
+
+    async def _reported(self, given: dict[str, Any], ids: dict[str, Any], name: str) -> ConsolidationReport:
+        """The report of the graph, invoked with this input."""
+        traced: dict[str, Any] = {"run_name": name, "tags": ["agentmem"]}
+        traced["metadata"] = {f"agentmem_{name}": value for name, value in ids.items()}
+        state: Any = await self._graph.ainvoke(given, traced)
         return ConsolidationReport.model_validate(state["report"])
 
     @asynccontextmanager
@@ -97,3 +116,7 @@ class Consolidation:
                 _logger.warning(
                     "the lease of run %s could not be renewed for now: %s", run_id, telemetry.described(error)
                 )
+
+
+def _ids(external_id: str, memory_id: int) -> dict[str, Any]:
+    return {"external_id": external_id, "memory_id": memory_id, "run_id": claiming.new_run_id()}

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,12 @@ from chat_server import ChatServer, good, serving
 from checkpoint_threads import Delta, State
 from consistency import assert_consistent
 from fakes import ScriptedModel
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from store_and_memory import names
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
@@ -118,3 +125,20 @@ def strict_dsn(shared_folder: Path) -> Iterator[str]:
     yield dsn
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")
+
+
+@pytest.fixture(scope="session")
+def reported() -> SimpleNamespace:
+    """What the process reports, of all its tests: providers can be set once."""
+    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
+    metrics.set_meter_provider(MeterProvider([reader]))
+    return SimpleNamespace(spans=spans, reader=reader)
+
+
+@pytest.fixture
+def otel(reported: SimpleNamespace) -> SimpleNamespace:
+    reported.spans.clear()
+    return reported

@@ -16,12 +16,6 @@ from typing import Any
 import psycopg
 import pytest
 from fakes import ScriptedModel, WordEmbedder
-from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from waiting import until_waiting
 
 from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
@@ -94,23 +88,6 @@ def test_a_cost_is_known_if_all_calls_have_one() -> None:
 
 
 # OpenTelemetry
-
-
-@pytest.fixture(scope="session")
-def reported() -> SimpleNamespace:
-    """What the process reports, of all its tests: providers can be set once."""
-    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    trace.set_tracer_provider(provider)
-    metrics.set_meter_provider(MeterProvider([reader]))
-    return SimpleNamespace(spans=spans, reader=reader)
-
-
-@pytest.fixture
-def otel(reported: SimpleNamespace) -> SimpleNamespace:
-    reported.spans.clear()
-    return reported
 
 
 def points(otel: SimpleNamespace) -> dict[str, list[Any]]:

@@ -85,6 +85,9 @@ class Operations:
         edits = [{"section_id": section, "new_content": f"- {n}"} for section in ("facts", "plans")]
         return lambda: self.memory.aupdate_active_memory_sections("alice", id, edits)
 
+    async def add(self, n: int) -> Call:
+        return lambda: self.memory.aadd("alice", [{"role": "user", "content": f"Line {n}.", "id": f"line {n}"}])
+
     async def delete(self, n: int) -> Call:
         id = await self.made(f"deleted {n}")
         return lambda: self.memory.adelete_active_memory("alice", id)
@@ -279,8 +282,9 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.aget_active_memories", Operations.get_all, (3, 2), (3, 2)),
     ("AgentMemory.aupdate_active_memory_section", Operations.edit, (2, 6), (2, 7)),
     ("AgentMemory.aupdate_active_memory_sections", Operations.edit_two, (2, 6), (2, 7)),
-    ("AgentMemory.adelete_active_memory", Operations.delete, (3, 5), (3, 5)),
-    ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (5, 14), (5, 14)),
+    ("AgentMemory.aadd", Operations.add, (3, 11), (3, 12)),
+    ("AgentMemory.adelete_active_memory", Operations.delete, (4, 6), (4, 6)),
+    ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (6, 15), (6, 15)),
     ("AgentMemory.aconsolidate", Operations.consolidate, (27, 42), (29, 43)),
     ("AgentMemory.aconsolidate, of nothing", Operations.consolidate_nothing, (11, 14), (13, 15)),
     ("AgentMemory.apromote", Operations.promote, (14, 27), (14, 27)),

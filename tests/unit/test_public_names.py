@@ -59,6 +59,7 @@ METHODS = {
         "get_active_memories",
         "update_active_memory_sections",
         "update_active_memory_section",
+        "add",
         "delete_active_memory",
         "consolidate",
         "promote",

@@ -24,6 +24,12 @@ async def runs(
         return await storage.list_all(connection, tenant, memory_id=id, status=status, limit=count)
 
 
+async def run(resources: Resources, external_id: str, run_id: str) -> ConsolidationRun | None:
+    """A run of the log; None where there is none."""
+    async with resources.database.connection(external_id) as connection:
+        return await storage.get_logged(connection, external_id, run_id)
+
+
 async def entity(
     resources: Resources, external_id: object, name_or_id: object, tier: GraphTier | None
 ) -> Entity | None:

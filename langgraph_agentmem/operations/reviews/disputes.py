@@ -65,6 +65,23 @@ async def of_run(resources: Resources, external_id: str, run_id: str) -> list[Di
     return await freshness.read(resources, external_id, send)
 
 
+async def pending_of_run(resources: Resources, external_id: str, run_id: str) -> PendingReview | None:
+    """What a run has left to a person and nobody has decided yet; None where that is nothing."""
+    waiting = [dispute for dispute in await of_run(resources, external_id, run_id) if dispute.status == "pending"]
+    if not waiting:
+        return None
+    memory_id = waiting[0].memory_id
+    async with resources.database.connection(external_id) as connection:
+        titles = await reviews.titles(connection, external_id, [memory_id])
+    return PendingReview(
+        external_id=external_id,
+        run_id=run_id,
+        memory_id=memory_id,
+        memory_title=titles[memory_id],
+        disputes=waiting,
+    )
+
+
 async def of_known_run(resources: Resources, external_id: object, run_id: object) -> list[Dispute]:
     """See `Reviews.adisputes`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")

@@ -18,6 +18,7 @@ from langgraph_agentmem.operations.runs.parting import Parting
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import deciding, validation
 from langgraph_agentmem.policies.deciding import ChunkOutcome, NewText
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks, graph, longterm, reviews, runs, support
 from langgraph_agentmem.storage.chunks import RunChunk
@@ -45,7 +46,8 @@ async def review(
     """See `Reviews.adecide`."""
     tenant, id = validation.tenant(external_id), validation.uuid(run_id, "run_id")
     choices = deciding.read_decisions(decisions, limit=resources.settings.max_content_chars)
-    who = None if reviewer is None else validation.name(reviewer, "reviewer")
+    choices = [_redacted(resources.redactor, choice) for choice in choices]
+    who = None if reviewer is None else resources.redactor.text(validation.name(reviewer, "reviewer"), "review")
     async with resources.database.transaction(tenant) as connection:
         run = await _run(connection, tenant, id)
         expected = _decided(await _disputes(connection, tenant, id), choices, id)
@@ -63,6 +65,11 @@ async def review(
         telemetry.decided(decision.action)
     pending = [dispute.id for dispute in left if dispute.status == "pending"]
     return ReviewReport(run_id=id, disputes=left, pending=pending, report=report)
+
+
+def _redacted(redactor: Redactor, decision: ReviewDecision) -> ReviewDecision:
+    texts = {"reason": redactor.text(decision.reason, "review"), "text": redactor.optional(decision.text, "review")}
+    return decision.model_copy(update=texts)
 
 
 async def _run(connection: Connection, external_id: str, run_id: str) -> RunRow:

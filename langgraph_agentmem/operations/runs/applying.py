@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from langgraph_agentmem import telemetry
@@ -10,9 +12,10 @@ from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.chunk import Origin
 from langgraph_agentmem.models.conflict import ConsolidationPlan
 from langgraph_agentmem.models.resolved import ResolvedRun
-from langgraph_agentmem.models.run import ConsolidationReport
-from langgraph_agentmem.operations.runs import linking, parking
+from langgraph_agentmem.models.run import ConsolidationReport, RunChanges, RunPreview
+from langgraph_agentmem.operations.runs import claiming, linking, parking
 from langgraph_agentmem.operations.runs.linking import RunWork
+from langgraph_agentmem.operations.runs.parking import Reserved
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.memories import info
 from langgraph_agentmem.policies import forgetting, planning
@@ -23,6 +26,7 @@ from langgraph_agentmem.storage.chunks import RunChunk
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.memories import MemoryRow
 from langgraph_agentmem.storage.runs import RunRow
+from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 
 class _Text(Value):
@@ -34,13 +38,46 @@ class _Text(Value):
     sources: list[int]
 
 
-async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
+@dataclass(frozen=True)
+class _ReadyRun:
+    """What is made ready before the transaction, in which nobody is to be waited for."""
+
+    resources: Resources
+    started: float
+    reserved: Reserved
+    model: EmbeddingModel | None
+    vectors: Mapping[str, list[float] | None]
+    name_vectors: Sequence[list[float] | None]
+
+
+async def apply(resources: Resources, run: ResolvedRun, *, dry_run: bool = False) -> ConsolidationReport:
     """Carry out a run's plan; a run that is applied already only reports again.
+
+    Args:
+        resources: The open memory's.
+        run: What was decided.
+        dry_run: Claim the memory again, carry the plan out, and undo all of it: the report says what it has come to.
 
     Raises:
         LeaseLostError: The memory's lease went to another run; nothing is applied.
         EmbeddingError: New texts or names cannot be embedded; nothing is applied.
     """
+    prepared = await _made_ready(resources, run)
+    if dry_run:
+        return await _rehearsed(prepared, run)
+    async with resources.database.transaction(run.external_id) as connection:
+        row, memory = await _fenced(connection, resources, run)
+        # applied before: the answer to that commit was lost, and the graph tries again
+        if row.report or memory is None:
+            assert row.report is not None  # without its memory, no other run passes the fence
+            return row.report
+        work, report = await _carried_out(connection, prepared, run, row, memory)
+    # behind the commit, so that nothing is counted that was rolled back
+    _measure(work, row, report)
+    return report
+
+
+async def _made_ready(resources: Resources, run: ResolvedRun) -> _ReadyRun:
     started = time.perf_counter()
     # before the transaction: a policy may be the caller's own function, and take its time
     reserved = parking.reserved(resources, run)
@@ -48,37 +85,56 @@ async def apply(resources: Resources, run: ResolvedRun) -> ConsolidationReport:
     texts = [text.text for text in _texts(run.plan)]
     model = await resources.embedding_model()  # before the transaction: registering it wants the tables for itself
     vectors = dict(zip(texts, await _vectors(resources, texts), strict=True))
-    name_vectors = await _vectors(resources, [conflict.active_entity.name for conflict in run.conflicts.entities])
-    async with resources.database.transaction(run.external_id) as connection:
+    names = [conflict.active_entity.name for conflict in run.conflicts.entities]
+    return _ReadyRun(resources, started, reserved, model, vectors, await _vectors(resources, names))
+
+
+async def _rehearsed(prepared: _ReadyRun, run: ResolvedRun) -> ConsolidationReport:
+    """What carrying a plan out comes to, of which nothing is kept; what was taken is taken again as it is now."""
+    resources, tenant, memory_id = prepared.resources, run.external_id, run.memory_id
+    async with resources.database.rehearsal(tenant) as connection:
+        claim = await claiming.claimed(connection, resources, tenant, memory_id, run.run_id)
+        if isinstance(claim, ConsolidationReport):  # another run was faster
+            return claim
         row, memory = await _fenced(connection, resources, run)
-        # applied before: the answer to that commit was lost, and the graph tries again
-        if row.report or memory is None:
-            assert row.report is not None  # without its memory, no other run passes the fence
-            return row.report
-        # what rests on deleted chunks goes before anything is compared with what persons have rejected or kept
-        run, gone = await _without_deleted(connection, run)
-        run, rejected = await parking.without_rejected(connection, run)
-        run, parked = await parking.parked(connection, run, reserved)
-        # before anything is written: the first consolidation makes the row that all the rest refers to
-        shortterm_id, consolidations = await _counted(connection, run, row)
-        now = await graph.transaction_time(connection)
-        work = RunWork(resources, connection, run, model, shortterm_id, now)
-        await chunks.consolidate(
-            connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
-        )
-        await parking.write_tombstones(work, rejected)
-        texts = _texts(run.plan)
-        chunk_texts = await _apply_sections(work, texts, [vectors[text.text] for text in texts])
-        ids, link_ids = await linking.apply_graph(work, name_vectors)
-        await parking.log(work, parked, ids, link_ids)
-        inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
-        await support.inherit_mentions(connection, run.external_id, inherited)
-        await _settle(work, row, memory, consolidations)
-        work.seconds = time.perf_counter() - started
-        report = await _reported(work, row, deleted=bool(gone))
-    # behind the commit, so that nothing is counted that was rolled back
-    _measure(work, row, report)
-    return report
+        assert memory is not None  # it has just been leased
+        work, report = await _carried_out(connection, prepared, run, row, memory)
+    preview = RunPreview(
+        conflicts=work.run.conflicts,
+        plan=work.run.plan,
+        changes=RunChanges.of(work.record),
+        disputes=len(report.parked),
+    )
+    # ids that were never given
+    unkept: dict[str, object] = {"run_id": None, "parked": [], "shortterm_memory_id": run.conflicts.shortterm_memory_id}
+    return report.model_copy(update={**unkept, "status": "dry_run", "preview": preview})
+
+
+async def _carried_out(
+    connection: Connection, prepared: _ReadyRun, run: ResolvedRun, row: RunRow, memory: MemoryRow
+) -> tuple[RunWork, ConsolidationReport]:
+    """Carry out the plan of a run that holds its memory, and write its report."""
+    # what rests on deleted chunks goes before anything is compared with what persons have rejected or kept
+    run, gone = await _without_deleted(connection, run)
+    run, rejected = await parking.without_rejected(connection, run)
+    run, parked = await parking.parked(connection, run, prepared.reserved)
+    # before anything is written: the first consolidation makes the row that all the rest refers to
+    shortterm_id, consolidations = await _counted(connection, run, row)
+    now = await graph.transaction_time(connection)
+    work = RunWork(prepared.resources, connection, run, prepared.model, shortterm_id, now)
+    await chunks.consolidate(
+        connection, run.external_id, run.memory_id, run.run_id, shortterm_id, extracted=run.extracted
+    )
+    await parking.write_tombstones(work, rejected)
+    texts = _texts(run.plan)
+    chunk_texts = await _apply_sections(work, texts, [prepared.vectors[text.text] for text in texts])
+    ids, link_ids = await linking.apply_graph(work, prepared.name_vectors)
+    await parking.log(work, parked, ids, link_ids)
+    inherited = [(source, id, text.text) for id, text in chunk_texts.items() for source in text.sources]
+    await support.inherit_mentions(connection, run.external_id, inherited)
+    await _settle(work, row, memory, consolidations)
+    work.seconds = time.perf_counter() - prepared.started
+    return work, await _reported(work, row, deleted=bool(gone))
 
 
 async def _counted(connection: Connection, run: ResolvedRun, row: RunRow) -> tuple[int, int]:

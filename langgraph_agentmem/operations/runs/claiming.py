@@ -29,6 +29,7 @@ async def claim(
     run_id: str | None = None,
     everything: bool = False,
     if_due: bool = False,
+    dry_run: bool = False,
 ) -> Claim | ConsolidationReport:
     """Lease a memory and take what is pending, or report why there is nothing to take.
 
@@ -39,38 +40,57 @@ async def claim(
         run_id: The run's id; claiming again under the same id is allowed.
         everything: Also take sections that were never updated, as when the memory is closed.
         if_due: Only if the queue offers the memory; this counts as an attempt, of which there are `max_attempts`.
+        dry_run: Undo all of it at once: the claim says what would be taken, and the memory is free. Values that are no
+            chunks yet become such, as for a search.
 
     Returns:
         The claim, or a report with status `nothing`, `busy` or `dead`.
     """
     tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
     run = new_run_id() if run_id is None else validation.uuid(run_id, "run_id")
-    seconds = resources.settings.lease_seconds
-    async with resources.database.transaction(tenant) as connection:
-        # the memory's row first, as everybody locks it: it guards the sections, the chunks and the lease
-        row = existing(await freshness.lock(connection, resources, tenant, id), tenant, id)
-        # a process that dies reports no failure: its attempts show only here, when the next one comes to claim
-        if if_due and await _given_up(connection, resources, row):
-            return ConsolidationReport(status="dead")
-        if await queue.lease(connection, tenant, id, run, seconds, if_due=if_due) is None:
-            return ConsolidationReport(status="busy", lease_expires_at=row.lease_expires_at)
-        sections = [
-            ClaimedSection(**section.model_dump(), content="\n\n".join(texts(section.value, section.text_fields)))
-            for section in await stored_sections.changed(connection, tenant, id, everything=everything)
-        ]
-        changed = [section.section_id for section in sections]
-        # marked with the run, so that an edit that comes meanwhile retires them instead of deleting them
-        await chunks.claim(connection, tenant, id, run, changed, everything=everything)
-        taken = await _taken(connection, resources, tenant, id, run)
-        # a promotion was all that was due, or nothing: the claim does not count as an attempt
-        if not sections and not taken:
-            await queue.give_back(connection, tenant, id, run, if_due=if_due)
-            return ConsolidationReport(status="nothing")
-        # whoever asks for a run means it; the queue waits for the model
-        rests = if_due and row.model_failures > 0 and await queue.model_rests(connection, tenant, id)
-        snapshot = [SectionSnapshot(**section.model_dump()) for section in sections]
-        await runs.begin(connection, tenant, id, run, snapshot, worker=worker_name(), due_at=row.due_at)
-        return Claim(external_id=tenant, memory_id=id, run_id=run, sections=sections, chunks=taken, model_rests=rests)
+    if dry_run:
+        # kept, unlike all the rest: what is claimed is to be there still when it is compared
+        await freshness.catch_up_all(resources, [(tenant, id)])
+    within = resources.database.rehearsal if dry_run else resources.database.transaction
+    async with within(tenant) as connection:
+        return await claimed(connection, resources, tenant, id, run, everything=everything, if_due=if_due)
+
+
+async def claimed(
+    connection: Connection,
+    resources: Resources,
+    tenant: str,
+    id: int,
+    run: str,
+    *,
+    everything: bool = False,
+    if_due: bool = False,
+) -> Claim | ConsolidationReport:
+    """What `claim` does, in the caller's transaction."""
+    # the memory's row first, as everybody locks it: it guards the sections, the chunks and the lease
+    row = existing(await freshness.lock(connection, resources, tenant, id), tenant, id)
+    # a process that dies reports no failure: its attempts show only here, when the next one comes to claim
+    if if_due and await _given_up(connection, resources, row):
+        return ConsolidationReport(status="dead")
+    if await queue.lease(connection, tenant, id, run, resources.settings.lease_seconds, if_due=if_due) is None:
+        return ConsolidationReport(status="busy", lease_expires_at=row.lease_expires_at)
+    sections = [
+        ClaimedSection(**section.model_dump(), content="\n\n".join(texts(section.value, section.text_fields)))
+        for section in await stored_sections.changed(connection, tenant, id, everything=everything)
+    ]
+    changed = [section.section_id for section in sections]
+    # marked with the run, so that an edit that comes meanwhile retires them instead of deleting them
+    await chunks.claim(connection, tenant, id, run, changed, everything=everything)
+    taken = await _taken(connection, resources, tenant, id, run)
+    # a promotion was all that was due, or nothing: the claim does not count as an attempt
+    if not sections and not taken:
+        await queue.give_back(connection, tenant, id, run, if_due=if_due)
+        return ConsolidationReport(status="nothing")
+    # whoever asks for a run means it; the queue waits for the model
+    rests = if_due and row.model_failures > 0 and await queue.model_rests(connection, tenant, id)
+    snapshot = [SectionSnapshot(**section.model_dump()) for section in sections]
+    await runs.begin(connection, tenant, id, run, snapshot, worker=worker_name(), due_at=row.due_at)
+    return Claim(external_id=tenant, memory_id=id, run_id=run, sections=sections, chunks=taken, model_rests=rests)
 
 
 def new_run_id() -> str:
@@ -103,7 +123,7 @@ async def release(
         async with resources.database.transaction(tenant) as connection:
             # open or closed: somebody may have closed it since the run began
             row = await memories.lock_any(connection, tenant, id)
-            message = f"{type(error).__name__}: {error}"
+            message = resources.redactor.error(f"{type(error).__name__}: {error}")
             # logged in any case; a run that was applied stays so
             await runs.fail(connection, tenant, run_id, message)
             if isinstance(error, Exception):

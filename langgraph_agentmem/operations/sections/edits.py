@@ -15,6 +15,7 @@ from langgraph_agentmem.operations.sections.texts import pieces
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.editing import edited, read_updates
 from langgraph_agentmem.policies.templates import unknown_section
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import memories, sections
@@ -59,8 +60,8 @@ async def update(
     edits = _Edits(
         validation.tenant(external_id),
         validation.identifier(memory_id, "memory_id"),
-        read_updates(updates, limit=resources.settings.max_content_chars),
-        None if source is None else validation.name(source, "source"),
+        _redacted(resources.redactor, read_updates(updates, limit=resources.settings.max_content_chars)),
+        None if source is None else resources.redactor.text(validation.name(source, "source"), "section"),
     )
     seen, known = await _looked(resources, edits)
     vectors = await embeddings.vectors_for(resources, [write.chunks or [] for write in seen.writes], known)
@@ -77,6 +78,19 @@ async def update(
     if done.unembedded and resources.embedder_now:
         await embeddings.embed_what_is_left(resources, edits.external_id)
     return done.memory
+
+
+def _redacted(redactor: Redactor, updates: Sequence[SectionUpdate]) -> list[SectionUpdate]:
+    """Edits as they may be kept; what they replace, too, since it stands there as it was kept."""
+    return [
+        update.model_copy(
+            update={
+                "new_content": redactor.text(update.new_content, "section"),
+                "old_content": redactor.optional(update.old_content, "section"),
+            }
+        )
+        for update in updates
+    ]
 
 
 async def _looked(resources: Resources, edits: _Edits) -> tuple[ValueBatch, set[bytes]]:

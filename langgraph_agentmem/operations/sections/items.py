@@ -43,7 +43,9 @@ def checked(
     """
     namespace = validation.namespace(key[0])
     section_id = validation.key(key[1], validation.tenant(ownership.tenant(namespace)))
-    json = validation.json_object(value, "value")
+    for name in (section_id, *(label for place, label in enumerate(namespace) if place != ownership.owner)):
+        resources.redactor.name(name, "a key or label")
+    json = resources.redactor.value(validation.json_object(value, "value"), "item")
     json_text, limit = as_json(json), resources.settings.max_content_chars
     if fields or len(json_text) > limit:  # else no text in it can be too long; fields may count one several times
         # what is not indexed has to be kept and sent as well

@@ -11,9 +11,10 @@ from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.templates import initial_contents, read_template
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
+from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage import chunks, longterm, queue, runs, sections, support
+from langgraph_agentmem.storage import chunks, conversations, longterm, queue, runs, sections, support
 from langgraph_agentmem.storage import memories as storage
 from langgraph_agentmem.storage.memories import MemoryRow
 
@@ -51,10 +52,14 @@ async def create(
     """See `AgentMemory.acreate_active_memory`."""
     limit = resources.settings.max_content_chars
     tenant, name = validation.tenant(external_id), validation.name(title, "title")
-    template = read_template(template_content, limit=limit)
+    redactor = resources.redactor
+    template = _redacted(redactor, read_template(template_content, limit=limit))
     contents = initial_contents(template, initial_sections, limit=limit)
-    described = validation.json_object({} if metadata is None else metadata, "metadata")
+    contents = {id: redactor.text(text, "section") for id, text in contents.items()}
+    described = redactor.value(validation.json_object({} if metadata is None else metadata, "metadata"), "memory")
     place = validation.namespace(_default(resources, tenant, name) if namespace is None else namespace)
+    for label in (name, *(label for label in place if label != tenant)):
+        redactor.name(label, "a title or label")
     written = [chunking.written(resources.settings, place, id, {"content": text}) for id, text in contents.items()]
     vectors = await embeddings.vectors_for(resources, [section.chunks for section in written])
     while True:
@@ -80,6 +85,19 @@ async def create(
                 return assembled(resources.settings, row, await sections.listed(connection, tenant, row.id))
 
 
+def _redacted(redactor: Redactor, template: MemoryTemplate) -> MemoryTemplate:
+    """A template with its texts as they may be kept; the ids of its sections are names."""
+    names, texts = ("name", "description"), ("title", "description", "content")
+    for section in template.sections:
+        redactor.name(section.id, "the id of a section")
+    sections = tuple(
+        section.model_copy(update={field: redactor.text(getattr(section, field), "memory") for field in texts})
+        for section in template.sections
+    )
+    own = {field: redactor.text(getattr(template, field), "memory") for field in names}
+    return template.model_copy(update={**own, "sections": sections})
+
+
 def _bare(row: MemoryRow) -> bool:
     """Whether a store has made a memory, for which there is no template."""
     return not row.template.sections
@@ -87,6 +105,14 @@ def _bare(row: MemoryRow) -> bool:
 
 def _default(resources: Resources, tenant: str, title: str) -> tuple[str, ...]:
     return Ownership(owner=resources.settings.store_owner).default(tenant, title)
+
+
+async def find(resources: Resources, external_id: str, title: object) -> MemoryRow | None:
+    """The open memory of a title that was made from a template, if there is one."""
+    place = validation.namespace(_default(resources, external_id, validation.name(title, "title")))
+    async with resources.database.connection(external_id) as connection:
+        row = await storage.get_by_namespace(connection, external_id, place)
+    return None if row is None or _bare(row) else row
 
 
 async def get(resources: Resources, external_id: object, memory_id: object) -> ActiveMemory:
@@ -113,6 +139,12 @@ def existing(row: MemoryRow | None, external_id: str, memory_id: int) -> MemoryR
     if row is None:
         raise MemoryNotFoundError(f"tenant {external_id!r} has no active memory {memory_id}")
     return row
+
+
+async def transcripts(resources: Resources, external_id: str, memory_id: int, *, closed: bool) -> list[int]:
+    """The ids of the transcripts of a memory that is a conversation: open ones, or also closed ones."""
+    async with resources.database.connection(external_id) as connection:
+        return await conversations.transcripts_of(connection, external_id, memory_id, closed=closed)
 
 
 async def close(resources: Resources, external_id: str, memory_id: int) -> bool:

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver import embedded, migrate, tenants
-from langgraph_agentmem.storage.driver.connections import Connection, connect, undo
+from langgraph_agentmem.storage.driver.connections import Connection, clean, connect, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
 from langgraph_agentmem.storage.driver.pool import Pool, TakenConnection
 from langgraph_agentmem.storage.driver.session import Pooler, Session, session_of
@@ -190,6 +190,26 @@ class Database:
             except BaseException:
                 await undo(connection, pipeline)
                 raise
+
+    @asynccontextmanager
+    async def rehearsal(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+        """A transaction, as `transaction` gives one, of which nothing is kept: it is undone at its end in any case.
+
+        Args:
+            tenant: For whom, as for `connection`.
+
+        Raises:
+            InvalidInputError: That is no tenant's name.
+            OutageError: The server cannot be reached, or does not answer in time.
+        """
+        async with self.connection(tenant) as connection:
+            async with connection.pipeline() as pipeline:
+                try:
+                    yield connection
+                finally:
+                    await undo(connection, pipeline)
+            # as behind an error: the driver has lost track of what is prepared
+            await clean(connection)
 
     def connection(self, tenant: str | Everyone) -> TakenConnection:
         """A connection outside any transaction: for a single read, or for what cannot run in one.

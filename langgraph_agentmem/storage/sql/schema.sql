@@ -102,6 +102,18 @@ CREATE TABLE agentmem.thread_section (
 -- A thread is deleted by its id alone.
 CREATE INDEX thread_section_thread ON agentmem.thread_section (thread_id, external_id);
 
+-- Which messages a transcript holds, so that the same one is not added twice. They go with the section that holds them.
+CREATE TABLE agentmem.noted_message (
+    external_id text NOT NULL,
+    memory_id bigint NOT NULL,
+    message_id text NOT NULL,
+    section_id text NOT NULL,                          -- the part of the transcript that holds it
+    PRIMARY KEY (external_id, memory_id, message_id),
+    FOREIGN KEY (external_id, memory_id, section_id) REFERENCES agentmem.section ON DELETE CASCADE
+);
+
+CREATE INDEX noted_message_section ON agentmem.noted_message (external_id, memory_id, section_id);
+
 
 -- Consolidation: what is taken out of active memory, by which run.
 
