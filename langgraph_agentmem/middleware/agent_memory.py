@@ -40,8 +40,8 @@ class AgentMemoryMiddleware(RecallsMemory):
         tiers: Only hits of these tiers; all by default.
         tools: Give the model the tools of `create_memory_tools`.
         allow_forget: Give it `forget_memory` as well.
-        remember_turns: Keep what the user says and what the assistant answers in the end, in the tenant's memory of
-            "Conversations", a section for each turn. The user's words are written before the first call of the model,
+        remember_turns: Keep what the user says and what the assistant answers in the end, each message once, as
+            `AgentMemory.aadd` does with `infer=False`. The user's words are written before the first call of the model,
             with what the conversation holds of earlier turns, so that a middleware that drops messages loses none of
             them. That takes two more steps of the graph.
         hide_from_traces: Leave requests out of the spans of the middleware's own hooks; the model's span, and those of

@@ -9,13 +9,11 @@ from langgraph_agentmem.middleware.requests import Recall
 
 
 class MemoryState(AgentState[Any]):
-    """An agent's state, with what the middleware adds; neither is part of the agent's input or output.
+    """An agent's state, with what the middleware adds; no part of the agent's input or output.
 
     Attributes:
         memory_recall: What memory has said to this turn. It is in no checkpoint, and so it is asked for again where a
             run is resumed.
-        memory_turn: The id and the words of the user's message, for the turn's end: it may have been summed up by then.
     """
 
     memory_recall: NotRequired[Annotated[Recall, UntrackedValue, PrivateStateAttr]]
-    memory_turn: NotRequired[Annotated[tuple[str, str] | None, PrivateStateAttr]]

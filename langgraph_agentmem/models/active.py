@@ -7,9 +7,6 @@ from pydantic import ConfigDict, Field
 
 from langgraph_agentmem.models.base import Json, Value
 
-TRANSCRIPT = {"kind": "transcript"}
-"""Metadata of a memory that holds what was said: it is searched, but its sections stand in no prompt."""
-
 
 class TemplateSection(Value):
     """One section of a template.

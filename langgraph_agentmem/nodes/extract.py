@@ -10,7 +10,7 @@ from langgraph_agentmem.models.entity import Extraction
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
 from langgraph_agentmem.operations.answering import answered
-from langgraph_agentmem.policies import speech
+from langgraph_agentmem.policies import transcripts
 from langgraph_agentmem.resources import HasResources
 
 _TEXTS = frozenset(
@@ -37,7 +37,7 @@ def extract_node(memory: HasResources) -> Node:
         extractor = resources.extractor
         extraction, usage = Extraction(), ModelUsage()
         # what an assistant has answered is remembered, but it is nothing that anybody has told about themselves
-        told = [chunk for chunk in claim.chunks if chunk.to_extract and not speech.by_assistant(chunk.content)]
+        told = [chunk for chunk in claim.chunks if chunk.to_extract and not transcripts.by_assistant(chunk.content)]
         chunks = [ConflictChunk(id=chunk.id, content=chunk.content) for chunk in told]
         if claim.model_rests and chunks:
             return {"extraction": extraction.model_dump(mode="json"), "extraction_failed": True}

@@ -41,6 +41,7 @@ _ROLES: dict[str, Role | None] = {
 _LONGEST_SPEAKER = 38
 """Of a name before a colon, by which lines of dialogue are known."""
 _NO_NAME = re.compile(r"[\s:：()\[\]]+")
+_OF_ASSISTANT = re.compile(r"(\[[^\]\n]{,20}\] )?(Assistant|Tool): ")
 _EXAMPLE = '{"role": "user", "content": "I moved to Oslo."}'
 
 
@@ -81,6 +82,12 @@ def lines(said: Said, size: int) -> list[str]:
     head = f"[{said.time}] {said.speaker}: " if said.time else f"{said.speaker}: "
     flat = " ".join(said.text.split())
     return [head + piece.text.strip() for piece in chunk(flat, max(size - len(head), 1)) if piece.text.strip()]
+
+
+def by_assistant(text: str) -> bool:
+    """Whether every line of a text is an assistant's, or a tool's: it tells what was answered, about nobody."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(_OF_ASSISTANT.match(line) for line in lines)
 
 
 def appended(

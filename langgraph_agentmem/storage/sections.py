@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from psycopg.rows import DictRow
 
-from langgraph_agentmem.models.active import TRANSCRIPT, MemoryTemplate, Section
+from langgraph_agentmem.models.active import MemoryTemplate, Section
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.item import Namespace
 from langgraph_agentmem.models.run import SectionSnapshot
@@ -110,7 +110,7 @@ async def send_newest(
 ) -> Deferred[list[DictRow]]:
     """Ask for the sections of a tenant's open memories that were written last, each with its memory's title."""
     ids = None if memory_ids is None else list(memory_ids)
-    params: Json = {"external_id": external_id, "memory_ids": ids, "limit": limit, "left_out": as_json(TRANSCRIPT)}
+    params: Json = {"external_id": external_id, "memory_ids": ids, "limit": limit}
     return await send(connection, _SQL["newest_sections"], params, list)
 
 

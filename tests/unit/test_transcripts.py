@@ -200,3 +200,17 @@ def test_a_text_of_several_lines_is_kept_as_it_was():
     [(_, value, _)] = transcripts.appended(None, [said(1, "a\n\n  b"), said(2, "one line")], 800)
     assert value["content"] == "User: a b\nUser: one line"
     assert [message.get("text") for message in value["messages"]] == ["a\n\n  b", None]
+
+
+@pytest.mark.parametrize("time", [None, "2026-05-08T14:03"])
+def test_what_only_an_assistant_or_a_tool_has_said_is_told(time: str | None) -> None:
+    def written(role: str, content: str = "Alice lives in Rome. " * 30) -> str:
+        said = read({"role": role, "content": content, "time": time, "name": "Ada"})
+        return "\n".join(transcripts.lines(said, 100))
+
+    assert transcripts.by_assistant(written("assistant"))
+    assert transcripts.by_assistant(written("tool") + "\n\n" + written("assistant"))
+    assert not transcripts.by_assistant(written("user", "Assistant: Alice lives in Rome."))
+    assert not transcripts.by_assistant(written("assistant") + "\n" + written("user"))
+    assert not transcripts.by_assistant("Assistant")
+    assert not transcripts.by_assistant("")

@@ -159,7 +159,7 @@ SELECT a.id AS memory_id, a.title AS memory_title, s.section_id, s.title, s.posi
 FROM (
     SELECT m.id, m.title FROM agentmem.active_memory m
     WHERE m.external_id = %(external_id)s AND m.closed_at IS NULL
-      AND CASE WHEN %(memory_ids)s::bigint[] IS NULL THEN NOT m.metadata @> %(left_out)s::jsonb
+      AND CASE WHEN %(memory_ids)s::bigint[] IS NULL THEN NOT m.metadata ? 'transcript_of'
           ELSE m.id = ANY (%(memory_ids)s::bigint[]) END
     ORDER BY m.updated_at DESC, m.id
     LIMIT %(limit)s) a
