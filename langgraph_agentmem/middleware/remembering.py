@@ -21,7 +21,7 @@ _LONGEST = 50_000
 class RemembersTurns(RecallsMemory):
     """The hooks at a turn's beginning and end, neither of which is within the loop of tools.
 
-    At the first, the user's words are kept, with what the conversation holds of earlier turns; at the other, the answer.
+    The first keeps the user's words, and what the conversation holds of earlier turns; the second keeps the answer.
     """
 
     def before_agent(self, state: MemoryState, runtime: Runtime[Any]) -> None:
