@@ -15,6 +15,7 @@ from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 _MESSAGE = re.compile(r"^(F|B)\t\d+\t(\w+)(?:\t (.*?))?\n(?=[FB]\t\d+\t\w|\Z)", re.M | re.S)
 _PARSE = re.compile(r'"(?P<name>\w*)" "(?P<text>.*)" \d+', re.S)
+_WAITS = {("F", kind) for kind in ("Sync", "Flush", "Query")}
 _BIND = re.compile(r'"\w*" "(?P<name>\w*)"')
 
 
@@ -57,9 +58,9 @@ class Wire:
 
     @property
     def round_trips(self) -> int:
-        """How often the server has answered to what the client had sent."""
-        senders = [sender for sender, *_ in self._messages()[self._from :]]
-        return sum(pair == ("F", "B") for pair in pairwise(senders))
+        """How often the client has waited for answers: a large one may begin to arrive while it still sends."""
+        messages = [(sender, kind) for sender, kind, _ in self._messages()[self._from :]]
+        return sum(sent in _WAITS and sender == "B" for sent, (sender, _) in pairwise(messages))
 
     @property
     def statements(self) -> list[Sent]:

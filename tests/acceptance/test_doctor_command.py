@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes import WordEmbedder
+from langchain_core.language_models import FakeListChatModel
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.models.health import Finding
@@ -82,41 +83,30 @@ def test_what_cannot_be_reached_or_configured_is_an_error() -> None:
     assert lines["connection"].startswith("error: PostgreSQL cannot be reached")
 
 
-FAILS = """
-from langchain_core.language_models import FakeListChatModel
-
 class Failing(FakeListChatModel):
-    def bind_tools(self, tools, **kwargs):
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
         return self
 
-    async def _agenerate(self, *args, **kwargs):
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("the key has expired")
-
-from langgraph_agentmem import chat
-chat.chat_model = lambda given: Failing(responses=[])
-from langgraph_agentmem.cli import main
-main()
-"""
 
 
 async def test_a_model_that_always_fails_is_an_error_with_since_when_how_often_and_why(
     dsn: str, opened: Open, rows: Rows
 ) -> None:
-    memory = opened()
-    worker: list[Any] = [sys.executable, "-c", FAILS, "worker", "--once", "--quiet"]
-    for number in (1, 2, 3):
+    memory = opened(model=Failing(responses=[]), settings={"model_attempts": 1})
+    for severity in ("warning", "warning", "error"):
         id = await written(memory)
         rows(DUE)
-        done = run(dsn, worker, AGENTMEM_MODEL="any:model", AGENTMEM_MODEL_ATTEMPTS="1")
-        assert done.stdout == "1 memories consolidated, 0 failed, 0 set aside\n"
-        code, lines = doctor(dsn)
-        assert (code, lines["model"].split(":")[0]) == ((0, "warning") if number < 3 else (1, "error"))
+        assert [report.status for report in await memory.queue.arun_due()] == ["applied"]
+        assert (await found(memory))["model"].severity == severity
     # this one does not ask the model, which rests
     rows("UPDATE agentmem.active_memory SET model_retry_at = now() + interval '1 hour'")
     await written(memory)
     rows("UPDATE agentmem.active_memory SET due_at = now()")
-    run(dsn, worker, AGENTMEM_MODEL="any:model")
+    await memory.queue.arun_due()
     code, lines = doctor(dsn)
+    assert code == 1
     [[began]] = rows("SELECT to_char(min(started_at), 'YYYY-MM-DD HH24:MI') FROM agentmem.consolidation_run")
     assert lines["model"].startswith(
         f"error: it has failed in 3 runs in a row of memory {id} (Notes) of 'alice', since {began} "

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from fakes import TurnsModel, calls
 from langchain.agents import create_agent
-from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, ToolMessage
 from recording import user
 
@@ -194,6 +193,8 @@ async def test_an_outage_is_an_error(memory: AgentMemory) -> None:
 
 
 def test_claude_is_told_of_its_own_tool(memory: AgentMemory) -> None:
+    from langchain_anthropic import ChatAnthropic  # takes seconds, and each process that runs tests reads this file
+
     bound: Any = ChatAnthropic(model="claude-sonnet-4-5", api_key="none").bind_tools(
         [create_claude_memory_tool(memory)]
     )
