@@ -6,18 +6,24 @@ from typing import Annotated, Final
 import typer
 
 from langgraph_agentmem.cli import graph, queue, reviews
+from langgraph_agentmem.cli.consolidating import consolidate, promote, runs, undo
+from langgraph_agentmem.cli.demo import demo
 from langgraph_agentmem.cli.doctor import doctor
+from langgraph_agentmem.cli.finding import entity, search
+from langgraph_agentmem.cli.memories import edit, memories, show
 from langgraph_agentmem.cli.terminal import out
+from langgraph_agentmem.cli.transfer import export
 from langgraph_agentmem.cli.worker import worker
 
 app: Final = typer.Typer(
     name="agentmem",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(worker)
-app.command()(doctor)
+for _command in (
+    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, worker, doctor,
+):  # fmt: skip
+    app.command()(_command)
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")

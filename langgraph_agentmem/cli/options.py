@@ -1,5 +1,6 @@
 """Options and arguments that several commands take."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -7,4 +8,10 @@ import typer
 Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
 OneTenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant (external_id).")]
+Memory = Annotated[int, typer.Argument(metavar="MEMORY", min=1, help="The memory, by its id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Limit = Annotated[int, typer.Option(min=1, help="The most that are shown.")]
+When = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"], show_default=False)
+]
 Run = Annotated[str, typer.Argument(help="The run that has parked the disputes.")]

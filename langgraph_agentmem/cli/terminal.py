@@ -1,6 +1,7 @@
 """How commands talk: results on standard output, what is wrong in one line on standard error."""
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from langgraph_agentmem.errors import AgentMemoryError
 
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, colour what follows, or turn the direction of writing."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -38,7 +41,12 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 def in_one_line(text: str) -> str:
     """A text, which may hold anything, as it is printed in one line."""
-    return escape(" ".join(text.split()))
+    return as_text(" ".join(text.split()))
+
+
+def as_text(text: str) -> str:
+    """A text as it is printed: no markup, and nothing in it steers the terminal."""
+    return escape(_STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
 
 
 def ago(seconds: float) -> str:
@@ -51,7 +59,7 @@ def ago(seconds: float) -> str:
 
 
 @contextmanager
-def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Generator[Callable[[int, int | None], None]]:
     """A bar on standard error, told (done, total); silent where that is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not sys.stderr.isatty()) as bar:

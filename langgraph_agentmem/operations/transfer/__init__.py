@@ -1,0 +1,1 @@
+"""Whole memories, out of a database and into another."""
