@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from langgraph_agentmem.errors import StateConflictError
+from langgraph_agentmem.errors import ConflictError
 from langgraph_agentmem.policies import fingerprints, transfer
 from langgraph_agentmem.policies.transfer import Header, Transferred
 from langgraph_agentmem.resources import Resources
@@ -29,7 +29,7 @@ async def load(
 
     Raises:
         InvalidInputError: The file is no export, damaged, or from another version; nothing is written.
-        StateConflictError: A tenant has memories here already; nothing is written.
+        ConflictError: A tenant has memories here already; nothing is written.
     """
     await resources.database.start()
     header, held, tenants = transfer.checked(lines(), storage.schema_hashes())
@@ -53,7 +53,7 @@ async def _refuse_known(connection: Connection, tenants: list[str]) -> None:
     known = [tenant for tenant, answer in answers.items() if await answer()]
     if known:
         named = ", ".join(map(repr, known[:5]))
-        raise StateConflictError(
+        raise ConflictError(
             f"{len(known)} of the {len(tenants)} tenants in the file have memories here already ({named}); an import "
             "adds tenants and changes none: forget them first, or use another database"
         )

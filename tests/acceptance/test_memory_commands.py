@@ -1,0 +1,164 @@
+"""`agentmem memories`, `show`, `edit`, `search`, `entity`, `runs`, `consolidate`, `promote`, `undo`, `export`, `demo`."""
+
+import asyncio
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import forking
+import pytest
+from fakes import ScriptedModel
+from people import answer, consolidate, start
+
+from langgraph_agentmem import AgentMemory
+
+Open = Callable[..., AgentMemory]
+Done = subprocess.CompletedProcess[str]
+AGENTMEM = Path(sys.executable).with_name("agentmem")
+HOSTILE = "\x1b[31mred\x1b[0m [bold]b[/bold] \u202eturned"
+
+
+@pytest.fixture
+def agentmem(dsn: str) -> Callable[..., Done]:
+    """Runs the command on the test's database."""
+
+    def run(*arguments: object, **environment: str) -> Done:
+        variables = {"AGENTMEM_DSN": dsn, "COLUMNS": "160", **environment}
+        return forking.run(AGENTMEM, *map(str, arguments), env=os.environ | variables)
+
+    return run
+
+
+@pytest.fixture
+async def told(agentmem: Callable[..., Done]) -> Callable[..., Any]:
+    """What a command that succeeds prints; with `--json`, as the value that it is."""
+
+    async def run(*arguments: object) -> Any:
+        done = await asyncio.to_thread(agentmem, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+    return run
+
+
+@pytest.fixture
+async def refused(agentmem: Callable[..., Done]) -> Callable[..., Any]:
+    """What a command that fails says, in one line."""
+
+    async def run(*arguments: object) -> str:
+        done = await asyncio.to_thread(agentmem, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.count("\n") == 1
+        return done.stderr
+
+    return run
+
+
+async def test_a_section_is_edited_consolidated_found_promoted_and_undone(
+    memory: AgentMemory, told: Callable[..., Any], refused: Callable[..., Any]
+) -> None:
+    id = await start(memory, "alice")
+    assert "is at revision 2" in await told("edit", "alice", id, "facts", "--content", "- The launch is on May 1.")
+    assert (await told("consolidate", "alice", id, "--dry-run", "--json"))["status"] == "dry_run"
+    assert "1 updates of facts: 1 chunks added, 0 ended" in await told("consolidate", "alice", id)
+    assert "is at revision 3" in await told("edit", "alice", id, "facts", "--old", "May 1", "--content", "June 3")
+    assert "expected" in await refused("edit", "alice", id, "facts", "--content", "x", "--revision", 2)
+    run = (await told("consolidate", "alice", id, "--json"))["run_id"]
+
+    shown = await told("show", "alice", id)
+    assert "facts (revision 3, " in shown
+    assert ", by agentmem edit)\n- The launch is on June 3.\n" in shown
+    [first, *_] = await told("search", "alice", "When is the launch?", "--json")
+    assert (first["tier"], first["content"]) == ("shortterm", "- The launch is on June 3.")
+    assert "the words say" in await told("search", "alice", "launch", "--explain")
+    assert f"{run} │ {id} " in await told("runs", "alice")
+    assert "Not promoted: 2 consolidations of 10" in await told("promote", "alice", id)
+    assert "2 chunks" in await told("promote", "alice", id, "--force")
+    assert "nothing" in (await told("consolidate", "alice", id, "--json"))["status"]
+    assert [each["status"] for each in await told("runs", "alice", "--json")] == ["applied", "applied"]
+    assert f"run {run} is undone" in await told("undo", "alice", run)
+
+
+async def test_an_entity_is_shown_with_its_relationships_and_history(opened: Open, told: Callable[..., Any]) -> None:
+    memory = opened(model=ScriptedModel(answer=answer))
+    id = await start(memory, "alice")
+    await consolidate(memory, "alice", id, "Ada/person knows Bob/person")
+    shown = await told("entity", "alice", "Ada")
+
+    assert shown.startswith("Ada (person), shortterm entity ")
+    assert "│ Ada  │ knows        │ Bob │" in shown
+    assert (await told("entity", "alice", (await told("entity", "alice", "Ada", "--json"))["id"])) == shown
+
+
+async def test_two_tenants_see_nothing_of_each_other(memory: AgentMemory, told: Any, refused: Any) -> None:
+    id = await start(memory, "alice")
+    await consolidate(memory, "alice", id, "Ada has a secret.")
+    [run] = await memory.runs.alist("alice")
+
+    for found in [("memories", "bob"), ("search", "bob", "Ada secret"), ("runs", "bob")]:
+        assert await told(*found, "--json") == []
+    for known in [("show", "bob", id), ("edit", "bob", id, "facts", "--content", "x"), ("consolidate", "bob", id),
+                  ("promote", "bob", id), ("undo", "bob", run.id), ("entity", "bob", "Ada")]:  # fmt: skip
+        assert "tenant 'bob'" in await refused(*known) or "no run" in await refused(*known)
+
+
+async def test_what_is_stored_steers_no_terminal(memory: AgentMemory, told: Callable[..., Any]) -> None:
+    id = (await memory.acreate_active_memory("alice", HOSTILE, {"sections": ["facts"]})).id
+    await consolidate(memory, "alice", id, HOSTILE)
+    for command in (("memories", "alice"), ("show", "alice", id), ("search", "alice", "turned", "--explain")):
+        printed = await told(*command)
+        assert not {"\x1b", "\u202e"} & {*printed}
+        assert "\\x1b[31mred\\x1b[0m [bold]b[/bold]" in printed.replace("\n", " ")
+    [each] = await told("memories", "alice", "--json")
+    assert each["title"] == HOSTILE
+
+
+async def test_a_text_comes_from_a_file_from_standard_input_or_from_an_editor(
+    memory: AgentMemory, told: Callable[..., Any], refused: Callable[..., Any], dsn: str, tmp_path: Path
+) -> None:
+    id = await start(memory, "alice")
+    (tmp_path / "text").write_text("From a file. ünï\n")
+    await told("edit", "alice", id, "facts", "--file", tmp_path / "text")
+    piped = subprocess.run(
+        [AGENTMEM, "edit", "alice", str(id), "facts", "--append", "--file", "-", "--dsn", dsn],
+        input="From a pipe.", text=True, check=False, capture_output=True,
+    )  # fmt: skip
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert (await memory.aget_active_memory("alice", id)).sections["facts"].content == "From a file. ünï\nFrom a pipe."
+    assert "without a terminal there is no editor" in await refused("edit", "alice", id, "facts")
+    assert "exclude each other" in await refused("edit", "alice", id, "facts", "--content", "x", "--file", "y")
+    assert "cannot be read" in await refused("edit", "alice", id, "facts", "--file", tmp_path / "none")
+    assert "unknown section 'none'" in await refused("edit", "alice", id, "none", "--content", "x")
+
+
+async def test_all_is_exported_into_a_file_that_is_there_when_it_is_whole(
+    memory: AgentMemory, told: Callable[..., Any], refused: Callable[..., Any], tmp_path: Path
+) -> None:
+    for tenant in ("alice", "bob"):
+        await consolidate(memory, tenant, await start(memory, tenant), f"{tenant} is here.")
+    file, compressed = tmp_path / "all.jsonl", tmp_path / "alice.jsonl.gz"
+
+    assert "2 tenants, 2 memories, 2 chunks, 0 entities" in await told("export", file)
+    assert "1 tenants, 1 memories, 1 chunks" in await told("export", compressed, "--tenant", "alice")
+    assert file.stat().st_mode & 0o777 == 0o600
+    lines = gzip.decompress(compressed.read_bytes()).splitlines()
+    assert json.loads(lines[1]) == {"tenant": "alice"}
+    assert "bob" not in str(lines)
+    assert "exists already" in await refused("export", file)
+    assert "tenant 'nobody' has no memories" in await refused("export", tmp_path / "n", "--tenant", "nobody")
+    assert "cannot be written" in await refused("export", tmp_path / "no folder" / "n")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["alice.jsonl.gz", "all.jsonl"]
+
+
+@pytest.mark.slow
+def test_the_demo_tells_the_whole_cycle() -> None:
+    done = subprocess.run([AGENTMEM, "demo"], text=True, check=False, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "promoted to long-term memory, chunks: 4" in done.stdout
+    assert "longterm, still valid: - The launch is on June 3." in done.stdout
