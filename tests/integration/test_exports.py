@@ -14,7 +14,7 @@ from people import answer, consolidate, start
 from sql_files import TENANT_TABLES
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
-from langgraph_agentmem.errors import InvalidInputError, NotFoundError, ConflictError
+from langgraph_agentmem.errors import ConflictError, InvalidInputError, NotFoundError
 from langgraph_agentmem.operations.transfer import exporting, importing
 from langgraph_agentmem.policies import transfer
 from langgraph_agentmem.policies.transfer import Transferred
