@@ -33,7 +33,8 @@ def chat(memory: AgentMemory, model: str | None, user: str) -> None:
         checkpointer=InMemorySaver(),  # keeps the conversation while the program runs: memory is what stays
     )
     config: RunnableConfig = {"configurable": {"user_id": user, "thread_id": str(uuid4())}}
-    print(f"I know {len(known)} memories of {user!r}." if known else f"I know nothing of {user!r} yet.")
+    titles = ", ".join(each.title for each in known)
+    print(f"There is memory of {user!r}: {titles}." if known else f"There is no memory of {user!r} yet.")
     for said in words_of_the_user(LATER if known else FIRST):
         for step in agent.stream({"messages": [("user", said)]}, config, stream_mode="updates"):
             for update in step.values():
