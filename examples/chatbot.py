@@ -19,7 +19,7 @@ from scripted_model import ScriptedAssistant
 
 from langgraph_agentmem import AgentMemory, AgentMemoryError, AgentMemoryMiddleware
 
-INSTRUCTIONS = "You are a friendly assistant. Keep what the user says about themselves in memory; correct it when it changes."
+INSTRUCTIONS = "You are a friendly assistant. Keep what the user says about themselves in memory, and correct it there."
 FIRST = ["I eat vegetarian food.", "I live in Port Elm, by the harbour.", "What food do I eat?"]
 LATER = ["What food do I eat?", "I live in Sandholm instead of Port Elm.", "Where do I live?"]
 
@@ -67,7 +67,7 @@ def typed() -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="a chat model; without one a scripted model stands in")
+    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="chat model; without one a scripted model stands in")
     parser.add_argument("--user", default="chatbot-example", help="whose memory it is (default: %(default)s)")
     parser.add_argument("--dsn", help="PostgreSQL with pgvector; by default AGENTMEM_DSN, else an embedded server")
     given = parser.parse_args()

@@ -56,7 +56,9 @@ _OUTDATES = re.compile(r"no longer|instead of|resolved|passed")
 _FIGURE = re.compile(r"\d+ (?:March|April|May|June|July)|\d+(?:[.,:]\d+)*")
 _LABEL = re.compile(r"- ([^:.;]+):")
 _LONG = 120
-_ABOUT = re.compile(r'<section memory="About the user" memory_id="(\d+)" section_id="facts"[^>]*>\n(.*?)\n</section>', re.S)
+_ABOUT = re.compile(
+    r'<section memory="About the user" memory_id="(\d+)" section_id="facts"[^>]*>\n(.*?)\n</section>', re.S
+)
 
 
 class _Scripted(BaseChatModel):

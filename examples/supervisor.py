@@ -48,7 +48,7 @@ def team(memory: AgentMemory, model: str | None) -> Runnable:
     rooms = create_agent(
         model or ScriptedAgent(script=agent_of_hotels),
         [hotels],
-        system_prompt="You look up hotels that fit what is known of the journey. Keep the best in its section 'hotels'.",
+        system_prompt="You look up hotels that fit what is known of the journey. Keep one in its section 'hotels'.",
         middleware=[AgentMemoryMiddleware(memory)],
         name="hotels",
     )
@@ -133,7 +133,7 @@ def noted(messages: list[BaseMessage], section: str, text: str) -> AIMessage:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="a chat model; without one a scripted model stands in")
+    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="chat model; without one a scripted model stands in")
     parser.add_argument("--dsn", help="PostgreSQL with pgvector; by default AGENTMEM_DSN, else an embedded server")
     given = parser.parse_args()
     try:

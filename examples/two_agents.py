@@ -92,7 +92,7 @@ def scripted(name: str, board: ActiveMemory) -> BaseChatModel:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="a chat model; without one a scripted model stands in")
+    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="chat model; without one a scripted model stands in")
     parser.add_argument("--dsn", help="PostgreSQL with pgvector; by default AGENTMEM_DSN, else an embedded server")
     given = parser.parse_args()
 
