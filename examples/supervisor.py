@@ -137,7 +137,7 @@ if __name__ == "__main__":
     parser.add_argument("--dsn", help="PostgreSQL with pgvector; by default AGENTMEM_DSN, else an embedded server")
     given = parser.parse_args()
     try:
-        with AgentMemory.open(given.dsn) as opened:
+        with AgentMemory.open(given.dsn, model=given.model) as opened:
             tell(opened, given.model)
     except AgentMemoryError as error:
         sys.exit(f"supervisor: {error}")

@@ -97,7 +97,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
 
     async def main() -> None:
-        async with AgentMemory.open(given.dsn) as memory:
+        async with AgentMemory.open(given.dsn, model=given.model) as memory:
             await tell(memory, given.model)
 
     try:
