@@ -104,4 +104,4 @@ if __name__ == "__main__":
     except AgentMemoryError as error:
         sys.exit(f"human_review: {error}")
     except (EOFError, KeyboardInterrupt):
-        sys.exit("\nNobody has decided. The question stays: agentmem reviews list --tenant human-review-example")
+        sys.exit(f'\nNobody has decided. The question stays: agentmem reviews list --tenant {TENANT} (extra "cli")')
