@@ -14,15 +14,14 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"\]\((?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
-_PAGES = {path.name: f"project/{path.stem.lower()}.md" for path in sorted(ROOT.glob("*.md"))} | {
-    "README.md": "index.md"
-}
-"""The pages of the repository's root, with their places on the site."""
+_PROJECT = {path.name: f"project/{path.stem.lower()}.md" for path in sorted(ROOT.glob("*.md"))}
+_PAGES = _PROJECT | {"README.md": "index.md", "examples/server/README.md": "start/server.md"}
+"""The pages that lie outside docs/, with their places on the site."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the pages of the repository's root to the navigation."""
-    pages = [page for page in _PAGES.values() if page != "index.md"]
+    pages = [page for name, page in _PROJECT.items() if name != "README.md"]
     config.nav = [*(config.nav or []), {"Project": pages}]
     return config
 

@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.embeddings import Embeddings
@@ -55,6 +56,9 @@ _OUTDATES = re.compile(r"no longer|instead of|resolved|passed")
 _FIGURE = re.compile(r"\d+ (?:March|April|May|June|July)|\d+(?:[.,:]\d+)*")
 _LABEL = re.compile(r"- ([^:.;]+):")
 _LONG = 120
+_ABOUT = re.compile(
+    r'<section memory="About the user" memory_id="(\d+)" section_id="facts"[^>]*>\n(.*?)\n</section>', re.S
+)
 
 
 class _Scripted(BaseChatModel):
@@ -79,7 +83,8 @@ class _Scripted(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        message = self._answer(messages, kwargs["tools"][0]["function"]["name"])
+        tools = kwargs.get("tools") or [{"function": {"name": ""}}]  # an agent without tools is asked, too
+        message = self._answer(messages, tools[0]["function"]["name"])
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
@@ -108,6 +113,42 @@ class ScriptedTraveller(_Scripted):
             topic = "food" if "food" in last.text else "seat"
             call = {"name": "save_preference", "args": {"topic": topic, "text": last.text}, "id": "1"}
         return AIMessage("", tool_calls=[call])
+
+
+class ScriptedAgent(_Scripted):
+    """Says what a function returns for the messages that a chat model would be sent."""
+
+    script: Callable[[list[BaseMessage]], AIMessage]
+
+    def _answer(self, messages: list[BaseMessage], tool: str) -> AIMessage:
+        return self.script(messages)
+
+
+class ScriptedAssistant(_Scripted):
+    """Keeps what the user states in the memory "About the user", and answers questions from what it is shown there."""
+
+    def _answer(self, messages: list[BaseMessage], tool: str) -> AIMessage:
+        last, shown = messages[-1], _ABOUT.search(messages[0].text)
+        if last.type == "tool":
+            return AIMessage("I have noted that." if getattr(last, "status", "") == "success" else last.text)
+        said = last.text.split("\n\n<memory_recalled>")[0]
+        lines = shown[2].splitlines() if shown else []
+        nearest = max(lines, key=lambda line: len(_words(line) & _words(said)), default="")
+        known = bool(_words(nearest) & _words(said))
+        if said.endswith("?"):
+            return AIMessage(f"You have told me: {_bare(nearest)}" if known else "You have not told me yet.")
+        if not shown:
+            facts = {"id": "facts", "description": "What the user says about themselves", "content": f"- {said}"}
+            return calling("create_memory", title="About the user", sections=[facts])
+        edit = {"section_id": "facts", "new_content": f"- {said}"}
+        correction = known and "instead" in said  # otherwise it is news
+        edit |= {"old_content": nearest} if correction else {"action": "insert"}
+        return calling("update_memory_sections", memory_id=int(shown[1]), edits=[edit])
+
+
+def calling(tool: str, **arguments: Any) -> AIMessage:
+    """A message that calls a tool."""
+    return AIMessage("", tool_calls=[ToolCall(name=tool, args=arguments, id=f"call-{uuid4().hex[:8]}")])
 
 
 class HashingEmbeddings(Embeddings):

@@ -1,5 +1,6 @@
 """A web application whose users' memories consolidate while it serves, and which loses nothing when it is stopped.
 
+pip install "langgraph-agentmem[embedded]" fastapi uvicorn
 python examples/web_app.py                                   on port 8000, on an embedded PostgreSQL
 python examples/web_app.py --dsn postgresql://user@host/db   your own PostgreSQL
 
@@ -75,8 +76,8 @@ def application(dsn: str | None = None) -> FastAPI:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Serves notes.")
-    parser.add_argument("--dsn", help="PostgreSQL; by default an embedded one")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dsn", help="PostgreSQL with pgvector; by default AGENTMEM_DSN, else an embedded server")
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
     # uvicorn answers the requests under way and closes the memory; then it raises the signal again, which is no failure

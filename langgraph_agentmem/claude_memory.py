@@ -15,7 +15,7 @@ from langgraph_agentmem.policies import memory_files as files
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.store.requests import AgentMemoryItem
-from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, tenant_of, tool
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, tenant_of, tool
 
 __all__ = ["create_claude_memory_tool"]
 
@@ -45,7 +45,7 @@ def create_claude_memory_tool(
         >>> tool.invoke(note, {"configurable": {"user_id": "alice"}})
         'File created successfully at: /memories/trip/route.md'
     """
-    of = _MemoryFiles(memory, external_id, title)
+    of = _MemoryFiles(given(memory), external_id, title)
     return tool(of.memory, _Command, {"provider_tool_definition": _DEFINITION})
 
 

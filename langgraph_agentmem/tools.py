@@ -10,7 +10,7 @@ from langgraph_agentmem.errors import ConflictError, ContentMismatchError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import ActiveMemory
 from langgraph_agentmem.policies import telling
-from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, tenant_of, tool
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, tenant_of, tool
 
 __all__ = ["create_memory_tools"]
 
@@ -46,7 +46,7 @@ def create_memory_tools(
         >>> print(search.invoke({"query": "budget"}, {"configurable": {"user_id": "alice"}}).split("] ")[1])
         - Budget: 5000
     """
-    of = _MemoryTools(memory, external_id, limit, source)
+    of = _MemoryTools(given(memory), external_id, limit, source)
     tools = [
         tool(of.search_memory, _Search),
         tool(of.read_memory, _Read),

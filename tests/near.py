@@ -128,6 +128,8 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "docs",
     "docs/": "docs",
     "examples/": "examples docs",
+    "examples/server/": "langgraph_server",
+    "examples/web_app": "web_application",
     "notebooks/": "examples",
 }
 

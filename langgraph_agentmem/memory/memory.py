@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import EntityNotFoundError, MemoryBusyError, MissingDependencyError
+from langgraph_agentmem.errors import ConfigurationError, EntityNotFoundError, MemoryBusyError, MissingDependencyError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import opening
 from langgraph_agentmem.memory.queue import Queue
@@ -74,6 +74,10 @@ class AgentMemory(bridge.Opened):
     """
 
     def __init__(self, resources: Resources, *, background: bool = False) -> None:
+        if not isinstance(cast("object", resources), Resources):
+            raise ConfigurationError(
+                f"a memory is opened, as in AgentMemory.open(dsn); AgentMemory() takes no {type(resources).__name__}"
+            )
         self._resources = resources
         self._consolidation = Consolidation(resources)
         self.runs: Runs = Runs(resources)

@@ -35,7 +35,8 @@ def of_run(runtime: Any, configurable: Mapping[str, Any], named: Callable[[Any],
         lambda: None if named is None else named(runtime),
         lambda: _member(getattr(runtime, "context", None), USER_ID),
         lambda: in_configurable(configurable),
-        lambda: _member(_member(getattr(runtime, "server_info", None), "user"), "identity"),
+        # a server that authenticates nobody has a user whose identity is ""
+        lambda: _member(_member(getattr(runtime, "server_info", None), "user"), "identity") or None,
     )
     found = next((value for place in places if (value := place()) is not None), None)
     try:

@@ -17,7 +17,7 @@ from langgraph_agentmem import errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 SNIPPETS = sorted((DOCS / "snippets").glob("*.py"))
 SOURCES = [*SNIPPETS, *sorted((ROOT / "examples").glob("*.py"))]
 
@@ -89,6 +89,16 @@ def test_the_readme_prints_what_it_says(dsn: str) -> None:
     comment = re.search(r"print\(.*\)  # (.+)", snippet.read_text(encoding="utf-8"))
     assert comment
     assert printed.strip() == comment[1]
+
+
+@pytest.mark.parametrize(("page", "folder"), [("README.md", "examples"), ("docs/start/examples.md", "../../examples")])
+def test_the_lists_of_examples_are_complete(page: str, folder: str) -> None:
+    programs = [
+        path.name for path in (ROOT / "examples").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
+    ]
+    expected = {f"{folder}/{name}" for name in [*programs, "server/README.md"]}
+    rows = re.findall(rf"^\| \[[^\]]+\]\(({folder}/[^)]+)\)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(expected)
 
 
 def test_the_table_of_settings_is_up_to_date() -> None:

@@ -102,6 +102,104 @@ def test_an_agents_state_says_in_one_line_what_is_wrong() -> None:
     assert "cannot be reached" in result.stderr
 
 
+def tells(dsn: str, name: str, *texts: str) -> str:
+    """What an example prints, in which these texts come in this order; it says nothing is wrong."""
+    result = example(name, AGENTMEM_DSN=dsn)
+    assert (result.returncode, result.stderr) == (0, "")
+    said = " ".join(result.stdout.split())
+    place = 0
+    for text in texts:
+        assert text in said[place:], f"{name} does not say {text!r} there:\n{result.stdout}"
+        place = said.index(text, place)
+    return said
+
+
+def test_a_batch_is_written_as_a_whole_and_a_stale_edit_is_refused_with_the_present_text(dsn: str) -> None:
+    for _ in range(2):
+        tells(
+            dsn,
+            "batch_update.py",
+            "team, revision 2, last written by Ada: - Ada writes the engine.",
+            "team, revision 3, last written by Bo: - Ada writes the engine. - Bo tests it.",
+            "refused: old_content 'May 1' does not occur in section 'plan'",
+            "team, revision 3, last written by Bo: - Ada writes the engine. - Bo tests it.",
+            "refused: section 'plan' is at revision 4, not at the expected 3",
+            "which says: - Deadline: June 1 - Budget: 6000",
+            "plan, revision 5, last written by Bo: - Deadline: June 1 - Budget: 6000 - Launch: at noon",
+        )
+
+
+def test_a_chatbot_knows_at_its_next_start_what_it_was_told(dsn: str) -> None:
+    first = tells(
+        dsn,
+        "chatbot.py",
+        "There is no memory of 'chatbot-example' yet.",
+        "You: I live in Port Elm, by the harbour. -> update_memory_sections",
+        "You: What food do I eat? Bot: You have told me: I eat vegetarian food.",
+    )
+    assert first.count("->") == 2  # what it knows, it is shown: no search
+    tells(
+        dsn,
+        "chatbot.py",
+        "There is memory of 'chatbot-example': About the user.",
+        "You: What food do I eat? Bot: You have told me: I eat vegetarian food.",
+        "'old_content': '- I live in Port Elm, by the harbour.'",
+        "You: Where do I live? Bot: You have told me: I live in Sandholm instead of Port Elm.",
+    )
+
+
+def test_two_agents_write_one_memory_at_once_and_nothing_is_lost(dsn: str) -> None:
+    for _ in range(2):
+        said = tells(
+            dsn,
+            "two_agents.py",
+            "section 'summary' is at revision 2, not at the expected 1",
+            "'summary' is at revision 3.",
+            "findings, revision 7:",
+            "summary, revision 3:",
+            "Lost: nothing",
+        )
+        summary = said.split("summary, revision 3:")[1]
+        assert ("Ada: 3 findings." in summary, "Bo: 3 findings." in summary) == (True, True)
+
+
+def test_a_sub_agent_knows_from_memory_what_another_has_found_out(dsn: str) -> None:
+    for _ in range(2):
+        tells(
+            dsn,
+            "supervisor.py",
+            "supervisor -> ask_about_trains {'task': 'Which train goes to Sandholm?'}",
+            "trains -> update_memory_sections",
+            "supervisor -> ask_about_hotels {'task': 'Which hotel in Sandholm fits?'}",  # says nothing of the arrival
+            "hotels: The Harbour Inn, as the train arrives after 23:00.",
+            "What is in memory now: wishes: Leave after work, at five. trains: The train to Sandholm leaves at 17:10",
+            "hotels: The Harbour Inn",
+        )
+
+
+def test_a_graph_waits_for_a_person_and_asks_again_what_cannot_be_carried_out(dsn: str) -> None:
+    for _ in range(2):
+        said = tells(
+            dsn,
+            "human_review.py",
+            "The graph waits for a person.",
+            "keep_both? perhaps That was refused: action: Input should be 'accept', 'override', 'keep_both' or 'reject'",
+            "keep_both? accept Decided; what is valid now: - Deadline: June 1",
+        )
+        assert said.count("(disputed)") == 2
+        assert said.endswith("what is valid now: - Deadline: June 1")
+
+
+SHORT = ["batch_update", "chatbot", "two_agents", "supervisor", "human_review"]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_an_example_says_in_one_line_what_is_wrong(name: str) -> None:
+    result = example(f"{name}.py", "--dsn", "postgresql://127.0.0.1:1/nowhere")
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert result.stderr.startswith(f"{name}: PostgreSQL cannot be reached")
+
+
 def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DATA_DIR", str(data_dir))
     notebook = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)

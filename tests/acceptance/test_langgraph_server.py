@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
+import forking
 import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.errors import BadRequestError
+from waiting import until
 
 from langgraph_agentmem import AgentMemory
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 Rows = Callable[..., list[tuple[object, ...]]]
 PROJECT = {
     "langgraph.json": json.dumps(
@@ -211,6 +214,30 @@ async def test_a_server_keeps_its_long_term_memory_here(
         assert await client.store.get_item(["alice", "notes"], key="latest") is None
         assert "Alice likes coffee" not in [hit.content for hit in await memory.asearch("alice", "Alice likes coffee")]
         await client.aclose()
+    assert "BlockingError" not in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+async def test_the_example_of_a_server_keeps_what_each_user_tells_it(
+    dsn: str, tmp_path: Path, port: int, rows: Rows
+) -> None:
+    files = [*(EXAMPLES / "server").glob("*.*"), EXAMPLES / "scripted_model.py"]
+    project = {path.name: path.read_text(encoding="utf-8") for path in files}
+    # one update makes a memory due: the worker in the server has something to do
+    with served(tmp_path, port, project, AGENTMEM_DSN=dsn, AGENTMEM_AVG_SECTION_UPDATE_COUNT="1") as url:
+        for user, text, answer in [
+            ("alice", "I eat vegetarian food.", "I have noted that.\n"),
+            ("alice", "I have a dog.", "I have noted that.\n"),
+            ("alice", "What food do I eat?", "You have told me: I eat vegetarian food.\n"),
+            ("bob", "What food do I eat?", "You have not told me yet.\n"),
+        ]:
+            done = forking.run(EXAMPLES / "server" / "talk.py", user, text, "--url", url, env=os.environ)
+            assert (done.stdout, done.returncode) == (answer, 0), done.stderr
+        await until(lambda: rows("SELECT external_id FROM agentmem.consolidation_run WHERE status = 'applied'"))
+    assert (
+        rows("SELECT external_id FROM agentmem.active_memory WHERE lease_owner IS NOT NULL OR external_id <> 'alice'")
+        == []
+    )
     assert "BlockingError" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 

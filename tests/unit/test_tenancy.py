@@ -40,6 +40,7 @@ CONFIGURABLE = {"user_id": "of the config", "thread_id": "1"}
         pytest.param(tenancy.of_run(runtime(Model(user_id="of a model")), {}), "of a model", id="a context that is a model"),
         pytest.param(tenancy.of_run(None, {"user_id": 7}), "7", id="no runtime, and a number"),
         pytest.param(tenancy.of_run(runtime(), {}), None, id="nothing"),
+        pytest.param(tenancy.of_run(runtime(identity=""), {}), None, id="a server that authenticates nobody"),
         pytest.param(tenancy.of_run(SimpleNamespace(context=None, server_info=None), {}), None, id="no server"),
     ],
 )  # fmt: skip

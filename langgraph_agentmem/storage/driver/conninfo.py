@@ -82,6 +82,8 @@ def readable(dsn: str) -> str:
     Raises:
         ConfigurationError: It cannot.
     """
+    if not isinstance(cast("object", dsn), str):
+        raise ConfigurationError(f"the DSN must be a text, not {type(dsn).__name__}; {_LIKE}")
     if not dsn.strip():
         raise ConfigurationError(
             f"the DSN is empty; {_LIKE}, or is left out altogether (AGENTMEM_DSN unset) for the embedded server"
