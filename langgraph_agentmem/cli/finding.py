@@ -32,7 +32,7 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Say why each hit ranks where it does.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search all tiers of a tenant's memory; --as-of shows what held at an earlier time (UTC if it names no zone)."""
+    """Search all tiers of a tenant's memory, as it is now or, with --as-of, as it was."""
     with AgentMemory.open(dsn, background=False) as memory:
         hits = memory.search(
             tenant,

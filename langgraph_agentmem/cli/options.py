@@ -12,6 +12,11 @@ Memory = Annotated[int, typer.Argument(metavar="MEMORY", min=1, help="The memory
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Limit = Annotated[int, typer.Option(min=1, help="The most that are shown.")]
 When = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"], show_default=False)
+    datetime | None,
+    typer.Option(
+        help="What held then, as 2026-05-08 or 2026-05-08T14:03:00+02:00; UTC where no zone is named.",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        show_default=False,
+    ),
 ]
 Run = Annotated[str, typer.Argument(help="The run that has parked the disputes.")]
