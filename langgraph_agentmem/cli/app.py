@@ -9,6 +9,7 @@ from langgraph_agentmem.cli import graph, queue, reviews
 from langgraph_agentmem.cli.consolidating import consolidate, promote, runs, undo
 from langgraph_agentmem.cli.demo import demo
 from langgraph_agentmem.cli.doctor import doctor
+from langgraph_agentmem.cli.embedding import reembed
 from langgraph_agentmem.cli.finding import entity, search
 from langgraph_agentmem.cli.memories import edit, memories, show
 from langgraph_agentmem.cli.terminal import out
@@ -21,7 +22,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, worker, doctor,
+    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, reembed, worker, doctor,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(queue.app, name="queue")

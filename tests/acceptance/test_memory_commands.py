@@ -14,6 +14,7 @@ import forking
 import pytest
 from fakes import ScriptedModel
 from people import answer, consolidate, start
+from tiny_model import write_tiny_model
 
 from langgraph_agentmem import AgentMemory
 
@@ -154,6 +155,20 @@ async def test_all_is_exported_into_a_file_that_is_there_when_it_is_whole(
     assert "tenant 'nobody' has no memories" in await refused("export", tmp_path / "n", "--tenant", "nobody")
     assert "cannot be written" in await refused("export", tmp_path / "no folder" / "n")
     assert sorted(os.listdir(tmp_path)) == ["alice.jsonl.gz", "all.jsonl"]
+
+
+async def test_another_embedder_takes_over(
+    memory: AgentMemory, agentmem: Callable[..., Done], refused: Callable[..., Any], rows: Any, tmp_path: Path
+) -> None:
+    await consolidate(memory, "alice", await start(memory, "alice"), "- Ada writes the engine.\n- The cat sleeps.")
+    assert "AGENTMEM_EMBEDDINGS names no embedder" in await refused("reembed")
+    short, long = (f"local:{write_tiny_model(tmp_path / str(size), size)}" for size in (13, 20))
+
+    first = await asyncio.to_thread(agentmem, "reembed", AGENTMEM_EMBEDDINGS=short)
+    second = await asyncio.to_thread(agentmem, "reembed", "--old", short, AGENTMEM_EMBEDDINGS=long)
+
+    assert [(done.returncode, done.stdout) for done in (first, second)] == [(0, "2 vectors computed\n")] * 2
+    assert rows("SELECT DISTINCT vector_dims(embedding) FROM agentmem.memory_chunk") == [(20,)]
 
 
 @pytest.mark.slow
