@@ -12,8 +12,9 @@ from mcp_types import CallToolResult, ElicitRequest, ElicitRequestFormParams, El
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.errors import AgentMemoryError, InvalidInputError
 from langgraph_agentmem.mcp.answers import ConflictsAnswer, DisputeAnswer
+from langgraph_agentmem.mcp.failures import told
 from langgraph_agentmem.mcp.toolbox import answered
 from langgraph_agentmem.mcp.who import Caller, NamesCaller
 from langgraph_agentmem.memory import AgentMemory
@@ -110,10 +111,18 @@ class Conflicts:
                 f"no dispute {', '.join(map(str, unknown))} waits for a decision; those that do are "
                 f"{', '.join(map(str, runs)) or 'none'}"
             )
+        decided: list[int] = []
         for run_id in dict.fromkeys(runs[each.dispute] for each in made):
             batch = [each for each in made if runs[each.dispute] == run_id]
-            await self._memory.reviews.adecide(caller.tenant, run_id, batch, reviewer=caller.name)
-        decided = [each.dispute for each in made]
+            try:
+                await self._memory.reviews.adecide(caller.tenant, run_id, batch, reviewer=caller.name)
+            except AgentMemoryError as error:
+                if not decided:
+                    raise
+                # what other runs have left is decided for good; to ask again must not mean to decide it again
+                done = ", ".join(map(str, decided))
+                raise ToolError(f"{told(error)}. Carried out before that: {done}.") from error
+            decided += [each.dispute for each in batch]
         left = [dispute for dispute in disputes if dispute.id not in decided]
         return _listed(left[:limit], len(left), decided)
 
