@@ -71,6 +71,8 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format=_LOG)  # else the SDK fits it to a screen
     memory = AgentMemory.open(dsn, background=background)
     if http is None:
+        if tokens is not None:
+            raise ConfigurationError(f"tokens are for --http; over standard input, leave out --tokens ({_TOKENS})")
         server = _server(memory, tenant, None, allow_forget=allow_forget)
         anyio.run(_over_stdio, memory, server)
         return

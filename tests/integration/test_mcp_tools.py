@@ -217,7 +217,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("create_active_memory", {"title": "x", "sections": []}, "section"),
     ("create_active_memory", {"title": " ", "sections": [{"id": "a"}]}, "title must not be empty"),
     ("create_active_memory", {"title": "x", "sections": [{"id": "a", "text": "b"}]}, "sections.0.text"),
-    ("get_entity", {"name": ""}, "no entity ''"),
+    ("get_entity", {"name": ""}, "entity must not be empty"),
     ("memory_history", {"limit": 0}, "limit"),
     ("nothing", {}, "there is no tool 'nothing'; there are get_active_memories"),
 ]
