@@ -1,28 +1,21 @@
 """`agentmem mcp`, as clients start and reach it: processes of their own, over stdio and over HTTP."""
 
 import asyncio
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
+from mcp import Client
 from mcp_clients import LEGACY, MODERN, call, error, says
+from mcp_servers import HttpServer, over_stdio
 from typer.testing import CliRunner, Result
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.cli.app import app
 
-AGENTMEM = str(Path(sys.executable).with_name("agentmem"))
 SECTIONS = [{"id": "plan", "content": "- Deadline: May 1"}]
 
 
@@ -39,11 +32,8 @@ async def test_over_stdio_a_client_works_with_the_memory_of_the_tenant_that_was_
     dsn: str, memory: AgentMemory, mode: str
 ) -> None:
     await memory.acreate_active_memory("bob", "Secret", {"sections": ["a"]}, {"a": "the deadline of bob"})
-    given = {"AGENTMEM_DSN": dsn, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    tenant = ["--tenant", "alice"] if mode == MODERN else []
-    variables = given if mode == MODERN else given | {"AGENTMEM_MCP_TENANT": "alice"}
-    server = StdioServerParameters(command=AGENTMEM, args=["mcp", *tenant], env=variables)
-    async with Client(server, mode=mode, elicitation_callback=says("decline")) as alice:
+    named = over_stdio(dsn, AGENTMEM_MCP_TENANT="alice") if mode == LEGACY else over_stdio(dsn, "--tenant", "alice")
+    async with Client(named, mode=mode, elicitation_callback=says("decline")) as alice:
         assert len((await alice.list_tools()).tools) == 8
         _, made = await call(alice, "create_active_memory", title="Apollo", sections=SECTIONS)
         said, _ = await call(alice, "search_memories", query="deadline")
@@ -54,36 +44,6 @@ async def test_over_stdio_a_client_works_with_the_memory_of_the_tenant_that_was_
 
 
 # Over HTTP
-
-
-class Server:
-    """A server in a process of its own."""
-
-    def __init__(self, dsn: str, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [AGENTMEM, "mcp", "--http", "127.0.0.1:0", *arguments],
-            env=os.environ | {"AGENTMEM_DSN": dsn}, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stderr
-        self.said = [self.process.stderr.readline()]
-        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+/mcp)\n", self.said[0])
-        assert found, self.said[0] + self.process.stderr.read()
-        self.url = found[1]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        _, rest = self.process.communicate(timeout=60)
-        self.said.append(rest)
-        return self.process.returncode
-
-    @asynccontextmanager
-    async def client(self, token: str, mode: str = MODERN, **arguments: Any) -> AsyncIterator[Client]:
-        headers = {"Authorization": f"Bearer {token}"}
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=60) as http,
-            Client(streamable_http_client(self.url, http_client=http), mode=mode, **arguments) as client,
-        ):
-            yield client
 
 
 PING = {
@@ -110,16 +70,14 @@ def tokens(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def serving(dsn: str, tokens: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Server]:
-    running = Server(dsn, "--tokens", tokens["file"], "--allow-forget", *getattr(request, "param", []))
+def serving(dsn: str, tokens: dict[str, str], request: pytest.FixtureRequest) -> Iterator[HttpServer]:
+    running = HttpServer(dsn, "--tokens", tokens["file"], "--allow-forget", *getattr(request, "param", []))
     yield running
-    if running.process.poll() is None:
-        running.process.kill()
-        running.process.communicate()
+    running.end()
 
 
 async def test_over_http_each_token_opens_its_tenants_memory_only(
-    serving: Server, tokens: dict[str, str], memory: AgentMemory
+    serving: HttpServer, tokens: dict[str, str], memory: AgentMemory
 ) -> None:
     """Both tenants at once, in both revisions: what one writes never comes to the other."""
 
@@ -149,13 +107,12 @@ async def test_over_http_each_token_opens_its_tenants_memory_only(
             assert f"no active memory {bobs.id}" in await error(alice, tool, memory_id=bobs.id)
     hit = (await memory.asearch("bob", "deadline"))[0]
     assert hit.source == "bob's laptop"
-    assert serving.stop() == 0
-    assert [text for text in serving.said[1:] if text] == []
+    assert serving.stop() == (0, "")
 
 
 @pytest.mark.parametrize("serving", [["--rate", "60", "--max-body", "100000"]], indirect=True)
 async def test_who_has_no_good_token_comes_from_elsewhere_or_sends_too_much_is_not_let_in(
-    serving: Server, tokens: dict[str, str]
+    serving: HttpServer, tokens: dict[str, str]
 ) -> None:
     good = {"Authorization": f"Bearer {tokens['alice']}"}
     assert (await post(serving.url, good)).status_code == 200
