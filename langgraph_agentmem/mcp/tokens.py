@@ -34,7 +34,6 @@ class TokenGrant(Value):
         expires_at: From when on it is refused; None for never.
 
     Examples:
-        >>> tokens = TokenFile("tokens.jsonl")
         >>> token = tokens.add("laptop", "alice")
         >>> [(grant.name, grant.tenant, grant.expires_at) for grant in tokens.grants()]
         [('laptop', 'alice', None)]
@@ -68,7 +67,6 @@ class TokenFile:
         path: The file; made, for its owner only, with the first token.
 
     Examples:
-        >>> tokens = TokenFile("tokens.jsonl")
         >>> token = tokens.add("phone", "alice", days=90)
         >>> grant = tokens.find(token)
         >>> grant.tenant
@@ -94,7 +92,7 @@ class TokenFile:
             ConfigurationError: The file cannot be read or written.
 
         Examples:
-            >>> TokenFile("tokens.jsonl").add("tablet", "alice").startswith("agentmem_")
+            >>> tokens.add("tablet", "alice").startswith("agentmem_")
             True
         """
         name, tenant = validation.name(name, "name"), validation.tenant(tenant)
@@ -114,7 +112,7 @@ class TokenFile:
             ConfigurationError: The file cannot be read.
 
         Examples:
-            >>> TokenFile("nothing there yet.jsonl").grants()
+            >>> tokens.grants()  # no file yet
             []
         """
         return list(self._by_hash().values())
@@ -126,7 +124,7 @@ class TokenFile:
             ConfigurationError: The file cannot be read.
 
         Examples:
-            >>> TokenFile("tokens.jsonl").find("guessed") is None
+            >>> tokens.find("guessed") is None
             True
         """
         # A token has 256 random bits: a fast hash does, and that looking one up takes varying time tells nothing.
@@ -141,7 +139,7 @@ class TokenFile:
             ConfigurationError: The file cannot be read or written.
 
         Examples:
-            >>> TokenFile("tokens.jsonl").revoke("nobody")
+            >>> tokens.revoke("nobody")
             0
         """
         revoked = sum(grant.name == name for grant in self.grants())
@@ -156,7 +154,7 @@ class TokenFile:
             ConfigurationError: The file cannot be read.
 
         Examples:
-            >>> await TokenFile("tokens.jsonl").verify_token("guessed") is None
+            >>> await tokens.verify_token("guessed") is None
             True
         """
         grant = await anyio.to_thread.run_sync(self.find, token)

@@ -20,6 +20,7 @@ TESTING = "langgraph_agentmem.testing."
 BEGINNINGS = {
     "langgraph_agentmem.checkpoint.": "api_checkpointer",
     "langgraph_agentmem.local.": "local_embedder",
+    "langgraph_agentmem.mcp.": "api_mcp",
     "langgraph_agentmem.memory.reviews.": "api_reviews",
     "langgraph_agentmem.middleware.": "api_middleware",
     "langgraph_agentmem.models.review.": "api_reviews",
