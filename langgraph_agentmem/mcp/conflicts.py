@@ -25,7 +25,7 @@ from langgraph_agentmem.policies import recounting
 _ASKS_BY_RESULT = "2026-07-28"
 """From this revision on, a question is the result of the call, which is sent again with the answer."""
 _MOST_RUNS = 1_000
-_Decided = Literal["accept", "keep_both", "reject_new", "reject_existing", "override"]
+_Choice = Literal["accept", "keep_both", "reject_new", "reject_existing", "override"]
 
 
 class ConflictDecision(Value):
@@ -34,7 +34,7 @@ class ConflictDecision(Value):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     dispute: int = Field(description="Its id, as resolve_conflicts lists it.")
-    action: _Decided = Field(
+    action: _Choice = Field(
         description="accept carries out what is proposed; keep_both leaves both valid; reject_new and reject_existing "
         "end one of them; override puts text in the place of both."
     )
@@ -146,7 +146,7 @@ def _of_form(dispute: int, form: ConflictForm) -> ReviewDecision:
     return _decision(dispute, form.decision, form.text)
 
 
-def _decision(dispute: int, action: _Decided, text: str) -> ReviewDecision:
+def _decision(dispute: int, action: _Choice, text: str) -> ReviewDecision:
     if action == "override" and not text.strip():
         raise InvalidInputError(f"to override dispute {dispute}, give the text that takes the place of both values")
     if action == "reject_new" or action == "reject_existing":

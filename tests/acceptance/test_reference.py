@@ -54,6 +54,8 @@ EXAMPLES = {name: shown for name, text in DOCUMENTED.items() if (shown := prompt
 
 
 def needs_neo4j(name: str) -> bool:
+    if name.startswith("langgraph_agentmem.mcp."):  # whose tokens have a tenant as well
+        return False
     return any("projector." in example.source or "tenant" in example.source for example in EXAMPLES[name])
 
 
