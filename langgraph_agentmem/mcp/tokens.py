@@ -76,7 +76,7 @@ class TokenFile:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._read: tuple[_Stamp, dict[str, TokenGrant]] | None = None
 
     def add(self, name: str, tenant: str, *, days: float | None = None) -> str:
