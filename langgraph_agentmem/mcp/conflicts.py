@@ -130,7 +130,8 @@ class Conflicts:
 def _listed(shown: Sequence[Dispute], waiting: int, decided: Sequence[int] = ()) -> CallToolResult:
     done = f"Decided and carried out: {', '.join(map(str, decided))}. " if decided else ""
     more = f" ({len(shown)} of them shown)" if waiting > len(shown) else ""
-    message = f"{done}{waiting} conflicts wait for a decision{more}." if waiting else f"{done}{recounting.NO_DISPUTES}"
+    wait = "1 conflict waits" if waiting == 1 else f"{waiting} conflicts wait"
+    message = f"{done}{wait} for a decision{more}." if waiting else f"{done}{recounting.NO_DISPUTES}"
     answer = ConflictsAnswer(
         decided=list(decided), pending=[DisputeAnswer.of(dispute) for dispute in shown], message=message
     )

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 from pydantic import Field
@@ -44,7 +43,7 @@ class _Resources:
 
     async def memories(self) -> str:
         """The user's memories with the names and revisions of their sections, without texts."""
-        with _as_resource_errors():
+        with _as_protocol_errors():
             found = await self._memory.aget_active_memories(self._caller().tenant)
         outlines = [MemoryAnswer.of(each, whole=False) for each in found]
         return MemoriesAnswer(memories=outlines).model_dump_json(indent=2)
@@ -61,25 +60,22 @@ class _Resources:
         self, query: Annotated[str, Field(description="What it is about; without, only what memories say.")] = ""
     ) -> str:
         """What memory has to say, as delimited data: sections, and the best hits for a query."""
-        try:
+        with _as_protocol_errors():
             context = await self._memory.acontext(self._caller().tenant, query if query.strip() else None)
-        except AgentMemoryError as error:
-            code = INVALID_PARAMS if isinstance(error, InvalidInputError) else INTERNAL_ERROR
-            raise MCPError(code=code, message=told(error)) from error
         return str(context) or "Nothing is remembered yet."
 
     async def _read(self, memory_id: str) -> ActiveMemory:
-        with _as_resource_errors():
+        with _as_protocol_errors():
             return await self._memory.aget_active_memory(self._caller().tenant, _id(memory_id))
 
 
 @contextmanager
-def _as_resource_errors() -> Generator[None]:
+def _as_protocol_errors() -> Generator[None]:
     try:
         yield
     except AgentMemoryError as error:
-        known = isinstance(error, NotFoundError | InvalidInputError)
-        raise (ResourceNotFoundError if known else ResourceError)(told(error)) from error
+        wrong = isinstance(error, NotFoundError | InvalidInputError)
+        raise MCPError(code=INVALID_PARAMS if wrong else INTERNAL_ERROR, message=told(error)) from error
 
 
 def _id(text: str) -> int:

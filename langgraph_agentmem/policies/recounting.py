@@ -46,8 +46,8 @@ def _run(each: ConsolidationRun) -> str:
     if each.report is None:
         return head
     did = (
-        f"{each.report.chunks_added} statements added, {each.report.chunks_superseded} ended, "
-        f"{len(each.report.parked)} left to a person"
+        f"statements added {each.report.chunks_added}, ended {each.report.chunks_superseded}, "
+        f"conflicts left to a person {len(each.report.parked)}"
     )
     decisions = [f"  - {made.about}: {made.action}; {line(made.reason)}" for made in each.report.decisions]
     return "\n".join([f"{head}; {did}", *decisions])

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ ACCEPT = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version
 async def post(url: str, headers: dict[str, str], body: Any = None) -> httpx2.Response:
     async with httpx2.AsyncClient(timeout=60) as http:
         return await http.post(url, json=PING if body is None else body, headers=ACCEPT | headers)
+
+
+@contextmanager
+def damaged(file: Path) -> Iterator[None]:
+    whole = file.read_text()
+    file.write_text(whole + "damaged")
+    yield
+    file.write_text(whole)
 
 
 @pytest.fixture
@@ -126,8 +135,13 @@ async def test_who_has_no_good_token_comes_from_elsewhere_or_sends_too_much_is_n
     assert here("token", "revoke", "alice's laptop", "--tokens", tokens["file"]).stdout == "1 revoked\n"
     assert (await post(serving.url, good)).status_code == 401
 
-    # as many at once as may be sent in a minute, and a few more; others are not kept waiting
+    # a damaged file lets nobody in, and is not taken for one without that token
     bob = {"Authorization": f"Bearer {tokens['bob']}"}
+    with damaged(Path(tokens["file"])):
+        assert (await post(serving.url, bob)).status_code == 500
+    assert (await post(serving.url, bob)).status_code == 200
+
+    # as many at once as may be sent in a minute, and a few more; others are not kept waiting
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     assert (await post(serving.url, bob, ping)).status_code == 200
     async with httpx2.AsyncClient(headers=ACCEPT | bob, timeout=60) as http:

@@ -85,7 +85,7 @@ async def test_several_are_asked_about_at_once_as_many_as_were_wanted(memory: Ag
     async with of_alice(memory, mode, person) as alice:
         said, done = await call(alice, "resolve_conflicts", limit=1)
         assert (done["decided"], [each["dispute"] for each in done["pending"]]) == ([first], [second])
-        assert "1 conflicts wait" in said
+        assert "1 conflict waits" in said
         assert (await call(alice, "resolve_conflicts"))[1]["decided"] == [second]
         assert (await call(alice, "resolve_conflicts"))[1]["message"] == "No conflict waits for a decision."
     assert len(person.asked) == 2

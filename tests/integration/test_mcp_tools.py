@@ -163,7 +163,7 @@ async def test_an_entity_is_looked_up_by_name_or_id_and_history_says_what_was_do
         assert (ada["name"], ada["types"], ada["relationships"][0]["target"]) == ("Ada", ["person"], "Bob")
         assert (await call(alice, "get_entity", name=str(ada["id"])))[1] == ada
         said, history = await call(alice, "memory_history", memory_id=project)
-        assert "applied; 1 statements added" in said
+        assert "applied; statements added 1, ended 0" in said
         assert [(each["id"], each["status"]) for each in history["runs"]] == [(run, "applied")]
         assert "has no entity 'Cy'" in await error(alice, "get_entity", name="Cy")
         assert "has no entity 99" in await error(alice, "get_entity", name="99")
