@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import anyio.to_thread
 from mcp.server.auth.provider import AccessToken
-from pydantic import AwareDatetime, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.base import Value
@@ -200,12 +200,12 @@ class TokenFile:
             data: Any = json.loads(line)
             revokes = isinstance(data, dict) and "revoked" in cast("dict[str, Any]", data)
             return _Revoked.model_validate(data) if revokes else TokenGrant.model_validate(data)
-        except (ValueError, ValidationError) as error:
-            # what is wrong is not quoted: a token may have been pasted there
+        except ValueError:  # pydantic's are, too
+            # What is wrong is quoted nowhere, in a log's traceback either: a token may have been pasted there.
             raise ConfigurationError(
                 f"line {number} of the file of tokens {str(self.path)!r} is no token; remove it, as none is accepted "
                 "before that"
-            ) from error
+            ) from None
 
     def _append(self, line: TokenGrant | _Revoked) -> None:
         # A line break before it as well: what a crash has left half written must not take this one with it.
