@@ -1,6 +1,6 @@
 """The conflict inbox over MCP: a person is asked where the client can, else the model passes on what they say."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import mcp_types as types
@@ -109,22 +109,46 @@ async def test_a_model_does_not_decide_where_a_person_can_be_asked(memory: Agent
     assert await valid(memory) == {OLD, NEW}
 
 
-async def test_an_answer_to_another_question_than_there_is_now_does_not_count(memory: AgentMemory) -> None:
-    """Between question and answer somebody writes to the section: the person is asked anew, about what there is now."""
+class Overtaken(Person):
+    """Somebody else is quicker: while the person thinks about their first question, something is done."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__([types.ElicitResult(action="accept", content={"decision": "accept"})])
+        self._meanwhile = meanwhile
+
+    async def __call__(self, context: Any, params: Any) -> Any:
+        if not self.asked:
+            await self._meanwhile()
+        return await super().__call__(context, params)
+
+
+@BOTH
+async def test_an_answer_to_another_question_than_there_is_now_does_not_count(memory: AgentMemory, mode: str) -> None:
+    """Somebody writes to the section: a client that is able to is asked anew, in the others the dispute stays open."""
     created, _, dispute = await parked(memory)
-
-    class Slow(Person):
-        async def __call__(self, context: Any, params: Any) -> Any:
-            if not self.asked:
-                await memory.aupdate_active_memory_section("alice", created.id, "notes", "Deadline: July 1")
-            return await super().__call__(context, params)
-
-    person = Slow([types.ElicitResult(action="accept", content={"decision": "accept"})])
-    async with of_alice(memory, MODERN, person) as alice:
-        _, done = await call(alice, "resolve_conflicts")
+    person = Overtaken(lambda: memory.aupdate_active_memory_section("alice", created.id, "notes", "Deadline: July 1"))
+    async with of_alice(memory, mode, person) as alice:
+        said, done = await call(alice, "resolve_conflicts")
+        if mode == LEGACY:
+            assert said.startswith(f"Changed or decided by others meanwhile: {dispute}. 1 conflict waits")
+            assert (done["decided"], [each["dispute"] for each in done["pending"]]) == ([], [dispute])
+            _, done = await call(alice, "resolve_conflicts")
     assert len(person.asked) == 2
     assert "It has changed since" in person.asked[1]
     assert done["decided"] == [dispute]
+
+
+@BOTH
+async def test_who_was_quicker_has_decided(memory: AgentMemory, mode: str) -> None:
+    first, second = await two_parked(memory)
+    [run, _] = await memory.reviews.apending("alice")
+    other = [{"dispute": first, "action": "override", "text": "- Deadline: July 1"}]
+    person = Overtaken(lambda: memory.reviews.adecide("alice", run.run_id, other))
+    async with of_alice(memory, mode, person) as alice:
+        said, done = await call(alice, "resolve_conflicts")
+    assert (done["decided"], done["pending"]) == ([second], [])
+    assert f"Changed or decided by others meanwhile: {first}. " in said
+    assert await valid(memory) == {"- Deadline: July 1", "- Budget: 6000"}
 
 
 async def test_state_that_the_server_has_not_made_is_refused(memory: AgentMemory) -> None:
@@ -157,22 +181,18 @@ async def test_what_a_value_says_cannot_look_like_another_value(memory: AgentMem
 
 
 async def test_what_was_decided_before_an_error_is_told(memory: AgentMemory) -> None:
-    """Decisions on two runs are two transactions; of the second run's dispute, somebody else is quicker."""
+    """Decisions on two runs are two transactions."""
     first, second = await two_parked(memory)
-    [_, run] = await memory.reviews.apending("alice")
-
-    class Beaten(Person):
-        async def __call__(self, context: Any, params: Any) -> Any:
-            if len(self.asked) == 1:
-                other = [{"dispute": second, "action": "override", "text": "- Budget: 1"}]
-                await memory.reviews.adecide("alice", run.run_id, other)
-            return await super().__call__(context, params)
-
-    person = Beaten([types.ElicitResult(action="accept", content={"decision": "accept"})])
-    async with of_alice(memory, LEGACY, person) as alice:
-        said = await error(alice, "resolve_conflicts")
-    assert f"Carried out before that: {first}." in said
-    assert await valid(memory) == {"- Deadline: June 1", "- Budget: 1"}
+    decisions = [
+        {"dispute": first, "action": "accept"},
+        {"dispute": second, "action": "override", "text": "- Budget: \0"},
+    ]
+    async with of_alice(memory) as alice:
+        said = await error(alice, "resolve_conflicts", decisions=decisions)
+        assert said.endswith(f". Carried out before that: {first}.")
+        assert "NUL" in said
+        _, left = await call(alice, "resolve_conflicts")
+    assert [each["dispute"] for each in left["pending"]] == [second]
 
 
 # A client that cannot ask
