@@ -74,6 +74,7 @@ def create_mcp_server(
         tools=tools(memory, caller, allow_forget=allow_forget),
         token_verifier=token_verifier,
         auth=auth,
+        subscriptions=False,  # nothing is told of changes, so that nobody need wait for it on an open stream
         log_level="WARNING",  # what the SDK says at INFO quotes memory
     )
     resources.add(server, memory, caller)

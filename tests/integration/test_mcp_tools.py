@@ -85,6 +85,13 @@ async def test_a_server_knows_whose_memory_it_is(memory: AgentMemory, arguments:
         create_mcp_server(memory, **arguments)
 
 
+async def test_nobody_waits_on_a_stream_for_what_is_never_told(of_alice: Client) -> None:
+    async with of_alice as alice:
+        with pytest.raises(MCPError, match="Method not found"):
+            async with alice.listen(resources_list_changed=True):
+                pass
+
+
 # What tools do
 
 
