@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from langgraph_agentmem.errors import ConflictError, ContentMismatchError
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.active import ActiveMemory
+from langgraph_agentmem.models.active import ActiveMemory, SectionUpdate
 from langgraph_agentmem.policies import telling
+from langgraph_agentmem.policies.editing import not_blind
 from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, tenant_of, tool
 
 __all__ = ["create_memory_tools"]
@@ -164,16 +165,10 @@ class _MemoryTools:
         self, memory_id: int, edits: list[_Edit], runtime: Runtime = NONE, config: RunnableConfig = NONE
     ) -> Told:
         tenant, sections = self._tenant(runtime, config), [edit.section_id for edit in edits]
-        blind = [edit.section_id for edit in edits if _overwrites(edit) and edit.expected_revision is None]
+        updates = [SectionUpdate.model_validate(edit.model_dump()) for edit in edits]
         try:
-            if blind:
-                raise ContentMismatchError(
-                    f"to replace the whole of {', '.join(map(repr, blind))}, give the expected_revision that you have "
-                    "read; or give old_content, or insert"
-                )
-            written = await self._memory.aupdate_active_memory_sections(
-                tenant, memory_id, [edit.model_dump() for edit in edits], source=self._source
-            )
+            not_blind(updates)
+            written = await self._memory.aupdate_active_memory_sections(tenant, memory_id, updates, source=self._source)
         except (ConflictError, ContentMismatchError) as error:
             # a model that is shown the present text can repeat its edit without reading first
             now = await self._memory.aget_active_memory(tenant, memory_id)
@@ -194,10 +189,6 @@ class _MemoryTools:
 
     def _tenant(self, runtime: Runtime, config: RunnableConfig) -> str:
         return tenant_of(runtime, config, self._named)
-
-
-def _overwrites(edit: _Edit) -> bool:
-    return edit.action == "replace" and not edit.old_content
 
 
 def _short(memory: ActiveMemory) -> dict[str, Any]:

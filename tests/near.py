@@ -40,6 +40,7 @@ _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
     "claude_memory": "claude_memory",
+    "mcp/": "mcp_tools mcp_conflicts mcp_command",
     "middleware/": "middleware remembered_turns middleware_in_deep_agents",
     "tooling": "memory_tools tool_standards claude_memory",
     "tools": "memory_tools tool_standards",
@@ -48,6 +49,7 @@ NEAR = {
     "chat": "asking_over* models_over* models lying_model",
     "checkpoint/": f"{_CHECKPOINTS} {_THREADS}",
     "cli/": "command_line reviews_on_the_command_line worker_command",
+    "cli/mcp": "mcp_command",
     "embedding": "store_failing_embedders puts_without_vectors long_vectors reembedding_crashes",
     "extraction": "models",
     "graphs": "consolidation checkpointed_runs reviews_in_graphs promotion",

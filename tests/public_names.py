@@ -12,6 +12,7 @@ MODULES = [
     "langgraph_agentmem",
     "langgraph_agentmem.checkpoint",
     "langgraph_agentmem.langgraph_server",
+    "langgraph_agentmem.mcp",
     "langgraph_agentmem.memory",
     "langgraph_agentmem.projection",
     "langgraph_agentmem.redaction",

@@ -15,6 +15,7 @@ MODULES = [
     "langgraph_agentmem.checkpoint",
     "langgraph_agentmem.errors",
     "langgraph_agentmem.langgraph_server",
+    "langgraph_agentmem.mcp",
     "langgraph_agentmem.memory",
     "langgraph_agentmem.models.conflict",
     "langgraph_agentmem.models.entity",

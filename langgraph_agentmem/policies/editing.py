@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -41,6 +41,24 @@ def read_updates(updates: Sequence[SectionUpdate | Mapping[str, Any]], *, limit:
         if update.old_content is not None:
             validation.text(update.old_content, f"old_content of section {update.section_id!r}", limit=limit)
     return read
+
+
+def not_blind(updates: Iterable[SectionUpdate]) -> None:
+    """Refuse to replace the whole of a section that was not read: of models, such an edit is mostly a mistake.
+
+    Raises:
+        ContentMismatchError: Edits have neither an excerpt to replace nor a revision that was read.
+    """
+    blind = [
+        each.section_id
+        for each in updates
+        if each.action == "replace" and not each.old_content and each.expected_revision is None
+    ]
+    if blind:
+        raise ContentMismatchError(
+            f"to replace the whole of {', '.join(map(repr, blind))}, give the expected_revision that you have read; "
+            "or give old_content, or insert"
+        )
 
 
 def edited(content: str, update: SectionUpdate, *, limit: int) -> str:

@@ -20,6 +20,7 @@ TESTING = "langgraph_agentmem.testing."
 BEGINNINGS = {
     "langgraph_agentmem.checkpoint.": "api_checkpointer",
     "langgraph_agentmem.local.": "local_embedder",
+    "langgraph_agentmem.mcp.": "api_mcp",
     "langgraph_agentmem.memory.reviews.": "api_reviews",
     "langgraph_agentmem.middleware.": "api_middleware",
     "langgraph_agentmem.models.review.": "api_reviews",
@@ -53,6 +54,8 @@ EXAMPLES = {name: shown for name, text in DOCUMENTED.items() if (shown := prompt
 
 
 def needs_neo4j(name: str) -> bool:
+    if name.startswith("langgraph_agentmem.mcp."):  # whose tokens have a tenant as well
+        return False
     return any("projector." in example.source or "tenant" in example.source for example in EXAMPLES[name])
 
 

@@ -149,6 +149,7 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
         pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
         pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
         pytest.param("from langgraph_agentmem import AgentMemoryMiddleware", "LangChain's agents", "[langchain]", id="middleware"),
+        pytest.param("import langgraph_agentmem.mcp", "the MCP server needs the MCP SDK", "[mcp]", id="an MCP server"),
         pytest.param(
             "AgentMemory.open('postgresql://nowhere').as_vectorstore('a')", "a vector store", "[langchain-postgres]",
             id="a vector store",
