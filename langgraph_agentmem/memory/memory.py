@@ -385,6 +385,7 @@ class AgentMemory(bridge.Opened):
         memory_id: int | None = None,
         sections: MemoryTemplate | Mapping[str, Any] | None = None,
         source: str = "conversation",
+        infer: bool = True,
         on_progress: Callable[[int], object] | None = None,
     ) -> AddReport:
         """Add messages: they are kept word for word, and with a model, what the user tells becomes facts in sections.
@@ -408,6 +409,7 @@ class AgentMemory(bridge.Opened):
             sections: Of a memory that is made: a template, or descriptions by section id. By default `profile`,
                 `preferences`, `people`, `plans` and `facts`.
             source: Who writes; kept with the sections and their chunks.
+            infer: False asks no model; the messages are known from then on, and no later call asks about them either.
             on_progress: Called after every batch, with how many messages were passed so far.
 
         Returns:
@@ -436,6 +438,7 @@ class AgentMemory(bridge.Opened):
             memory_id=memory_id,
             sections=sections,
             source=source,
+            infer=infer,
             on_progress=on_progress,
         )
 

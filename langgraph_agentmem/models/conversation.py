@@ -93,8 +93,8 @@ class AddReport(Value):
         added: The ids of the messages that were kept by this call, in order.
         known: How many were there already, and were passed over.
         skipped: How many hold nothing to keep: system messages, and empty ones.
-        inferred: Whether a model was asked for facts. False without a model: then messages are kept and found, and
-            nothing is inferred from them.
+        inferred: Whether a model was asked for facts. False without a model, and with `infer=False`: then messages
+            are kept and found, and nothing is inferred from them.
         facts: What was written into sections.
         refused: What a model proposed and code has refused.
         failures: Why a model could not be asked about some messages; these were kept all the same.

@@ -114,6 +114,7 @@ async def add(
     memory_id: object,
     sections: MemoryTemplate | Mapping[str, Any] | None,
     source: object,
+    infer: bool,
     on_progress: OnProgress | None,
 ) -> AddReport:
     """See `AgentMemory.aadd`."""
@@ -123,10 +124,10 @@ async def add(
     owner = Ownership(owner=resources.settings.store_owner)
     title = owner.title((*memory.namespace, transcripts.LABEL))
     place = _Place(tenant, memory.id, memory.namespace, title, source)
-    learner = Learner(resources)
-    report = AddReport(memory_id=memory.id, inferred=resources.model is not None)
+    learner = Learner(resources, resources.model if infer else None)
+    report = AddReport(memory_id=memory.id, inferred=learner.model is not None)
     budget = resources.settings.extraction_token_budget * _CHARS_PER_TOKEN
-    chars = _MOST_CHARS if resources.model is None else min(budget, _MOST_CHARS)
+    chars = _MOST_CHARS if learner.model is None else min(budget, _MOST_CHARS)
     limit = resources.settings.max_content_chars
     for passed, batch in transcripts.batches(messages, _AT_ONCE, chars, limit=limit):
         kept = [_redacted(resources.redactor, said) for said in batch]

@@ -1,6 +1,7 @@
 """Asks a model which facts a conversation tells."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from langgraph_agentmem import chat
 from langgraph_agentmem.errors import ModelError
@@ -11,6 +12,9 @@ from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.operations.answering import answered
 from langgraph_agentmem.policies import noting
 from langgraph_agentmem.resources import Resources
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 INSTRUCTIONS = """\
 You keep notes about a user. From the new messages of a conversation, take the facts about the user, and about the
@@ -39,15 +43,17 @@ class Learner:
 
     Args:
         resources: The open memory's.
+        model: Whom to ask; nobody is asked without.
     """
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, model: "BaseChatModel | None") -> None:
         self._resources = resources
+        self.model = model
         self._failures = 0
 
     async def learn(self, sections: Mapping[str, Section], messages: Sequence[Said]) -> Learnt:
         """What the model proposes; nothing without a model, or where it fails: then the failure says why."""
-        model = self._resources.model
+        model, settings = self.model, self._resources.settings
         if model is None or not messages or not any(said.role == "user" for said in messages):
             return Learnt()
         if self._failures >= _MOST_FAILURES:
@@ -56,8 +62,10 @@ class Learner:
         data = noting.asked(shown, messages)
         try:
             proposed, usage = await answered(
-                lambda: chat.ask(model, ProposedFacts, INSTRUCTIONS, data, read=noting.read),
-                self._resources.settings.model_attempts,
+                lambda: chat.ask(
+                    model, ProposedFacts, INSTRUCTIONS, data, settings.structured_output, read=noting.read
+                ),
+                settings.model_attempts,
             )
         except ModelError as error:
             self._failures += 1
