@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import graph, queue, reviews
+from langgraph_agentmem.cli import graph, imports, queue, reviews
 from langgraph_agentmem.cli.doctor import doctor
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.worker import worker
@@ -21,6 +21,7 @@ app.command()(doctor)
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")
+app.add_typer(imports.app, name="import")
 
 
 def _say_version(wanted: bool) -> None:

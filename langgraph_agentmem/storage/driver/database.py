@@ -136,6 +136,20 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[Connection]:
+        """A connection as `as_it_is` gives one, in a transaction that only reads, and sees all as it is now to its end.
+
+        Raises:
+            ConfigurationError: The server refuses the user.
+            OutageError: The server cannot be reached, or goes away.
+        """
+        async with self.as_it_is(patient=True) as connection:
+            await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            await connection.set_read_only(True)
+            async with connection.transaction():
+                yield connection
+
+    @asynccontextmanager
     async def listening(self) -> AsyncGenerator[Connection | None]:
         """A connection of its own that keeps its session, to hear what the server tells; None where there can be none.
 
