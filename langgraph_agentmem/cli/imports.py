@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -66,15 +67,28 @@ def vectorstore(
     tenant_key: Annotated[
         str | None, typer.Option(help="The key of a document's metadata that says whose it is.", show_default=False)
     ] = None,
+    id_column: Annotated[str, typer.Option(help="Of a PGVectorStore, as the others.")] = "langchain_id",
+    content_column: Annotated[str, typer.Option(help="The texts'.")] = "content",
+    embedding_column: Annotated[str, typer.Option(help="The vectors'.")] = "embedding",
+    metadata_column: Annotated[str, typer.Option(help="The metadata's; it may be missing.")] = "langchain_metadata",
 ) -> None:
     """Documents of langchain-postgres' PGVectorStore or PGVector, as items of a store."""
     if tenant is not None and tenant_key is not None:
         raise InvalidInputError("give either --tenant or --tenant-key, not both")
-    rule = tenant if tenant_key is None else lambda metadata: _at(metadata, tenant_key)
+    rule = tenant if tenant_key is None else partial(_at, tenant_key)
     _carry_out(
         dsn,
         lambda memory, progress: memory.import_vectorstore(
-            source, table=table, collection=collection, schema=schema, tenant=rule, on_progress=progress
+            source,
+            table=table,
+            collection=collection,
+            schema=schema,
+            id_column=id_column,
+            content_column=content_column,
+            embedding_column=embedding_column,
+            metadata_json_column=metadata_column,
+            tenant=rule,
+            on_progress=progress,
         ),
     )
 
@@ -149,5 +163,5 @@ def _listed(path: Path) -> dict[str, str]:
     return {session.strip().lower(): tenant.strip() for session, tenant in rows}
 
 
-def _at(metadata: Mapping[str, Any], key: str) -> Any:
+def _at(key: str, metadata: Mapping[str, Any]) -> str | None:
     return metadata.get(key)

@@ -18,7 +18,7 @@ from langgraph_agentmem.policies import validation
 SOURCE = "import"
 """Who writes, as it is kept with sections: what others have written since is told by it."""
 Fate = Literal["new", "newer", "same", "left"]
-"""`newer`: the source has moved on since an import wrote it. `left`: it stays as it stands here."""
+"""`newer`: the source has another value than an import wrote. `left`: it stays as it stands here."""
 _SAME = 0.99
 """Cosine from which two vectors of a text come from one model: its own differ by rounding only, others' by far more."""
 _HEAD = re.compile(r"(\[[^\]]{16}\] )?[^:]*: ")
@@ -34,7 +34,7 @@ def fate(value: Json, updated_at: datetime | None, present: PresentItem | None) 
 
     Args:
         value: As it is to stand here.
-        updated_at: When it was written there; None where nobody knows, and what is there counts as later.
+        updated_at: When it was written there; None where nobody knows, and then it counts as later.
         present: What stands here; None for nothing.
     """
     if present is None:
@@ -43,7 +43,7 @@ def fate(value: Json, updated_at: datetime | None, present: PresentItem | None) 
         return "same"
     if present.source != SOURCE:
         return "left"
-    return "newer" if updated_at is None or updated_at > present.updated_at else "left"
+    return "left" if updated_at is not None and updated_at < present.updated_at else "newer"
 
 
 def fingerprint(value: object) -> bytes:
@@ -106,7 +106,8 @@ def lifetime(row: Mapping[str, Any]) -> float | None:
     """The minutes that an item of LangGraph's lives; it rounds them to whole ones, so the end tells short lives."""
     if row["expires_at"] is None:
         return None
-    return row["ttl_minutes"] or max((row["expires_at"] - row["updated_at"]).total_seconds() / 60, 0.01)
+    since = row["updated_at"] or row["expires_at"]
+    return row["ttl_minutes"] or max((row["expires_at"] - since).total_seconds() / 60, 0.01)
 
 
 # Vectors

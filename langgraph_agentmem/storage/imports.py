@@ -64,8 +64,13 @@ class Table:
     """
 
     def __init__(self, name: str, schema: str | None, columns: Mapping[str, str]) -> None:
-        self.identifier = sql.Identifier(name) if schema is None else sql.Identifier(schema, name)
+        self.names = (name,) if schema is None else (schema, name)
         self.columns = columns
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its name, for a statement."""
+        return _identifier(*self.names)
 
 
 class Rows(NamedTuple):
@@ -83,7 +88,7 @@ async def find(connection: Connection, name: str, schema: str | None) -> Table |
         ConfigurationError: The user may not read it.
     """
     table = Table(name, schema, {})
-    shown = table.identifier.as_string(None)
+    shown = sql.Identifier(*table.names).as_string(None)
     found = await all_rows(connection, _SQL["columns_of"], {"table": shown})
     if not found:
         return None
@@ -116,7 +121,7 @@ async def store_rows(connection: Connection, table: Table, vectors: Table | None
 async def has_rows(connection: Connection, table: Table) -> bool:
     """Whether a table has rows."""
     statement = template("imports", "any_rows").format(table=table.identifier)
-    row = await (await connection.execute(statement)).fetchone()
+    row = await (await connection.execute(statement, {})).fetchone()
     return row is not None and row["found"]
 
 
@@ -157,12 +162,14 @@ async def document_rows(
         collection: The id of the collection that they are to be of; None for all.
     """
     condition = _TRUE if collection is None else sql.SQL("t.collection_id::text = %(collection)s")
-    pairs = [part for name in more for part in (sql.Literal(name), sql.SQL("to_jsonb({})").format(_column(name)))]
+    pairs = [
+        part for name in more for part in (sql.Literal(_spelt(name)), sql.SQL("to_jsonb({})").format(_column(name)))
+    ]
     statement = template("imports", "document_rows").format(
         table=table.identifier,
-        id=sql.Identifier(id),
-        content=sql.Identifier(content),
-        embedding=sql.Identifier(embedding),
+        id=_identifier(id),
+        content=_identifier(content),
+        embedding=_identifier(embedding),
         metadata=_NULL if metadata is None else sql.SQL("{}::text").format(_column(metadata)),
         more=sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs)),
         condition=condition,
@@ -180,7 +187,16 @@ async def _count(
 
 
 def _column(name: str) -> sql.Composed:
-    return sql.SQL("t.{}").format(sql.Identifier(name))
+    return sql.SQL("t.{}").format(_identifier(name))
+
+
+def _identifier(*names: str) -> sql.Identifier:
+    return sql.Identifier(*map(_spelt, names))
+
+
+def _spelt(name: str) -> str:
+    """A name in a statement with parameters, each of which begins with a percent sign."""
+    return name.replace("%", "%%")
 
 
 # What stands here

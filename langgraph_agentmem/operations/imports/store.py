@@ -11,7 +11,7 @@ from langgraph_agentmem.models.imported import ImportReport, IncomingItem
 from langgraph_agentmem.operations.imports.items import Items
 from langgraph_agentmem.operations.imports.running import OnProgress, found, run
 from langgraph_agentmem.operations.sections.texts import checked_fields
-from langgraph_agentmem.policies import importing
+from langgraph_agentmem.policies import importing, validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
@@ -70,13 +70,14 @@ class _Store:
     def item(self, row: Mapping[str, Any]) -> IncomingItem | None:
         if row["expires_at"] is not None and row["expires_at"] <= datetime.now(UTC):
             return None
+        value = validation.json_object(row["value"], "value")
         vectors: Mapping[str, str] = row["vectors"] or {}
-        named = {name: _named(row["value"], name) for name in vectors}
+        named = {name: _named(value, name) for name in vectors}
         return IncomingItem(
             place=self.place(row),
             namespace=importing.namespace_of(row["prefix"]),
             key=row["key"],
-            value=row["value"],
+            value=value,
             fields=_fields(path for path, _ in named.values()) if self._told_by_vectors else self._fields,
             ttl_minutes=importing.lifetime(row),
             created_at=row["created_at"],
