@@ -137,7 +137,8 @@ async def test_other_names_of_columns(dsn: str, memory: AgentMemory) -> None:
 
     assert (report.written, report.verified) == (1, 1)
     item = await AgentMemoryStore(memory).aget(("alice", "Docs"), "1")
-    assert item and item.value == {"content": "A text.", "metadata": {"100% the tag": "x"}}
+    assert item
+    assert item.value == {"content": "A text.", "metadata": {"100% the tag": "x"}}
     with pytest.raises(ConfigurationError, match="has no column 'langchain_id', but 'k%', 'body'"):
         await memory.aimport_vectorstore(table="Docs", schema="old")
     for wrong in ({}, {"table": "a", "collection": "b"}):

@@ -143,7 +143,7 @@ async def test_a_message_that_somebody_has_edited_here_stays_and_one_that_is_gon
 
     assert (await memory.aimport_chat_history("chats", tenant=USERS.get)).verified == 6
     rows("UPDATE agentmem.section SET source = 'import'")
-    with pytest.raises(ImportMismatchError, match=f"1 of 9 rows .* chats:2 of session {FIRST}: another text of it"):
+    with pytest.raises(ImportMismatchError, match=rf"1 of 9 rows .* chats:2 of session {FIRST}: another text of it"):
         await memory.aimport_chat_history("chats", tenant=USERS.get)
     rows("UPDATE agentmem.section SET value = value - 'messages' WHERE external_id = 'bob'")
     with pytest.raises(ImportMismatchError) as caught:
@@ -164,15 +164,15 @@ async def test_long_messages_and_sessions_come_whole(dsn: str, memory: AgentMemo
 
 
 async def test_wrong_arguments_say_what_would_be_right(source: str, memory: AgentMemory) -> None:
-    with pytest.raises(ConfigurationError, match="has no table 'talks' .* PostgresChatMessageHistory.create_tables"):
+    with pytest.raises(ConfigurationError, match=r"has no table 'talks' .* PostgresChatMessageHistory.create_tables"):
         await memory.aimport_chat_history("talks")
     with pytest.raises(ConfigurationError, match="tenant must be a tenant's name or a function"):
         await memory.aimport_chat_history("chats", tenant=7)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="table must not be empty"):
         await memory.aimport_chat_history("")
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute('CREATE TABLE "a""b.c" (id int, "x""; DROP TABLE chats; --" int)')
     with pytest.raises(ConfigurationError, match="has no column 'session_id', but 'id', 'x\"; DROP TABLE chats; --'"):
-        with psycopg.connect(source, autocommit=True) as connection:
-            connection.execute('CREATE TABLE "a""b.c" (id int, "x""; DROP TABLE chats; --" int)')
         await memory.aimport_chat_history('a"b.c')
 
     def failing(session: str) -> str:
