@@ -139,6 +139,11 @@ async def test_other_names_of_columns(dsn: str, memory: AgentMemory) -> None:
     item = await AgentMemoryStore(memory).aget(("alice", "Docs"), "1")
     assert item
     assert item.value == {"content": "A text.", "metadata": {"100% the tag": "x"}}
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("INSERT INTO old.\"Docs\" VALUES (2, 'One.', '[1,0]'), (2, 'Another.', '[1,0]')")
+    report = await memory.aimport_vectorstore(table="Docs", schema="old", tenant="alice", **names)
+    assert (report.known, report.written, report.refused) == (1, 1, 1)
+    assert report.refusals[0].reason == "another row of the source has the same key"
     with pytest.raises(ConfigurationError, match="has no column 'langchain_id', but 'k%', 'body'"):
         await memory.aimport_vectorstore(table="Docs", schema="old")
     for wrong in ({}, {"table": "a", "collection": "b"}):

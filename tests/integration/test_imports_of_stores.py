@@ -87,11 +87,14 @@ async def test_what_was_written_here_stays_and_what_has_changed_there_comes(
 
 
 async def test_two_imports_at_once_write_each_item_once(source: str, opened: Open, rows: Rows) -> None:
+    for namespace in {namespace for namespace, _ in ITEMS}:  # whoever makes a memory has it to himself anyway
+        await AgentMemoryStore(opened()).aput(namespace, "here", {"text": "Here before."})
+
     reports = await asyncio.gather(opened().aimport_store(), opened().aimport_store())
 
     assert [report.verified for report in reports] == [4, 4]
     assert sum(report.written for report in reports) == 4
-    assert rows("SELECT max(revision), count(*) FROM agentmem.section") == [(1, 4)]
+    assert rows("SELECT max(revision), count(*) FROM agentmem.section") == [(1, 7)]
 
 
 async def test_lives_end_here_when_they_would_have_there(dsn: str, memory: AgentMemory, rows: Rows) -> None:

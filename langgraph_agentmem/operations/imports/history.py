@@ -10,7 +10,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.conversation import Said
 from langgraph_agentmem.models.imported import ImportReport
 from langgraph_agentmem.operations.conversations import adding
-from langgraph_agentmem.operations.imports.running import OnProgress, Tally, found, run
+from langgraph_agentmem.operations.imports.running import OnProgress, Tally, found, nobodys, run
 from langgraph_agentmem.policies import importing, transcripts, validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
@@ -86,7 +86,7 @@ class _History:
 
     async def compare(self, rows: Sequence[DictRow], tally: Tally) -> None:
         """See `Intake`."""
-        for session, messages in self._sessions(rows, Tally()).items():
+        for session, messages in self._sessions(rows, nobodys()).items():
             parts = await self._parts(session, [said.id for said in messages])
             for said in messages:
                 place = f"message {said.id} of session {session.id}"

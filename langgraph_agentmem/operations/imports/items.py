@@ -11,7 +11,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.imported import IncomingItem, PresentItem
 from langgraph_agentmem.models.item import ItemKey
 from langgraph_agentmem.models.write import SectionWrite
-from langgraph_agentmem.operations.imports.running import Tally
+from langgraph_agentmem.operations.imports.running import Tally, nobodys
 from langgraph_agentmem.operations.imports.vectors import Takeover
 from langgraph_agentmem.operations.sections import embeddings, items, values
 from langgraph_agentmem.operations.sections.texts import pieces
@@ -100,7 +100,7 @@ class Items:
 
     async def compare(self, rows: Sequence[DictRow], tally: Tally) -> None:
         """See `Intake`."""
-        for tenant, ready in self._ready(rows, Tally()).items():
+        for tenant, ready in self._ready(rows, nobodys()).items():
             present = await self._present(tenant, ready)
             for each in ready:
                 fate, here = each.fate(present), present.get(each.put.key)
@@ -114,11 +114,12 @@ class Items:
     def _ready(self, rows: Sequence[DictRow], tally: Tally) -> dict[str, list[_Ready]]:
         """Those rows that can be written, by tenant."""
         found: dict[str, list[_Ready]] = {}
+        taken = set[ItemKey]()
         for row in rows:
             tally.read += 1
             try:
                 incoming = self._reader.item(row)
-                ready = None if incoming is None else self._checked(incoming)
+                ready = None if incoming is None else self._checked(incoming, taken)
             except InvalidInputError as error:
                 tally.refuse(self._reader.place(row), error)
                 continue
@@ -128,7 +129,10 @@ class Items:
                 found.setdefault(self._ownership.tenant(ready.put.namespace), []).append(ready)
         return found
 
-    def _checked(self, item: IncomingItem) -> _Ready:
+    def _checked(self, item: IncomingItem, taken: set[ItemKey]) -> _Ready:
+        if item.at in taken:  # a table of documents need not have a primary key
+            raise InvalidInputError("another row of the source has the same key")
+        taken.add(item.at)
         put, value = items.unchunked(
             self._resources, self._ownership, item.at, item.value, item.fields, item.ttl_minutes
         )

@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.errors import ConfigurationError, ImportMismatchError
 from langgraph_agentmem.models.imported import MOST_NAMED, ImportReport, Remark
 from langgraph_agentmem.policies.importing import Digest
+from langgraph_agentmem.redaction import UNREDACTED, Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage.driver.connections import Connection
@@ -22,9 +23,14 @@ OnProgress = Callable[[int, int], object]
 
 
 class Tally:
-    """What becomes of rows, as it is counted."""
+    """What becomes of rows, as it is counted.
 
-    def __init__(self) -> None:
+    Args:
+        redactor: Sees what is said of rows, which names their keys.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
         self.read = self.written = self.known = self.kept = self.skipped = self.vectors = self.verified = 0
         self.without_vectors = ""
         self.refused = self.different = 0
@@ -41,18 +47,22 @@ class Tally:
     def refuse(self, place: str, reason: object) -> None:
         """Count a row that cannot be stored."""
         self.refused += 1
-        _note(self._refusals, place, str(reason))
+        self._note(self._refusals, place, str(reason))
 
     def differ(self, place: str, reason: str) -> None:
         """Count a row that is not here as the source has it."""
         self.different += 1
-        _note(self._differences, place, reason)
+        self._note(self._differences, place, reason)
 
     def same(self, place: object, theirs: object, ours: object) -> None:
         """Count a row that is here as the source has it."""
         self.verified += 1
         self._theirs.add(place, theirs)
         self._ours.add(place, ours)
+
+    def _note(self, remarks: list[Remark], place: str, reason: str) -> None:
+        if len(remarks) < MOST_NAMED:
+            remarks.append(Remark(place=self._redactor.error(place), reason=self._redactor.error(reason)))
 
     def report(self) -> ImportReport:
         """What has come of all rows.
@@ -81,9 +91,9 @@ class Tally:
         return report
 
 
-def _note(remarks: list[Remark], place: str, reason: str) -> None:
-    if len(remarks) < MOST_NAMED:
-        remarks.append(Remark(place=place, reason=reason))
+def nobodys() -> Tally:
+    """A tally that nobody reads, of rows that are counted already."""
+    return Tally(UNREDACTED)
 
 
 class Intake(Protocol):
@@ -120,7 +130,7 @@ async def run(resources: Resources, dsn: str | None, intake: Intake, on_progress
         ImportMismatchError: Not all is here at the end as the source has it.
     """
     await resources.database.start()  # an embedded server has no DSN before
-    tally, passed = Tally(), 0
+    tally, passed = Tally(resources.redactor), 0
     async with Database.of(resources.settings, dsn or resources.database.dsn).snapshot() as connection:
         rows = await intake.rows(connection)
         for step in (intake.take, intake.compare):
