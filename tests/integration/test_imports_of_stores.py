@@ -191,19 +191,20 @@ async def test_what_cannot_be_kept_is_refused_by_name_and_keeps_nothing_from_it(
 
     await put_there(dsn, ITEMS)
     rows(
-        "INSERT INTO store (prefix, key, value) VALUES ('', 'a', '{}'), ('alice.@longterm', 'b', '{}'), ('alice', '', '{}'), ('alice', 'list', '[1]'), ('alice', 'f', '{\"x\": \"forbidden\"}'), ('alice', 's', '{\"x\": \"swordfish\"}')"
+        "INSERT INTO store (prefix, key, value) VALUES ('', 'a', '{}'), ('alice.@longterm', 'b', '{}'), ('alice', '', '{}'), ('alice', 'list', '[1]'), ('alice', 'f', '{\"x\": \"forbidden\"}'), ('alice', 's', '{\"x\": \"swordfish\"}'), ('alice', 'swordfish', '{}')"
     )
 
     memory = opened(redact=redact)
     report = await memory.aimport_store()
 
-    assert (report.read, report.written, report.refused) == (10, 5, 5)
+    assert (report.read, report.written, report.refused) == (11, 5, 6)
     reasons = {remark.place: remark.reason for remark in report.refusals}
     assert reasons["item 'a' of ('',)"] == "a label of the namespace must not be empty"
     assert "holds the label '@longterm'" in reasons["item 'b' of ('alice', '@longterm')"]
     assert reasons["item '' of ('alice',)"] == "key must not be empty"
     assert "value must be a dict, not list" in reasons["item 'list' of ('alice',)"]
     assert "refused by the redaction function" in reasons["item 'f' of ('alice',)"]
+    assert "choose another one" in reasons["item '[gone]' of ('alice',)"]
     assert report.verified == 5
     assert rows("SELECT value FROM agentmem.section WHERE section_id = 's'") == [({"x": "[gone]"},)]
     assert (await memory.aimport_store()).known == 5
