@@ -64,7 +64,7 @@ class Table:
     """
 
     def __init__(self, name: str, schema: str | None, columns: Mapping[str, str]) -> None:
-        self.names = (name,) if schema is None else (schema, name)
+        self.names: tuple[str, ...] = (name,) if schema is None else (schema, name)
         self.columns = columns
 
     @property

@@ -29,11 +29,19 @@ class Tally:
         redactor: Sees what is said of rows, which names their keys.
     """
 
+    read: int = 0
+    written: int = 0
+    known: int = 0
+    kept: int = 0
+    skipped: int = 0
+    refused: int = 0
+    verified: int = 0
+    different: int = 0
+    vectors: int = 0
+    without_vectors: str = ""
+
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self.read = self.written = self.known = self.kept = self.skipped = self.vectors = self.verified = 0
-        self.without_vectors = ""
-        self.refused = self.different = 0
         self._refusals: list[Remark] = []
         self._differences: list[Remark] = []
         self._tenants: dict[str, None] = {}

@@ -23,7 +23,7 @@ class Takeover:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._fits: bool | None = None
-        self.reason = ""
+        self.reason: str = ""
         """Why none is taken over."""
 
     async def taken(self, values: Sequence[tuple[Sequence[PlacedChunk], Mapping[str, list[float]]]]) -> Vectors:
