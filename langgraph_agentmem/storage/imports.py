@@ -73,7 +73,7 @@ class Table:
         return _identifier(*self.names)
 
 
-class Rows(NamedTuple):
+class SourceRows(NamedTuple):
     """What is read of a source: a statement, and how many rows it has."""
 
     statement: sql.Composed
@@ -102,7 +102,7 @@ async def find(connection: Connection, name: str, schema: str | None) -> Table |
     return table
 
 
-async def read(connection: Connection, rows: Rows, size: int) -> AsyncGenerator[list[DictRow]]:
+async def read(connection: Connection, rows: SourceRows, size: int) -> AsyncGenerator[list[DictRow]]:
     """The rows of a source, so many at a time; no more than these are held."""
     async with connection.cursor("agentmem_import") as cursor:
         await cursor.execute(rows.statement, rows.params)
@@ -110,12 +110,12 @@ async def read(connection: Connection, rows: Rows, size: int) -> AsyncGenerator[
             yield batch
 
 
-async def store_rows(connection: Connection, table: Table, vectors: Table | None) -> Rows:
+async def store_rows(connection: Connection, table: Table, vectors: Table | None) -> SourceRows:
     """The items of LangGraph's store, with their vectors where it has a table of them."""
     found = template("imports", "vectors_of_item").format(table=vectors.identifier) if vectors else _NULL
     optional = {name: _column(name) if name in table.columns else _NULL for name in ("expires_at", "ttl_minutes")}
     statement = template("imports", "store_rows").format(table=table.identifier, vectors=found, **optional)
-    return Rows(statement, {}, await _count(connection, table))
+    return SourceRows(statement, {}, await _count(connection, table))
 
 
 async def has_rows(connection: Connection, table: Table) -> bool:
@@ -125,10 +125,10 @@ async def has_rows(connection: Connection, table: Table) -> bool:
     return row is not None and row["found"]
 
 
-async def history_rows(connection: Connection, table: Table) -> Rows:
+async def history_rows(connection: Connection, table: Table) -> SourceRows:
     """The messages of a history."""
     statement = template("imports", "history_rows").format(table=table.identifier)
-    return Rows(statement, {}, await _count(connection, table))
+    return SourceRows(statement, {}, await _count(connection, table))
 
 
 async def collection(connection: Connection, table: Table, name: str) -> str | None:
@@ -148,7 +148,7 @@ async def document_rows(
     metadata: str | None,
     more: Sequence[str],
     collection: str | None,
-) -> Rows:
+) -> SourceRows:
     """The documents of a table.
 
     Args:
@@ -175,7 +175,7 @@ async def document_rows(
         condition=condition,
     )
     params = {"collection": collection}
-    return Rows(statement, params, await _count(connection, table, condition, params))
+    return SourceRows(statement, params, await _count(connection, table, condition, params))
 
 
 async def _count(

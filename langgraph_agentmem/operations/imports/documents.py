@@ -10,13 +10,13 @@ from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.imported import ImportReport, IncomingItem
 from langgraph_agentmem.operations.imports.items import Items
-from langgraph_agentmem.operations.imports.running import OnProgress, found, run
+from langgraph_agentmem.operations.imports.running import OnPassed, found, run
 from langgraph_agentmem.policies import importing, validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.imports import Rows
+from langgraph_agentmem.storage.imports import SourceRows
 
 _NO_METADATA = {"tsvector", "vector", "halfvec", "sparsevec"}
 """Types of columns that are made from a document, and say nothing of it."""
@@ -43,7 +43,7 @@ async def import_vectorstore(
     schema: str | None,
     columns: Columns,
     tenant: object,
-    on_progress: OnProgress | None,
+    on_progress: OnPassed | None,
 ) -> ImportReport:
     """See `AgentMemory.aimport_vectorstore`."""
     if (table is None) == (collection is None):
@@ -77,7 +77,7 @@ class _Documents:
         self._ownership = ownership
         self._tenant = tenant
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         raise NotImplementedError
 
     def place(self, row: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ class _Documents:
 class _Table(_Documents):
     """Reads a table of a `PGVectorStore`."""
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         id, content, embedding, metadata = self._columns
         advice = "PGVectorStore's tables are named as its init_vectorstore_table was told; name schema and columns, too"
         table = await found(connection, self._title, self._schema, (id, content, embedding), advice)
@@ -126,7 +126,7 @@ class _Table(_Documents):
 class _Collection(_Documents):
     """Reads a collection of a `PGVector`."""
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         advice = "PGVector makes its tables when it is opened; name their schema with schema="
         columns: Sequence[str] = [name for name in self._columns if name]
         table = await found(connection, "langchain_pg_embedding", self._schema, [*columns, "collection_id"], advice)

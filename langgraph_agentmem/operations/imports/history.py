@@ -10,13 +10,13 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.conversation import Said
 from langgraph_agentmem.models.imported import ImportReport
 from langgraph_agentmem.operations.conversations import adding
-from langgraph_agentmem.operations.imports.running import OnProgress, Tally, found, nobodys, run
+from langgraph_agentmem.operations.imports.running import OnPassed, Tally, found, nobodys, run
 from langgraph_agentmem.policies import importing, transcripts, validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.imports import Part, Rows
+from langgraph_agentmem.storage.imports import Part, SourceRows
 
 _COLUMNS = ("id", "session_id", "message", "created_at")
 _ADVICE = "PostgresChatMessageHistory.create_tables makes one; name its schema with schema="
@@ -36,7 +36,7 @@ async def import_chat_history(
     *,
     schema: str | None,
     tenant: object,
-    on_progress: OnProgress | None,
+    on_progress: OnPassed | None,
 ) -> ImportReport:
     """See `AgentMemory.aimport_chat_history`."""
     importing.checked_rule(tenant)
@@ -60,7 +60,7 @@ class _History:
         self._schema = schema
         self._tenant = tenant
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         """See `Intake`."""
         return await storage.history_rows(
             connection, await found(connection, self._table, self._schema, _COLUMNS, _ADVICE)

@@ -23,16 +23,16 @@ from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage import sections
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.driver.offloading import worked
-from langgraph_agentmem.storage.imports import Dated, Rows
+from langgraph_agentmem.storage.imports import Dated, SourceRows
 from langgraph_agentmem.storage.values import ValueBatch
 
 _WRITTEN: tuple[Fate, ...] = ("new", "newer")
 
 
-class Reader(Protocol):
+class RowReader(Protocol):
     """Reads a source's rows as items."""
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         """What is read."""
         ...
 
@@ -75,13 +75,13 @@ class Items:
         reader: Of the source.
     """
 
-    def __init__(self, resources: Resources, ownership: Ownership, reader: Reader) -> None:
+    def __init__(self, resources: Resources, ownership: Ownership, reader: RowReader) -> None:
         self._resources = resources
         self._ownership = ownership
         self._reader = reader
         self._takeover = Takeover(resources)
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         """See `Intake`."""
         return await self._reader.rows(connection)
 

@@ -14,11 +14,11 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.database import Database
-from langgraph_agentmem.storage.imports import Rows, Table
+from langgraph_agentmem.storage.imports import SourceRows, Table
 
 _AT_ONCE = 100
 """Rows that are held, written in one transaction for each tenant, and compared."""
-OnProgress = Callable[[int, int], object]
+OnPassed = Callable[[int, int], object]
 """Told how many rows were passed, and how many there are to pass, each of which is passed twice."""
 
 
@@ -107,7 +107,7 @@ def nobodys() -> Tally:
 class Intake(Protocol):
     """What an import does with rows."""
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         """What is read.
 
         Raises:
@@ -124,14 +124,14 @@ class Intake(Protocol):
         ...
 
 
-async def run(resources: Resources, dsn: str | None, intake: Intake, on_progress: OnProgress | None) -> ImportReport:
+async def run(resources: Resources, dsn: str | None, intake: Intake, on_progress: OnPassed | None) -> ImportReport:
     """Import what a source holds.
 
     Args:
         resources: The open memory's.
         dsn: The source's connection string; the memory's own database if None.
         intake: What is done with its rows.
-        on_progress: See `OnProgress`.
+        on_progress: See `OnPassed`.
 
     Raises:
         ConfigurationError: The source has not what is looked for.

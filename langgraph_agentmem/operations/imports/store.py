@@ -9,14 +9,14 @@ from langgraph.store.base import get_text_at_path
 
 from langgraph_agentmem.models.imported import ImportReport, IncomingItem
 from langgraph_agentmem.operations.imports.items import Items
-from langgraph_agentmem.operations.imports.running import OnProgress, found, run
+from langgraph_agentmem.operations.imports.running import OnPassed, found, run
 from langgraph_agentmem.operations.sections.texts import checked_fields
 from langgraph_agentmem.policies import importing, validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.imports import Rows
+from langgraph_agentmem.storage.imports import SourceRows
 
 _COLUMNS = ("prefix", "key", "value", "created_at", "updated_at")
 _ADVICE = "LangGraph's stores make one with setup(); name its schema with schema="
@@ -30,7 +30,7 @@ async def import_store(
     schema: str | None,
     ownership: Ownership,
     index: bool | Sequence[str] | None,
-    on_progress: OnProgress | None,
+    on_progress: OnPassed | None,
 ) -> ImportReport:
     """See `AgentMemory.aimport_store`."""
     reader = _Store(schema, resources.settings.store_fields, index)
@@ -57,7 +57,7 @@ class _Store:
             self._fields = tuple(checked_fields(index, "index"))
         self._told_by_vectors = index is None
 
-    async def rows(self, connection: Connection) -> Rows:
+    async def rows(self, connection: Connection) -> SourceRows:
         table = await found(connection, "store", self._schema, _COLUMNS, _ADVICE)
         vectors = await storage.find(connection, "store_vectors", self._schema)
         # without a single vector, no item tells by which paths it is to be found
