@@ -147,6 +147,14 @@ class Embedder:
                 found[hash] = vector
         return [found[hash] for hash in hashes]
 
+    def adopted(self, vectors: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Vectors that the same model has computed elsewhere, as its own are kept.
+
+        Raises:
+            EmbeddingError: They have a wrong dimension, or NaN.
+        """
+        return self._checked(vectors, len(vectors))
+
     async def _computed(self, texts: list[str]) -> list[list[float]]:
         try:
             vectors = await self.embeddings.aembed_documents(texts)

@@ -34,6 +34,7 @@
     ├── EmbeddingError                         the embedder failed, or returned what cannot be vectors
     ├── ModelError                             the chat model failed, or answered nonsense
     ├── RunsFailedError                        some of several runs failed; carries their errors
+    ├── ImportMismatchError                    what was imported is not what the source holds; carries the report
     ├── StorageError                           PostgreSQL or Neo4j refused a statement
     │   ├── OutageError                        either cannot be reached, or went away; may be retried
     │   └── StaleGraphError                    Neo4j does not hold what was projected into it
@@ -293,6 +294,22 @@ class RunsFailedError(AgentMemoryError):
         named = "; ".join(f"memory {id} of {tenant!r}: {error}" for (tenant, id), error in errors.items())
         super().__init__(f"{len(errors)} consolidation runs failed, their memories stay due: {named}")
         self.errors = errors
+
+
+class ImportMismatchError(AgentMemoryError):
+    """What was imported is not, or not any more, as the source holds it; what is the same stays.
+
+    Attributes:
+        report: An `ImportReport`, whose `differences` say what is not the same.
+    """
+
+    def __init__(self, report: Any, count: int) -> None:
+        first = report.differences[0]
+        super().__init__(
+            f"{count:,} of {report.read:,} rows are not here as the source has them, the first of them "
+            f"{first.place}: {first.reason}; if somebody else has written or deleted meanwhile, import again"
+        )
+        self.report: Any = report
 
 
 class StorageError(AgentMemoryError):

@@ -22,13 +22,17 @@ with AgentMemoryStore.from_conn_string(DSN, pool_config={"max_size": 10}) as sto
     # [end]
     store.delete(("alice", "preferences"), "drink")
 
+from langgraph_agentmem import AgentMemory
+
 # [copy]
-with PostgresStore.from_conn_string(DSN) as old, AgentMemoryStore.from_conn_string(DSN) as new:
-    for namespace in old.list_namespaces(limit=10_000):
-        items = [item for item in old.search(namespace, limit=100_000) if item.namespace == namespace]
-        for item in items:
-            new.put(item.namespace, item.key, item.value)
+with AgentMemory.open(DSN) as memory:
+    report = memory.import_store()  # of this database; import_store(OLD_DSN) of another one
+    print(
+        report.summary
+    )  # 2 rows read: 2 written, 0 known, 0 kept as they stand here, 0 skipped, 0 refused; 2 verified
     # [end]
+    new = AgentMemoryStore(memory)
+    assert (report.written, report.verified) == (2, 2)
     assert new.get(("alice", "preferences"), "drink").value == {"text": "Green tea."}
     assert [item.key for item in new.search(("alice",), query="window", limit=1)] == ["seat"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import graph, mcp, queue, reviews
+from langgraph_agentmem.cli import graph, imports, mcp, queue, reviews
 from langgraph_agentmem.cli.consolidating import consolidate, promote, runs, undo
 from langgraph_agentmem.cli.demo import demo
 from langgraph_agentmem.cli.doctor import doctor
@@ -29,6 +29,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(mcp.app, name="mcp")
+app.add_typer(imports.app, name="import")
 
 
 def _say_version(wanted: bool) -> None:

@@ -20,3 +20,15 @@ When = Annotated[
     ),
 ]
 Run = Annotated[str, typer.Argument(help="The run that has parked the disputes.")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DSN",
+        help="Connection string of the database to import from; by default the memory's own.",
+        show_default=False,
+    ),
+]
+Schema = Annotated[
+    str | None, typer.Option(help="Schema of the source's tables; by default as its search path finds them.")
+]

@@ -200,6 +200,32 @@ def test_an_example_says_in_one_line_what_is_wrong(name: str) -> None:
     assert result.stderr.startswith(f"{name}: PostgreSQL cannot be reached")
 
 
+def test_a_migration_tells_its_story(data_dir: Path) -> None:
+    for _ in range(2):
+        result = example("migrate_store.py", "--data-dir", str(data_dir))
+        assert (result.returncode, result.stderr) == (0, "")
+    told = [
+        "I drink green tea. – Noted.",
+        "6 rows read: 3 written, 2 known, 1 kept as they stand here, 0 skipped, 0 refused; 5 verified",
+        "6 rows read: 0 written, 5 known",
+        "The code is 1234. It was written at",
+        "ada's thread goes on behind 'I drink green tea.'",
+        "What do I drink? – I drink oolong tea.",
+        "6 rows read: 0 written, 4 known, 2 kept as they stand here",
+    ]
+    said = " ".join(result.stdout.split())
+    places = [said.find(text) for text in told]
+    assert -1 not in places, told[places.index(-1)] + result.stdout
+    assert places == sorted(places)
+
+
+def test_a_migration_says_in_one_line_what_is_wrong() -> None:
+    result = example("migrate_store.py", "--dsn", "postgresql://127.0.0.1:1/nowhere")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "cannot be reached" in result.stderr
+
+
 def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DATA_DIR", str(data_dir))
     notebook = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)

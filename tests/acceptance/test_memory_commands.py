@@ -178,3 +178,29 @@ def test_the_demo_tells_the_whole_cycle() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "promoted to long-term memory, chunks: 4" in done.stdout
     assert "longterm, still valid: - The launch is on June 3." in done.stdout
+
+
+async def test_an_exported_file_is_imported_once_also_from_a_pipe(
+    memory: AgentMemory,
+    told: Callable[..., Any],
+    agentmem: Callable[..., Done],
+    new_database: Any,
+    template: str,
+    tmp_path: Path,
+) -> None:
+    await consolidate(memory, "alice", await start(memory, "alice"), "Ada is here.")
+    file = tmp_path / "all.jsonl.gz"
+    held = await told("export", file)
+    there = new_database(template)
+    arguments = [AGENTMEM, "import", "file", "-", "--dsn", there]
+    piped = await asyncio.to_thread(
+        subprocess.run, arguments, input=file.read_bytes(), check=False, capture_output=True
+    )
+    assert (piped.returncode, piped.stderr.decode(), piped.stdout.decode()) == (0, "", held)
+    again = await asyncio.to_thread(agentmem, "import", "file", file, AGENTMEM_DSN=there)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "1 of the 1 tenants in the file have memories here already ('alice')" in again.stderr
+    file.write_bytes(file.read_bytes()[:-9])
+    damaged = await asyncio.to_thread(agentmem, "import", "file", file, AGENTMEM_DSN=there)
+    assert (damaged.returncode, "Traceback" in damaged.stderr) == (1, False)
+    assert "cannot be read" in damaged.stderr

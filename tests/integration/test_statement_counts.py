@@ -5,11 +5,16 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
+import psycopg
 import pytest
 from checkpointing import of
 from fakes import ScriptedModel, WordEmbedder
+from langchain_core.messages import HumanMessage
+from langchain_postgres import PostgresChatMessageHistory
 from langgraph.store.base import PutOp
+from langgraph.store.postgres import AsyncPostgresStore
 from store_and_memory import names
 from texts import State, agent
 from wire import Wire, wire
@@ -31,6 +36,7 @@ class Operations:
 
     def __init__(self, memory: AgentMemory) -> None:
         self.memory = memory
+        self.dsn = str(memory.dsn)
         self.store = AgentMemoryStore(memory, ttl={"default_ttl": 60})
         self.saver = AgentMemorySaver(memory, state_schema=State)
 
@@ -87,6 +93,26 @@ class Operations:
 
     async def add(self, n: int) -> Call:
         return lambda: self.memory.aadd("alice", [{"role": "user", "content": f"Line {n}.", "id": f"line {n}"}])
+
+    async def import_store(self, n: int) -> Call:
+        async with AsyncPostgresStore.from_conn_string(self.dsn) as old:
+            await old.setup()
+            await old.aput(("alice", "imported"), f"item {n}", {"text": "A fox."})
+        return self.memory.aimport_store
+
+    async def import_vectorstore(self, n: int) -> Call:
+        async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
+            columns = "langchain_id text, content text, embedding vector(2)"
+            await connection.execute(f"CREATE TABLE documents_{n} ({columns})".encode())
+            await connection.execute(f"INSERT INTO documents_{n} VALUES ('d', 'A fox.', '[1,0]')".encode())
+        return lambda: self.memory.aimport_vectorstore(table=f"documents_{n}", tenant="alice")
+
+    async def import_chat_history(self, n: int) -> Call:
+        async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
+            await PostgresChatMessageHistory.acreate_tables(connection, f"chats_{n}")
+            history = PostgresChatMessageHistory(f"chats_{n}", str(UUID(int=n)), async_connection=connection)
+            await history.aadd_messages([HumanMessage("A fox.")])
+        return lambda: self.memory.aimport_chat_history(f"chats_{n}", tenant="alice")
 
     async def delete(self, n: int) -> Call:
         id = await self.made(f"deleted {n}")
@@ -297,6 +323,9 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.aget_entity", Operations.entity, (6, 5), (6, 5)),
     ("Runs.alist", Operations.list_runs, (1, 1), (1, 1)),
     ("Runs.aundo", Operations.undo, (12, 18), (12, 18)),
+    ("AgentMemory.aimport_store", Operations.import_store, (5, 9), (5, 9)),
+    ("AgentMemory.aimport_vectorstore", Operations.import_vectorstore, (5, 9), (5, 9)),
+    ("AgentMemory.aimport_chat_history", Operations.import_chat_history, (9, 17), (9, 18)),
     ("Reviews.apending", Operations.pending, (2, 1), (2, 1)),
     ("Reviews.adisputes", Operations.disputes, (6, 7), (6, 7)),
     ("Reviews.adecide", Operations.decide, (24, 31), (24, 31)),

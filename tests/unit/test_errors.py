@@ -12,6 +12,7 @@ import pytest
 
 import langgraph_agentmem
 from langgraph_agentmem import errors
+from langgraph_agentmem.models.imported import ImportReport, Remark
 
 PACKAGE = Path(langgraph_agentmem.__file__).parent
 CLASSES = {
@@ -128,6 +129,7 @@ def test_failed_runs_are_named_with_their_errors():
         errors.MemoryBusyError(1, None),
         errors.UndoConflictError("a", ["b"]),
         errors.RunsFailedError({("alice", 1): ValueError("x")}),
+        errors.ImportMismatchError(ImportReport(read=2, differences=[Remark(place="a", reason="b")]), 1),
         errors.InvalidInputError("plain"),
     ],
     ids=lambda error: type(error).__name__,

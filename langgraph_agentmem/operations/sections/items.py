@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from langgraph_agentmem.errors import RevisionConflictError
 from langgraph_agentmem.models.active import content_of
+from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.item import ItemKey, Namespace, NamespaceListing, StoredItem
 from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.sections import deleting, embeddings, values
@@ -41,6 +42,21 @@ def checked(
     Raises:
         InvalidInputError: Its namespace, key or value cannot be stored; the message names the path in the value.
     """
+    put, json = unchunked(resources, ownership, key, value, fields, ttl_minutes)
+    if resources.embedder_now is None:
+        return put
+    return put.model_copy(update={"chunks": pieces(json, fields, resources.settings)})
+
+
+def unchunked(
+    resources: Resources,
+    ownership: Ownership,
+    key: ItemKey,
+    value: object,
+    fields: Sequence[str] | None,
+    ttl_minutes: float | None,
+) -> tuple[SectionWrite, Json]:
+    """An item that can be written, not chunked yet, and its value as it is kept; see `checked`."""
     namespace = validation.namespace(key[0])
     section_id = validation.key(key[1], validation.tenant(ownership.tenant(namespace)))
     for name in (section_id, *(label for place, label in enumerate(namespace) if place != ownership.owner)):
@@ -51,14 +67,14 @@ def checked(
         # what is not indexed has to be kept and sent as well
         validation.length(max(sum(map(len, texts(json, each))) for each in (fields, None)), "value", limit=limit)
     validation.length(len(json_text), "value, as JSON,", limit=2 * limit + _MOST_MARKS)
-    return SectionWrite(
+    put = SectionWrite(
         namespace=namespace,
         section_id=section_id,
         json_text=json_text,
         fields=None if fields is None else tuple(fields),
         ttl_minutes=validation.minutes(ttl_minutes),
-        chunks=None if resources.embedder_now is None else pieces(json, fields, resources.settings),
     )
+    return put, json
 
 
 async def embedded(resources: Resources, ownership: Ownership, puts: Sequence[SectionWrite]) -> list[SectionWrite]:

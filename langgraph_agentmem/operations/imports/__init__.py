@@ -1,0 +1,1 @@
+"""Brings along what other memories hold."""

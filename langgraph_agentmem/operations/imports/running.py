@@ -1,0 +1,168 @@
+"""Reads a source twice, as it is at the beginning: to write here what it holds, and to see that it stands here."""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.errors import ConfigurationError, ImportMismatchError
+from langgraph_agentmem.models.imported import MOST_NAMED, ImportReport, Remark
+from langgraph_agentmem.policies.importing import Digest
+from langgraph_agentmem.redaction import UNREDACTED, Redactor
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import imports as storage
+from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.imports import SourceRows, Table
+
+_AT_ONCE = 100
+"""Rows that are held, written in one transaction for each tenant, and compared."""
+OnPassed = Callable[[int, int], object]
+"""Told how many rows were passed, and how many there are to pass, each of which is passed twice."""
+
+
+class Tally:
+    """What becomes of rows, as it is counted.
+
+    Args:
+        redactor: Sees what is said of rows, which names their keys.
+    """
+
+    read: int = 0
+    written: int = 0
+    known: int = 0
+    kept: int = 0
+    skipped: int = 0
+    refused: int = 0
+    verified: int = 0
+    different: int = 0
+    vectors: int = 0
+    without_vectors: str = ""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._refusals: list[Remark] = []
+        self._differences: list[Remark] = []
+        self._tenants: dict[str, None] = {}
+        self._theirs, self._ours = Digest(), Digest()
+
+    def belongs(self, tenant: str) -> None:
+        """Note whose rows are."""
+        if len(self._tenants) < MOST_NAMED:
+            self._tenants[tenant] = None
+
+    def refuse(self, place: str, reason: object) -> None:
+        """Count a row that cannot be stored."""
+        self.refused += 1
+        self._note(self._refusals, place, str(reason))
+
+    def differ(self, place: str, reason: str) -> None:
+        """Count a row that is not here as the source has it."""
+        self.different += 1
+        self._note(self._differences, place, reason)
+
+    def same(self, place: object, theirs: object, ours: object) -> None:
+        """Count a row that is here as the source has it."""
+        self.verified += 1
+        self._theirs.add(place, theirs)
+        self._ours.add(place, ours)
+
+    def _note(self, remarks: list[Remark], place: str, reason: str) -> None:
+        if len(remarks) < MOST_NAMED:
+            remarks.append(Remark(place=self._redactor.error(place), reason=self._redactor.error(reason)))
+
+    def report(self) -> ImportReport:
+        """What has come of all rows.
+
+        Raises:
+            ImportMismatchError: Some are not here as the source has them.
+        """
+        report = ImportReport(
+            read=self.read,
+            written=self.written,
+            known=self.known,
+            kept=self.kept,
+            skipped=self.skipped,
+            refused=self.refused,
+            verified=self.verified,
+            vectors=self.vectors,
+            without_vectors="" if self.vectors else self.without_vectors,
+            refusals=self._refusals,
+            differences=self._differences,
+            tenants=list(self._tenants),
+            source_hash=str(self._theirs),
+            hash=str(self._ours),
+        )
+        if self.different:
+            raise ImportMismatchError(report, self.different)
+        return report
+
+
+def nobodys() -> Tally:
+    """A tally that nobody reads, of rows that are counted already."""
+    return Tally(UNREDACTED)
+
+
+class Intake(Protocol):
+    """What an import does with rows."""
+
+    async def rows(self, connection: Connection) -> SourceRows:
+        """What is read.
+
+        Raises:
+            ConfigurationError: The source is none of this kind.
+        """
+        ...
+
+    async def take(self, rows: Sequence[DictRow], tally: Tally) -> None:
+        """Write rows here that are not here yet."""
+        ...
+
+    async def compare(self, rows: Sequence[DictRow], tally: Tally) -> None:
+        """Compare rows with what stands here."""
+        ...
+
+
+async def run(resources: Resources, dsn: str | None, intake: Intake, on_progress: OnPassed | None) -> ImportReport:
+    """Import what a source holds.
+
+    Args:
+        resources: The open memory's.
+        dsn: The source's connection string; the memory's own database if None.
+        intake: What is done with its rows.
+        on_progress: See `OnPassed`.
+
+    Raises:
+        ConfigurationError: The source has not what is looked for.
+        ImportMismatchError: Not all is here at the end as the source has it.
+    """
+    await resources.database.start()  # an embedded server has no DSN before
+    tally, passed = Tally(resources.redactor), 0
+    async with Database.of(resources.settings, dsn or resources.database.dsn).snapshot() as connection:
+        rows = await intake.rows(connection)
+        for step in (intake.take, intake.compare):
+            async with aclosing(storage.read(connection, rows, _AT_ONCE)) as batches:
+                async for batch in batches:
+                    await step(batch, tally)
+                    passed += len(batch)
+                    if on_progress is not None:
+                        on_progress(passed, 2 * rows.number)
+    return tally.report()
+
+
+async def found(connection: Connection, name: str, schema: str | None, columns: Sequence[str], advice: str) -> Table:
+    """A table of a source, with these columns.
+
+    Raises:
+        ConfigurationError: There is none, or it lacks one of them; `advice` says what would be right.
+    """
+    table = await storage.find(connection, name, schema)
+    if table is None:
+        where = "on its search path" if schema is None else f"in the schema {schema!r}"
+        raise ConfigurationError(f"the source has no table {name!r} {where}; {advice}")
+    if missing := [column for column in columns if column not in table.columns]:
+        raise ConfigurationError(
+            f"the table {name!r} has no column {missing[0]!r}, but {', '.join(map(repr, table.columns))}; {advice}"
+        )
+    return table

@@ -1,0 +1,125 @@
+"""`agentmem import`, as people use it: what it prints, and how it ends."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from langchain_core.messages import HumanMessage
+from langchain_postgres import PostgresChatMessageHistory
+from langgraph.store.postgres import PostgresStore
+from typer.testing import CliRunner
+
+from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.cli.app import app
+
+Done = subprocess.CompletedProcess[str]
+Rows = Callable[..., list[tuple[Any, ...]]]
+SESSION = "5F1D7E5C-6F0C-4B8F-9A34-0D1C3F8F2B11"
+
+
+@pytest.fixture
+def agentmem(dsn: str) -> Callable[..., Done]:
+    """Runs the command in this process, with the memory of the test."""
+
+    def run(*arguments: str) -> Done:
+        result = CliRunner().invoke(app, ["import", *arguments], env={"AGENTMEM_DSN": dsn})
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+def test_a_store_from_another_database(agentmem: Callable[..., Done], empty_dsn: str) -> None:
+    with PostgresStore.from_conn_string(empty_dsn) as old:
+        old.setup()
+        old.put(("memories", "alice"), "drink", {"text": "Green tea."})
+
+    done = agentmem("store", "--from", empty_dsn, "--owner", "1")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    first, tenants, hashes = done.stdout.splitlines()
+    assert first.startswith("1 row read: 1 written, 0 known, ")
+    assert tenants == "tenants: alice"
+    assert hashes.startswith("hash of what was verified: ")
+    assert "0 written, 1 known" in agentmem("store", "--from", empty_dsn, "--owner", "1").stdout
+
+
+def test_a_history_with_a_list_of_whose_the_sessions_are(
+    agentmem: Callable[..., Done], dsn: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(dsn) as connection:
+        PostgresChatMessageHistory.create_tables(connection, "chats")
+        for session in (SESSION, SESSION.replace("5", "6")):
+            history = PostgresChatMessageHistory("chats", session, sync_connection=connection)
+            history.add_messages([HumanMessage("I live in Oslo.")])
+    users = tmp_path / "users.csv"
+    users.write_text(f"{SESSION}, alice [red]\n\n")
+
+    done = agentmem("postgres-history", "chats", "--tenants", str(users))
+
+    assert done.returncode == 1
+    assert "tenants: alice [red]\n" in done.stdout
+    assert done.stderr.startswith(
+        f"refused: message 2 of session {SESSION.lower().replace('5', '6')}: tenant= gives no"
+    )
+    assert agentmem("postgres-history", "chats", "--tenant", "alice").returncode == 0
+    with AgentMemory.open(dsn) as memory:
+        assert len(memory.search("alice [red]", "Oslo")) == 1
+        assert len(memory.search("alice", "Oslo")) == 2
+
+
+def test_documents_by_a_key_of_their_metadata(agentmem: Callable[..., Done], rows: Rows) -> None:
+    rows("CREATE TABLE guides (id text, content text, embedding vector(2), langchain_metadata json)")
+    rows("INSERT INTO guides VALUES ('1', 'The ferry leaves.', '[1,0]', '{\"user\": \"alice\"}')")
+
+    done = agentmem("vectorstore", "--table", "guides", "--id-column", "id", "--tenant-key", "user")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 written" in done.stdout
+    assert "0 vectors taken over: this memory has no embedder\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["store"], "the source has no table 'store' on its search path"),
+        (["store", "--from", "postgresql://127.0.0.1:1/nowhere"], "cannot be reached"),
+        (["postgres-history", "chats", "--tenant", "a", "--tenants", "b"], "give either --tenant or --tenants"),
+        (["postgres-history", "chats", "--tenants", "/nowhere"], "--tenants '/nowhere' cannot be read"),
+        (["vectorstore"], "give either table=, for a PGVectorStore, or collection="),
+        (["vectorstore", "--table", "t", "--tenant", "a", "--tenant-key", "b"], "give either --tenant or --tenant-key"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(agentmem: Callable[..., Done], arguments: list[str], said: str) -> None:
+    done = agentmem(*arguments)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_list_that_cannot_be_read_is_told_by_its_line(agentmem: Callable[..., Done], tmp_path: Path) -> None:
+    users = tmp_path / "users.csv"
+    users.write_text(f"{SESSION},alice\nbob\n")
+
+    assert "line 2 of" in agentmem("postgres-history", "chats", "--tenants", str(users)).stderr
+
+
+def test_what_differs_at_the_end_is_named(agentmem: Callable[..., Done], dsn: str, rows: Rows) -> None:
+    with PostgresStore.from_conn_string(dsn) as old:
+        old.setup()
+        old.put(("alice",), "drink", {"text": "Green tea."})
+    rows(
+        'CREATE FUNCTION tea() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.value = \'{"text": "Milk."}\'; RETURN NEW; END $$'
+    )
+    rows("CREATE TRIGGER tea BEFORE INSERT ON agentmem.section FOR EACH ROW EXECUTE FUNCTION tea()")
+
+    done = agentmem("store")
+
+    assert done.returncode == 1
+    assert "different: item 'drink' of ('alice',): another value" in done.stderr
+    assert "error: 1 of 1 rows are not here" in done.stderr
