@@ -1,0 +1,50 @@
+"""Reads the part of the entity graph that is drawn."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.entity import GraphTier
+from langgraph_agentmem.models.graph import EntityDrawing, Neighborhood
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.projection.graph import LIMIT, question
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import reading
+from langgraph_agentmem.views import draw
+
+MOST: Final = 60
+"""Entities of a drawing: with more, no picture can be read."""
+
+
+async def entities(
+    resources: Resources,
+    external_id: str,
+    names: Sequence[str] | None,
+    *,
+    depth: int,
+    as_of: datetime | None,
+    tier: GraphTier | None,
+    limit: int,
+) -> EntityDrawing:
+    """See `AgentMemory.adraw_entities`."""
+    if validation.positive(limit, "limit") > MOST:
+        raise InvalidInputError(f"limit must be at most {MOST}, as a drawing of more cannot be read, not {limit}")
+    if names is not None:
+        found = await resources.graph.aneighborhood(external_id, names, depth, as_of, tier=tier)
+    else:
+        found = await _best_connected(resources, external_id, as_of, tier)
+    return draw(found, limit=limit)
+
+
+async def _best_connected(
+    resources: Resources, external_id: str, as_of: datetime | None, tier: GraphTier | None
+) -> Neighborhood:
+    """All entities, up to as many as a neighborhood has, by name: so they come from wherever the graph is read."""
+    asked = question(external_id, [], 1, as_of, tier, LIMIT)
+    async with resources.database.connection(asked.external_id) as connection:
+        names = await reading.best_connected(connection, asked.external_id, as_of=as_of, tier=tier, limit=LIMIT)
+    if not names:
+        return Neighborhood()
+    found = await resources.graph.aneighborhood(asked.external_id, names, 1, as_of, tier=tier)
+    return found.model_copy(update={"entities": [entity for entity in found.entities if entity.distance == 0]})
