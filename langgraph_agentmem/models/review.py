@@ -217,7 +217,7 @@ class PendingReview(Value):
     disputes: list[Dispute]
 
     def _told(self) -> str:
-        return f"run {self.run_id} of {cut(self.memory_title)}: {counted(len(self.disputes), 'dispute')}"
+        return f"run {cut(self.run_id)} of {cut(self.memory_title)}: {counted(len(self.disputes), 'dispute')}"
 
 
 OnDispute = Callable[[PendingReview], object]
@@ -247,4 +247,5 @@ class ReviewReport(Value):
 
     def _told(self) -> str:
         done = f"; {self.report.summary or 'nothing changed'}" if self.report else ""
-        return f"run {self.run_id}: {len(self.pending)} of {counted(len(self.disputes), 'dispute')} still pending{done}"
+        pending = f"{len(self.pending)} of {counted(len(self.disputes), 'dispute')} still pending"
+        return f"run {cut(self.run_id)}: {pending}{done}"

@@ -293,10 +293,10 @@ class ConsolidationRun(Value):
     finished_at: datetime | None = None
 
     def _told(self) -> str:
-        by = f" by {self.resolver}" if self.resolver else ""
+        by = f" by {cut(self.resolver)}" if self.resolver else ""
         done = self.report.summary if self.report else ""
         told = cut(self.error, 80) if self.error else done or "nothing changed"
-        return f"{self.id} {self.status}{by}, memory {self.memory_id}, {self.started_at:%Y-%m-%d %H:%M}: {told}"
+        return f"{cut(self.id)} {self.status}{by}, memory {self.memory_id}, {self.started_at:%Y-%m-%d %H:%M}: {told}"
 
 
 OnRun = Callable[[ConsolidationRun], object]

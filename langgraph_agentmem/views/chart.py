@@ -27,7 +27,10 @@ def confidence(points: Sequence[Point]) -> Html:
         "svg",
         *_scale(),
         element("path", d=_steps(spots), fill="none", stroke=VALID, stroke_width=2),
-        *(_mark(x, y, point) for (x, y), point in zip(spots, points, strict=True)),
+        *(
+            _mark(x, y, point, below=y > before)
+            for (x, y), (_, before), point in zip(spots, [spots[0], *spots], points, strict=False)
+        ),
         _text(_LEFT, _TOP + _HEIGHT + 18, moment(points[0].at), "start"),
         _text(_LEFT + _WIDTH, _TOP + _HEIGHT + 18, "now", "end"),
         xmlns="http://www.w3.org/2000/svg",
@@ -62,9 +65,10 @@ def _steps(spots: list[tuple[float, float]]) -> str:
     return f"{path}H{_LEFT + _WIDTH:.1f}"
 
 
-def _mark(x: float, y: float, point: Point) -> Html:
+def _mark(x: float, y: float, point: Point, *, below: bool) -> Html:
+    """A point, and its figure, which stands where the line does not come from."""
     said = f"{moment(point.at)}: {point.confidence:.2f} {point.said}".strip()
-    label = _text(x, y + 16 if y < _TOP + 14 else y - 7, f"{point.confidence:.2f}", "start")
+    label = _text(x, y + 16 if below or y < _TOP + 14 else y - 7, f"{point.confidence:.2f}", "start")
     return joined(element("circle", element("title", said), cx=x, cy=y, r=3.5, fill=VALID), label)
 
 

@@ -65,7 +65,8 @@ def paths(found: Sequence[GraphPath]) -> Html:
 
 
 def _pictured(found: Neighborhood) -> Html:
-    return block(f"{counted(len(found.entities), 'entity', 'entities')}", svg(picture(found, LIMIT)))
+    shown = picture(found, LIMIT)
+    return block(counted(len(shown.nodes) + shown.left_out, "entity", "entities"), svg(shown))
 
 
 def svg(shown: Picture) -> Html:
@@ -86,7 +87,7 @@ def _arranged(shown: Picture) -> tuple[list[Box], list[Line], list[Box | None]]:
     """Boxes and labels; further apart where some label had no room, up to a point."""
     ends = [(link.source, link.target) for link in shown.links]
     label_sizes = [(_width(_said(link), 11) + 8, 16.0) for link in shown.links]
-    for spread in (1.0, 1.2, 1.45, 1.75, 2.1):
+    for spread in (1.0, 1.2, 1.45, 1.75, 2.1, 2.5):
         boxes = layout.placed([_size(node) for node in shown.nodes], ends, spread)
         # two lines in opposite directions stand beside each other
         lines = [_line(boxes[a], boxes[b], 7.0 if (b, a) in ends else 0.0) for a, b in ends]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.entity import Entity, Relationship
 from langgraph_agentmem.views import chart
-from langgraph_agentmem.views.markup import Html, badge, block, element, joined, moment, note, prose, table
+from langgraph_agentmem.views.markup import Html, badge, block, code, element, joined, moment, note, prose, table, when
 from langgraph_agentmem.views.memories import TIERS
 from langgraph_agentmem.views.timeline import Axis, Span, bar
 
@@ -81,11 +81,26 @@ def _relationship(link: Relationship, axis: Axis) -> list[str]:
 
 def _changes(changes: Sequence[Mapping[str, Any]]) -> Html:
     left_out = len(changes) - MOST
-    rows = [[moment(_time(each.get("timestamp"))), prose(_change(each))] for each in reversed(changes[-MOST:])]
+    rows = [[when(_time(each.get("timestamp"))), *_change(each)] for each in reversed(changes[-MOST:])]
     earlier = note(f"{counted(left_out, 'earlier change')} left out" if left_out > 0 else "")
-    return joined(table(["Changed (UTC)", "What"], rows), earlier)
+    return joined(table(["Changed (UTC)", "What", "By"], rows), earlier)
 
 
-def _change(change: Mapping[str, Any]) -> str:
-    """A change as the history says it, without when it was."""
-    return ", ".join(f"{key} {value}" for key, value in change.items() if key != "timestamp" and value is not None)
+def _change(change: Mapping[str, Any]) -> list[str]:
+    said = [f"{field} {_from_to(change, field)}" for field in ("types", "confidence", "strength", "description")]
+    said = [each for each in said if not each.endswith(" ")]
+    action = str(change.get("action", "merged"))
+    by = joined(str(change.get("source", "")), " ", code(str(change.get("run_id", ""))))
+    return [prose("; ".join([action, *said])), by]
+
+
+def _from_to(change: Mapping[str, Any], field: str) -> str:
+    """What a field was and is; empty where the change does not speak of it."""
+    old, new = _plain(change.get(f"old_{field}")), _plain(change.get(f"new_{field}", change.get(field)))
+    return f"{old} → {new}" if old and old != new else new
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value or "")

@@ -157,7 +157,7 @@ class Line(NamedTuple):
         return self.x1 + (self.x2 - self.x1) * share, self.y1 + (self.y2 - self.y1) * share
 
 
-_SHARES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
+_SHARES = (0.5, 0.44, 0.56, 0.38, 0.62, 0.32, 0.68, 0.26, 0.74, 0.2, 0.8, 0.14, 0.86)
 
 
 def labelled(lines: Sequence[Line], sizes: Sizes, boxes: Sequence[Box]) -> list[Box | None]:

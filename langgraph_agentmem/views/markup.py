@@ -74,7 +74,7 @@ def table(headers: list[str], rows: list[list[str]]) -> Html:
         "table",
         element("thead", head),
         element("tbody", *body),
-        style="border-collapse:collapse;margin:4px 0 10px;text-align:left",
+        style="border-collapse:collapse;margin:4px 0 10px;text-align:left;color:inherit;font-size:inherit",
     )
 
 
@@ -91,12 +91,24 @@ def note(text: str) -> Html:
     return element("div", text, style="opacity:.75;font-size:12px;margin:2px 0 6px") if text else Html()
 
 
+def code(text: str) -> Html:
+    """An id, which does not break into lines."""
+    return element("code", text, style="white-space:nowrap;font-size:11px;color:inherit;background:none")
+
+
 def badge(text: str, colour: str) -> Html:
     """A word on a coloured ground, which is readable on light and dark pages."""
     style = f"background:{colour};color:#1b1f24;border-radius:9px;padding:1px 8px;font-size:12px;white-space:nowrap"
     return element("span", text, style=style)
 
 
-def moment(at: datetime | None) -> str:
-    """A time to the minute, in UTC."""
-    return "" if at is None else f"{at if at.tzinfo is None else at.astimezone(UTC):%Y-%m-%d %H:%M}"
+def moment(at: datetime | None, *, exact: bool = False) -> str:
+    """A time in UTC, to the minute or to the second."""
+    if at is None:
+        return ""
+    return f"{at if at.tzinfo is None else at.astimezone(UTC):{'%Y-%m-%d %H:%M:%S' if exact else '%Y-%m-%d %H:%M'}}"
+
+
+def when(at: datetime | None) -> Html:
+    """A time in a cell."""
+    return element("span", moment(at), style="white-space:nowrap")

@@ -6,7 +6,7 @@ from typing import Final
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.conflict import Decision
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, ModelUsage, PromotionReport
-from langgraph_agentmem.views.markup import Html, badge, block, joined, moment, note, prose, table
+from langgraph_agentmem.views.markup import Html, badge, block, code, joined, note, prose, table, when
 
 MOST: Final = 100
 """Decisions that are listed."""
@@ -26,10 +26,10 @@ def runs(found: Sequence[ConsolidationRun]) -> Html:
 def _run(run: ConsolidationRun) -> list[str]:
     did = run.report.summary if run.report else ""
     return [
-        joined(run.id, note(f"memory {run.memory_id} of {run.external_id}")),
+        joined(code(run.id), note(f"memory {run.memory_id} of {run.external_id}")),
         _status(run.status),
-        joined(run.resolver or "", note(run.worker or "")),
-        moment(run.started_at),
+        run.resolver or "",
+        when(run.started_at),
         joined(prose(did or "nothing changed"), note(run.error or ""), note(_cost(run.usage))),
     ]
 

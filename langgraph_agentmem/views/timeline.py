@@ -36,6 +36,11 @@ class Axis(NamedTuple):
         """Where a time lies on the axis, 0 to 1."""
         return min(max((at - self.start) / (self.end - self.start), 0.0), 1.0)
 
+    def dates(self, span: Span) -> str:
+        """From when until when, in words; to the second where all is so near that minutes would not tell."""
+        exact = self.end - self.start < timedelta(hours=1)
+        return f"{moment(span.start, exact=exact)} – {moment(span.end, exact=exact) or 'now'}"
+
     @property
     def heading(self) -> str:
         """Of a column of bars: when it begins."""
@@ -44,12 +49,8 @@ class Axis(NamedTuple):
 
 def bar(span: Span, axis: Axis) -> Html:
     """A bar on the axis, and its dates: an arrow where it holds still, a stop where it has ended."""
-    return element("div", _drawn(span, axis), element("div", dates(span), style="font-size:11px;white-space:nowrap"))
-
-
-def dates(span: Span) -> str:
-    """From when until when, in words."""
-    return f"{moment(span.start)} – {moment(span.end) or 'now'}"
+    said = element("div", axis.dates(span), style="font-size:11px;white-space:nowrap")
+    return element("div", _drawn(span, axis), said)
 
 
 def _drawn(span: Span, axis: Axis) -> Html:
@@ -63,7 +64,7 @@ def _drawn(span: Span, axis: Axis) -> Html:
     body = element("rect", x=left, y=middle - 3.5, width=right - left, height=7, rx=1.5, fill=colour)
     return element(
         "svg",
-        element("title", dates(span)),
+        element("title", axis.dates(span)),
         track,
         body,
         ending,

@@ -8,7 +8,7 @@ from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import EntityDrawing, Neighborhood
 from langgraph_agentmem.policies import validation
-from langgraph_agentmem.projection.graph import LIMIT, question
+from langgraph_agentmem.projection.graph import LIMIT, Question, question
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import reading
 from langgraph_agentmem.views import draw
@@ -33,18 +33,17 @@ async def entities(
     if names is not None:
         found = await resources.graph.aneighborhood(external_id, names, depth, as_of, tier=tier)
     else:
-        found = await _best_connected(resources, external_id, as_of, tier)
+        asked = question(external_id, [], depth, as_of, tier, LIMIT)
+        found = await _best_connected(resources, asked)
     return draw(found, limit=limit)
 
 
-async def _best_connected(
-    resources: Resources, external_id: str, as_of: datetime | None, tier: GraphTier | None
-) -> Neighborhood:
+async def _best_connected(resources: Resources, asked: Question) -> Neighborhood:
     """All entities, up to as many as a neighborhood has, by name: so they come from wherever the graph is read."""
-    asked = question(external_id, [], 1, as_of, tier, LIMIT)
-    async with resources.database.connection(asked.external_id) as connection:
-        names = await reading.best_connected(connection, asked.external_id, as_of=as_of, tier=tier, limit=LIMIT)
+    tenant, as_of, tier = asked.external_id, asked.as_of, asked.tier
+    async with resources.database.connection(tenant) as connection:
+        names = await reading.best_connected(connection, tenant, as_of=as_of, tier=tier, limit=asked.limit)
     if not names:
         return Neighborhood()
-    found = await resources.graph.aneighborhood(asked.external_id, names, 1, as_of, tier=tier)
+    found = await resources.graph.aneighborhood(tenant, names, 1, as_of, tier=tier, limit=asked.limit)
     return found.model_copy(update={"entities": [entity for entity in found.entities if entity.distance == 0]})
