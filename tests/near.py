@@ -130,7 +130,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "docs",
     "docs/": "docs",
     "examples/": "examples docs",
-    "notebooks/": "examples",
+    "notebooks/": "notebooks",
 }
 
 

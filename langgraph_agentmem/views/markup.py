@@ -59,9 +59,12 @@ def _plain(value: str | float) -> str:
 
 def block(heading: str, *parts: str) -> Html:
     """What is shown of a value: a line in bold, then its parts."""
-    title = element("div", heading, style="font-weight:600;margin:4px 0")
-    # tables of notebooks are narrow and set to the right unless told otherwise; colours are the page's own
-    return element("div", title, *parts, style="text-align:left;overflow-x:auto;font-size:13px;line-height:1.45")
+    return element("div", element("div", heading, style="font-weight:600;margin:4px 0"), *parts)
+
+
+def framed(*parts: str) -> Html:
+    """A page: notebooks set tables to the right unless told otherwise; colours are those of what is around it."""
+    return element("div", *parts, style="text-align:left;overflow-x:auto;font-size:13px;line-height:1.45")
 
 
 def table(headers: list[str], rows: list[list[str]]) -> Html:

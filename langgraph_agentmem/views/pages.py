@@ -14,7 +14,7 @@ from langgraph_agentmem.models.review import Dispute, PendingReview, ReviewRepor
 from langgraph_agentmem.models.run import ConsolidationReport, ConsolidationRun, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.views import disputes, drawing, entities, memories, runs
-from langgraph_agentmem.views.markup import Html, joined, note
+from langgraph_agentmem.views.markup import Html, framed, note
 
 _Many = Callable[[list[Any]], Html]
 
@@ -41,7 +41,7 @@ _VIEWS: dict[type[Value], _Many] = {
 def page(value: Value) -> Html | None:
     """What a notebook shows of a value; None where there is no view for its kind."""
     view = _view_of(value)
-    return None if view is None else view([value])
+    return None if view is None else framed(view([value]))
 
 
 def as_html(values: Value | Iterable[Value]) -> Html:
@@ -59,15 +59,15 @@ def as_html(values: Value | Iterable[Value]) -> Html:
     Examples:
         >>> as_html(memory.search("alice", "budget")).count("<tr")  # the header, and one hit
         2
-        >>> as_html([])
-        <Html of 67 characters>
+        >>> "nothing" in as_html([])
+        True
     """
     if isinstance(values, Value):
         values = [values]
     if not isinstance(cast("object", values), Iterable):
         raise InvalidInputError(f"as_html takes a value of memory, or several, not {values!r}")
     parts = [view(alike) for view, alike in _alike(values)]
-    return joined(*parts) if parts else note("nothing")
+    return framed(*parts) if parts else framed(note("nothing"))
 
 
 def _alike(values: Iterable[Value]) -> list[tuple[_Many, list[Value]]]:
