@@ -2,15 +2,16 @@
 
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from notebook_runs import NOTEBOOKS, executed
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 AGENT = """
 from langgraph.graph import START, StateGraph
 from langgraph_agentmem import AgentMemorySaver, AgentMemoryStore
@@ -53,20 +54,17 @@ def test_cells_call_sync_and_async(empty_dsn: str, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def _ours(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _served(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DSN", dsn)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_served")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_shows_what_it_is_kept_with(path: Path, _ours: None) -> None:
-    kept = nbformat.read(path, as_version=4)
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
-    assert shapes(notebook) == shapes(kept), f"{path.name} shows something else by now: run `make notebooks`"
+def test_a_notebook_runs_and_shows_what_it_is_kept_with(path: Path) -> None:
+    kept, shown = nbformat.read(path, as_version=4), executed(path)
+    assert shapes(shown) == shapes(kept), f"{path.name} shows something else by now: run `make notebooks`"
 
 
 def shapes(notebook: Any) -> list[list[str]]:
@@ -94,5 +92,5 @@ def test_there_are_seven_and_each_is_found_from_the_docs_and_from_the_one_before
     page = (ROOT / "docs" / "start" / "notebooks.md").read_text(encoding="utf-8")
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"0{number}" for number in range(1, 8)]
     assert [path.name for path in NOTEBOOKS if f"](../../notebooks/{path.name})" not in page] == []
-    for path, following in zip(NOTEBOOKS, NOTEBOOKS[1:], strict=False):
+    for path, following in pairwise(NOTEBOOKS):
         assert following.name in path.read_text(encoding="utf-8")
