@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.graph import EntityDrawing, GraphPath, Neighborhood
 from langgraph_agentmem.views import layout, mermaid
@@ -14,6 +15,8 @@ from langgraph_agentmem.views.picture import Link, Node, Picture, picture
 
 LIMIT: Final = 20
 """Entities of a drawing, unless the caller says otherwise."""
+MOST: Final = 60
+"""The most entities of a drawing: with more, no picture can be read."""
 
 _LONGEST = 26
 _INK, _LINE = "#1b1f24", "#808891"
@@ -30,7 +33,10 @@ def draw(found: Neighborhood, *, limit: int = LIMIT) -> EntityDrawing:
 
     Args:
         found: What `memory.graph.neighborhood` has found; `memory.draw_entities` finds and draws in one call.
-        limit: The most entities, 20 by default.
+        limit: The most entities, 1 to 60; 20 by default.
+
+    Raises:
+        InvalidInputError: The limit is none of these.
 
     Examples:
         >>> around = memory.graph.neighborhood("alice", ["Ada"], depth=2)
@@ -43,13 +49,24 @@ def draw(found: Neighborhood, *, limit: int = LIMIT) -> EntityDrawing:
             classDef short stroke-dasharray: 4 3
             classDef note fill:none,stroke:none
     """
-    shown = picture(found, limit)
+    shown = picture(found, checked(limit))
     return EntityDrawing(
         svg=str(svg(shown)),
         mermaid=mermaid.flowchart(shown),
         entities=[node.name for node in shown.nodes],
         left_out=shown.left_out,
     )
+
+
+def checked(limit: object) -> int:
+    """How many entities may be drawn.
+
+    Raises:
+        InvalidInputError: So many cannot.
+    """
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST:
+        raise InvalidInputError(f"limit must be from 1 to {MOST}, as a drawing of more cannot be read, not {limit!r}")
+    return limit
 
 
 def neighborhoods(found: Sequence[Neighborhood]) -> Html:
@@ -87,8 +104,9 @@ def _arranged(shown: Picture) -> tuple[list[Box], list[Line], list[Box | None]]:
     """Boxes and labels; further apart where some label had no room, up to a point."""
     ends = [(link.source, link.target) for link in shown.links]
     label_sizes = [(_width(_said(link), 11) + 8, 16.0) for link in shown.links]
+    spots, sizes = layout.settled(len(shown.nodes), ends), [_size(node) for node in shown.nodes]
     for spread in (1.0, 1.2, 1.45, 1.75, 2.1, 2.5):
-        boxes = layout.placed([_size(node) for node in shown.nodes], ends, spread)
+        boxes = layout.placed(spots, sizes, ends, spread)
         # two lines in opposite directions stand beside each other
         lines = [_line(boxes[a], boxes[b], 7.0 if (b, a) in ends else 0.0) for a, b in ends]
         labels = layout.labelled(lines, label_sizes, boxes)

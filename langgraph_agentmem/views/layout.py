@@ -45,15 +45,20 @@ _FLAT = 0.62
 """Drawings are wider than high, as screens are and as names are."""
 
 
-def placed(sizes: Sizes, ends: Ends, spread: float = 1.0) -> list[Box]:
-    """Boxes of these sizes: linked ones near each other, no two of them overlapping.
+def settled(count: int, ends: Ends) -> list[complex]:
+    """Where points stand, linked ones about 1 from each other, before anything is known of their sizes."""
+    return _settled(count, sorted({(min(pair), max(pair)) for pair in ends if pair[0] != pair[1]}))
+
+
+def placed(spots: Sequence[complex], sizes: Sizes, ends: Ends, spread: float = 1.0) -> list[Box]:
+    """Boxes at these points, moved until no two of them overlap.
 
     Args:
+        spots: Where they are to stand, as `settled` says.
         sizes: Width and height of each.
         ends: Which of them are linked, by position.
         spread: How far apart they stand; 1 is usual.
     """
-    spots = _settled(len(sizes), sorted({(min(pair), max(pair)) for pair in ends if pair[0] != pair[1]}))
     unit = 150.0 * spread
     boxes = [Box(spot.real * unit, spot.imag * unit * _FLAT, *size) for spot, size in zip(spots, sizes, strict=True)]
     for _ in range(8):

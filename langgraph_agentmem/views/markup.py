@@ -21,6 +21,7 @@ class Html(str):
     """Markup in which all texts are escaped. A notebook shows it as it is meant, and `str` of it is the markup.
 
     Examples:
+        >>> from langgraph_agentmem.views import as_html
         >>> markup = as_html(memory.search("alice", "budget"))
         >>> isinstance(markup, Html), str(markup).startswith("<div")
         (True, True)

@@ -65,7 +65,7 @@ async def test_another_tenants_graph_is_never_drawn(memory: AgentMemory, tenant:
     ("wrong", "said"),
     [
         ({"limit": 0}, "limit must be"),
-        ({"limit": 61}, "limit must be at most 60"),
+        ({"limit": 61}, "limit must be from 1 to 60"),
         ({"tier": "active"}, "tier must be"),
         ({"names": "Ada"}, "names must be a list"),
         ({"names": ["Ada"], "depth": 11}, "depth must be"),

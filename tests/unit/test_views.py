@@ -27,7 +27,7 @@ from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.views import as_html, draw, pages
 from langgraph_agentmem.views.chart import Point, confidence
 from langgraph_agentmem.views.entities import history
-from langgraph_agentmem.views.layout import placed
+from langgraph_agentmem.views.layout import placed, settled
 
 MAY, JUNE = datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 FORGED = [
@@ -418,7 +418,14 @@ def test_no_name_is_more_than_a_label_of_mermaid(forged: str) -> None:
     assert len(lines) == 6
 
 
+@pytest.mark.parametrize("limit", [0, -1, 61, True, "20", 2.5, None])
+def test_a_limit_that_cannot_be_drawn_is_refused(limit: Any) -> None:
+    with pytest.raises(InvalidInputError, match="limit must be from 1 to 60"):
+        draw(Neighborhood(), limit=limit)
+
+
 def test_layouts_part_boxes_of_any_size() -> None:
-    boxes = placed([(300.0, 40.0), (20.0, 200.0), (20.0, 20.0)], [(0, 1), (1, 1)])
+    ends = [(0, 1), (1, 1)]
+    boxes = placed(settled(3, ends), [(300.0, 40.0), (20.0, 200.0), (20.0, 20.0)], ends)
     assert not any(a.meets(b) for at, a in enumerate(boxes) for b in boxes[:at])
-    assert placed([], []) == []
+    assert placed(settled(0, []), [], []) == []

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from functools import partial
 
-from langgraph_agentmem.errors import InvalidInputError
+import anyio.to_thread
+
 from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import EntityDrawing, Neighborhood
-from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.graph import LIMIT, Question, question
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import reading
-from langgraph_agentmem.views import draw
-
-MOST: Final = 60
-"""Entities of a drawing: with more, no picture can be read."""
+from langgraph_agentmem.views.drawing import checked, draw
 
 
 async def entities(
@@ -28,14 +25,14 @@ async def entities(
     limit: int,
 ) -> EntityDrawing:
     """See `AgentMemory.adraw_entities`."""
-    if validation.positive(limit, "limit") > MOST:
-        raise InvalidInputError(f"limit must be at most {MOST}, as a drawing of more cannot be read, not {limit}")
+    most = checked(limit)  # before anything is read
     if names is not None:
         found = await resources.graph.aneighborhood(external_id, names, depth, as_of, tier=tier)
     else:
         asked = question(external_id, [], depth, as_of, tier, LIMIT)
         found = await _best_connected(resources, asked)
-    return draw(found, limit=limit)
+    # in a thread: a layout of many entities takes a second, and the loop has others to serve
+    return await anyio.to_thread.run_sync(partial(draw, found, limit=most))
 
 
 async def _best_connected(resources: Resources, asked: Question) -> Neighborhood:
