@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.review import Dispute, DisputedValue, PendingReview, ReviewReport
 from langgraph_agentmem.views.markup import Html, badge, block, element, joined, note, prose, table
-from langgraph_agentmem.views.timeline import Axis, Span, bar
+from langgraph_agentmem.views.timeline import Axis, Validity, bar
 
 _COLOURS = {"pending": "#fbe3b5", "decided": "#cfe8d0", "withdrawn": "#e3e3e0"}
 
@@ -55,11 +55,11 @@ def _value(dispute: Dispute, value: DisputedValue, axis: Axis | None) -> Html:
     return joined(prose(value.content), bar(span, axis) if span and axis else "", note(said))
 
 
-def _span(dispute: Dispute, value: DisputedValue) -> Span | None:
+def _span(dispute: Dispute, value: DisputedValue) -> Validity | None:
     """Since when a value holds, and until when, as far as that is known."""
     if value.start_date is None or (_has_ended(dispute, value) and dispute.decided_at is None):
         return None
-    return Span(value.start_date, dispute.decided_at if _has_ended(dispute, value) else None)
+    return Validity(value.start_date, dispute.decided_at if _has_ended(dispute, value) else None)
 
 
 def _has_ended(dispute: Dispute, value: DisputedValue) -> bool:

@@ -11,7 +11,7 @@ from langgraph_agentmem.models.graph import EntityDrawing, GraphPath, Neighborho
 from langgraph_agentmem.views import layout, mermaid
 from langgraph_agentmem.views.layout import Box, Line
 from langgraph_agentmem.views.markup import Html, block, element, joined
-from langgraph_agentmem.views.picture import Link, Node, Picture, picture
+from langgraph_agentmem.views.picture import DrawnEntity, Link, Picture, picture
 
 LIMIT: Final = 20
 """Entities of a drawing, unless the caller says otherwise."""
@@ -129,7 +129,7 @@ def _line(source: Box, target: Box, aside: float) -> Line:
     return Line(x1 + across * out, y1 + down * out, x2 - across * before, y2 - down * before)
 
 
-def _size(node: Node) -> tuple[float, float]:
+def _size(node: DrawnEntity) -> tuple[float, float]:
     width = max(_width(_short(node.name), 13), _width(_short(node.kind), 10))
     return max(width + 22, 48.0), 40.0 if node.kind else 30.0
 
@@ -156,12 +156,12 @@ def _said(link: Link) -> str:
     return _short(", ".join(link.kinds))
 
 
-def _fills(nodes: Sequence[Node]) -> dict[str, str]:
+def _fills(nodes: Sequence[DrawnEntity]) -> dict[str, str]:
     kinds = sorted({node.kind for node in nodes if node.kind})
     return {kind: _FILLS[min(at, len(_FILLS) - 1)] for at, kind in enumerate(kinds)} | {"": _FILLS[-1]}
 
 
-def _drawn_node(box: Box, node: Node, fills: dict[str, str]) -> Html:
+def _drawn_node(box: Box, node: DrawnEntity, fills: dict[str, str]) -> Html:
     dashes = "4 3" if node.tier == "shortterm" else None
     return element(
         "g",
@@ -183,7 +183,7 @@ def _drawn_node(box: Box, node: Node, fills: dict[str, str]) -> Html:
     )
 
 
-def _drawn_line(line: Line, link: Link, nodes: Sequence[Node]) -> Html:
+def _drawn_line(line: Line, link: Link, nodes: Sequence[DrawnEntity]) -> Html:
     """A line with an arrow of its own: markers are named, and those of several pictures on a page would be mixed up."""
     said = f"{nodes[link.source].name} {', '.join(link.kinds)} {nodes[link.target].name}"
     across, down = line.x2 - line.x1, line.y2 - line.y1

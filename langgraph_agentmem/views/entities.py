@@ -9,7 +9,7 @@ from langgraph_agentmem.models.entity import Entity, Relationship
 from langgraph_agentmem.views import chart
 from langgraph_agentmem.views.markup import Html, badge, block, code, element, joined, moment, note, prose, table, when
 from langgraph_agentmem.views.memories import TIERS
-from langgraph_agentmem.views.timeline import Axis, Span, bar
+from langgraph_agentmem.views.timeline import Axis, Validity, bar
 
 MOST: Final = 40
 """Changes that are shown, the newest ones."""
@@ -68,8 +68,8 @@ def relationships(found: Sequence[Relationship]) -> Html:
     return table(headers, [_relationship(each, axis) for each in found])
 
 
-def _span(relationship: Relationship) -> Span:
-    return Span(relationship.start_date, relationship.end_date)
+def _span(relationship: Relationship) -> Validity:
+    return Validity(relationship.start_date, relationship.end_date)
 
 
 def _relationship(link: Relationship, axis: Axis) -> list[str]:

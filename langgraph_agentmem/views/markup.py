@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from html import escape
 from typing import Final
 
 from langgraph_agentmem.models.base import counted
@@ -14,6 +13,7 @@ _REPLACED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"  # no document may hold these
     "\u202a-\u202e\u2066-\u2069]"  # these turn the direction of what follows
 )
+_MEANT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px solid rgba(128,128,128,.35)"
 
 
@@ -43,7 +43,7 @@ def joined(*parts: str) -> Html:
 
 def escaped(text: str) -> Html:
     """A text as markup that shows it."""
-    return Html(escape(_REPLACED.sub("\ufffd", text)))
+    return Html(_REPLACED.sub("\ufffd", text).translate(_MEANT))
 
 
 def element(name: str, *children: str, **attributes: str | float | None) -> Html:

@@ -9,7 +9,7 @@ from langgraph_agentmem.models.context import MemoryContext, OpenDispute
 from langgraph_agentmem.models.conversation import AddReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.views.markup import Html, badge, block, element, joined, moment, note, prose, table
-from langgraph_agentmem.views.timeline import VALID, Axis, Span, bar
+from langgraph_agentmem.views.timeline import VALID, Axis, Validity, bar
 
 TIERS: Final = {"active": "#cfe8d0", "shortterm": "#cfe0f7", "longterm": "#e6d8f5"}
 """The colour of each tier."""
@@ -70,8 +70,8 @@ def hits(found: Sequence[SearchHit]) -> Html:
     return block(counted(len(found), "hit"), table(headers, [_hit(hit, axis) for hit in found]))
 
 
-def _span(hit: SearchHit) -> Span:
-    return Span(hit.start_date, hit.end_date)
+def _span(hit: SearchHit) -> Validity:
+    return Validity(hit.start_date, hit.end_date)
 
 
 def _hit(hit: SearchHit, axis: Axis) -> list[str]:

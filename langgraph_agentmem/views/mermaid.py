@@ -3,7 +3,7 @@
 import re
 
 from langgraph_agentmem.models.base import counted
-from langgraph_agentmem.views.picture import Link, Node, Picture
+from langgraph_agentmem.views.picture import DrawnEntity, Link, Picture
 
 _SPECIAL = re.compile(r"[^\w .,:+/()-]")
 """All that might mean something to Mermaid, to Markdown around it, or to HTML."""
@@ -21,7 +21,7 @@ def flowchart(shown: Picture) -> str:
     return "\n".join(["flowchart LR", *(f"    {line}" for line in lines)])
 
 
-def _node(at: int, node: Node) -> str:
+def _node(at: int, node: DrawnEntity) -> str:
     kind = f"<br>{_label(node.kind)}" if node.kind else ""
     short = ":::short" if node.tier == "shortterm" else ""
     return f'e{at}["{_label(node.name)}{kind}"]{short}'

@@ -7,7 +7,7 @@ from langgraph_agentmem.models.entity import GraphTier
 from langgraph_agentmem.models.graph import GraphEntity, Neighborhood
 
 
-class Node(NamedTuple):
+class DrawnEntity(NamedTuple):
     """An entity that is drawn; `tier` is the highest in which it is."""
 
     name: str
@@ -26,7 +26,7 @@ class Link(NamedTuple):
 class Picture(NamedTuple):
     """Nodes, the most important first, and their links; how many entities are left out."""
 
-    nodes: list[Node]
+    nodes: list[DrawnEntity]
     links: list[Link]
     left_out: int
 
@@ -75,6 +75,6 @@ def _key(entity: GraphEntity) -> _Key:
     return entity.name.casefold(), entity.types[0].casefold() if entity.types else ""
 
 
-def _node(entities: list[GraphEntity]) -> Node:
+def _node(entities: list[GraphEntity]) -> DrawnEntity:
     best = min(entities, key=lambda entity: (entity.tier != "longterm", entity.id))
-    return Node(best.name, best.types[0] if best.types else "", best.tier)
+    return DrawnEntity(best.name, best.types[0] if best.types else "", best.tier)

@@ -11,7 +11,7 @@ VALID, ENDED = "#4c8dd6", "#9a9fa6"
 """Of what holds still, and of what has ended: both stand out on a light page and on a dark one."""
 
 
-class Span(NamedTuple):
+class Validity(NamedTuple):
     """From when until when something holds; without an end it holds still."""
 
     start: datetime
@@ -25,7 +25,7 @@ class Axis(NamedTuple):
     end: datetime
 
     @classmethod
-    def of(cls, spans: Sequence[Span]) -> "Axis":
+    def of(cls, spans: Sequence[Validity]) -> "Axis":
         """An axis that all spans fit on, with room for what holds still."""
         start = min(span.start for span in spans)
         last = max([span.start for span in spans] + [span.end for span in spans if span.end])
@@ -36,7 +36,7 @@ class Axis(NamedTuple):
         """Where a time lies on the axis, 0 to 1."""
         return min(max((at - self.start) / (self.end - self.start), 0.0), 1.0)
 
-    def dates(self, span: Span) -> str:
+    def dates(self, span: Validity) -> str:
         """From when until when, in words; to the second where all is so near that minutes would not tell."""
         exact = self.end - self.start < timedelta(hours=1)
         return f"{moment(span.start, exact=exact)} – {moment(span.end, exact=exact) or 'now'}"
@@ -47,13 +47,13 @@ class Axis(NamedTuple):
         return f"valid, from {moment(self.start)} UTC"
 
 
-def bar(span: Span, axis: Axis) -> Html:
+def bar(span: Validity, axis: Axis) -> Html:
     """A bar on the axis, and its dates: an arrow where it holds still, a stop where it has ended."""
     said = element("div", axis.dates(span), style="font-size:11px;white-space:nowrap")
     return element("div", _drawn(span, axis), said)
 
 
-def _drawn(span: Span, axis: Axis) -> Html:
+def _drawn(span: Validity, axis: Axis) -> Html:
     left, middle = axis.share(span.start) * (_WIDTH - 12) + 1, _HEIGHT / 2
     right = max(axis.share(span.end) * (_WIDTH - 12) + 1 if span.end else _WIDTH - 8, left + 3)
     colour = ENDED if span.end else VALID
