@@ -31,10 +31,9 @@ def page(present: str) -> str:
 
 def _all(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
     for each, sub in getattr(command, "commands", {}).items():
-        if getattr(sub, "commands", None):
-            yield from _all(sub, f"{name} {each}")
-        else:
+        if not getattr(sub, "commands", None) or getattr(sub, "invoke_without_command", False):
             yield f"{name} {each}", sub
+        yield from _all(sub, f"{name} {each}")
 
 
 def _section(name: str, command: click.Command) -> str:

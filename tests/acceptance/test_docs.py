@@ -108,6 +108,14 @@ def test_the_table_of_settings_is_up_to_date() -> None:
     assert generator["page"](page) == page
 
 
+def test_the_list_of_commands_is_up_to_date() -> None:
+    generator = runpy.run_path(str(DOCS / "generate_command_line.py"))
+    page = generator["PAGE"].read_text(encoding="utf-8")
+    assert generator["page"](page) == page, "run python docs/generate_command_line.py"
+    for promised in ("agentmem search TENANT QUERY", "agentmem mcp token add NAME", "`--dry-run`"):
+        assert promised in generator["commands"]()
+
+
 def test_the_table_of_errors_lists_every_class_and_what_it_is() -> None:
     classes = [c for _, c in inspect.getmembers(errors, inspect.isclass) if c.__module__ == errors.__name__]
     page = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")

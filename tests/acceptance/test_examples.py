@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import forking
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
