@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from importlib.metadata import version
 from typing import Any
 
 from mcp import ClientSession, StdioServerParameters, types
@@ -26,6 +27,7 @@ async def use(streams: Any) -> dict[str, Any]:
         decided = await session.call_tool("resolve_conflicts", {})
         prompt = await session.get_prompt("memory_context", {"query": "deadline"})
         return {
+            "sdk": version("mcp"),
             "revision": begun.protocolVersion,
             "tools": tools,
             "found": [found.content[0].text, found.structuredContent],

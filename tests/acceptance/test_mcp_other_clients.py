@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import sysconfig
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,15 +28,16 @@ OLDER = Path(__file__).with_name("older_mcp_client.py")
 
 @pytest.fixture(scope="module")
 def older(shared_folder: Path) -> Path:
-    """An interpreter with the SDK before its second version."""
+    """An interpreter with the SDK before its second version; what that needs besides is lent by this one."""
     folder = shared_folder / "older-mcp"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    python = folder / "bin" / "python"
+    python, [packages] = folder / "bin" / "python", folder.glob("lib/*/site-packages")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--retries", "0", "--timeout", "20"]
-    install = [*pip, "mcp<2"]
+    install = [*pip, "--no-deps", "mcp<2", "httpx-sse"]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"mcp<2 cannot be installed, as without a package registry: {done.stderr[-300:]}")
+    (packages / "lent.pth").write_text(sysconfig.get_path("purelib"))  # behind what is its own
     return python
 
 
@@ -57,7 +59,7 @@ async def test_an_older_client_works_over_stdio_and_over_http(
             done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=300)
             assert done.returncode == 0, done.stderr
             seen: dict[str, Any] = json.loads(done.stdout)
-            assert seen["revision"] == "2025-11-25"
+            assert (seen["sdk"][:2], seen["revision"]) == ("1.", "2025-11-25")
             assert len(seen["tools"]) == 8
             assert {hit["content"] for hit in seen["found"][1]["hits"]} == {OLD, NEW}
             assert NEW in seen["found"][0]
