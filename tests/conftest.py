@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import neo4j_server
 import psycopg
 import pytest
@@ -22,6 +23,8 @@ from langgraph_agentmem.projection import Neo4jDatabase
 from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.storage.driver.database import Database
 
+hypothesis.settings.register_profile("agentmem", deadline=None)  # on a busy machine, anything takes long
+hypothesis.settings.load_profile("agentmem")
 TEMPLATE = "agentmem_test_template"
 FOLDER = "MEMORY_TESTS_FOLDER"
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from langgraph_agentmem.cli.options import AsJson, Dsn, Limit, Memory, OneTenant
+from langgraph_agentmem.cli.options import AsJson, Dsn, Limit, MemoryId, OneTenant
 from langgraph_agentmem.cli.output import cut, print_table, tell
 from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
@@ -44,7 +44,7 @@ def _row(run: ConsolidationRun) -> tuple[object, ...]:
 @report_errors
 def consolidate(
     tenant: OneTenant,
-    memory_id: Memory,
+    memory_id: MemoryId,
     dsn: Dsn = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what it would do, by the same model, and change nothing.")
@@ -85,7 +85,7 @@ def _print_report(report: ConsolidationReport) -> None:
 @report_errors
 def promote(
     tenant: OneTenant,
-    memory_id: Memory,
+    memory_id: MemoryId,
     dsn: Dsn = None,
     force: Annotated[bool, typer.Option("--force", help="Also if it was not consolidated often enough yet.")] = False,
     as_json: AsJson = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 import click
 import typer
 
-from langgraph_agentmem.cli.options import AsJson, Dsn, Memory, OneTenant
+from langgraph_agentmem.cli.options import AsJson, Dsn, MemoryId, OneTenant
 from langgraph_agentmem.cli.output import print_table, tell
 from langgraph_agentmem.cli.terminal import as_text, in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
@@ -35,7 +35,7 @@ def memories(tenant: OneTenant, dsn: Dsn = None, as_json: AsJson = False) -> Non
 
 
 @report_errors
-def show(tenant: OneTenant, memory_id: Memory, dsn: Dsn = None, as_json: AsJson = False) -> None:
+def show(tenant: OneTenant, memory_id: MemoryId, dsn: Dsn = None, as_json: AsJson = False) -> None:
     """A memory with its sections."""
     with AgentMemory.open(dsn, background=False) as memory:
         found = memory.get_active_memory(tenant, memory_id)
@@ -57,7 +57,7 @@ def _print(memory: ActiveMemory) -> None:
 @report_errors
 def edit(
     tenant: OneTenant,
-    memory_id: Memory,
+    memory_id: MemoryId,
     section: Annotated[str, typer.Argument(metavar="SECTION", help="The section, by its id.")],
     dsn: Dsn = None,
     content: Annotated[

@@ -8,7 +8,7 @@ import typer
 Dsn = Annotated[str | None, typer.Option(help="PostgreSQL's connection string; by default AGENTMEM_DSN.")]
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant (external_id); all by default.", show_default=False)]
 OneTenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant (external_id).")]
-Memory = Annotated[int, typer.Argument(metavar="MEMORY", min=1, help="The memory, by its id.")]
+MemoryId = Annotated[int, typer.Argument(metavar="MEMORY", min=1, help="The memory, by its id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Limit = Annotated[int, typer.Option(min=1, help="The most that are shown.")]
 When = Annotated[

@@ -364,14 +364,17 @@ def test_a_german_word_is_not_read_as_what_it_is_not(word):
 @given(parts=st.lists(st.sampled_from(TABLES["parts"]["german"].split()), min_size=2, max_size=3))
 @example(parts=["angebot", "angestellte"])
 @example(parts=["abend", "thema", "ei"])
+@example(parts=["angebot", "abend", "angestellte"])
 def test_the_parts_of_a_noun_stand_in_it(parts):
     noun = "".join(parts).capitalize()
     [whole] = texts(noun, "simple")
     plain = unicodedata.normalize("NFD", whole).replace("\u0308", "")
     # where two parts meet in "ae", the stemmer takes it for an umlaut that is written out
     written_out = re.sub("(?<=[aou])e", "", plain)
+    # and "ge" behind "an" for what makes a participle of a verb
+    forms = [plain, written_out, *(plain[: ge.start()] + plain[ge.end() :] for ge in re.finditer("ge", plain))]
 
-    assert all(word.text in plain or word.text in written_out for word in reader("german").words(noun) if word.part)
+    assert all(any(word.text in form for form in forms) for word in reader("german").words(noun) if word.part)
 
 
 @pytest.mark.parametrize("language", ["english", "french", "simple"])
