@@ -28,6 +28,7 @@ READS_OVER_ALL_TENANTS = {
     "queue:tenants_with_dead_letters",
     "health:failing_models",
     "threads:tenants_of_threads",
+    "deletion:others_threads",
 }
 COUNTS_OVER_ALL_TENANTS = {
     "queue:queue_status",
