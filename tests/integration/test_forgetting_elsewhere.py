@@ -14,7 +14,7 @@ from texts import State, say
 from langgraph_agentmem import AgentMemory, AgentMemorySaver
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.deletion import DeletionReceipt
-from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, batches, draining
+from langgraph_agentmem.projection import Neo4jDatabase, batches, draining
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Open = Callable[..., AgentMemory]
@@ -137,9 +137,10 @@ async def test_the_copy_in_neo4j_is_pending_until_it_is_projected(
     await run(neo4j, tenant, EMPTY)
 
 
-async def test_a_projector_that_is_reading_for_the_first_time_is_waited_for(
-    projected: AgentMemory, projector: GraphProjector, tenant: str
+async def test_what_a_projector_has_read_and_not_yet_written_is_gone_in_the_end(
+    projected: AgentMemory, tenant: str
 ) -> None:
+    projector = projected.projector
     await consolidate(projected, tenant, await start(projected, tenant), "Ada/person knows Bob/person")
     batch, changes, work = await draining._next(projector.database, tenant, 100)  # read, and not yet written
 
