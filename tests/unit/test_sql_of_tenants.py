@@ -24,7 +24,7 @@ READS_OVER_ALL_TENANTS = {
     "projection:waiting_tenants",
     "projection:known_tenants",
     "queue:dead_letters",
-    "queue:due_memories",
+    "queue:due_tenants",
     "queue:tenants_with_dead_letters",
     "health:failing_models",
     "threads:tenants_of_threads",

@@ -1,11 +1,17 @@
+-- name: due_tenants
+-- Tenants with memories whose time has come, by name; those that a run holds, or that wait after a failure, count as well.
+SELECT DISTINCT external_id FROM agentmem.active_memory
+WHERE due_at <= now() AND dead_at IS NULL AND external_id > %(after)s
+ORDER BY external_id
+LIMIT %(limit)s
+
 -- name: due_memories
--- Memories that wait for a run, of one tenant or of all, longest waiting first.
-SELECT external_id, id FROM agentmem.active_memory
-WHERE due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
-  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+-- A tenant's memories that wait for a run, longest waiting first.
+SELECT id FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
   AND (next_attempt_at IS NULL OR next_attempt_at <= now())
   AND (lease_owner IS NULL OR lease_expires_at < now())
-ORDER BY due_at, external_id, id
+ORDER BY due_at, id
 LIMIT %(limit)s
 
 -- name: mark_due
