@@ -11,23 +11,29 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, first_row, one_row, send
+from langgraph_agentmem.storage.driver.rows import all_rows, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
 _SQL = statements("queue")
 
 
-async def due_tenants(connection: Connection, after: str, limit: int) -> list[str]:
-    """Tenants with memories whose time has come, in pages by name: those after one of them."""
-    rows = await all_rows(connection, _SQL["due_tenants"], {"after": after, "limit": limit})
-    return [row["external_id"] for row in rows]
+async def due_after(connection: Connection, after: str, limit: int) -> list[tuple[str, int]]:
+    """(tenant, memory id) of what waits for a run, of the tenants after one of them, each's longest waiting first."""
+    rows = await all_rows(connection, _SQL["due_after"], {"after": after, "limit": limit})
+    return [(row["external_id"], row["id"]) for row in rows]
 
 
-async def send_due(connection: Connection, external_id: str, limit: int) -> Deferred[list[int]]:
-    """Ask for a tenant's memories that wait for a run, longest waiting first."""
-    params = {"external_id": external_id, "limit": limit}
-    return await send(connection, _SQL["due_memories"], params, lambda rows: [row["id"] for row in rows])
+async def due(connection: Connection, external_id: str, limit: int) -> list[int]:
+    """A tenant's memories that wait for a run, longest waiting first."""
+    rows = await all_rows(connection, _SQL["due_memories"], {"external_id": external_id, "limit": limit})
+    return [row["id"] for row in rows]
+
+
+async def longest_waiting(connection: Connection) -> str | None:
+    """The tenant whose memory waits for a run longest; None if none does."""
+    row = await one_row(connection, _SQL["longest_waiting"], {"limit": 1})
+    return row and row["external_id"]
 
 
 async def mark_due(connection: Connection, external_id: str, memory_id: int) -> None:

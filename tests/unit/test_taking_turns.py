@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_agentmem.policies.taking_turns import in_turn, next_tenants, share
+from langgraph_agentmem.policies.taking_turns import in_turn, rotated
 
 WAITING = st.dictionaries(st.text(min_size=1, max_size=3), st.lists(st.integers(), unique=True, max_size=5))
 
@@ -22,16 +22,9 @@ def test_nothing_is_lost_and_each_tenants_order_stays(waiting):
     assert len(taken) == sum(map(len, waiting.values()))
 
 
-@given(st.integers(1, 500), st.integers(0, 500))
-def test_enough_of_each_is_asked_for(limit, tenants):
-    assert share(limit, tenants) * max(1, tenants) >= limit
-    assert share(limit, tenants) == 1 or (share(limit, tenants) - 1) * tenants < limit
-
-
-@given(st.sets(st.text(min_size=1, max_size=2), min_size=1), st.data())
-def test_who_had_the_last_turn_comes_after_all_others(names, data):
-    known = sorted(names)
-    last = data.draw(st.sampled_from(known))
-    order = next_tenants([name for name in known if name > last], known, last)
-    assert sorted(order) == known
-    assert order[-1] == last
+@given(WAITING, st.data())
+def test_wherever_the_turns_begin_their_order_stays(waiting, data):
+    first = data.draw(st.integers(0, max(0, len(waiting) - 1)))
+    turned = rotated(waiting, first)
+    assert turned == waiting
+    assert [*turned, *turned][len(waiting) - first :][: len(waiting)] == list(waiting)

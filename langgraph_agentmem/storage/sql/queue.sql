@@ -1,8 +1,10 @@
--- name: due_tenants
--- Tenants with memories whose time has come, by name; those that a run holds, or that wait after a failure, count as well.
-SELECT DISTINCT external_id FROM agentmem.active_memory
-WHERE due_at <= now() AND dead_at IS NULL AND external_id > %(after)s
-ORDER BY external_id
+-- name: due_after
+-- Memories that wait for a run, by tenant and then the longest waiting first: those of the tenants after one of them.
+SELECT external_id, id FROM agentmem.active_memory
+WHERE external_id > %(after)s AND due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
+  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+ORDER BY external_id, due_at, id
 LIMIT %(limit)s
 
 -- name: due_memories
@@ -12,6 +14,15 @@ WHERE external_id = %(external_id)s AND due_at <= now() AND dead_at IS NULL AND 
   AND (next_attempt_at IS NULL OR next_attempt_at <= now())
   AND (lease_owner IS NULL OR lease_expires_at < now())
 ORDER BY due_at, id
+LIMIT %(limit)s
+
+-- name: longest_waiting
+-- The tenant whose memory waits for a run longest.
+SELECT external_id FROM agentmem.active_memory
+WHERE due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
+  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+ORDER BY due_at
 LIMIT %(limit)s
 
 -- name: mark_due
