@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from typing import TypeVar
 
+T = TypeVar("T")
 Memory = tuple[str, int]
 """A tenant and the id of its memory."""
 
@@ -13,7 +15,7 @@ def in_turn(waiting: Mapping[str, Sequence[int]]) -> list[Memory]:
     return [memory for each in rounds for memory in each if memory is not None]
 
 
-def rotated(waiting: Mapping[str, Sequence[int]], first: int) -> dict[str, Sequence[int]]:
+def rotated(waiting: Mapping[str, T], first: int) -> dict[str, T]:
     """The same, beginning with the tenant at a place, those before it last."""
     names = list(waiting)
     return {name: waiting[name] for name in names[first:] + names[:first]}

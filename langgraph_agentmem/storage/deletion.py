@@ -23,6 +23,12 @@ class Supported(NamedTuple):
     entities: list[int]
     relationships: list[int]
 
+    def with_all(self, others: "Supported") -> "Supported":
+        """These and others, each once."""
+        return Supported(
+            sorted({*self.entities, *others.entities}), sorted({*self.relationships, *others.relationships})
+        )
+
     @property
     def pairs(self) -> Sequence[tuple[int | None, int | None]]:
         """As (entity, relationship), one of which is None."""

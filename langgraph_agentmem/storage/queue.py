@@ -33,7 +33,7 @@ async def due(connection: Connection, external_id: str, limit: int) -> list[int]
 async def longest_waiting(connection: Connection) -> str | None:
     """The tenant whose memory waits for a run longest; None if none does."""
     row = await one_row(connection, _SQL["longest_waiting"], {"limit": 1})
-    return row and row["external_id"]
+    return None if row is None else row["external_id"]
 
 
 async def mark_due(connection: Connection, external_id: str, memory_id: int) -> None:

@@ -21,7 +21,7 @@ from langgraph_agentmem.storage.deletion import Supported
 from langgraph_agentmem.storage.driver.connections import Connection
 
 CHUNKS_AT_ONCE = 1_000
-_RUNS_AT_ONCE = 200
+RUNS_AT_ONCE = 200
 _MEMORIES_AT_ONCE = 500
 
 
@@ -90,11 +90,8 @@ async def _forget(resources: Resources, external_id: str, memory_id: int, tally:
         sharing = await storage.sharing(connection, external_id, memory_id)
     # before, as they are known by what is removed below, and after, as others may have been promoted meanwhile
     changed = await survivors.forget_promotions(resources, external_id, sharing)
-    while await _forget_runs(resources, external_id, memory_id, tally):
+    while await _forget_some(resources, external_id, memory_id, tally):
         pass
-    while await _forget_chunks(resources, external_id, memory_id, tally):
-        pass
-    await _forget_rest(resources, external_id, memory_id, tally)
     changed += await survivors.forget_promotions(resources, external_id, sharing)
     tally.add({}, {"consolidation_run": changed})
 
@@ -113,39 +110,27 @@ async def _close(resources: Resources, external_id: str, memory_id: int, tally: 
     return True
 
 
-async def _forget_runs(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> bool:
-    """Remove some runs; returns whether there may be more."""
+async def _forget_some(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> bool:
+    """Remove some runs and chunks with what nothing else supports, and last the memory; returns whether there is more."""
+    batch = Tally()
     async with resources.database.transaction(external_id) as connection:
+        # the memory before the tenant's long-term things, as all lock them
         await memories.lock_any(connection, external_id, memory_id)
-        removed = await storage.delete_runs(connection, external_id, memory_id, _RUNS_AT_ONCE)
-    tally.add(removed)
-    return removed["consolidation_run"] == _RUNS_AT_ONCE
-
-
-async def _forget_chunks(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> bool:
-    """Remove some chunks, with what nothing else supports; returns whether there may be more."""
-    batch = Tally()
-    async with resources.database.transaction(external_id) as connection:
-        await _lock(connection, external_id, memory_id)
+        await longterm.lock_tenant(connection, external_id)
+        runs = await storage.delete_runs(connection, external_id, memory_id, RUNS_AT_ONCE)
         ids = await storage.some_chunks(connection, external_id, memory_id, CHUNKS_AT_ONCE)
-        removed, supported = await storage.delete_chunks(connection, external_id, ids)
-        batch.add(removed)
+        chunks, supported = await storage.delete_chunks(connection, external_id, ids)
+        batch.add(runs)
+        batch.add(chunks)
+        more = runs["consolidation_run"] == RUNS_AT_ONCE or len(ids) == CHUNKS_AT_ONCE
+        if not more:
+            # also what no chunk has supported
+            supported = supported.with_all(await storage.shortterm_rest(connection, external_id, memory_id))
         await _take_support(connection, resources, external_id, memory_id, supported, batch)
+        if not more:
+            batch.add(await storage.delete_memory(connection, external_id, memory_id))
     tally.add(batch.removed, batch.changed)
-    return len(ids) == CHUNKS_AT_ONCE
-
-
-async def _forget_rest(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> None:
-    """Remove what no chunk supports, and the memory itself."""
-    batch = Tally()
-    async with resources.database.transaction(external_id) as connection:
-        await _lock(connection, external_id, memory_id)
-        rest = await storage.shortterm_rest(connection, external_id, memory_id)
-        await _take_support(connection, resources, external_id, memory_id, rest, batch)
-        # a promotion may have logged a run meanwhile
-        batch.add(await storage.delete_runs(connection, external_id, memory_id, _RUNS_AT_ONCE))
-        batch.add(await storage.delete_memory(connection, external_id, memory_id))
-    tally.add(batch.removed, batch.changed)
+    return more
 
 
 async def _forget_longterm_rest(resources: Resources, external_id: str, tally: Tally) -> None:
@@ -155,12 +140,6 @@ async def _forget_longterm_rest(resources: Resources, external_id: str, tally: T
         rest = await storage.longterm_rest(connection, external_id)
         removed = await storage.delete_unsupported(connection, external_id, rest)
     tally.add(removed)
-
-
-async def _lock(connection: Connection, external_id: str, memory_id: int) -> None:
-    # the memory before the tenant's long-term things, as all lock them
-    await memories.lock_any(connection, external_id, memory_id)
-    await longterm.lock_tenant(connection, external_id)
 
 
 async def _take_support(
