@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import graph, queue, reviews
+from langgraph_agentmem.cli import graph, queue, reviews, threads
 from langgraph_agentmem.cli.doctor import doctor
 from langgraph_agentmem.cli.forget import forget
 from langgraph_agentmem.cli.terminal import out
@@ -23,6 +23,7 @@ app.command()(forget)
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")
+app.add_typer(threads.app, name="threads")
 
 
 def _say_version(wanted: bool) -> None:

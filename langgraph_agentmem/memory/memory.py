@@ -19,14 +19,14 @@ from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, Secti
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.context import MemoryContext
 from langgraph_agentmem.models.conversation import AddReport
-from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt
+from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt, SweepReport
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
 from langgraph_agentmem.models.run import ConsolidationReport, OnRun, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.conversations import adding
-from langgraph_agentmem.operations.deletion import forgetting, verifying
+from langgraph_agentmem.operations.deletion import forgetting, retention, verifying
 from langgraph_agentmem.operations.health import diagnosing
 from langgraph_agentmem.operations.retrieval import reading, recalling, searching
 from langgraph_agentmem.operations.runs import promoting
@@ -541,6 +541,25 @@ class AgentMemory(bridge.Opened):
         """
         return await verifying.verify(self._resources, receipt)
 
+    async def asweep(self) -> SweepReport:
+        """Remove what has expired, and what the settings keep no longer, of all tenants, some at a time.
+
+        That are items of stores whose time to live has passed, and, by `run_log_retention_days`,
+        `history_retention_days` and `checkpoint_retention_days`, old runs, superseded texts and state history, and
+        threads. Workers do so every hour where one of these is set.
+
+        - A memory's log is cut at its beginning, and not behind a run that waits for a person, or on whose review
+          something was rejected. What is gone from it cannot be undone.
+        - Texts are removed so long after they were superseded: `as_of` finds none of them, and an undo does not bring
+          them back. What a dispute names stays as long as the dispute. What only such texts support goes along.
+        - A thread goes as a whole, so long after its last checkpoint, also one that is interrupted.
+
+        Examples:
+            >>> (await memory.asweep()).items
+            0
+        """
+        return await retention.sweep(self._resources)
+
     async def _close(self, tenant: str, memory_id: int) -> None:
         # again where somebody has written meanwhile: a memory is closed only when nothing is left to consolidate
         while not await memories.close(self._resources, tenant, memory_id):
@@ -817,6 +836,7 @@ class AgentMemory(bridge.Opened):
     delete_active_memory: Final = blocking(adelete_active_memory)
     forget_tenant: Final = blocking(aforget_tenant)
     verify_receipt: Final = blocking(averify_receipt)
+    sweep: Final = blocking(asweep)
     consolidate: Final = blocking(aconsolidate)
     promote: Final = blocking(apromote)
     search: Final = blocking(asearch)

@@ -84,6 +84,28 @@ class DeletionReceipt(Value):
     sha256: str = ""
 
 
+class SweepReport(Value):
+    """What `memory.sweep` has removed, as it had expired or was kept for long enough.
+
+    Attributes:
+        items: Items of stores whose time to live had passed.
+        runs: Runs of the log, by `run_log_retention_days`.
+        chunks: Superseded texts, by `history_retention_days`.
+        history: Entries of the state history of entities and relationships, by the same.
+        threads: Threads whose checkpoints were removed, by `checkpoint_retention_days`.
+
+    Examples:
+        >>> memory.sweep().runs  # nothing is removed unless the settings say so
+        0
+    """
+
+    items: int = 0
+    runs: int = 0
+    chunks: int = 0
+    history: int = 0
+    threads: int = 0
+
+
 class DeletionCheck(Value):
     """What is there now of what a receipt says is gone.
 

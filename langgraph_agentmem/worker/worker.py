@@ -16,6 +16,7 @@ from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.errors import AgentMemoryError, MemoryNotFoundError, StorageError
 from langgraph_agentmem.models.queue import WorkReport
 from langgraph_agentmem.models.run import ConsolidationReport
+from langgraph_agentmem.operations.deletion import retention
 from langgraph_agentmem.operations.queue import measuring
 from langgraph_agentmem.operations.queue.offering import Offers
 from langgraph_agentmem.operations.sections import embeddings
@@ -30,6 +31,7 @@ _MAX_OFFERED = 100
 _OFFERED_SECONDS = 1.0
 _LONGEST_REST = 60.0
 _MEASURED_EVERY = 30.0
+_SWEPT_EVERY = 3600.0
 """Seconds."""
 _logger = logging.getLogger(__name__)
 
@@ -113,6 +115,7 @@ class MemoryWorker:
                 helpers.start_soon(self._embed)
                 helpers.start_soon(self._project)
                 helpers.start_soon(self._measure)
+                helpers.start_soon(self._sweep)
                 await self._work(until_idle=False)
                 helpers.cancel_scope.cancel()
 
@@ -263,6 +266,16 @@ class MemoryWorker:
             except AgentMemoryError as error:  # a wrong password, for instance, is no reason not to consolidate
                 _logger.warning("the graph is not projected into Neo4j for now: %s", telemetry.described(error))
             await anyio.sleep(_LONGEST_REST)
+
+    async def _sweep(self) -> None:
+        """Remove what the settings keep no longer; a worker for one tenant leaves that to others."""
+        while retention.wanted(self._resources) and self._tenant is None:
+            try:
+                await retention.sweep(self._resources)
+            except AgentMemoryError as error:
+                _logger.warning("what was kept for long enough stays for now: %s", telemetry.described(error))
+            # spread, as workers that were started together would all read the same
+            await anyio.sleep(_SWEPT_EVERY * random.uniform(0.75, 1.25))
 
     async def _measure(self) -> None:
         """Count what waits, for OpenTelemetry's gauges."""

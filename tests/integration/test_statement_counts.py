@@ -106,6 +106,9 @@ class Operations:
         receipt = await self.memory.aforget_tenant(f"tenant {n}")
         return lambda: self.memory.averify_receipt(receipt)
 
+    async def sweep_all(self, n: int) -> Call:
+        return self.memory.asweep
+
     async def consolidate(self, n: int) -> Call:
         id = await self.written(f"consolidated {n}")
         return lambda: self.memory.aconsolidate("alice", id)
@@ -341,8 +344,9 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Graph.anamed", Operations.named, (2, 1), (2, 1)),
     # last: the driver remembers a hundred statements, and would have forgotten some of the others' by then
     ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (26, 32), (26, 32)),
-    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (36, 42), (36, 42)),
+    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (38, 44), (38, 44)),
     ("AgentMemory.averify_receipt", Operations.verify_receipt, (3, 2), (3, 2)),
+    ("AgentMemory.asweep, with nothing to remove", Operations.sweep_all, (1, 1), (1, 1)),
 ]
 """(round trips, statements) of an operation that was done before: without vectors, and with an embedder."""
 ONCE = {"aas_vectorstore", "asetup", "aclose", "astart_ttl_sweeper", "astop_ttl_sweeper"}

@@ -30,6 +30,7 @@ READS_OVER_ALL_TENANTS = {
     "health:failing_models",
     "threads:tenants_of_threads",
     "deletion:others_threads",
+    "retention:some_tenants",
 }
 COUNTS_OVER_ALL_TENANTS = {
     "queue:queue_status",

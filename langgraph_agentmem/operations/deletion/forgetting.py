@@ -111,7 +111,7 @@ async def _close(resources: Resources, external_id: str, memory_id: int, tally: 
 
 
 async def _forget_some(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> bool:
-    """Remove some runs and chunks with what nothing else supports, and last the memory; returns whether there is more."""
+    """Remove some runs and chunks with what only they support, and last the memory; returns whether there is more."""
     batch = Tally()
     async with resources.database.transaction(external_id) as connection:
         # the memory before the tenant's long-term things, as all lock them

@@ -4,7 +4,7 @@ Their tables have no column for the tenant. A thread is known by the sections th
 tenant that LangGraph has noted in its checkpoints' metadata, as the run's config named it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.deletion import Counts, ForgottenThread
@@ -41,16 +41,23 @@ async def of_memory(resources: Resources, external_id: str, memory_id: int) -> K
 async def of_tenant(resources: Resources, external_id: str) -> Known:
     """Threads that are known to be a tenant's."""
     known = await _mapped(resources, external_id, None)
+    async for page in pages(resources):
+        async with resources.database.connection(EVERYONE) as connection:
+            named = await checkpoints.tenants_named(connection, page, resources.settings.checkpoint_tenant_keys)
+        mine = {id: tenants for id, tenants in named.items() if external_id in tenants}
+        known |= {id: known.get(id, False) or len(tenants) > 1 for id, tenants in mine.items()}
+    return known
+
+
+async def pages(resources: Resources) -> AsyncGenerator[list[str]]:
+    """All threads that have checkpoints, some at a time."""
     async with resources.database.connection(EVERYONE) as connection:
         after = "" if await checkpoints.made(connection) else None
     while after is not None:
         async with resources.database.connection(EVERYONE) as connection:
             page = await checkpoints.threads_after(connection, after, _LOOKED_AT_ONCE)
-            named = await checkpoints.tenants_named(connection, page, resources.settings.checkpoint_tenant_keys)
-        mine = {id: tenants for id, tenants in named.items() if external_id in tenants}
-        known |= {id: known.get(id, False) or len(tenants) > 1 for id, tenants in mine.items()}
+        yield page
         after = page[-1] if len(page) == _LOOKED_AT_ONCE else None
-    return known
 
 
 async def counted(resources: Resources, known: Known, *, removed: bool = False) -> list[ForgottenThread]:

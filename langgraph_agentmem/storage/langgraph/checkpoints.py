@@ -212,3 +212,9 @@ async def rows_of(connection: Connection, thread_ids: Sequence[str]) -> dict[str
 async def forget_threads(connection: Connection, thread_ids: Sequence[str]) -> dict[str, int]:
     """Remove all that threads have; returns how many rows by table."""
     return dict(await first_row(connection, _SQL["forget_threads"], {"thread_ids": list(thread_ids)}))
+
+
+async def idle(connection: Connection, thread_ids: Sequence[str], days: float) -> list[str]:
+    """Those of these threads that have no checkpoint of the last days, by the times that the checkpoints say."""
+    params: Json = {"thread_ids": list(thread_ids), "days": days}
+    return [row["thread_id"] for row in await all_rows(connection, _SQL["idle_threads"], params)]

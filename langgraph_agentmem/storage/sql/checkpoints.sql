@@ -211,3 +211,10 @@ blobs AS (DELETE FROM checkpoint_blobs WHERE thread_id = ANY (%(thread_ids)s) RE
 gone AS (DELETE FROM checkpoints WHERE thread_id = ANY (%(thread_ids)s) RETURNING thread_id)
 SELECT (SELECT count(*) FROM writes) AS checkpoint_writes, (SELECT count(*) FROM blobs) AS checkpoint_blobs,
        (SELECT count(*) FROM gone) AS checkpoints
+
+-- name: idle_threads
+-- Those of these threads that have no checkpoint of the last days.
+SELECT thread_id FROM checkpoints WHERE thread_id = ANY (%(thread_ids)s)
+GROUP BY thread_id
+HAVING max((checkpoint ->> 'ts')::timestamptz) < now() - %(days)s * interval '1 day'
+ORDER BY thread_id
