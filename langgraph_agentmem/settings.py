@@ -271,8 +271,8 @@ class AgentMemorySettings(BaseSettings):
         None,
         gt=0,
         le=1e6,
-        description="Days after which runs leave the log, and cannot be undone any more; without it, they stay. Workers "
-        "and `memory.sweep` see to it, and to the following two.",
+        description="Days after which runs leave the log, and cannot be undone any more; without it, they stay. Workers"
+        " and `memory.sweep` see to it, and to the following two.",
     )
     history_retention_days: float | None = Field(
         None,

@@ -38,3 +38,13 @@ print(check.gone, check.intact, check.found)  # True True {}
 # [end]
 assert (check.gone, check.intact, check.found) == (True, True, {})
 memory.close()
+
+# [sweep]
+from langgraph_agentmem import AgentMemorySettings
+
+settings = AgentMemorySettings(run_log_retention_days=90, history_retention_days=365, checkpoint_retention_days=30)
+with AgentMemory.open(settings=settings) as memory:
+    report = memory.sweep()
+    print(report.runs, report.chunks, report.history, report.threads)  # 0 0 0 0
+# [end]
+assert (report.runs, report.chunks, report.history, report.threads) == (0, 0, 0, 0)

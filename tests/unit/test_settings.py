@@ -93,6 +93,7 @@ SOME = {
     "max_pending_minutes": "90.5", "max_attempts": "5", "background": "True", "worker_concurrency": "9",
     "worker_poll_seconds": "0.5", "worker_grace_seconds": "7.5",
     "checkpoint_tenant_keys": "user,team", "checkpoint_title": "Notes of {thread_id}", "checkpoint_state_schema": "agent:State",
+    "run_log_retention_days": "90.5", "history_retention_days": "365.0", "checkpoint_retention_days": "30.0",
     "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
     "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
 }  # fmt: skip
@@ -237,7 +238,7 @@ INVALID = [
     ("shortterm_update_threshold", 0), ("shortterm_update_threshold", "ten"), ("chunk_size_chars", 19), ("chunk_size_chars", 50_001), ("chunk_overlap_chars", -1),
     ("entity_similarity_threshold", 1.01), ("entity_similarity_threshold", -0.1), ("entity_overlap_threshold", 85),
     ("redact", "all"), ("review", "sometimes"), ("max_superseded_per_run", -1), ("merge_survival_share", 2), ("conflict_precision", 0.4), ("max_content_chars", 0), ("embed", "later"), ("max_unchunked_writes", 0), ("lease_seconds", 0), ("recall_timeout_seconds", 0), ("model_attempts", 0), ("structured_output", "json_mode"),
-    ("store_owner", -1), ("store_ttl_minutes", 0), ("store_ttl_sweep_minutes", float("nan")), ("store_ttl_omit_expired", "maybe"),
+    ("store_owner", -1), ("run_log_retention_days", 0), ("store_ttl_minutes", 0), ("store_ttl_sweep_minutes", float("nan")), ("store_ttl_omit_expired", "maybe"),
     ("extraction_token_budget", 99), ("exact_search_rows", -1), ("recency_half_life_days", 0), ("pool_size", 0), ("connect_timeout_seconds", 0), ("max_waiting_calls", 0), ("graph", "other"),
     ("max_pending_minutes", 0), ("max_pending_minutes", 1e10), ("max_attempts", 0), ("background", "sometimes"), ("worker_concurrency", 0),
     ("worker_poll_seconds", 0), ("worker_grace_seconds", -1),
