@@ -233,11 +233,19 @@ UNION ALL
 SELECT 'tombstone', count(*), count(*) FILTER (WHERE t.rejected_at >= %(since)s) FROM agentmem.tombstone t
 WHERE t.external_id = %(external_id)s
 UNION ALL
-SELECT 'entity', count(*), count(*) FILTER (WHERE e.first_seen >= %(since)s) FROM agentmem.entity e
-WHERE e.external_id = %(external_id)s
+SELECT 'entity', count(*), count(*) FILTER (WHERE e.first_seen >= %(since)s OR EXISTS (
+    SELECT 1 FROM agentmem.mention t
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = t.chunk_id
+    JOIN agentmem.active_memory m ON m.external_id = %(external_id)s AND m.id = c.memory_id
+    WHERE t.external_id = %(external_id)s AND t.entity_id = e.id AND m.created_at >= %(since)s))
+FROM agentmem.entity e WHERE e.external_id = %(external_id)s
 UNION ALL
-SELECT 'relationship', count(*), count(*) FILTER (WHERE r.start_date >= %(since)s) FROM agentmem.relationship r
-WHERE r.external_id = %(external_id)s
+SELECT 'relationship', count(*), count(*) FILTER (WHERE r.start_date >= %(since)s OR EXISTS (
+    SELECT 1 FROM agentmem.mention t
+    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = t.chunk_id
+    JOIN agentmem.active_memory m ON m.external_id = %(external_id)s AND m.id = c.memory_id
+    WHERE t.external_id = %(external_id)s AND t.relationship_id = r.id AND m.created_at >= %(since)s))
+FROM agentmem.relationship r WHERE r.external_id = %(external_id)s
 UNION ALL
 SELECT 'state_history', count(*), count(*) FILTER (WHERE h.at >= %(since)s) FROM agentmem.state_history h
 WHERE h.external_id = %(external_id)s

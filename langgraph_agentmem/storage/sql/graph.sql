@@ -196,7 +196,7 @@ FROM unnest(%(kinds)s::text[], %(target_ids)s::bigint[], %(operations)s::text[],
 -- In one order, or two writers would each wait for a row of the other's.
 ORDER BY u.target_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, revision = excluded.revision, changes = o.changes + 1, dead_at = NULL
+SET operation = excluded.operation, revision = excluded.revision, changes = o.changes + 1, dead_at = NULL, error = NULL
 
 -- name: enqueue_supporting_chunks
 -- Tells the projection that chunks have changed, as far as it knows them: those among these that support anything, and
@@ -210,7 +210,7 @@ WHERE m.external_id = %(external_id)s
 GROUP BY m.chunk_id
 ORDER BY m.chunk_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL
+SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL, error = NULL
 
 -- name: enqueue_memory_chunks
 -- Tells the projection that a memory's chunks change, as far as it knows them: those of one tier and of some sections, or
@@ -225,7 +225,7 @@ WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s
 GROUP BY m.chunk_id
 ORDER BY m.chunk_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL
+SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL, error = NULL
 
 -- name: changed_entities
 -- Short-term entities that changed since they were last promoted.
