@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, TemplateSection
     from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan
     from langgraph_agentmem.models.context import MemoryContext
+    from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt, SweepReport
     from langgraph_agentmem.models.review import PendingReview, ProposedChange, ReviewDecision, ReviewReport
     from langgraph_agentmem.models.run import ConsolidationReport, PromotionReport
     from langgraph_agentmem.models.search import SearchHit
@@ -41,6 +42,8 @@ __all__ = [
     "ConsolidationConflicts",
     "ConsolidationPlan",
     "ConsolidationReport",
+    "DeletionCheck",
+    "DeletionReceipt",
     "Extractor",
     "LocalEmbeddings",
     "MemoryContext",
@@ -54,6 +57,7 @@ __all__ = [
     "ReviewReport",
     "SearchHit",
     "SectionUpdate",
+    "SweepReport",
     "TemplateSection",
     "create_claude_memory_tool",
     "create_consolidation_graph",
@@ -77,6 +81,8 @@ _MODULES = {
     "ConsolidationConflicts": "models.conflict",
     "ConsolidationPlan": "models.conflict",
     "ConsolidationReport": "models.run",
+    "DeletionCheck": "models.deletion",
+    "DeletionReceipt": "models.deletion",
     "Extractor": "extraction",
     "LocalEmbeddings": "local",
     "MemoryContext": "models.context",
@@ -90,6 +96,7 @@ _MODULES = {
     "ReviewReport": "models.review",
     "SearchHit": "models.search",
     "SectionUpdate": "models.active",
+    "SweepReport": "models.deletion",
     "TemplateSection": "models.active",
     "create_claude_memory_tool": "claude_memory",
     "create_consolidation_graph": "graphs",

@@ -111,6 +111,10 @@ class Embedder:
         self.unit: bool = index.distance == "cosine"
         self.vector_type = index.vector_type
 
+    def forget(self) -> None:
+        """Forget the vectors of the texts that were embedded last."""
+        self._cache.clear()
+
     async def probe(self) -> int:
         """The dimension of its vectors, asked for if need be, so that its name is known as well."""
         return self.dimensions if self._known and self.dimensions is not None else await self.asked()

@@ -267,6 +267,27 @@ class AgentMemorySettings(BaseSettings):
         description="Where a LangGraph server's checkpointer finds the state whose channels are marked as sections: "
         "`package.module:State`.",
     )
+    run_log_retention_days: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="Days after which runs leave the log, and cannot be undone any more; without it, they stay. Workers"
+        " and `memory.sweep` see to it, and to the following two.",
+    )
+    history_retention_days: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="Days after which superseded texts, and entries of the state history, are removed: `as_of` finds "
+        "nothing older; without it, they stay.",
+    )
+    checkpoint_retention_days: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="Days without a new checkpoint after which a thread's checkpoints are removed, whoever uses it; "
+        "without it, they stay.",
+    )
     graph: Literal["postgres", "neo4j"] = Field(
         "postgres", description="What reads the entity graph; `neo4j` also lets `memory.queue` project into it."
     )

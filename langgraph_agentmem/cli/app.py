@@ -5,12 +5,13 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import graph, imports, mcp, queue, reviews
+from langgraph_agentmem.cli import graph, imports, mcp, queue, reviews, threads
 from langgraph_agentmem.cli.consolidating import consolidate, promote, runs, undo
 from langgraph_agentmem.cli.demo import demo
 from langgraph_agentmem.cli.doctor import doctor
 from langgraph_agentmem.cli.embedding import reembed
 from langgraph_agentmem.cli.finding import entity, search
+from langgraph_agentmem.cli.forget import forget
 from langgraph_agentmem.cli.memories import edit, memories, show
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.transfer import export
@@ -22,7 +23,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, reembed, worker, doctor,
+    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, reembed, forget, worker, doctor,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(queue.app, name="queue")
@@ -30,6 +31,7 @@ app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(imports.app, name="import")
+app.add_typer(threads.app, name="threads")
 
 
 def _say_version(wanted: bool) -> None:

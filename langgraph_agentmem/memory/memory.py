@@ -19,6 +19,7 @@ from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, Secti
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.context import MemoryContext
 from langgraph_agentmem.models.conversation import AddReport
+from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt, SweepReport
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.graph import EntityDrawing
 from langgraph_agentmem.models.health import Finding
@@ -27,6 +28,7 @@ from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
 from langgraph_agentmem.models.run import ConsolidationReport, OnRun, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.conversations import adding
+from langgraph_agentmem.operations.deletion import forgetting, retention, verifying
 from langgraph_agentmem.operations.health import diagnosing
 from langgraph_agentmem.operations.imports import documents, history, store
 from langgraph_agentmem.operations.retrieval import drawing, reading, recalling, searching
@@ -456,15 +458,24 @@ class AgentMemory(bridge.Opened):
             on_progress=on_progress,
         )
 
-    async def adelete_active_memory(self, external_id: str, memory_id: int, *, forget: bool = False) -> None:
+    async def adelete_active_memory(
+        self, external_id: str, memory_id: int, *, forget: bool = False
+    ) -> DeletionReceipt | None:
         """Close a memory: what is left in it is consolidated, then its sections go; what it gave to memory stays.
 
         The transcript of a conversation is closed, or forgotten, along with its memory.
 
+        Forgetting works in batches: nobody writes into the memory from the first on. One that was interrupted is
+        completed by the same call.
+
         Args:
             external_id: The tenant.
             memory_id: The memory.
-            forget: Remove everything that came from it instead, in every tier; also from one that is closed.
+            forget: Remove everything that came from it instead, in every tier; also from one that is closed. What
+                another memory supports as well, an entity for instance, keeps what that one gave to it.
+
+        Returns:
+            For `forget`, what was removed and what remains; else None.
 
         Raises:
             MemoryNotFoundError: The tenant has no such memory.
@@ -474,17 +485,94 @@ class AgentMemory(bridge.Opened):
             >>> await memory.adelete_active_memory("alice", apollo.id)
             >>> [hit.tier for hit in await memory.asearch("alice", "deadline", limit=1)]  # what it gave to memory stays
             ['shortterm']
-            >>> await memory.adelete_active_memory("alice", apollo.id, forget=True)
+            >>> receipt = await memory.adelete_active_memory("alice", apollo.id, forget=True)
+            >>> receipt.removed["memory_chunk"], (await memory.averify_receipt(receipt)).gone
+            (4, True)
             >>> await memory.asearch("alice", "deadline")
             []
         """
+        if forget:
+            return await forgetting.forget_memory(self._resources, external_id, memory_id)
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
         # the memory last: as long as it is there, its transcripts are found, should this be interrupted
-        for each in [*await memories.transcripts(self._resources, tenant, id, closed=forget), id]:
-            if forget:
-                await memories.forget(self._resources, tenant, each)
-            else:
-                await self._close(tenant, each)
+        for each in [*await memories.transcripts(self._resources, tenant, id, closed=False), id]:
+            await self._close(tenant, each)
+        return None
+
+    async def aforget_tenant(
+        self, external_id: str, *, checkpoints: bool = False, threads: Sequence[str] = ()
+    ) -> DeletionReceipt:
+        """Remove everything of a tenant, in every tier and table, and say what was removed and what remains.
+
+        It works in batches, memory by memory, and holds up no other tenant. Runs that are consolidating a memory of the
+        tenant are not applied. A call that was interrupted is completed by the next one; several at once share the
+        work. What is written after it has begun is new, and stays.
+
+        Args:
+            external_id: The tenant.
+            checkpoints: Also remove the checkpoints of all threads that are known to be the tenant's alone: those whose
+                state is mapped to its sections, and those whose checkpoints name it in their metadata, as
+                `checkpoint_tenant_keys` says. By default they stay, and the receipt lists them.
+            threads: Also remove the checkpoints of these threads, whoever uses them.
+
+        Returns:
+            A receipt, also where there was nothing to remove.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+            OutageError: The database went away; the next call goes on.
+
+        Examples:
+            >>> receipt = await memory.aforget_tenant("alice")
+            >>> receipt.removed["active_memory"], receipt.removed["entity"], receipt.projected
+            (1, 3, 'never')
+            >>> (await memory.averify_receipt(receipt)).gone
+            True
+        """
+        return await forgetting.forget_tenant(self._resources, external_id, checkpoints=checkpoints, named=threads)
+
+    async def averify_receipt(self, receipt: DeletionReceipt | Mapping[str, Any] | str) -> DeletionCheck:
+        """Look again at what a receipt says is gone.
+
+        Args:
+            receipt: What `aforget_tenant`, or `adelete_active_memory` with `forget=True`, returned; as it is, as a dict
+                or as JSON text.
+
+        Returns:
+            Whether the receipt is unchanged, and what was never gone or has come back: in PostgreSQL, in the named
+            threads' checkpoints, and in Neo4j, where this memory reads the graph from there.
+
+        Raises:
+            InvalidInputError: That is no receipt.
+
+        Examples:
+            >>> receipt = await memory.adelete_active_memory("alice", apollo.id, forget=True)
+            >>> (await memory.averify_receipt(receipt.model_dump_json())).gone
+            True
+            >>> changed = receipt.model_copy(update={"removed": {}})
+            >>> (await memory.averify_receipt(changed)).intact
+            False
+        """
+        return await verifying.verify(self._resources, receipt)
+
+    async def asweep(self) -> SweepReport:
+        """Remove what has expired, and what the settings keep no longer, of all tenants, some at a time.
+
+        That are items of stores whose time to live has passed, and, by `run_log_retention_days`,
+        `history_retention_days` and `checkpoint_retention_days`, old runs, superseded texts and state history, and
+        threads. Workers do so every hour where one of these is set.
+
+        - A memory's log is cut at its beginning, and not behind a run that waits for a person, or on whose review
+          something was rejected. What is gone from it cannot be undone.
+        - Texts are removed so long after they were superseded: `as_of` finds none of them, and an undo does not bring
+          them back. What a dispute names stays as long as the dispute. What only such texts support goes along.
+        - A thread goes as a whole, so long after its last checkpoint, also one that is interrupted.
+
+        Examples:
+            >>> (await memory.asweep()).items
+            0
+        """
+        return await retention.sweep(self._resources)
 
     async def _close(self, tenant: str, memory_id: int) -> None:
         # again where somebody has written meanwhile: a memory is closed only when nothing is left to consolidate
@@ -966,6 +1054,9 @@ class AgentMemory(bridge.Opened):
     update_active_memory_section: Final = blocking(aupdate_active_memory_section)
     add: Final = blocking(aadd)
     delete_active_memory: Final = blocking(adelete_active_memory)
+    forget_tenant: Final = blocking(aforget_tenant)
+    verify_receipt: Final = blocking(averify_receipt)
+    sweep: Final = blocking(asweep)
     consolidate: Final = blocking(aconsolidate)
     promote: Final = blocking(apromote)
     search: Final = blocking(asearch)

@@ -1,7 +1,6 @@
 """What waits for a consolidation, or for an embedder."""
 
 import logging
-import random
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +10,7 @@ from langgraph_agentmem.errors import AgentMemoryError, RunsFailedError
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.models.run import ConsolidationReport
 from langgraph_agentmem.operations.queue import queueing
+from langgraph_agentmem.operations.queue.offering import Offers
 from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.projection.projector import GraphProjector
@@ -39,6 +39,8 @@ class Queue:
     async def arun_due(self, external_id: str | None = None, *, limit: int = 100) -> list[ConsolidationReport]:
         """Consolidate the memories that are due, and embed chunks that wait for it; for cron and serverless.
 
+        Of all tenants' memories, each tenant's come in turn, the longest waiting first.
+
         Args:
             external_id: Only this tenant's; all tenants' by default.
             limit: The most memories.
@@ -53,8 +55,7 @@ class Queue:
             []
         """
         tenant = None if external_id is None else validation.tenant(external_id)
-        due = await queueing.due(self._resources, tenant, validation.positive(limit, "limit"))
-        random.shuffle(due)  # several callers then rarely want the same memory
+        due = await Offers(self._resources, tenant).next(validation.positive(limit, "limit"))
         reports = await self._consolidate_all(due, tenant, if_due=True)
         await self.aembed_pending(tenant)
         return reports

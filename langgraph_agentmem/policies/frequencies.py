@@ -96,6 +96,11 @@ class FrequencyCache:
             if known := self._tenants.get(external_id):
                 known.written += chunks
 
+    def forget(self, external_id: str) -> None:
+        """Forget what is known of a tenant."""
+        with self._changing:
+            self._forget(external_id)
+
     def _forget(self, external_id: str) -> None:
         if known := self._tenants.pop(external_id, None):
             self._words -= len(known.frequencies.holding)

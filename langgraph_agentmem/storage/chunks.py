@@ -347,13 +347,6 @@ def vector_columns(
     return {"external_id": external_id, **_model(model), **columns(rows, "ids", "embeddings")}
 
 
-async def delete_all(connection: Connection, external_id: str, memory_id: int) -> None:
-    """Remove all of a memory's chunks, in every tier."""
-    # before they go: what they support says which of them the projection knows
-    await outbox.enqueue_memory_chunks(connection, external_id, memory_id, operation="delete")
-    await connection.execute(_SQL["delete_memory_chunks"], {"external_id": external_id, "memory_id": memory_id})
-
-
 def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
 

@@ -24,6 +24,7 @@ class EntityRow(StoredEntity):
 
     form_key: str
     first_seen: datetime
+    shortterm_memory_id: int | None = None
     longterm_id: int | None = None
     apart_from: list[int] = Field(default_factory=list[int])
     embedding_model: int | None = None
@@ -49,6 +50,7 @@ class RelationshipRow(Value):
     start_date: datetime
     end_date: datetime | None
     revision: int
+    shortterm_memory_id: int | None = None
     longterm_id: int | None = None
 
     @property

@@ -151,18 +151,7 @@ async def withdraw_support(
         await outbox.enqueue_chunks(connection, external_id, (row["chunk_id"] for row in rows))
 
 
-async def existing(connection: Connection, external_id: str, ids: Sequence[int]) -> set[int]:
-    """Those of these short-term memories that are not forgotten."""
-    params = {"external_id": external_id, "ids": list(ids)}
-    return {row["id"] for row in await all_rows(connection, _SQL["existing_shortterm_memories"], params)}
-
-
 async def finish(connection: Connection, external_id: str, memory_id: int, entry: Json) -> None:
     """Reset the count of consolidations and append to the promotion history."""
     params = {"external_id": external_id, "memory_id": memory_id, "entry": as_json([entry])}
     await connection.execute(_SQL["finish_promotion"], params)
-
-
-async def delete(connection: Connection, external_id: str, memory_id: int) -> None:
-    """Remove a short-term memory whose chunks, entities and relationships are gone."""
-    await connection.execute(_SQL["delete_shortterm_memory"], {"external_id": external_id, "memory_id": memory_id})

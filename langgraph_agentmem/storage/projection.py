@@ -15,7 +15,7 @@ from langgraph_agentmem.storage.driver.rows import all_rows, columns, first_row,
 from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("projection")
-_STORE = "neo4j"
+STORE = "neo4j"
 _STATES: dict[ThingKind, str] = {
     "entity": "entity_states",
     "chunk": "chunk_states",
@@ -97,27 +97,27 @@ async def draw(connection: Connection, external_id: str, origin: str) -> Batch:
     Until the transaction ends nobody else draws for this tenant: what is read in it is no older than what any batch
     with a lower number holds.
     """
-    params = {"external_id": external_id, "store": _STORE, "origin": origin}
+    params = {"external_id": external_id, "store": STORE, "origin": origin}
     row = await first_row(connection, _SQL["draw"], params)
     return Batch.model_validate({**row, "origin": str(row["origin"]), "number": row["drawn"]})
 
 
 async def projection(connection: Connection, external_id: str) -> Projection | None:
     """How far a tenant's graph is projected; None where it never was."""
-    row = await one_row(connection, _SQL["projection"], {"external_id": external_id, "store": _STORE})
+    row = await one_row(connection, _SQL["projection"], {"external_id": external_id, "store": STORE})
     return None if row is None else Projection.model_validate({**row, "origin": str(row["origin"])})
 
 
 async def begin_rebuild(connection: Connection, external_id: str, seen: int) -> Batch:
     """Begin to replace all that Neo4j holds of a tenant; `seen` is the newest batch that it claims to have."""
-    params = {"external_id": external_id, "store": _STORE, "seen": seen}
+    params = {"external_id": external_id, "store": STORE, "seen": seen}
     row = await first_row(connection, _SQL["begin_rebuild"], params)
     return Batch.model_validate({**row, "origin": str(row["origin"]), "number": row["drawn"]})
 
 
 async def end_rebuild(connection: Connection, external_id: str, rebuild: int) -> None:
     """Note that a rebuild is complete."""
-    params = {"external_id": external_id, "store": _STORE, "rebuild": rebuild}
+    params = {"external_id": external_id, "store": STORE, "rebuild": rebuild}
     await connection.execute(_SQL["end_rebuild"], params)
 
 
@@ -150,7 +150,7 @@ async def size(connection: Connection, external_id: str) -> int:
 
 async def finish(connection: Connection, external_id: str, batch: int, done: Sequence[Change]) -> int:
     """Note that Neo4j has a batch, and take its changes off the outbox unless they are changing; returns how many."""
-    params: dict[str, Any] = {"external_id": external_id, "store": _STORE, "batch": batch}
+    params: dict[str, Any] = {"external_id": external_id, "store": STORE, "batch": batch}
     await connection.execute(_SQL["applied"], params)
     params |= columns([(change.id, change.changes) for change in done], "ids", "changes")
     return len(await all_rows(connection, _SQL["finish"], params)) if done else 0

@@ -18,10 +18,22 @@ from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 _SQL = statements("queue")
 
 
-async def due(connection: Connection, external_id: str | None, limit: int) -> list[tuple[str, int]]:
-    """(external_id, memory id) of memories that wait for a run, longest waiting first."""
-    rows = await all_rows(connection, _SQL["due_memories"], {"external_id": external_id, "limit": limit})
+async def due_after(connection: Connection, after: str, limit: int) -> list[tuple[str, int]]:
+    """(tenant, memory id) of what waits for a run, of the tenants after one of them, each's longest waiting first."""
+    rows = await all_rows(connection, _SQL["due_after"], {"after": after, "limit": limit})
     return [(row["external_id"], row["id"]) for row in rows]
+
+
+async def due(connection: Connection, external_id: str, limit: int) -> list[int]:
+    """A tenant's memories that wait for a run, longest waiting first."""
+    rows = await all_rows(connection, _SQL["due_memories"], {"external_id": external_id, "limit": limit})
+    return [row["id"] for row in rows]
+
+
+async def longest_waiting(connection: Connection) -> str | None:
+    """The tenant whose memory waits for a run longest; None if none does."""
+    row = await one_row(connection, _SQL["longest_waiting"], {"limit": 1})
+    return None if row is None else row["external_id"]
 
 
 async def mark_due(connection: Connection, external_id: str, memory_id: int) -> None:

@@ -136,13 +136,6 @@ async def report_promotion(connection: Connection, external_id: str, run_id: str
     await connection.execute(_SQL["report_promotion"], params)
 
 
-async def delete_memory(connection: Connection, external_id: str, memory_id: int) -> None:
-    """Remove a memory whose chunks, entities and relationships are gone, with its runs."""
-    params = {"external_id": external_id, "memory_id": memory_id}
-    await connection.execute(_SQL["delete_memory_runs"], params)
-    await connection.execute(_SQL["delete_memory"], params)
-
-
 def _logged(row: RunRow) -> ConsolidationRun:
     return ConsolidationRun.model_validate(row.model_dump(exclude={"changes"}))
 

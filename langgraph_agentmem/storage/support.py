@@ -42,9 +42,9 @@ async def inherit_mentions(connection: Connection, external_id: str, rows: Seque
 
 
 async def delete_unsupported(
-    connection: Connection, external_id: str, supported: list[tuple[int | None, int | None]]
-) -> None:
-    """Remove those of these entities and relationships that no chunk supports any more."""
+    connection: Connection, external_id: str, supported: Sequence[tuple[int | None, int | None]]
+) -> tuple[int, int]:
+    """Remove those of these entities and relationships that no chunk supports any more; returns how many of each."""
     # relationships first: an entity stays as long as one of them leads from or to it
     ids = sorted({relationship for _, relationship in supported if relationship})
     relationships = await all_rows(
@@ -54,13 +54,7 @@ async def delete_unsupported(
     ids = sorted({entity for entity, _ in supported if entity})
     entities = await all_rows(connection, _SQL["unsupported_entities"], {"external_id": external_id, "ids": ids})
     await delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
-
-
-async def supported_by(connection: Connection, external_id: str, memory_id: int) -> list[tuple[int | None, int | None]]:
-    """(entity, relationship) ids of what a memory's chunks support, and of what its short-term memory holds."""
-    params = {"external_id": external_id, "memory_id": memory_id}
-    rows = await all_rows(connection, _SQL["supported_by_memory"], params)
-    return [(row["entity_id"], row["relationship_id"]) for row in rows]
+    return len(entities), len(relationships)
 
 
 async def delete(

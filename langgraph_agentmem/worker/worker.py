@@ -16,25 +16,28 @@ from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.errors import AgentMemoryError, MemoryNotFoundError, StorageError
 from langgraph_agentmem.models.queue import WorkReport
 from langgraph_agentmem.models.run import ConsolidationReport
-from langgraph_agentmem.operations.queue import measuring, queueing
+from langgraph_agentmem.operations.deletion import retention
+from langgraph_agentmem.operations.queue import measuring
+from langgraph_agentmem.operations.queue.offering import Offers
 from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies.taking_turns import Memory
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.resources import HasResources, Resources
 from langgraph_agentmem.storage.listening import due_notices
 from langgraph_agentmem.worker.running import Consolidation
 
 _MAX_OFFERED = 100
+_OFFERED_SECONDS = 1.0
 _LONGEST_REST = 60.0
 _MEASURED_EVERY = 30.0
+_SWEPT_EVERY = 3600.0
 """Seconds."""
 _logger = logging.getLogger(__name__)
 
-Memory = tuple[str, int]
-
 
 class MemoryWorker:
-    """Takes memories that are due from the queue and consolidates them, several at once.
+    """Takes memories that are due from the queue and consolidates them, several at once, of each tenant in turn.
 
     Any number of workers may share a database, on any host. A worker hears of work by `LISTEN`, and looks for it every
     so often in any case. It also embeds chunks that wait for a vector, and projects the graph where a Neo4j was chosen.
@@ -81,6 +84,9 @@ class MemoryWorker:
         )
         self._consolidation = Consolidation(memory)
         self._running: set[Memory] = set()
+        self._offers = Offers(memory.resources, self._tenant)
+        self._offered: list[Memory] = []
+        self._offered_until = 0.0
         self._report = WorkReport()
         self._stopping = False
         self._news: anyio.Event | None = None
@@ -109,6 +115,7 @@ class MemoryWorker:
                 helpers.start_soon(self._embed)
                 helpers.start_soon(self._project)
                 helpers.start_soon(self._measure)
+                helpers.start_soon(self._sweep)
                 await self._work(until_idle=False)
                 helpers.cancel_scope.cancel()
 
@@ -168,8 +175,8 @@ class MemoryWorker:
         while not self._stopping:
             news = self._news = anyio.Event()  # before looking, so that nothing is missed that comes meanwhile
             room = self._concurrency - len(self._running)
-            due = await self._due(patiently=not until_idle) if room else []
-            for memory in due[:room]:
+            due = await self._due(room, patiently=not until_idle) if room else []
+            for memory in due:
                 self._running.add(memory)
                 runs.start_soon(self._consolidate, memory)
             # a run may leave its memory due again, so a worker is idle only when it has none left
@@ -184,19 +191,25 @@ class MemoryWorker:
         if self._news is not None:
             self._news.set()
 
-    async def _due(self, *, patiently: bool) -> list[Memory]:
-        """Memories that are offered and do not run here, in an order that is hardly another worker's."""
-        try:
-            # so many more, as those that run here may still be offered; they are taken out below
-            due = await queueing.due(self._resources, self._tenant, _MAX_OFFERED + self._concurrency)
-        except StorageError as error:
-            if not patiently:
-                raise
-            _logger.warning("the worker waits for the database: %s", telemetry.described(error))
-            return []
-        due = [memory for memory in due if memory not in self._running]
-        random.shuffle(due)
-        return due
+    async def _due(self, room: int, *, patiently: bool) -> list[Memory]:
+        """So many memories that are offered and do not run here; none if there are none.
+
+        What was offered is taken for a while, as looking takes the longer the more is due; and for no longer than that,
+        so that a tenant whose memory has become due since has its turn.
+        """
+        if not self._offered or time.monotonic() > self._offered_until:
+            try:
+                # so many more, as those that run here may still be offered; they are taken out below
+                self._offered = await self._offers.next(_MAX_OFFERED + self._concurrency)
+            except StorageError as error:
+                if not patiently:
+                    raise
+                _logger.warning("the worker waits for the database: %s", telemetry.described(error))
+                return []
+            self._offered_until = time.monotonic() + _OFFERED_SECONDS
+        waiting = [memory for memory in self._offered if memory not in self._running]
+        self._offered = waiting[room:]
+        return waiting[:room]
 
     async def _consolidate(self, memory: Memory) -> None:
         started = time.perf_counter()
@@ -253,6 +266,16 @@ class MemoryWorker:
             except AgentMemoryError as error:  # a wrong password, for instance, is no reason not to consolidate
                 _logger.warning("the graph is not projected into Neo4j for now: %s", telemetry.described(error))
             await anyio.sleep(_LONGEST_REST)
+
+    async def _sweep(self) -> None:
+        """Remove what the settings keep no longer; a worker for one tenant leaves that to others."""
+        while retention.wanted(self._resources) and self._tenant is None:
+            try:
+                await retention.sweep(self._resources)
+            except AgentMemoryError as error:
+                _logger.warning("what was kept for long enough stays for now: %s", telemetry.described(error))
+            # spread, as workers that were started together would all read the same
+            await anyio.sleep(_SWEPT_EVERY * random.uniform(0.75, 1.25))
 
     async def _measure(self) -> None:
         """Count what waits, for OpenTelemetry's gauges."""

@@ -1,6 +1,7 @@
 """Every public name has an example in its docstring, and the example does what it shows."""
 
 import inspect
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ EXAMPLES = {name: shown for name, text in DOCUMENTED.items() if (shown := prompt
 def needs_neo4j(name: str) -> bool:
     if name.startswith("langgraph_agentmem.mcp."):  # whose tokens have a tenant as well
         return False
-    return any("projector." in example.source or "tenant" in example.source for example in EXAMPLES[name])
+    return any(re.search(r"projector\.|\btenant\b", example.source) for example in EXAMPLES[name])
 
 
 @pytest.fixture

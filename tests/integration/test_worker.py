@@ -149,8 +149,8 @@ async def test_a_memory_that_is_forgotten_while_it_waits_disturbs_nobody(opened:
     worker = MemoryWorker(memory)
     due = worker._due
 
-    async def forget_then(**arguments: bool) -> list[tuple[str, int]]:
-        found = await due(**arguments)
+    async def forget_then(room: int, **arguments: bool) -> list[tuple[str, int]]:
+        found = await due(room, **arguments)
         if ("alice", gone.id) in found:
             await memory.adelete_active_memory("alice", gone.id, forget=True)
         return found

@@ -24,11 +24,14 @@ READS_OVER_ALL_TENANTS = {
     "projection:waiting_tenants",
     "projection:known_tenants",
     "queue:dead_letters",
-    "queue:due_memories",
+    "queue:due_after",
+    "queue:longest_waiting",
     "queue:tenants_with_dead_letters",
     "health:failing_models",
     "threads:tenants_of_threads",
     "transfer:exported_tenants",
+    "deletion:others_threads",
+    "retention:some_tenants",
 }
 COUNTS_OVER_ALL_TENANTS = {
     "queue:queue_status",

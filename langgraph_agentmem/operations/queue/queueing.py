@@ -15,14 +15,8 @@ _TENANTS = 500
 _logger = logging.getLogger(__name__)
 
 
-async def due(resources: Resources, external_id: str | None, limit: int) -> list[tuple[str, int]]:
-    """(external_id, memory id) of memories that wait for a run."""
-    async with resources.database.connection(tenant_or_everyone(external_id)) as connection:
-        return await queue.due(connection, external_id, limit)
-
-
 async def mark_pending_due(resources: Resources, external_id: str, memory_id: int | None) -> list[tuple[str, int]]:
-    """Put a tenant's memories with pending updates into the queue, or one of them; returns them as `due` does."""
+    """Put a tenant's memories with pending updates into the queue, or one of them; returns them with the tenant."""
     id = None if memory_id is None else validation.identifier(memory_id, "memory_id")
     async with resources.database.transaction(external_id) as connection:
         if id is not None:

@@ -76,30 +76,20 @@ class Parting:
         recorder = GraphRecorder(connection, tenant, by, language=self._language)
         link_parts = await longterm.relationship_parts(connection, tenant, relationship_ids)
         for row in links.values():
-            if traits := _of_parts(row, link_parts):
+            if traits := of_parts(row, link_parts):
                 recorder.reset_relationship(row, traits)
             else:
                 recorder.drop_relationship(row)
         parts = await longterm.entity_parts(connection, tenant, entity_ids)
-        forgotten = await self._partly_forgotten(entity_ids)
         for row in stored.values():
-            traits = _of_parts(row, parts)
-            if traits is None:
-                recorder.drop_entity(row)
-            elif row.id not in forgotten:
+            if traits := of_parts(row, parts):
                 recorder.reset_entity(row, traits)
+            else:
+                recorder.drop_entity(row)
         await recorder.write()
 
-    async def _partly_forgotten(self, ids: Sequence[int]) -> set[int]:
-        """Those to which a memory has contributed that is forgotten: what it gave cannot be worked out again."""
-        history = await graph.histories(self._connection, self._tenant, list(ids), [])
-        gave = {(entry.entity_id, entry.change.get("shortterm_memory_id")) for entry in history}
-        memories = {memory for _, memory in gave if memory}
-        left = await longterm.existing(self._connection, self._tenant, sorted(memories))
-        return {id for id, memory in gave if id and memory and memory not in left}
 
-
-def _of_parts(whole: _Row, parts: Sequence[_Row]) -> Traits | None:
+def of_parts(whole: _Row, parts: Sequence[_Row]) -> Traits | None:
     """The traits of a long-term thing as promotions would have made them of its parts; None without any."""
     traits = [part.traits for part in parts if part.longterm_id == whole.id]
     return reduce(merging.merged, traits) if traits else None

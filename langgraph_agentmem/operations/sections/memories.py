@@ -1,9 +1,9 @@
-"""Active memories: create, read, close, forget."""
+"""Active memories: create, read, close."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_agentmem.errors import DuplicateTitleError, MemoryBusyError, MemoryNotFoundError
+from langgraph_agentmem.errors import DuplicateTitleError, MemoryNotFoundError
 from langgraph_agentmem.models.active import ActiveMemory, ConsolidationInfo, MemoryTemplate, Section
 from langgraph_agentmem.operations.sections import chunks as chunking
 from langgraph_agentmem.operations.sections import embeddings
@@ -14,7 +14,7 @@ from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_d
 from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage import chunks, conversations, longterm, queue, runs, sections, support
+from langgraph_agentmem.storage import chunks, conversations, sections
 from langgraph_agentmem.storage import memories as storage
 from langgraph_agentmem.storage.memories import MemoryRow
 
@@ -157,21 +157,3 @@ async def close(resources: Resources, external_id: str, memory_id: int) -> bool:
         await sections.delete_all(connection, external_id, memory_id)
         await storage.close(connection, external_id, memory_id)
         return True
-
-
-async def forget(resources: Resources, external_id: str, memory_id: int) -> None:
-    """Remove a memory, open or closed, with everything that it gave to the other tiers and nothing else supports.
-
-    Raises:
-        MemoryBusyError: It is being consolidated.
-    """
-    async with resources.database.transaction(external_id) as connection:
-        row = existing(await storage.lock_any(connection, external_id, memory_id), external_id, memory_id)
-        if row.lease_owner and await queue.leased(connection, external_id, memory_id):
-            raise MemoryBusyError(memory_id, row.lease_expires_at)
-        await longterm.lock_tenant(connection, external_id)
-        supported = await support.supported_by(connection, external_id, memory_id)
-        await chunks.delete_all(connection, external_id, memory_id)
-        await support.delete_unsupported(connection, external_id, supported)
-        await longterm.delete(connection, external_id, memory_id)
-        await runs.delete_memory(connection, external_id, memory_id)

@@ -143,7 +143,7 @@ async def _rows(connection: Connection, query: str, params: Sequence[Any]) -> li
 
 async def _version(connection: Connection) -> int:
     """Which of their migrations the tables have seen; -1 where there are none."""
-    if not (await first_row(connection, _SQL["checkpoint_tables"], {}))["made"]:
+    if not await made(connection):
         return -1
     return (await first_row(connection, _SQL["checkpoint_version"], {}))["version"]
 
@@ -179,3 +179,42 @@ async def delete_runs(connection: Connection, run_ids: Sequence[str]) -> None:
 async def keep_latest(connection: Connection, thread_ids: Sequence[str]) -> None:
     """Remove all checkpoints of threads but the latest of each namespace, and what it is rebuilt from."""
     await connection.execute(_SQL["keep_latest"], {"thread_ids": list(thread_ids)})
+
+
+async def made(connection: Connection) -> bool:
+    """Whether there are tables of LangGraph's checkpointers."""
+    return (await first_row(connection, _SQL["checkpoint_tables"], {}))["made"]
+
+
+async def threads_after(connection: Connection, after: str, limit: int) -> list[str]:
+    """Threads in pages by id: those after one of them."""
+    params = {"after": after, "limit": limit}
+    return [row["thread_id"] for row in await all_rows(connection, _SQL["threads_after"], params)]
+
+
+async def tenants_named(
+    connection: Connection, thread_ids: Sequence[str], tenant_keys: Sequence[str]
+) -> dict[str, set[str]]:
+    """Which tenants the checkpoints of threads name in their metadata, under the first of these names that is there."""
+    params = {"thread_ids": list(thread_ids), "tenant_keys": list(tenant_keys)}
+    found: dict[str, set[str]] = {}
+    for row in await all_rows(connection, _SQL["tenants_named"], params):
+        found.setdefault(row["thread_id"], set()).update([row["tenant"]] if row["tenant"] is not None else [])
+    return found
+
+
+async def rows_of(connection: Connection, thread_ids: Sequence[str]) -> dict[str, int]:
+    """How many rows threads have in all three tables."""
+    rows = await all_rows(connection, _SQL["rows_of_threads"], {"thread_ids": list(thread_ids)})
+    return {row["thread_id"]: row["count"] for row in rows}
+
+
+async def forget_threads(connection: Connection, thread_ids: Sequence[str]) -> dict[str, int]:
+    """Remove all that threads have; returns how many rows by table."""
+    return dict(await first_row(connection, _SQL["forget_threads"], {"thread_ids": list(thread_ids)}))
+
+
+async def idle(connection: Connection, thread_ids: Sequence[str], days: float) -> list[str]:
+    """Those of these threads that have no checkpoint of the last days, by the times that the checkpoints say."""
+    params: Json = {"thread_ids": list(thread_ids), "days": days}
+    return [row["thread_id"] for row in await all_rows(connection, _SQL["idle_threads"], params)]

@@ -183,3 +183,38 @@ WHERE c.thread_id = r.thread_id AND c.checkpoint_ns = r.checkpoint_ns AND c.chec
 -- name: insert_at_once
 -- Inserts what LangGraph's checkpointer does by several statements.
 WITH {stored} SELECT
+
+-- name: threads_after
+-- Some threads, in the order of their ids.
+SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id > %(after)s ORDER BY thread_id LIMIT %(limit)s
+
+-- name: tenants_named
+-- Which tenants the checkpoints of threads name: by the first of some names that their metadata have.
+SELECT DISTINCT c.thread_id, (
+    SELECT c.metadata ->> k.key FROM unnest(%(tenant_keys)s::text[]) WITH ORDINALITY AS k (key, place)
+    WHERE c.metadata ->> k.key IS NOT NULL ORDER BY k.place LIMIT 1) AS tenant
+FROM checkpoints c
+WHERE c.thread_id = ANY (%(thread_ids)s) AND c.checkpoint_ns = ''
+
+-- name: rows_of_threads
+-- How many rows each of these threads has.
+SELECT t.thread_id, (SELECT count(*) FROM checkpoints c WHERE c.thread_id = t.thread_id)
+    + (SELECT count(*) FROM checkpoint_blobs b WHERE b.thread_id = t.thread_id)
+    + (SELECT count(*) FROM checkpoint_writes w WHERE w.thread_id = t.thread_id) AS count
+FROM unnest(%(thread_ids)s::text[]) AS t (thread_id)
+ORDER BY t.thread_id
+
+-- name: forget_threads
+-- Removes all that threads have; counts it.
+WITH writes AS (DELETE FROM checkpoint_writes WHERE thread_id = ANY (%(thread_ids)s) RETURNING thread_id),
+blobs AS (DELETE FROM checkpoint_blobs WHERE thread_id = ANY (%(thread_ids)s) RETURNING thread_id),
+gone AS (DELETE FROM checkpoints WHERE thread_id = ANY (%(thread_ids)s) RETURNING thread_id)
+SELECT (SELECT count(*) FROM writes) AS checkpoint_writes, (SELECT count(*) FROM blobs) AS checkpoint_blobs,
+       (SELECT count(*) FROM gone) AS checkpoints
+
+-- name: idle_threads
+-- Those of these threads that have no checkpoint of the last days.
+SELECT thread_id FROM checkpoints WHERE thread_id = ANY (%(thread_ids)s)
+GROUP BY thread_id
+HAVING max((checkpoint ->> 'ts')::timestamptz) < now() - %(days)s * interval '1 day'
+ORDER BY thread_id

@@ -313,10 +313,6 @@ SET embedding = CASE WHEN NOT %(full_vectors)s THEN u.embedding::halfvec END,
 FROM unnest(%(ids)s::bigint[], %(embeddings)s::text[]) AS u (id, embedding)
 WHERE c.external_id = %(external_id)s AND c.id = u.id
 
--- name: delete_memory_chunks
--- Removes all of a memory's chunks, in every tier.
-DELETE FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
-
 -- name: retire_chunks
 -- What is left of a closed memory's chunks is part of no section any more.
 UPDATE agentmem.memory_chunk SET current = false

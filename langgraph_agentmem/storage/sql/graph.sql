@@ -2,10 +2,6 @@
 -- A memory's short-term memory.
 SELECT * FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
 
--- name: existing_shortterm_memories
--- Those of these short-term memories that are there.
-SELECT id FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
-
 -- name: lock_shortterm_memory
 -- A memory's short-term memory, locked.
 SELECT * FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s FOR UPDATE
@@ -22,10 +18,6 @@ UPDATE agentmem.shortterm_memory
 SET update_count = 0, last_updated = now(),
     metadata = jsonb_set(metadata, '{promotion_history}', coalesce(metadata -> 'promotion_history', '[]') || %(entry)s::jsonb)
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
-
--- name: delete_shortterm_memory
--- Removes a short-term memory whose chunks, entities and relationships are gone.
-DELETE FROM agentmem.shortterm_memory WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
 
 -- name: lock_longterm
 -- Waits until no other promotion of this tenant is under way.
@@ -204,7 +196,7 @@ FROM unnest(%(kinds)s::text[], %(target_ids)s::bigint[], %(operations)s::text[],
 -- In one order, or two writers would each wait for a row of the other's.
 ORDER BY u.target_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, revision = excluded.revision, changes = o.changes + 1, dead_at = NULL
+SET operation = excluded.operation, revision = excluded.revision, changes = o.changes + 1, dead_at = NULL, error = NULL
 
 -- name: enqueue_supporting_chunks
 -- Tells the projection that chunks have changed, as far as it knows them: those among these that support anything, and
@@ -218,7 +210,7 @@ WHERE m.external_id = %(external_id)s
 GROUP BY m.chunk_id
 ORDER BY m.chunk_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL
+SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL, error = NULL
 
 -- name: enqueue_memory_chunks
 -- Tells the projection that a memory's chunks change, as far as it knows them: those of one tier and of some sections, or
@@ -233,7 +225,7 @@ WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s
 GROUP BY m.chunk_id
 ORDER BY m.chunk_id
 ON CONFLICT (external_id, kind, target_id) DO UPDATE
-SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL
+SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL, error = NULL
 
 -- name: changed_entities
 -- Short-term entities that changed since they were last promoted.
@@ -389,20 +381,6 @@ WHERE e.external_id = %(external_id)s AND e.id = ANY (%(ids)s)
   AND NOT EXISTS (SELECT 1 FROM agentmem.relationship r
                   WHERE r.external_id = %(external_id)s AND (r.source_id = e.id OR r.target_id = e.id))
 ORDER BY e.id
-
--- name: supported_by_memory
--- The entities and relationships that a memory's chunks support, and those of its short-term memory.
-SELECT m.entity_id, m.relationship_id FROM agentmem.mention m
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
-WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s
-UNION
-SELECT e.id, NULL FROM agentmem.entity e
-JOIN agentmem.shortterm_memory s ON s.external_id = %(external_id)s AND s.id = e.shortterm_memory_id
-WHERE e.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
-UNION
-SELECT NULL, r.id FROM agentmem.relationship r
-JOIN agentmem.shortterm_memory s ON s.external_id = %(external_id)s AND s.id = r.shortterm_memory_id
-WHERE r.external_id = %(external_id)s AND s.memory_id = %(memory_id)s
 
 -- name: delete_relationships
 -- Removes relationships, with their history and mentions.

@@ -1,11 +1,28 @@
--- name: due_memories
--- Memories that wait for a run, of one tenant or of all, longest waiting first.
+-- name: due_after
+-- Memories that wait for a run, by tenant and then the longest waiting first: those of the tenants after one of them.
 SELECT external_id, id FROM agentmem.active_memory
-WHERE due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
-  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+WHERE external_id > %(after)s AND due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
   AND (next_attempt_at IS NULL OR next_attempt_at <= now())
   AND (lease_owner IS NULL OR lease_expires_at < now())
-ORDER BY due_at, external_id, id
+ORDER BY external_id, due_at, id
+LIMIT %(limit)s
+
+-- name: due_memories
+-- A tenant's memories that wait for a run, longest waiting first.
+SELECT id FROM agentmem.active_memory
+WHERE external_id = %(external_id)s AND due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
+  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+ORDER BY due_at, id
+LIMIT %(limit)s
+
+-- name: longest_waiting
+-- The tenant whose memory waits for a run longest.
+SELECT external_id FROM agentmem.active_memory
+WHERE due_at <= now() AND dead_at IS NULL AND closed_at IS NULL
+  AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  AND (lease_owner IS NULL OR lease_expires_at < now())
+ORDER BY due_at
 LIMIT %(limit)s
 
 -- name: mark_due

@@ -65,11 +65,3 @@ WHERE external_id = %(external_id)s AND id = %(run_id)s
 -- Adds what the promotion at its end did to a run's report.
 UPDATE agentmem.consolidation_run SET report = %(report)s
 WHERE external_id = %(external_id)s AND id = %(run_id)s
-
--- name: delete_memory_runs
--- Removes a memory's runs, with the contents in them.
-DELETE FROM agentmem.consolidation_run WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
-
--- name: delete_memory
--- Removes a memory whose sections, chunks and runs are gone.
-DELETE FROM agentmem.active_memory WHERE external_id = %(external_id)s AND id = %(memory_id)s

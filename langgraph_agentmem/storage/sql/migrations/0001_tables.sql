@@ -30,7 +30,8 @@ CREATE TABLE agentmem.active_memory (
 ) WITH (fillfactor = 70);
 
 CREATE UNIQUE INDEX active_memory_namespace ON agentmem.active_memory (external_id, namespace) WHERE closed_at IS NULL;
-CREATE INDEX active_memory_due ON agentmem.active_memory (due_at) WHERE due_at IS NOT NULL AND dead_at IS NULL;
+CREATE INDEX active_memory_due ON agentmem.active_memory (external_id, due_at, id)
+    WHERE due_at IS NOT NULL AND dead_at IS NULL;
 CREATE INDEX active_memory_dead ON agentmem.active_memory (external_id, id) WHERE dead_at IS NOT NULL;
 CREATE INDEX active_memory_model_failures ON agentmem.active_memory (external_id) WHERE model_failures > 0;
 

@@ -1,0 +1,1 @@
+"""Forgetting: what is removed, what is left of it, and looking again."""

@@ -1,0 +1,195 @@
+"""Forgets memories and tenants, batch by batch, and says what was removed.
+
+Each batch is a transaction that leaves the graph as it is to be. So forgetting may be interrupted anywhere, and several
+may do it at once: whoever comes next goes on with what is there.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from langgraph_agentmem.errors import MemoryBusyError
+from langgraph_agentmem.models.deletion import Counts, DeletionReceipt, ForgottenThread
+from langgraph_agentmem.operations.deletion import survivors, threads
+from langgraph_agentmem.operations.deletion.survivors import Survivors
+from langgraph_agentmem.operations.sections.memories import existing, transcripts
+from langgraph_agentmem.policies import receipts, validation
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import deletion as storage
+from langgraph_agentmem.storage import graph, longterm, memories, queue
+from langgraph_agentmem.storage.deletion import Supported
+from langgraph_agentmem.storage.driver.connections import Connection
+
+CHUNKS_AT_ONCE = 1_000
+RUNS_AT_ONCE = 200
+_MEMORIES_AT_ONCE = 500
+
+
+@dataclass
+class Tally:
+    """What was removed and rewritten so far."""
+
+    removed: Counts = field(default_factory=dict[str, int])
+    changed: Counts = field(default_factory=dict[str, int])
+
+    def add(self, removed: Counts, changed: Counts | None = None) -> None:
+        """Count what a batch has done, once it is committed."""
+        self.removed = receipts.added([self.removed, removed])
+        self.changed = receipts.added([self.changed, changed or {}])
+
+
+async def forget_memory(resources: Resources, external_id: object, memory_id: object) -> DeletionReceipt:
+    """See `AgentMemory.adelete_active_memory`, forgetting."""
+    tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+    started = await _now(resources, tenant)
+    # the memory last: as long as it is there, its transcripts are found, should this be interrupted
+    ids = [*await transcripts(resources, tenant, id, closed=True), id]
+    tally, known = Tally(), threads.Known()
+    for each in ids:
+        known |= await threads.of_memory(resources, tenant, each)
+        await _forget(resources, tenant, each, tally, seize=False)
+    listed = await threads.counted(resources, known)
+    return await _receipt(resources, tenant, tally, listed, started, memory_ids=tuple(ids))
+
+
+async def forget_tenant(
+    resources: Resources, external_id: object, *, checkpoints: bool, named: Sequence[str]
+) -> DeletionReceipt:
+    """See `AgentMemory.aforget_tenant`."""
+    tenant, named = validation.tenant(external_id), threads.checked(named)
+    started, tally = await _now(resources, tenant), Tally()
+    # first, as sections take along what is known of their threads
+    known = await threads.of_tenant(resources, tenant)
+    wanted = {id: known.get(id, False) for id in named}
+    wanted |= {id: False for id, shared in known.items() if checkpoints and not shared}
+    removed = await threads.counted(resources, wanted, removed=True)
+    tally.add(await threads.remove(resources, [thread.thread_id for thread in removed]))
+    async for memory_id in _before(resources, tenant, started):
+        await _forget(resources, tenant, memory_id, tally, seize=True)
+    await _forget_longterm_rest(resources, tenant, tally)
+    left = await threads.counted(resources, {id: shared for id, shared in known.items() if id not in wanted})
+    return await _receipt(resources, tenant, tally, [*removed, *left], started)
+
+
+async def _before(resources: Resources, external_id: str, before: datetime) -> AsyncGenerator[int]:
+    """A tenant's memories that were made before a time, until there are none: somebody may have been making one."""
+    while True:
+        async with resources.database.connection(external_id) as connection:
+            ids = await storage.memories_before(connection, external_id, before, _MEMORIES_AT_ONCE)
+        for id in ids:
+            yield id
+        if not ids:
+            return
+
+
+async def _forget(resources: Resources, external_id: str, memory_id: int, tally: Tally, *, seize: bool) -> None:
+    """Forget a memory; with `seize` also one that a run holds, which is then not applied."""
+    if not await _close(resources, external_id, memory_id, tally, seize=seize):
+        return
+    async with resources.database.connection(external_id) as connection:
+        sharing = await storage.sharing(connection, external_id, memory_id)
+    # before, as they are known by what is removed below, and after, as others may have been promoted meanwhile
+    changed = await survivors.forget_promotions(resources, external_id, sharing)
+    while await _forget_some(resources, external_id, memory_id, tally):
+        pass
+    changed += await survivors.forget_promotions(resources, external_id, sharing)
+    tally.add({}, {"consolidation_run": changed})
+
+
+async def _close(resources: Resources, external_id: str, memory_id: int, tally: Tally, *, seize: bool) -> bool:
+    """Close a memory, so that nobody writes into it any more; returns whether it is there."""
+    async with resources.database.transaction(external_id) as connection:
+        row = await memories.lock_any(connection, external_id, memory_id)
+        if row is None and seize:  # another call was faster
+            return False
+        row = existing(row, external_id, memory_id)
+        if not seize and row.lease_owner and await queue.leased(connection, external_id, memory_id):
+            raise MemoryBusyError(memory_id, row.lease_expires_at)
+        removed = await storage.close(connection, external_id, memory_id)
+    tally.add(removed)
+    return True
+
+
+async def _forget_some(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> bool:
+    """Remove some runs and chunks with what only they support, and last the memory; returns whether there is more."""
+    batch = Tally()
+    async with resources.database.transaction(external_id) as connection:
+        # the memory before the tenant's long-term things, as all lock them
+        await memories.lock_any(connection, external_id, memory_id)
+        await longterm.lock_tenant(connection, external_id)
+        runs = await storage.delete_runs(connection, external_id, memory_id, RUNS_AT_ONCE)
+        ids = await storage.some_chunks(connection, external_id, memory_id, CHUNKS_AT_ONCE)
+        chunks, supported = await storage.delete_chunks(connection, external_id, ids)
+        batch.add(runs)
+        batch.add(chunks)
+        more = runs["consolidation_run"] == RUNS_AT_ONCE or len(ids) == CHUNKS_AT_ONCE
+        if not more:
+            # also what no chunk has supported
+            supported = supported.with_all(await storage.shortterm_rest(connection, external_id, memory_id))
+        await _take_support(connection, resources, external_id, memory_id, supported, batch)
+        if not more:
+            batch.add(await storage.delete_memory(connection, external_id, memory_id))
+    tally.add(batch.removed, batch.changed)
+    return more
+
+
+async def _forget_longterm_rest(resources: Resources, external_id: str, tally: Tally) -> None:
+    """Remove long-term things of a tenant that nothing supports."""
+    async with resources.database.transaction(external_id) as connection:
+        await longterm.lock_tenant(connection, external_id)
+        rest = await storage.longterm_rest(connection, external_id)
+        removed = await storage.delete_unsupported(connection, external_id, rest)
+    tally.add(removed)
+
+
+async def _take_support(
+    connection: Connection, resources: Resources, external_id: str, memory_id: int, supported: Supported, batch: Tally
+) -> None:
+    """Remove what was supported and is no more; what others support as well loses what the memory gave to it."""
+    if not any(supported):
+        return
+    shortterm = await longterm.shortterm(connection, external_id, memory_id)
+    survivors = Survivors(connection, resources, external_id, shortterm and shortterm.id)
+    # before, as the memory's own things say of what they are part
+    await survivors.find(supported)
+    batch.add(await storage.delete_unsupported(connection, external_id, supported))
+    batch.add(*await survivors.reset())
+
+
+async def _receipt(
+    resources: Resources,
+    external_id: str,
+    tally: Tally,
+    listed: Sequence[ForgottenThread],
+    started: datetime,
+    *,
+    memory_ids: tuple[int, ...] = (),
+) -> DeletionReceipt:
+    resources.frequencies.forget(external_id)
+    for embedder in (resources.embedder, resources.successor):
+        if embedder is not None:
+            embedder.forget()
+    async with resources.database.transaction(external_id) as connection:
+        unread = {} if memory_ids else await storage.forget_outbox(connection, external_id)
+        waiting, projected = await storage.waiting(connection, external_id)
+        finished = await graph.transaction_time(connection)
+    tally.add(unread)
+    return receipts.sealed(
+        DeletionReceipt(
+            scope="memory" if memory_ids else "tenant",
+            external_id=external_id,
+            memory_ids=memory_ids,
+            started_at=started,
+            finished_at=finished.astimezone(UTC),
+            removed=tally.removed,
+            changed=tally.changed,
+            threads=tuple(listed),
+            projected=("pending" if waiting else "done") if projected else "never",
+            remains=receipts.remaining(listed, waiting=waiting, projected=projected),
+        )
+    )
+
+
+async def _now(resources: Resources, external_id: str) -> datetime:
+    async with resources.database.connection(external_id) as connection:
+        return (await graph.transaction_time(connection)).astimezone(UTC)

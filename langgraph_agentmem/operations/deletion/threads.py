@@ -1,0 +1,97 @@
+"""LangGraph's threads whose checkpoints may quote what is forgotten.
+
+Their tables have no column for the tenant. A thread is known by the sections that its state is mapped to, and by the
+tenant that LangGraph has noted in its checkpoints' metadata, as the run's config named it.
+"""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.deletion import Counts, ForgottenThread
+from langgraph_agentmem.policies import receipts
+from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import deletion as storage
+from langgraph_agentmem.storage import threads as thread_storage
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.langgraph import checkpoints
+
+_LOOKED_AT_ONCE = 1_000
+_REMOVED_AT_ONCE = 20
+
+Known = dict[str, bool]
+"""Threads, and whether another tenant uses them as well."""
+
+
+def checked(thread_ids: Sequence[str]) -> list[str]:
+    """Ids of threads that a caller has named.
+
+    Raises:
+        InvalidInputError: It is one text instead of a list.
+    """
+    if isinstance(thread_ids, str):
+        raise InvalidInputError(f"threads must be a list of ids, not the string {thread_ids!r}")
+    return list(dict.fromkeys(map(str, thread_ids)))
+
+
+async def of_memory(resources: Resources, external_id: str, memory_id: int) -> Known:
+    """Threads whose state is mapped to a memory's sections."""
+    return await _mapped(resources, external_id, memory_id)
+
+
+async def of_tenant(resources: Resources, external_id: str) -> Known:
+    """Threads that are known to be a tenant's."""
+    known = await _mapped(resources, external_id, None)
+    async for page in pages(resources):
+        async with resources.database.connection(EVERYONE) as connection:
+            named = await checkpoints.tenants_named(connection, page, resources.settings.checkpoint_tenant_keys)
+        mine = {id: tenants for id, tenants in named.items() if external_id in tenants}
+        known |= {id: known.get(id, False) or len(tenants) > 1 for id, tenants in mine.items()}
+    return known
+
+
+async def pages(resources: Resources) -> AsyncGenerator[list[str]]:
+    """All threads that have checkpoints, some at a time."""
+    async with resources.database.connection(EVERYONE) as connection:
+        after = "" if await checkpoints.made(connection) else None
+    while after is not None:
+        async with resources.database.connection(EVERYONE) as connection:
+            page = await checkpoints.threads_after(connection, after, _LOOKED_AT_ONCE)
+        yield page
+        after = page[-1] if len(page) == _LOOKED_AT_ONCE else None
+
+
+async def counted(resources: Resources, known: Known, *, removed: bool = False) -> list[ForgottenThread]:
+    """Those of these threads that have checkpoints, with how many rows."""
+    found: dict[str, int] = {}
+    async with resources.database.connection(EVERYONE) as connection:
+        made = bool(known) and await checkpoints.made(connection)
+        for page in _pages(sorted(known) if made else [], _LOOKED_AT_ONCE):
+            found |= await checkpoints.rows_of(connection, page)
+    return [
+        ForgottenThread(thread_id=id, removed=removed, rows=rows, shared=known[id])
+        for id, rows in found.items()
+        if rows
+    ]
+
+
+async def remove(resources: Resources, thread_ids: Sequence[str]) -> Counts:
+    """Remove the checkpoints of threads, some at a time; returns how many rows, by table."""
+    removed: list[Counts] = []
+    for page in _pages(thread_ids, _REMOVED_AT_ONCE):
+        async with resources.database.transaction(EVERYONE) as connection:
+            removed.append(await checkpoints.forget_threads(connection, page))
+            await thread_storage.forget(connection, page)
+    return receipts.added(removed)
+
+
+def _pages(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+async def _mapped(resources: Resources, external_id: str, memory_id: int | None) -> Known:
+    async with resources.database.connection(external_id) as connection:
+        ids = await storage.threads(connection, external_id, memory_id)
+    async with resources.database.connection(EVERYONE) as connection:
+        shared = await storage.shared_threads(connection, external_id, ids) if ids else set[str]()
+    return {id: id in shared for id in ids}
