@@ -29,6 +29,7 @@ from langgraph_agentmem.storage.driver.rows import (
     as_vector,
     columns,
     first_row,
+    gathered,
     send,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
@@ -99,8 +100,15 @@ async def set_up(
         tenants: Whose memories are searched.
         memory_ids: Only these.
     """
-    params = {"external_ids": as_array(tenants), "memory_ids": None if memory_ids is None else as_array(memory_ids)}
-    return await _SET_UP.send(connection, params, unchunked_memories)
+    # what several tenants ask together is one statement, but where the server has to hold them apart
+    groups = [[tenant] for tenant in tenants] if connection.guarded else [list(tenants)]
+    sent: list[Deferred[list[UnchunkedMemory]]] = []
+    for group in groups:
+        if len(group) == 1:
+            connection.serve(group[0])
+        params = {"external_ids": as_array(group), "memory_ids": None if memory_ids is None else as_array(memory_ids)}
+        sent.append(await _SET_UP.send(connection, params, unchunked_memories))
+    return gathered(sent)
 
 
 async def count(connection: Connection, external_id: str) -> Frequencies:
@@ -198,6 +206,7 @@ async def send_document(
     connection: Connection, external_id: str, namespace: Namespace, tier: str, chunk_id: int
 ) -> Deferred[StoredItem | None]:
     """Ask for a consolidated chunk of a memory, whose namespace is the one given without its last label."""
+    connection.serve(external_id)
     params: Json = {"external_id": external_id, "namespace": list(namespace[:-1]), "tier": tier, "document": chunk_id}
 
     def read(rows: list[DictRow]) -> StoredItem | None:

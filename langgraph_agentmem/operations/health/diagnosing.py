@@ -13,7 +13,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import health, queue
 from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.storage.driver.statements import migrations
-from langgraph_agentmem.storage.driver.tenants import tenant_or_everyone
+from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
 from langgraph_agentmem.storage.vectors import EmbeddingModel, mismatch, model_in_use
 
 Bare = AsyncConnection[DictRow]
@@ -64,7 +64,7 @@ def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:
 
 
 async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
-    async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
+    async with resources.database.connection(NOBODY) as connection:
         # an embedder that is to replace another is compared with itself: what it lacks is what still has to be computed
         model = (resources.registered if resources.reembed else None) or await model_in_use(connection)
     # before a transaction is begun: the embedder may take its time
@@ -72,16 +72,19 @@ async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
     async with resources.database.transaction(tenant_or_everyone(tenant)) as connection:
         status = await queue.status(connection, tenant)
         missing = await health.chunks_without_vectors(connection, tenant, model and model.id)
-        failing = await health.failing_models(connection, tenant, _SHOWN)
         graphs = await health.projection(connection, tenant)
+        leases = await health.expired_leases(connection, tenant)
+        waiting = await health.reviews(connection, tenant)
+        # last, as it reads tenant by tenant
+        failing = await health.failing_models(connection, tenant, _SHOWN)
         return [
             embedder,
             diagnosing.vectors(missing, resources.embedder and resources.embedder.name),
             diagnosing.queue(status),
             diagnosing.dead_letters(status.dead),
-            diagnosing.leases(await health.expired_leases(connection, tenant)),
+            diagnosing.leases(leases),
             *diagnosing.models(failing, status.model_failing),
-            diagnosing.reviews(await health.reviews(connection, tenant)),
+            diagnosing.reviews(waiting),
             diagnosing.projection(graphs, configured=resources.neo4j is not None),
         ]
 
