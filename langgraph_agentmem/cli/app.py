@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import graph, queue, reviews
+from langgraph_agentmem.cli import db, graph, queue, reviews
 from langgraph_agentmem.cli.doctor import doctor
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.worker import worker
@@ -18,6 +18,7 @@ app: Final = typer.Typer(
 )
 app.command()(worker)
 app.command()(doctor)
+app.add_typer(db.app, name="db")
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")

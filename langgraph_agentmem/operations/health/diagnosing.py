@@ -11,7 +11,7 @@ from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.policies import diagnosing, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import health, queue
-from langgraph_agentmem.storage.driver import migrate
+from langgraph_agentmem.storage.driver import migrate, row_security
 from langgraph_agentmem.storage.driver.statements import migrations
 from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
 from langgraph_agentmem.storage.vectors import EmbeddingModel, mismatch, model_in_use
@@ -26,7 +26,7 @@ async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
     tenant = None if external_id is None else validation.tenant(external_id)
     try:
         async with resources.database.as_it_is() as connection:
-            found, current = await _database(connection)
+            found, current = await of_database(resources, connection)
     except AgentMemoryError as error:
         return [Finding.of_error("connection", error)]
     if not current:  # other tables than ours, or none: there is nothing more to read
@@ -37,7 +37,7 @@ async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
         return [*found, Finding.of_error("tables", error)]
 
 
-async def _database(connection: Bare) -> tuple[list[Finding], bool]:
+async def of_database(resources: Resources, connection: Bare) -> tuple[list[Finding], bool]:
     """What is found of the server and the database, and whether the tables are those of this package."""
     server = await migrate.server_of(connection)
     name, vector = server["server_version_name"], server["installed"] or server["available"]
@@ -52,7 +52,11 @@ async def _database(connection: Bare) -> tuple[list[Finding], bool]:
     except AgentMemoryError as error:
         return [*found, Finding.of_error("schema", error)], False
     found.append(diagnosing.schema(version, newest))
-    return found, version == newest and all(finding.severity != "error" for finding in found)
+    current = version == newest and all(finding.severity != "error" for finding in found)
+    if version is not None:
+        wanted = resources.settings.row_security == "on"
+        found.append(diagnosing.row_security(await row_security.state(connection), wanted=wanted))
+    return found, current
 
 
 def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:

@@ -79,8 +79,11 @@ class Connection(AsyncConnection[DictRow]):
         # no cursor: it would take a good part of what a short statement does, and there is nothing to read
         pipeline = self._pipeline
         assert pipeline is not None, "what is said outlasts no statement without a pipeline"
-        values = [value.encode() for value in params]
-        pipeline.command_queue.append(partial(self.pgconn.send_query_params, statement, values))
+        sent = partial(self.pgconn.send_query_params, statement, [value.encode() for value in params])
+        if pipeline.command_queue:
+            pipeline.command_queue.append(sent)
+        else:
+            sent()  # into the buffer, from where it leaves together with the next statement
         pipeline.result_queue.append(None)
 
     def translation(self, error: psycopg.Error) -> AgentMemoryError:
