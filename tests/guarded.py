@@ -59,13 +59,14 @@ class Guarded(Database):
 
 def opens_as_worker(monkeypatch: Any, owner: str) -> None:
     """Let memories open a database as a worker's role, with the policies on, where a test gives the owner's DSN."""
-    unguarded, name = Database.of, conninfo_to_dict(owner)["dbname"]
+    unguarded, known = Database.of, conninfo_to_dict(owner)
 
     def of(
         cls: type[Database], settings: AgentMemorySettings, dsn: str | None = None, data_dir: Path | str | None = None
     ) -> Database:
         plain = unguarded(settings, dsn, data_dir)
-        if plain.dsn is None or conninfo_to_dict(plain.dsn).get("dbname") != name:
+        given = conninfo_to_dict(plain.dsn or "")
+        if any(given.get(part) != known.get(part) for part in ("host", "port", "dbname", "user")):
             return plain
         on = settings.model_copy(update={"row_security": "on"})
         database = unguarded.__func__(Guarded, on, as_role(plain.dsn, WORKER), data_dir)

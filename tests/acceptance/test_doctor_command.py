@@ -47,7 +47,7 @@ def test_a_database_with_which_nothing_is_wrong(dsn: str) -> None:
     code, lines = doctor(dsn)
     assert (code, {line.split(":")[0] for line in lines.values()}) == (0, {"ok"})
     assert list(lines) == [
-        "server", "pgvector", "schema", "embedder", "vectors", "queue", "dead letters", "leases", "model",
+        "server", "pgvector", "schema", "row security", "embedder", "vectors", "queue", "dead letters", "leases", "model",
         "reviews", "projection",
     ]  # fmt: skip
     assert lines["server"].startswith("ok: PostgreSQL ")

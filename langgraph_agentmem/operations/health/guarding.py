@@ -50,7 +50,5 @@ async def roles(resources: Resources, app: str | None, worker: str | None, *, ru
     async with resources.database.as_it_is() as connection:
         statements = await row_security.grants(connection, app, worker)
         if run:
-            async with connection.transaction():
-                for statement in statements:
-                    await connection.execute(statement.encode())
+            await row_security.run(connection, statements)
     return statements

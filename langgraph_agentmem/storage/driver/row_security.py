@@ -162,6 +162,13 @@ async def grants(connection: Connected, app: str | None, worker: str | None) -> 
     return [statement.as_string(None) for statement in made]
 
 
+async def run(connection: Connected, statements: Iterable[str]) -> None:
+    """Run what `grants` says: all of it, or nothing."""
+    async with connection.transaction():
+        for statement in statements:
+            await connection.execute(statement.encode())
+
+
 def _using(role: Identifier, tables: Sequence[str], found: DictRow) -> list[Composable]:
     """What whoever reads and writes needs."""
     schema = Identifier(_SCHEMA)
