@@ -1,7 +1,7 @@
 """What row-level security costs: puts, gets and searches, with and without it, one after the other in turn.
 
     plain      the database does not hold tenants apart, and is not told for whom anything is
-    setting    it is told, and has no policies
+    setting    it is told, and its policies do not hold the role that is connected
     policies   it is told, and has policies, which hold the role that is connected
 
 One tenant has as many items as are asked for, ten others a tenth of that together. The texts are made of words whose
@@ -83,7 +83,8 @@ async def opened(plain: str, guarded: str, index: Any) -> AsyncIterator[dict[str
         for variant in VARIANTS:
             # what is refused elsewhere, to name tenants where nobody asks for them, is to be measured here
             row_security.demand = demand_nothing if variant == "setting" else demand
-            dsn = make_conninfo(guarded, user=ROLE) if variant == "policies" else plain
+            # the owner's, whom no policy holds, but to which everything is told
+            dsn = {"plain": plain, "setting": guarded, "policies": make_conninfo(guarded, user=ROLE)}[variant]
             settings = AgentMemorySettings(row_security="off" if variant == "plain" else "on", pool_size=1)
             memory = AgentMemory.open(dsn, index=index, settings=settings, background=False)
             stores[variant] = AgentMemoryStore(await stack.enter_async_context(memory))

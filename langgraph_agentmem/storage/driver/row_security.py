@@ -21,6 +21,7 @@ from langgraph_agentmem.storage.driver.translation import LOOKUPS
 
 _SQL = statements("row_security")
 _MIGRATING = statements("migrating")
+_NAMED = template("row_security", "named_tenant")
 _SCHEMA = "agentmem"
 _TENANT, _LOOKUP = "agentmem_tenant", "agentmem_lookup"
 _POLICIES = [_LOOKUP, _TENANT]
@@ -85,7 +86,7 @@ async def enable(connection: Connected) -> None:
         await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
         await _make_lookups(connection)
         found = await state(connection)
-        for statement in [*_guarding(found), *_looking()]:
+        for statement in [*_guarding(found), *_looking(), *_finding()]:
             await connection.execute(statement.as_bytes(connection))
 
 
@@ -118,7 +119,7 @@ def _guarding(found: RowSecurity) -> list[Composable]:
         for policy, statement in policies.items():
             named = {"policy": Identifier(policy), "table": table}
             made.append(template("row_security", "drop_policy").format(**named))
-            made.append(statement.format(**named, role=Identifier(LOOKUPS)))
+            made.append(statement.format(**named, role=Identifier(LOOKUPS), named=_NAMED))
     made += [template("row_security", "guard_view").format(view=Identifier(_SCHEMA, name)) for name in found.open_views]
     return made
 
@@ -133,6 +134,24 @@ def _looking() -> list[Composable]:
         for table, names in _LOOKED_AT.items()
     ]
     return granted
+
+
+def _finding() -> list[Composable]:
+    """What finds by words, past the policies, for the tenant that they would let pass."""
+    return [
+        _words_function("chunks_with_words", "memory_chunk", "own_words", SQL("int[]")),
+        _words_function("entities_with_words", "entity", "name_words", SQL("text[]")),
+    ]
+
+
+def _words_function(name: str, table: str, column: str, type: Composable) -> Composable:
+    return template("row_security", "words_function").format(
+        function=Identifier(_SCHEMA, name),
+        table=Identifier(_SCHEMA, table),
+        column=Identifier(column),
+        type=type,
+        named=_NAMED,
+    )
 
 
 async def grants(connection: Connected, app: str | None, worker: str | None) -> list[str]:

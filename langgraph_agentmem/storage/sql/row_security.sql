@@ -48,9 +48,21 @@ DROP POLICY IF EXISTS {policy} ON {table}
 -- Rows are read and written for the tenant that the transaction names. One that names none is an error, not empty: where
 -- an earlier transaction of the session has named one, what is left of that is an empty text, for which a setting is asked
 -- that there never is. The subquery is evaluated once a statement, not once a row.
-CREATE POLICY {policy} ON {table} USING (external_id = (SELECT current_setting(
-    CASE current_setting('agentmem.external_id', true) WHEN '' THEN 'agentmem.external_id_is_empty'
-         ELSE 'agentmem.external_id' END)))
+CREATE POLICY {policy} ON {table} USING (external_id = (SELECT {named}))
+
+-- name: named_tenant
+-- The tenant that the transaction names.
+current_setting(CASE current_setting('agentmem.external_id', true) WHEN '' THEN 'agentmem.external_id_is_empty'
+                ELSE 'agentmem.external_id' END)
+
+-- name: words_function
+-- What an index finds and a policy would keep it from, as `&&` is not known to be leakproof: the ids of the rows that hold
+-- one of some words, of the tenant that the transaction names, with the rights of the owner. The tenant is compared by
+-- another collation than its indexes have, as a search does, so that the index on words is used.
+CREATE OR REPLACE FUNCTION {function} (searched {type}) RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT r.id FROM {table} r WHERE r.external_id = (SELECT {named}) COLLATE "C" AND r.{column} && searched
+$$
 
 -- name: lookup_policy
 -- Who looks over all tenants finds every row; what of it may be read is a matter of the columns that are granted.
