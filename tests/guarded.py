@@ -30,7 +30,8 @@ async def _guard(dsn: str) -> None:
         await row_security.enable(connection)
         for statement in await row_security.grants(connection, APP, WORKER):
             await connection.execute(statement.encode())
-        # tests make sequences, which their triggers draw from
+        # views are made when they are asked for, and tests make sequences, which their triggers draw from
+        await connection.execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO agentmem_test_worker")
         await connection.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO agentmem_test_worker")
     await database.close()
 
@@ -47,8 +48,8 @@ class Guarded(Database):
 
     @asynccontextmanager
     async def as_it_is(self, *, patient: bool = False) -> AsyncGenerator[Connection]:
-        """A connection of its own; the owner's where tables or indexes are made."""
-        if not patient:
+        """A connection of its own; the owner's once it was opened, as what is made then takes the owner's rights."""
+        if self._session is None and not patient:
             async with super().as_it_is() as connection:
                 yield connection
             return
