@@ -42,10 +42,9 @@ _LOOKED_AT = {
 }  # fmt: skip
 """What a look over all tenants may read: tenants, ids, namespaces, states and times, never what is remembered."""
 _CHECKPOINTS = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
-Connected = AsyncConnection[DictRow]
 
 
-async def state(connection: Connected) -> RowSecurity:
+async def state(connection: AsyncConnection[DictRow]) -> RowSecurity:
     """What row-level security there is, and what the connection's role is to it."""
     tables = await (await connection.execute(_SQL["tables"])).fetchall()
     views = await (await connection.execute(_SQL["open_views"])).fetchall()
@@ -62,7 +61,7 @@ async def state(connection: Connected) -> RowSecurity:
     )
 
 
-async def demand(connection: Connected) -> None:
+async def demand(connection: AsyncConnection[DictRow]) -> None:
     """Refuse a database that does not hold tenants apart, or not from this role.
 
     Raises:
@@ -73,7 +72,7 @@ async def demand(connection: Connected) -> None:
         raise ConfigurationError(f"AGENTMEM_ROW_SECURITY=on, but {problem[0]}; {problem[1]}")
 
 
-async def enable(connection: Connected) -> None:
+async def enable(connection: AsyncConnection[DictRow]) -> None:
     """Give all tables that have tenants their policies, where they have them not; safe for any number of processes.
 
     Args:
@@ -90,7 +89,7 @@ async def enable(connection: Connected) -> None:
             await connection.execute(statement.as_bytes(connection))
 
 
-async def _make_lookups(connection: Connected) -> None:
+async def _make_lookups(connection: AsyncConnection[DictRow]) -> None:
     role = await (await connection.execute(_SQL["role"], {"lookups": LOOKUPS})).fetchone()
     if role is not None and role["lookups"]:
         return
@@ -154,7 +153,7 @@ def _words_function(name: str, table: str, column: str, type: Composable) -> Com
     )
 
 
-async def grants(connection: Connected, app: str | None, worker: str | None) -> list[str]:
+async def grants(connection: AsyncConnection[DictRow], app: str | None, worker: str | None) -> list[str]:
     """The statements that give roles what they need, in order; roles that there are not are made, without a password.
 
     Args:
@@ -181,7 +180,7 @@ async def grants(connection: Connected, app: str | None, worker: str | None) -> 
     return [statement.as_string(None) for statement in made]
 
 
-async def run(connection: Connected, statements: Iterable[str]) -> None:
+async def run(connection: AsyncConnection[DictRow], statements: Iterable[str]) -> None:
     """Run what `grants` says: all of it, or nothing."""
     async with connection.transaction():
         for statement in statements:
