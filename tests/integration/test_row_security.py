@@ -34,10 +34,10 @@ ROWS = {
     "shortterm_memory": "(external_id, id, memory_id) VALUES (%(t)s, 1, 1)",
     "consolidation_run": f"(external_id, id, memory_id, status, snapshot) VALUES (%(t)s, '{UUID}', 1, 'applied', '[]')",
     "memory_chunk": "(external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, words, "
-    "own_words) VALUES (%(t)s, 1, 1, 'a', 1, 0, 'secret of ' || %(t)s, '', '{}/10', '{}')",
+    "own_words) VALUES (%(t)s, 1, 1, 'a', 1, 0, 'secret of ' || %(t)s, '', '{}/10', '{7}')",
     "coming_vector": "(external_id, chunk_id, embedding_model) VALUES (%(t)s, 1, 1)",
     "entity": "(external_id, id, tier, name, name_key, form_key, name_words, confidence, importance) "
-    "VALUES (%(t)s, 1, 'longterm', 'Ada', 'ada', 'ada', '{}', 1, 1)",
+    "VALUES (%(t)s, 1, 'longterm', 'Ada', 'ada', 'ada', '{ada}', 1, 1)",
     "relationship": "(external_id, id, tier, source_id, target_id, confidence, strength) VALUES (%(t)s, 1, 'longterm', 1, 1, 1, 1)",
     "mention": "(external_id, id, chunk_id, entity_id) VALUES (%(t)s, 1, 1, 1)",
     "state_history": "(external_id, id, entity_id, change) VALUES (%(t)s, 1, 1, '{}')",
@@ -173,6 +173,19 @@ def test_who_uses_the_tables_cannot_change_what_they_are(as_alice: psycopg.Conne
         as_alice.execute(sql)
 
 
+@pytest.mark.parametrize("function", ["chunks_with_words('{7}')", "entities_with_words('{ada}')"])
+def test_what_finds_by_words_finds_for_the_tenant_that_is_named(connect: Connect, function: str) -> None:
+    """Both tenants have a row of that id and word."""
+    connection = connect(APP)
+    connection.autocommit = True
+    with pytest.raises(psycopg.errors.UndefinedObject, match=r"agentmem\.external_id"):
+        connection.execute(f"SELECT agentmem.{function}")
+    connection.autocommit = False
+    for tenant, found in (("alice", [(1,)]), ("carol", [])):
+        connection.execute("SELECT set_config('agentmem.external_id', %s, true)", [tenant])
+        assert connection.execute(f"SELECT agentmem.{function}").fetchall() == found
+
+
 # Looks over all tenants
 
 
@@ -301,6 +314,22 @@ async def test_several_tenants_operations_may_travel_together(opened_as: OpenedA
     for answer in (answers[: len(reads)], answers[-len(reads) :]):
         assert [item.value["text"] for item in answer[:5]] == [f"owl of t{i}" for i in range(5)]
         assert [[hit.value["text"] for hit in found] for found in answer[5:]] == [[f"owl of t{i}"] for i in range(5)]
+
+
+async def test_candidates_of_a_large_tenant_are_found_past_what_policies_keep_from_the_index(
+    opened_as: OpenedAs,
+) -> None:
+    memory = opened_as(APP, settings=AgentMemorySettings(row_security="on", exact_search_rows=1))
+    store = AgentMemoryStore(memory)
+    for tenant in ("alice", "bob"):
+        texts = [f"a {('falcon', 'owl', 'hen')[n % 3]} of {tenant}, number {n}" for n in range(90)]
+        await store.abatch([PutOp((tenant, "notes"), f"k{n}", {"text": text}) for n, text in enumerate(texts)])
+
+    found = await store.asearch(("alice", "notes"), query="falcon", limit=30)
+    assert {hit.key for hit in found} == {f"k{n}" for n in range(0, 90, 3)}
+    hits = [hit.content for hit in await memory.asearch("alice", "owl", limit=5)]
+    assert len(hits) == 5
+    assert all("owl of alice" in content for content in hits)
 
 
 Look = Callable[[AgentMemory], Awaitable[Any]]

@@ -150,9 +150,11 @@ SETS_FOR_A_SEARCH = {
         "row_security:serve",
     },
     "settings by function not for the session": {"session:set_up_session"},
+    "no functions": {"row_security:words_function"},
 }
 """What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one. That of the session is
-sent only where a session is known to be one's own."""
+sent only where a session is known to be one's own. The functions are made only where row-level security is wanted, for what
+policies keep from an index."""
 
 
 @pytest.mark.parametrize("rule", RULED_OUT)
