@@ -18,7 +18,7 @@ from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.storage.vectors import (
     EmbeddingModel,
     Registration,
@@ -131,7 +131,7 @@ class Resources:
 
     async def _registered(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel | None:
         registration = await _registration(embedder, replace)
-        async with self.database.connection(EVERYONE) as connection:
+        async with self.database.connection(NOBODY) as connection:
             model = await registered_embedding_model(connection, registration)
             writable = connection.writable
         if model is None and writable:
@@ -144,7 +144,7 @@ class Resources:
 
     async def _in_use(self, embedder: Embedder, *, replace: bool) -> EmbeddingModel | None:
         registration = await _registration(embedder, replace)
-        async with self.database.connection(EVERYONE) as connection:
+        async with self.database.connection(NOBODY) as connection:
             return await registered_embedding_model(connection, registration)
 
 

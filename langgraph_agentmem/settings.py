@@ -219,6 +219,11 @@ class AgentMemorySettings(BaseSettings):
         description="Connection string past a pooler, by which workers hear of memories that are due; without one "
         "they look for them.",
     )
+    row_security: Literal["off", "on"] = Field(
+        "off",
+        description="Whether the database itself holds tenants apart, by the tenant that each transaction names to it; "
+        "`agentmem db migrate --row-security` and `agentmem db roles` prepare it for that.",
+    )
 
     store_owner: int = Field(
         0, ge=0, description="Position of the label that is the tenant in a store's namespaces, from 0."

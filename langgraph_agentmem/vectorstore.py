@@ -18,7 +18,7 @@ from langgraph_agentmem.errors import ConfigurationError, EmbeddingMismatchError
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage.driver import conninfo
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.storage.driver.translation import translation
 from langgraph_agentmem.storage.vectors import (
     VIEW_SET_UP,
@@ -127,7 +127,7 @@ class VectorStores:
 
     async def _make_view(self, model: EmbeddingModel) -> None:
         database = self._resources.database
-        async with database.connection(EVERYONE) as connection:
+        async with database.connection(NOBODY) as connection:
             found = await has_vector_view(connection, model)
         if not found:
             async with database.as_it_is() as connection:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import guarded
 import hypothesis
 import neo4j_server
 import psycopg
@@ -27,6 +28,8 @@ hypothesis.settings.register_profile("agentmem", deadline=None)  # on a busy mac
 hypothesis.settings.load_profile("agentmem")
 TEMPLATE = "agentmem_test_template"
 FOLDER = "MEMORY_TESTS_FOLDER"
+GUARDED = bool(os.environ.get("AGENTMEM_TEST_ROW_SECURITY"))
+"""Whether all databases of tests have row-level security, and memories open them as a worker's role."""
 
 
 @pytest.fixture(autouse=True)
@@ -210,6 +213,8 @@ def template(server: str, shared_folder: Path) -> str:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
             connection.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
             asyncio.run(_migrate(make_conninfo(server, dbname=name)))
+            if GUARDED:
+                guarded.guard(make_conninfo(server, dbname=name))
             made.touch()
     return name
 
@@ -242,9 +247,12 @@ def new_database(server: str, maintenance: psycopg.Connection[Any]) -> Iterator[
 
 
 @pytest.fixture
-def dsn(new_database: Callable[[str], str], template: str) -> str:
-    """A database of its own, migrated."""
-    return new_database(template)
+def dsn(new_database: Callable[[str], str], template: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database of its own, migrated; memories open it as a worker's role, if the tests run with row-level security."""
+    dsn = new_database(template)
+    if GUARDED:
+        guarded.opens_as_worker(monkeypatch, dsn)
+    return dsn
 
 
 @pytest.fixture

@@ -42,6 +42,39 @@ INDEXES = [(bool(match[1]), match[2], match[3]) for sql in PRESENT if (match := 
 VIEWS = {match[1] for sql in PRESENT if (match := re.match(r"CREATE VIEW agentmem\.(\w+)", sql))}
 TENANT_TABLES = {name for name, body in TABLES.items() if re.search(r"\bexternal_id\b", body)}
 
+READS_OVER_ALL_TENANTS = {
+    "sections:all_unchunked_memories",
+    "chunks:unembedded_chunks",
+    "reembedding:chunks_to_reembed",
+    "reembedding:tenants_with_coming_vectors",
+    "chunks:waiting_chunks",
+    "sections:expired",
+    "sections:namespaces",
+    "sections:tenants",
+    "sections:some_namespaces",
+    "reviews:pending_runs",
+    "projection:waiting_tenants",
+    "projection:known_tenants",
+    "queue:all_dead_letters",
+    "queue:due_after",
+    "queue:longest_waiting",
+    "queue:tenants_with_dead_letters",
+    "health:all_failing_models",
+    "threads:tenants_of_threads",
+    "deletion:others_threads",
+    "retention:some_tenants",
+}
+COUNTS_OVER_ALL_TENANTS = {
+    "queue:queue_status",
+    "reviews:count_pending",
+    "health:chunks_without_vectors",
+    "health:chunks_of_other_models",
+    "health:expired_leases",
+    "health:reviews",
+    "health:projections",
+    "health:outbox",
+}
+
 
 def found(check, statements=None) -> dict[str, list[str]]:
     """What a check finds, by statement."""

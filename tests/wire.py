@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from psycopg import pq
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 
 _MESSAGE = re.compile(r"^(F|B)\t\d+\t(\w+)(?:\t (.*?))?\n(?=[FB]\t\d+\t\w|\Z)", re.M | re.S)
 _PARSE = re.compile(r'"(?P<name>\w*)" "(?P<text>.*)" \d+', re.S)
@@ -85,7 +85,7 @@ class Wire:
 async def wire(memory: AgentMemory) -> AsyncGenerator[Wire]:
     """Look at a memory's only connection: it is to be opened with `pool_size` 1, and used on one event loop."""
     assert memory.settings.pool_size == 1, "a second connection would not be looked at"
-    async with memory.resources.database.connection(EVERYONE) as connection:
+    async with memory.resources.database.connection(NOBODY) as connection:
         pgconn = connection.pgconn
     with TemporaryDirectory() as folder:
         traffic = Wire(pgconn, Path(folder) / "trace")

@@ -38,7 +38,7 @@ from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.storage.langgraph import checkpoints, upstream
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 
@@ -345,7 +345,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> await saver.adelete_for_runs(["1f0b9f5e-6f1c-6f0a-8000-3c1e5b7a9d21"])
         """
         runs = _ids(run_ids, "run_ids")
-        async with self._tables.transaction(EVERYONE) as connection:
+        async with self._tables.transaction(NOBODY) as connection:
             if needed := await checkpoints.needing_runs(connection, runs):
                 raise CheckpointInUseError(needed)
             await checkpoints.delete_runs(connection, runs)
@@ -362,7 +362,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             'Began with Rome.'
         """
         source, target = str(source_thread_id), str(target_thread_id)
-        async with self._tables.transaction(EVERYONE) as connection:
+        async with self._tables.transaction(NOBODY) as connection:
             if await checkpoints.thread_exists(connection, target):
                 raise InvalidInputError(
                     f"thread {target!r} has checkpoints already; copy to another id, or delete it first"
@@ -391,7 +391,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if strategy in {"delete", "delete_all"}:
             await self._delete_threads(ids)
         elif strategy == "keep_latest":
-            async with self._tables.transaction(EVERYONE) as connection:
+            async with self._tables.transaction(NOBODY) as connection:
                 await checkpoints.keep_latest(connection, ids)
         else:
             raise InvalidInputError(f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {strategy!r}")
@@ -491,7 +491,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         if not of_graph_itself or not parent or self._mapping.names_tenant(config):
             return config
         await self._tables.setup()
-        async with self.memory.resources.database.connection(EVERYONE) as connection:
+        async with self.memory.resources.database.connection(NOBODY) as connection:
             return self._mapping.inherited(
                 config, await checkpoints.metadata(connection, configurable["thread_id"], parent)
             )
@@ -510,7 +510,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         _, statements = await upstream.statements(
             self.serde, lambda saver: [saver.delete_thread(id) for id in thread_ids], large=False
         )
-        async with self._tables.transaction(EVERYONE) as connection:
+        async with self._tables.transaction(NOBODY) as connection:
             await checkpoints.send(connection, statements)
             await thread_storage.forget(connection, thread_ids)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import graph, imports, mcp, queue, reviews, threads
+from langgraph_agentmem.cli import db, graph, imports, mcp, queue, reviews, threads
 from langgraph_agentmem.cli.consolidating import consolidate, promote, runs, undo
 from langgraph_agentmem.cli.demo import demo
 from langgraph_agentmem.cli.doctor import doctor
@@ -23,9 +23,11 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, reembed, forget, worker, doctor,
+    demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, reembed, forget,
+    worker, doctor,
 ):  # fmt: skip
     app.command()(_command)
+app.add_typer(db.app, name="db")
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")

@@ -1,5 +1,7 @@
 """`agentmem doctor`: what is wrong with a database, and what to do about it."""
 
+from collections.abc import Sequence
+
 import typer
 
 from langgraph_agentmem.cli.options import Dsn, Tenant
@@ -21,6 +23,11 @@ def doctor(dsn: Dsn = None, tenant: Tenant = None) -> None:
         findings = memory.diagnose(tenant)
     finally:
         memory.close()
+    say(findings)
+
+
+def say(findings: Sequence[Finding]) -> None:
+    """Print findings, a line each; exit code 1 if any is an error."""
     for finding in findings:
         out.print(_line(finding))
     if any(finding.severity == "error" for finding in findings):

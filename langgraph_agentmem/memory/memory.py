@@ -230,9 +230,9 @@ class AgentMemory(bridge.Opened):
             external_id: Count only what is this tenant's; all tenants' by default.
 
         Returns:
-            What was found of connection, server, pgvector, schema and tables, embedder and vectors, the queue,
-            dead letters and leases, models that fail, reviews, and the projection. It ends early where the database
-            cannot be read.
+            What was found of connection, server, pgvector, schema, row-level security and tables, embedder and vectors,
+            the queue, dead letters and leases, models that fail, reviews, and the projection. It ends early where the
+            database cannot be read.
 
         Examples:
             >>> [finding.check for finding in await memory.adiagnose() if finding.severity == "error"]

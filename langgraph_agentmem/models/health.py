@@ -79,3 +79,25 @@ class ProjectionHealth(Value):
     pending: int
     dead: int
     lag_seconds: float
+
+
+class RowSecurity(Value):
+    """What row-level security a database has, and what the role that asks is to it.
+
+    Attributes:
+        tables: That have tenants.
+        unguarded: Those of them that lack a policy, or have others besides.
+        open_views: Views to which no policy applies.
+        role: Who asks.
+        held: Whether the policies apply to this role in all these tables.
+        looks: Whether it may look over all tenants.
+        inherits: Whether it could do so all the time, so that the policies would hold nothing back from it.
+    """
+
+    tables: list[str]
+    unguarded: list[str]
+    open_views: list[str]
+    role: str
+    held: bool
+    looks: bool
+    inherits: bool

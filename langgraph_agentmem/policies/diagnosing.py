@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from langgraph_agentmem.models.health import Counts, FailingModel, Finding, ProjectionHealth, Severity
+from langgraph_agentmem.models.health import Counts, FailingModel, Finding, ProjectionHealth, RowSecurity, Severity
 from langgraph_agentmem.models.queue import QueueStatus
+from langgraph_agentmem.policies import guarding
 
 LONG_WAIT = 300.0
 """Seconds after which somebody should have come for what waits: many times what a worker rests between two looks."""
@@ -21,6 +22,30 @@ def schema(version: int | None, newest: int) -> Finding:
     if version < newest:
         return _warning("schema", f"version {version} of {newest}", "the next use of the memory brings it up to date")
     return _ok("schema", f"version {version}, the newest")
+
+
+def row_security(found: RowSecurity, *, wanted: bool) -> Finding:
+    """Whether the database holds tenants apart, if it is to.
+
+    Args:
+        found: What there is of it.
+        wanted: Whether the settings want it.
+    """
+    check, problem = "row security", guarding.problem(found)
+    if wanted and problem is not None:
+        return Finding(severity="error", check=check, found=problem[0], advice=problem[1])
+    if wanted:
+        looks = "may" if found.looks else "may not"
+        said = f"{len(found.tables)} tables hold tenants apart from {found.role!r}, which {looks} look over all of them"
+        return _ok(check, said)
+    if len(found.unguarded) == len(found.tables):
+        return _ok(check, "off: the statements alone hold tenants apart")
+    if found.held and found.tables:
+        said = f"the tables have policies, which hold {found.role!r}, but no tenant is named to them"
+        return Finding(severity="error", check=check, found=said, advice="set AGENTMEM_ROW_SECURITY=on")
+    if found.unguarded or found.open_views:
+        return _warning(check, *(problem or ("", "")))
+    return _ok(check, f"{len(found.tables)} tables hold tenants apart, but not from {found.role!r}")
 
 
 def vectors(chunks: int, embedder: str | None) -> Finding:

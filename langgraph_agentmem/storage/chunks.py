@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import DictRow
+
 from langgraph_agentmem.models.base import Tier, Value
 from langgraph_agentmem.models.chunk import ChunkWords, Origin, TextChunk, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
@@ -25,6 +27,7 @@ from langgraph_agentmem.storage.driver.rows import (
     columns,
     first_row,
     numbered,
+    of_tenants,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
@@ -318,10 +321,19 @@ async def promote(connection: Connection, external_id: str, memory_id: int) -> i
 async def unembedded(
     connection: Connection, external_id: str | None, embedding_model: int | None, *, limit: int
 ) -> list[PendingChunk]:
-    """Chunks without a vector of a model; without any, which an index finds, if none is named."""
+    """Chunks without a vector of a model; without any, which an index finds, if none is named; all tenants' if None."""
     params = {"external_id": external_id, "embedding_model": embedding_model, "limit": limit}
     name = "waiting_chunks" if embedding_model is None else "unembedded_chunks"
-    return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL[name], params)]
+    return await pending(connection, await all_rows(connection, _SQL[name], params))
+
+
+async def pending(connection: Connection, found: Sequence[DictRow]) -> list[PendingChunk]:
+    """Chunks that were found by tenant and id, with their contents."""
+    return await of_tenants(connection, found, _SQL["contents"], {}, _pending)
+
+
+def _pending(rows: list[DictRow]) -> list[PendingChunk]:
+    return [PendingChunk.model_validate(row) for row in rows]
 
 
 async def embed(

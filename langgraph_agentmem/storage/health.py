@@ -1,8 +1,11 @@
 """Counts what is not as it should be, of one tenant or of all."""
 
+from psycopg.rows import DictRow
+
+from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.health import Counts, FailingModel, ProjectionHealth
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, first_row
+from langgraph_agentmem.storage.driver.rows import all_rows, first_row, of_tenants
 from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("health")
@@ -23,9 +26,20 @@ async def expired_leases(connection: Connection, external_id: str | None) -> Cou
 
 
 async def failing_models(connection: Connection, external_id: str | None, limit: int) -> list[FailingModel]:
-    """Memories whose model has failed in their last runs, most failures first."""
-    params = {"external_id": external_id, "limit": limit}
-    return [FailingModel.model_validate(row) for row in await all_rows(connection, _SQL["failing_models"], params)]
+    """Memories whose model has failed in their last runs, most failures first, of one tenant or of all.
+
+    Where it is of all, the connection serves one of these tenants afterwards.
+    """
+    params: Json = {"external_id": external_id, "ids": None, "limit": limit}
+    if external_id is not None:
+        return _failing(await all_rows(connection, _SQL["failing_models"], params))
+    found = await all_rows(connection, _SQL["all_failing_models"], params)
+    failing = await of_tenants(connection, found, _SQL["failing_models"], params, _failing)
+    return sorted(failing, key=lambda memory: (-memory.failures, memory.external_id, memory.memory_id))
+
+
+def _failing(rows: list[DictRow]) -> list[FailingModel]:
+    return [FailingModel.model_validate(row) for row in rows]
 
 
 async def reviews(connection: Connection, external_id: str | None) -> Counts:

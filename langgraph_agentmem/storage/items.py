@@ -31,6 +31,7 @@ from langgraph_agentmem.storage.driver.rows import (
     send,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, tenant_or_everyone
 from langgraph_agentmem.storage.filters import compiled
 
 _SQL = statements("sections")
@@ -52,6 +53,7 @@ async def send_get(
     def read(rows: list[DictRow]) -> dict[ItemKey, StoredItem]:
         return {key: _item(row, *key) for row in rows for key in [keys[int(row.pop("place")) - 1]]}
 
+    connection.serve(external_id)
     return await _GET_ITEMS.send(connection, _at(external_id, keys) | {"omit_expired": omit_expired}, read)
 
 
@@ -132,6 +134,7 @@ async def send_namespaces(
     connection: Connection, ownership: Ownership, external_id: str | None, listing: NamespaceListing
 ) -> Deferred[list[Namespace]]:
     """Ask for namespaces that have items, sorted."""
+    connection.serve(tenant_or_everyone(external_id))
     params: Json = listing.model_dump(include={"max_depth", "omit_expired", "limit", "offset"})
     conditions = [{"type": kind, "path": path} for kind, path in listing.conditions]
     params |= {"external_id": external_id, "conditions": as_json(conditions), **ownership.model_dump()}
@@ -140,6 +143,7 @@ async def send_namespaces(
 
 async def tenants(connection: Connection, ownership: Ownership, prefix: Namespace) -> list[str]:
     """Tenants with items under a prefix that names none."""
+    connection.serve(EVERYONE)
     params = {"prefix": list(prefix), **ownership.model_dump()}
     return [row["external_id"] for row in await all_rows(connection, _SQL["tenants"], params)]
 
@@ -154,6 +158,7 @@ async def send_list(
     connection: Connection, ownership: Ownership, external_id: str, search: ItemSearch, condition: Condition | None
 ) -> Deferred[list[FoundItem]]:
     """Ask for a tenant's items under a prefix that pass a filter, the newest first."""
+    connection.serve(external_id)
     text, params = compiled(condition) if condition else ("TRUE", {})
     params |= search.model_dump(include={"omit_expired", "limit", "offset"}) | ownership.model_dump()
     params |= {"external_id": external_id, "prefix": as_array(search.prefix)}

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.queue import DeadMemory, QueueStatus
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, first_row, one_row
+from langgraph_agentmem.storage.driver.rows import all_rows, first_row, of_tenants, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
@@ -136,8 +136,15 @@ async def give_up(connection: Connection, external_id: str, memory_id: int, erro
 
 
 async def dead_letters(connection: Connection, external_id: str | None, limit: int) -> list[DeadMemory]:
-    """Memories that were set aside."""
-    rows = await all_rows(connection, _SQL["dead_letters"], {"external_id": external_id, "limit": limit})
+    """Memories that were set aside, of one tenant or of all, by tenant and id."""
+    params: Json = {"external_id": external_id, "ids": None, "limit": limit}
+    if external_id is not None:
+        return _dead(await all_rows(connection, _SQL["dead_letters"], params))
+    found = await all_rows(connection, _SQL["all_dead_letters"], params)
+    return await of_tenants(connection, found, _SQL["dead_letters"], params, _dead)
+
+
+def _dead(rows: list[DictRow]) -> list[DeadMemory]:
     return [DeadMemory.model_validate(row) for row in rows]
 
 

@@ -1,10 +1,11 @@
 """Vectors of an embedding model that is to take the place of the one in use."""
 
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.storage.chunks import PendingChunk, locked, vector_columns
+from langgraph_agentmem.storage.chunks import PendingChunk, locked, pending, vector_columns
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows
 from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _SQL = statements("reembedding")
@@ -27,7 +28,7 @@ async def chunks_after(
     """
     params: Json = {"external_id": external_id, "embedding_model": model.id, "limit": limit}
     params |= {"after_tenant": after[0], "after": after[1]}
-    return [PendingChunk.model_validate(row) for row in await all_rows(connection, _SQL["chunks_to_reembed"], params)]
+    return await pending(connection, await all_rows(connection, _SQL["chunks_to_reembed"], params))
 
 
 async def keep(connection: Connection, external_id: str, vectors: dict[int, list[float]], model: EmbeddingModel) -> int:
@@ -42,16 +43,20 @@ async def take_over(connection: Connection, model: EmbeddingModel) -> None:
     """Make a model the one in use, with all the vectors that wait for it.
 
     Args:
-        connection: In a transaction for everyone: searches see all of it, or nothing.
+        connection: In a transaction: searches see all of it, or nothing.
         model: That model.
     """
     after = ""
+    connection.serve(EVERYONE)
     while tenants := await all_rows(
         connection, _SQL["tenants_with_coming_vectors"], {"after": after, "limit": _TENANTS}
     ):
         for row in tenants:
+            connection.serve(row["external_id"])
             params: Json = {"external_id": row["external_id"], "embedding_model": model.id}
             await connection.execute(_SQL["take_coming_vectors"], params)
             await connection.execute(_SQL["drop_coming_vectors"], params)
         after = tenants[-1]["external_id"]
+        connection.serve(EVERYONE)
+    connection.serve(NOBODY)
     await connection.execute(_SQL["use_embedding_model"], {"embedding_model": model.id})

@@ -29,6 +29,7 @@ from langgraph_agentmem.storage.driver.rows import (
     as_vector,
     columns,
     first_row,
+    gathered,
     send,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
@@ -99,8 +100,15 @@ async def set_up(
         tenants: Whose memories are searched.
         memory_ids: Only these.
     """
-    params = {"external_ids": as_array(tenants), "memory_ids": None if memory_ids is None else as_array(memory_ids)}
-    return await _SET_UP.send(connection, params, unchunked_memories)
+    # what several tenants ask together is one statement, but where the server has to hold them apart
+    groups = [[tenant] for tenant in tenants] if connection.guarded else [list(tenants)]
+    sent: list[Deferred[list[UnchunkedMemory]]] = []
+    for group in groups:
+        if len(group) == 1:
+            connection.serve(group[0])
+        params = {"external_ids": as_array(group), "memory_ids": None if memory_ids is None else as_array(memory_ids)}
+        sent.append(await _SET_UP.send(connection, params, unchunked_memories))
+    return gathered(sent)
 
 
 async def count(connection: Connection, external_id: str) -> Frequencies:
@@ -150,7 +158,7 @@ async def send_hits(
     }
     # None, unlike an empty list, lets the statement look for the entities itself
     params |= dict.fromkeys(arms) if named is None else columns(mentions, *arms)
-    return await _hits_statement(compared.form).send(connection, params, list)
+    return await _hits_statement(compared.form, connection.guarded).send(connection, params, list)
 
 
 async def send_items(
@@ -188,7 +196,7 @@ async def send_items(
         "active": "active" in search.tiers,
         "listing": search.query is None,
     }
-    statement = _items_statement(compared.form, search.omit_expired, documents, text)
+    statement = _items_statement(compared.form, search.omit_expired, documents, text, connection.guarded)
     return await statement.send(
         connection, params, lambda rows: [_found_item(row, scored=bool(search.query)) for row in rows]
     )
@@ -198,6 +206,7 @@ async def send_document(
     connection: Connection, external_id: str, namespace: Namespace, tier: str, chunk_id: int
 ) -> Deferred[StoredItem | None]:
     """Ask for a consolidated chunk of a memory, whose namespace is the one given without its last label."""
+    connection.serve(external_id)
     params: Json = {"external_id": external_id, "namespace": list(namespace[:-1]), "tier": tier, "document": chunk_id}
 
     def read(rows: list[DictRow]) -> StoredItem | None:
@@ -212,7 +221,7 @@ def _multirange(days: Sequence[Days]) -> str:
 
 
 @lru_cache(maxsize=50)
-def _hits_statement(form: VectorForm | None) -> RawStatement:
+def _hits_statement(form: VectorForm | None, guarded: bool) -> RawStatement:
     holes: dict[str, sql.Composable] = {
         "in_scope": template("search", "in_memories"),
         "memories": sql.SQL("(SELECT unnest(%(memory_ids)s::bigint[]) AS id)"),
@@ -225,12 +234,14 @@ def _hits_statement(form: VectorForm | None) -> RawStatement:
         "with_neighbours": sql.SQL("o.own_lexical"),
         "neighbours": sql.SQL(""),
     }
-    return RawStatement(template("search", "hits").format(scored=_scored(form, "graph", holes)))
+    named = template("search", "with_query_words_guarded" if guarded else "with_query_words")
+    scored = _scored(form, "graph", holes, guarded=guarded)
+    return RawStatement(template("search", "hits").format(scored=scored, with_query_words=named))
 
 
 @lru_cache(maxsize=500)
 def _items_statement(
-    form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None
+    form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None, guarded: bool
 ) -> RawStatement:
     """The statement for a shape of query; putting it together takes as long as running it."""
     selected = _selection(omit_expired, documents, sql.SQL(cast("LiteralString", condition)) if condition else None)
@@ -246,7 +257,8 @@ def _items_statement(
             selected["document"]
         ),
     }
-    return RawStatement(template("search", "items").format(scored=_scored(form, "no_graph", holes), **selected))
+    scored = _scored(form, "no_graph", holes, guarded=guarded)
+    return RawStatement(template("search", "items").format(scored=scored, **selected))
 
 
 def _with_neighbours() -> sql.Composable:
@@ -263,8 +275,13 @@ def _with_neighbours() -> sql.Composable:
     )
 
 
-def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable]) -> sql.Composable:
-    """The part of a statement that finds and scores."""
+def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool) -> sql.Composable:
+    """The part of a statement that finds and scores; guarded where policies keep the index on words from being used."""
+    holes |= {
+        "with_rare_words": template("search", "with_rare_words_guarded" if guarded else "with_rare_words"),
+        # ids are found by the index that has the tenant in it
+        "apart": sql.SQL("" if guarded else 'COLLATE "C"'),
+    }
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
     # hashed: the candidates are few

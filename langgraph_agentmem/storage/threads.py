@@ -10,6 +10,7 @@ from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadM
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, columns
 from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
 _SQL = statements("threads")
@@ -60,6 +61,7 @@ async def forget(connection: Connection, thread_ids: Sequence[str]) -> None:
     # some tenants at a time; those that are done are not found again
     while tenants := await _tenants(connection, thread_ids):
         for tenant in tenants:
+            connection.serve(tenant)
             params = {"external_id": tenant, "thread_ids": list(thread_ids)}
             await connection.execute(_SQL["forget_threads"], params)
 
@@ -67,11 +69,13 @@ async def forget(connection: Connection, thread_ids: Sequence[str]) -> None:
 async def copy(connection: Connection, source: str, target: str) -> None:
     """Note that a thread has of sections what another one has."""
     for tenant in await _tenants(connection, [source]):
+        connection.serve(tenant)
         params = {"external_id": tenant, "source": source, "target": target}
         await connection.execute(_SQL["copy_thread"], params)
 
 
 async def _tenants(connection: Connection, thread_ids: Sequence[str]) -> list[str]:
+    connection.serve(EVERYONE)
     params = {"thread_ids": list(thread_ids), "limit": _TENANTS}
     return [row["external_id"] for row in await all_rows(connection, _SQL["tenants_of_threads"], params)]
 

@@ -8,30 +8,17 @@ from psycopg.sql import Identifier
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.policies.transfer import WITH_IDS
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, send
+from langgraph_agentmem.storage.driver.rows import Deferred, send
 from langgraph_agentmem.storage.driver.statements import migrations, statements, template, text_hash
 
 _SQL = statements("transfer")
 _SCHEMA = "agentmem"
 _AT_ONCE = 500
-_MANY = 1_000
 
 
 def schema_hashes() -> list[str]:
     """Of the migrations that make the tables, in order."""
     return [text_hash(script) for _, _, script in migrations()]
-
-
-async def tenants(connection: Connection) -> AsyncGenerator[str]:
-    """All tenants with memories, by name."""
-    after = ""
-    while True:
-        found = await all_rows(connection, _SQL["exported_tenants"], {"after": after, "limit": _MANY})
-        for row in found:
-            after = row["external_id"]
-            yield after
-        if len(found) < _MANY:
-            return
 
 
 async def rows(connection: Connection, external_id: str, table: str, left_out: Sequence[str]) -> AsyncGenerator[str]:

@@ -96,7 +96,7 @@ async def write_values(
     batch: ValueBatch,
     limits: Limits,
     along: CheckpointAlong | None = None,
-) -> Written | None:
+) -> Deferred[Written] | None:
     """Write values by a statement that is a transaction by itself.
 
     Args:
@@ -106,7 +106,8 @@ async def write_values(
         along: What is stored by the same statement.
 
     Returns:
-        None where the statement has refused: somebody came in between, and nothing was written.
+        What that has come to, to be received when the connection is given back; None where the statement has refused:
+        somebody came in between, and nothing was written.
     """
     params = _params(batch, limits) | _along(along)
     leaves_alone = along is not None and len(along.seen) > len(batch.writes)
@@ -114,7 +115,11 @@ async def write_values(
         cursor = await _statement(along and along.stored.shape, leaves_alone).execute(connection, params)
     except psycopg.errors.DivisionByZero:  # caught here, where it leaves the connection as it was
         return None
-    return _written(await cursor.fetchall())
+
+    async def written() -> Written:
+        return _written(await cursor.fetchall())
+
+    return written
 
 
 async def send_values(connection: Connection, batch: ValueBatch, limits: Limits) -> Deferred[Written]:

@@ -19,7 +19,7 @@ from langgraph_agentmem.storage import search as search_storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.offloading import extent, worked
 from langgraph_agentmem.storage.driver.rows import Deferred, received
-from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
+from langgraph_agentmem.storage.driver.tenants import NOBODY, ForWhom
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 from langgraph_agentmem.storage.values import Written
 from langgraph_agentmem.store.coalescing import Coalescer
@@ -127,7 +127,7 @@ class Batches:
 
     async def _read(self, requests: Sequence[Read]) -> Sequence[Result]:
         tenant = self._for_whom(requests)
-        if tenant is not EVERYONE and all(isinstance(request, Get) and not request.tier for request in requests):
+        if tenant is not NOBODY and all(isinstance(request, Get) and not request.tier for request in requests):
             # items of one tenant are read by one statement, which needs no transaction, and no chunks
             async with self._resources.database.connection(tenant) as connection:
                 sent, _ = await self._send(connection, requests)
@@ -140,11 +140,11 @@ class Batches:
         read = freshness.read(self._resources, tenant, send, consistent=_consistent)
         return await self._results(requests, await read)
 
-    def _for_whom(self, requests: Sequence[Request]) -> str | Everyone:
-        """The tenant that requests are about; everyone where they are about several, or nobody in particular."""
+    def _for_whom(self, requests: Sequence[Request]) -> ForWhom:
+        """The tenant that requests are about; nobody where they are about several, or all: each then says so."""
         tenants = {self._scope(request) for request in requests}
         tenant = tenants.pop() if len(tenants) == 1 else None
-        return EVERYONE if tenant is None else tenant
+        return NOBODY if tenant is None else tenant
 
     def _scope(self, request: Request) -> str | None:
         match request:

@@ -48,7 +48,7 @@ def test_a_database_with_which_nothing_is_wrong(dsn: str) -> None:
     code, lines = doctor(dsn)
     assert (code, {line.split(":")[0] for line in lines.values()}) == (0, {"ok"})
     assert list(lines) == [
-        "server", "pgvector", "schema", "embedder", "vectors", "queue", "dead letters", "leases", "model",
+        "server", "pgvector", "schema", "row security", "embedder", "vectors", "queue", "dead letters", "leases", "model",
         "reviews", "projection",
     ]  # fmt: skip
     assert lines["server"].startswith("ok: PostgreSQL ")
@@ -73,7 +73,7 @@ def test_tables_that_others_have_made_are_an_error_and_not_read(dsn: str, rows: 
 def test_tables_that_somebody_has_changed_are_an_error_behind_what_can_be_seen(dsn: str, rows: Rows) -> None:
     rows("ALTER TABLE agentmem.dispute DROP COLUMN created_at CASCADE")
     code, lines = doctor(dsn)
-    assert (code, list(lines)) == (1, ["server", "pgvector", "schema", "tables"])
+    assert (code, list(lines)) == (1, ["server", "pgvector", "schema", "row security", "tables"])
     assert 'column "created_at" does not exist' in lines["tables"]
 
 

@@ -16,7 +16,6 @@ from langgraph_agentmem.policies.placing import content_hash, placed
 from langgraph_agentmem.policies.weighing import vector_text, weighed
 from langgraph_agentmem.policies.words import DIMENSIONS, dimension, reader
 from langgraph_agentmem.storage import chunks
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Section = tuple[str, str]
@@ -162,7 +161,7 @@ async def write(memory: AgentMemory, tenant: str, values: dict[Section, Value]) 
         )
         for (namespace, section_id), value in values.items()
     ]  # fmt: skip
-    async with memory.resources.database.transaction(EVERYONE) as connection:
+    async with memory.resources.database.transaction(tenant) as connection:
         unembedded = await chunks.write(connection, tenant, sections, {}, model=None)
     return await unembedded()
 

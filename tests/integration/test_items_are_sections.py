@@ -16,7 +16,6 @@ from langgraph_agentmem.errors import RevisionConflictError
 from langgraph_agentmem.operations.sections import items
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -188,7 +187,7 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
         (8, 3, 2.5, 100),
         (50, 12, 9.0, 50),
     ]
-    async with memory.resources.database.transaction(EVERYONE) as connection:
+    async with memory.resources.database.transaction("alice") as connection:
         for pending, sections, average, most in drawn:
             await connection.execute(
                 "UPDATE agentmem.active_memory SET due_at = NULL, pending_updates = %s, section_count = %s",

@@ -29,7 +29,6 @@ from langgraph_agentmem.errors import (
 from langgraph_agentmem.storage import projection
 from langgraph_agentmem.storage.driver import embedded, migrate
 from langgraph_agentmem.storage.driver.statements import migrations, text_hash
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
 
 Open = Callable[..., AgentMemory]
 
@@ -175,7 +174,7 @@ async def test_a_database_filled_at_any_older_version_is_upgraded(empty_dsn: str
     async with AgentMemory.open(empty_dsn) as memory:
         memories = await memory.aget_active_memories("alice")
         if version:
-            async with memory.resources.database.transaction(EVERYONE) as connection:
+            async with memory.resources.database.transaction("alice") as connection:
                 waiting = await projection.pending(connection, "alice", 10)
             assert [(change.kind, change.target_id) for change in waiting] == [("entity", 1), ("chunk", 1)]
             assert [m.sections["notes"].content for m in memories] == ["a fox"]

@@ -8,7 +8,7 @@ import pytest
 from langgraph.store.base import PutOp
 from searching import INDEXED_ONLY, WORDS, everything, index, places, some_items, ways
 
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -125,7 +125,7 @@ async def test_a_search_is_planned_once_and_leaves_no_setting_behind(opens: Open
     await store.aput(NS, "k", {"text": "falcon"})
     for query in ("falcon", "owl", "asked"):
         assert await store.asearch(NS, query=query)
-    async with store.memory.resources.database.connection(EVERYONE) as connection:
+    async with store.memory.resources.database.connection(NOBODY) as connection:
         planned = await connection.execute(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH scope AS%%'"
         )

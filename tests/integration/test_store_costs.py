@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.store import AgentMemoryStore
 
 COUNTED = (
@@ -19,7 +19,7 @@ COUNTED = (
 
 async def rows_read(memory: AgentMemory) -> dict[str, int]:
     """Rows that were read so far, by table."""
-    async with memory.resources.database.connection(EVERYONE) as connection:
+    async with memory.resources.database.connection(NOBODY) as connection:
         await connection.execute("SELECT pg_stat_force_next_flush()")
         cursor = await connection.execute(COUNTED)
         return {row["relname"]: row["rows"] for row in await cursor.fetchall()}

@@ -19,7 +19,7 @@ from langgraph_agentmem.errors import (
     RevisionConflictError,
     SectionNotFoundError,
 )
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 
 Rows = Callable[..., list[tuple[object, ...]]]
 
@@ -180,7 +180,7 @@ class RoundTrips:
 
     async def __aenter__(self) -> "RoundTrips":
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        async with self.memory.resources.database.connection(EVERYONE) as connection:
+        async with self.memory.resources.database.connection(NOBODY) as connection:
             connection.pgconn.trace(self._file.fileno())
             self._connection = connection
         return self

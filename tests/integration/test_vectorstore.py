@@ -93,7 +93,7 @@ async def test_what_a_filter_reads_before_the_tenant_is_looked_at_is_nothing(mem
         connection.execute(LEAK)
         # so cheap that it is called before the tenants are compared, on whole tables
         connection.execute("SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off")
-        connection.execute("SELECT set_config('agentmem.tenant', 'alice', true)")
+        connection.execute("SELECT set_config('agentmem.external_id', 'alice', true)")
         found = connection.execute(
             "SELECT content FROM agentmem.vectors_1 WHERE leak(langchain_metadata::text) AND leak(content)"
         ).fetchall()
@@ -210,7 +210,7 @@ async def test_a_large_tenants_search_goes_by_the_vector_index(memory: AgentMemo
     vector = str(WordEmbedder().embed_query("Ada"))
 
     with psycopg.connect(dsn) as connection:
-        connection.execute("SELECT set_config('agentmem.tenant', 'crowd', true)")
+        connection.execute("SELECT set_config('agentmem.external_id', 'crowd', true)")
         plan = connection.execute(
             "EXPLAIN SELECT content, cosine_distance(embedding, %(v)s) FROM agentmem.vectors_1 ORDER BY embedding <=> %(v)s LIMIT 4",
             {"v": vector},

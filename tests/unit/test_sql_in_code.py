@@ -152,6 +152,7 @@ ENDS_TRANSACTIONS = {
     "storage/driver/connections.py",
     "storage/driver/database.py",
     "storage/driver/migrate.py",  # on a connection of its own
+    "storage/driver/row_security.py",  # so as well
     "storage/langgraph/checkpoints.py",  # so as well
     "storage/vectors.py",  # on one that is in no pipeline
 }

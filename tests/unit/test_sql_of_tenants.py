@@ -8,41 +8,22 @@ import re
 from collections import Counter
 
 import pytest
-from sql_files import BLOCK, FILES, INDEXES, MIGRATIONS, SCHEMA, STATEMENTS, TABLES, TENANT_TABLES, VIEWS, found, parts
+from sql_files import (
+    BLOCK,
+    COUNTS_OVER_ALL_TENANTS,
+    FILES,
+    INDEXES,
+    MIGRATIONS,
+    READS_OVER_ALL_TENANTS,
+    SCHEMA,
+    STATEMENTS,
+    TABLES,
+    TENANT_TABLES,
+    VIEWS,
+    found,
+    parts,
+)
 
-READS_OVER_ALL_TENANTS = {
-    "sections:all_unchunked_memories",
-    "chunks:unembedded_chunks",
-    "reembedding:chunks_to_reembed",
-    "reembedding:tenants_with_coming_vectors",
-    "chunks:waiting_chunks",
-    "sections:expired",
-    "sections:namespaces",
-    "sections:tenants",
-    "sections:some_namespaces",
-    "reviews:pending_runs",
-    "projection:waiting_tenants",
-    "projection:known_tenants",
-    "queue:dead_letters",
-    "queue:due_after",
-    "queue:longest_waiting",
-    "queue:tenants_with_dead_letters",
-    "health:failing_models",
-    "threads:tenants_of_threads",
-    "transfer:exported_tenants",
-    "deletion:others_threads",
-    "retention:some_tenants",
-}
-COUNTS_OVER_ALL_TENANTS = {
-    "queue:queue_status",
-    "reviews:count_pending",
-    "health:chunks_without_vectors",
-    "health:chunks_of_other_models",
-    "health:expired_leases",
-    "health:reviews",
-    "health:projections",
-    "health:outbox",
-}
 NO_ALIASES = re.compile(
     r"where|set|on|using|order|limit|join|left|cross|union|group|for|values|returning|and|or|as|with", re.I
 )

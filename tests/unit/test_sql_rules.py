@@ -146,11 +146,15 @@ SETS_FOR_A_SEARCH = {
         "vectors:ann_settings",
         "vectors:set_up_vector_view",
         "session:set_up_session",
+        "row_security:serve_tenant",
+        "row_security:serve",
     },
     "settings by function not for the session": {"session:set_up_session"},
+    "no functions": {"row_security:words_function"},
 }
-"""What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one. The last is sent only
-where a session is known to be one's own."""
+"""What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one. That of the session is
+sent only where a session is known to be one's own. The functions are made only where row-level security is wanted, for what
+policies keep from an index."""
 
 
 @pytest.mark.parametrize("rule", RULED_OUT)

@@ -9,7 +9,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion, longterm, memories
 from langgraph_agentmem.storage import retention as storage
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY
 from langgraph_agentmem.storage.langgraph import checkpoints
 
 AT_ONCE = 500
@@ -42,7 +42,7 @@ async def prune_threads(resources: Resources, days: float) -> int:
     """Remove the checkpoints of threads that have none of the last days; returns of how many."""
     pruned = 0
     async for page in threads.pages(resources):
-        async with resources.database.connection(EVERYONE) as connection:
+        async with resources.database.connection(NOBODY) as connection:
             idle = await checkpoints.idle(connection, page, days)
         await threads.remove(resources, idle)
         pruned += len(idle)

@@ -12,7 +12,7 @@ from langgraph_agentmem.policies import receipts
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
 from langgraph_agentmem.storage import threads as thread_storage
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY
 from langgraph_agentmem.storage.langgraph import checkpoints
 
 _LOOKED_AT_ONCE = 1_000
@@ -42,7 +42,7 @@ async def of_tenant(resources: Resources, external_id: str) -> Known:
     """Threads that are known to be a tenant's."""
     known = await _mapped(resources, external_id, None)
     async for page in pages(resources):
-        async with resources.database.connection(EVERYONE) as connection:
+        async with resources.database.connection(NOBODY) as connection:
             named = await checkpoints.tenants_named(connection, page, resources.settings.checkpoint_tenant_keys)
         mine = {id: tenants for id, tenants in named.items() if external_id in tenants}
         known |= {id: known.get(id, False) or len(tenants) > 1 for id, tenants in mine.items()}
@@ -51,10 +51,10 @@ async def of_tenant(resources: Resources, external_id: str) -> Known:
 
 async def pages(resources: Resources) -> AsyncGenerator[list[str]]:
     """All threads that have checkpoints, some at a time."""
-    async with resources.database.connection(EVERYONE) as connection:
+    async with resources.database.connection(NOBODY) as connection:
         after = "" if await checkpoints.made(connection) else None
     while after is not None:
-        async with resources.database.connection(EVERYONE) as connection:
+        async with resources.database.connection(NOBODY) as connection:
             page = await checkpoints.threads_after(connection, after, _LOOKED_AT_ONCE)
         yield page
         after = page[-1] if len(page) == _LOOKED_AT_ONCE else None
@@ -63,7 +63,7 @@ async def pages(resources: Resources) -> AsyncGenerator[list[str]]:
 async def counted(resources: Resources, known: Known, *, removed: bool = False) -> list[ForgottenThread]:
     """Those of these threads that have checkpoints, with how many rows."""
     found: dict[str, int] = {}
-    async with resources.database.connection(EVERYONE) as connection:
+    async with resources.database.connection(NOBODY) as connection:
         made = bool(known) and await checkpoints.made(connection)
         for page in _pages(sorted(known) if made else [], _LOOKED_AT_ONCE):
             found |= await checkpoints.rows_of(connection, page)
@@ -78,7 +78,7 @@ async def remove(resources: Resources, thread_ids: Sequence[str]) -> Counts:
     """Remove the checkpoints of threads, some at a time; returns how many rows, by table."""
     removed: list[Counts] = []
     for page in _pages(thread_ids, _REMOVED_AT_ONCE):
-        async with resources.database.transaction(EVERYONE) as connection:
+        async with resources.database.transaction(NOBODY) as connection:
             removed.append(await checkpoints.forget_threads(connection, page))
             await thread_storage.forget(connection, page)
     return receipts.added(removed)

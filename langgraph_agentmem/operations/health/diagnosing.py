@@ -11,9 +11,9 @@ from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.policies import diagnosing, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import health, queue
-from langgraph_agentmem.storage.driver import migrate
+from langgraph_agentmem.storage.driver import migrate, row_security
 from langgraph_agentmem.storage.driver.statements import migrations
-from langgraph_agentmem.storage.driver.tenants import tenant_or_everyone
+from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
 from langgraph_agentmem.storage.vectors import EmbeddingModel, mismatch, model_in_use
 
 Bare = AsyncConnection[DictRow]
@@ -26,7 +26,7 @@ async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
     tenant = None if external_id is None else validation.tenant(external_id)
     try:
         async with resources.database.as_it_is() as connection:
-            found, current = await _database(connection)
+            found, current = await of_database(resources, connection)
     except AgentMemoryError as error:
         return [Finding.of_error("connection", error)]
     if not current:  # other tables than ours, or none: there is nothing more to read
@@ -37,7 +37,7 @@ async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
         return [*found, Finding.of_error("tables", error)]
 
 
-async def _database(connection: Bare) -> tuple[list[Finding], bool]:
+async def of_database(resources: Resources, connection: Bare) -> tuple[list[Finding], bool]:
     """What is found of the server and the database, and whether the tables are those of this package."""
     server = await migrate.server_of(connection)
     name, vector = server["server_version_name"], server["installed"] or server["available"]
@@ -52,7 +52,11 @@ async def _database(connection: Bare) -> tuple[list[Finding], bool]:
     except AgentMemoryError as error:
         return [*found, Finding.of_error("schema", error)], False
     found.append(diagnosing.schema(version, newest))
-    return found, version == newest and all(finding.severity != "error" for finding in found)
+    current = version == newest and all(finding.severity != "error" for finding in found)
+    if version is not None:
+        wanted = resources.settings.row_security == "on"
+        found.append(diagnosing.row_security(await row_security.state(connection), wanted=wanted))
+    return found, current
 
 
 def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:
@@ -64,7 +68,7 @@ def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:
 
 
 async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
-    async with resources.database.connection(tenant_or_everyone(tenant)) as connection:
+    async with resources.database.connection(NOBODY) as connection:
         # an embedder that is to replace another is compared with itself: what it lacks is what still has to be computed
         model = (resources.registered if resources.reembed else None) or await model_in_use(connection)
     # before a transaction is begun: the embedder may take its time
@@ -72,16 +76,19 @@ async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
     async with resources.database.transaction(tenant_or_everyone(tenant)) as connection:
         status = await queue.status(connection, tenant)
         missing = await health.chunks_without_vectors(connection, tenant, model and model.id)
-        failing = await health.failing_models(connection, tenant, _SHOWN)
         graphs = await health.projection(connection, tenant)
+        leases = await health.expired_leases(connection, tenant)
+        waiting = await health.reviews(connection, tenant)
+        # last, as it reads tenant by tenant
+        failing = await health.failing_models(connection, tenant, _SHOWN)
         return [
             embedder,
             diagnosing.vectors(missing, resources.embedder and resources.embedder.name),
             diagnosing.queue(status),
             diagnosing.dead_letters(status.dead),
-            diagnosing.leases(await health.expired_leases(connection, tenant)),
+            diagnosing.leases(leases),
             *diagnosing.models(failing, status.model_failing),
-            diagnosing.reviews(await health.reviews(connection, tenant)),
+            diagnosing.reviews(waiting),
             diagnosing.projection(graphs, configured=resources.neo4j is not None),
         ]
 

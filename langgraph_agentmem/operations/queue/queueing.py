@@ -9,7 +9,7 @@ from langgraph_agentmem.operations.sections.memories import existing
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import memories, queue
-from langgraph_agentmem.storage.driver.tenants import EVERYONE, tenant_or_everyone
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY, tenant_or_everyone
 
 _TENANTS = 500
 _logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ async def mark_pending_due(resources: Resources, external_id: str, memory_id: in
 async def wake_workers(resources: Resources) -> None:
     """Tell workers that memories are due; one that does not hear of it finds them a little later."""
     try:
-        async with resources.database.connection(EVERYONE) as connection:
+        async with resources.database.connection(NOBODY) as connection:
             await queue.notify(connection)
     except StorageError as error:
         _logger.debug("workers were not told that memories are due: %s", telemetry.described(error))

@@ -112,6 +112,7 @@ def _rank(wanted: PreparedSearch, item: FoundItem) -> float:
 async def _send(
     resources: Resources, connection: Connection, ownership: Ownership, tenant: str, wanted: PreparedSearch
 ) -> Deferred[list[FoundItem]]:
+    connection.serve(tenant)
     if wanted.plain:
         return await items.send_list(connection, ownership, tenant, wanted.search, wanted.condition)
     compared = await asking.compared(resources, connection, tenant, wanted.asked)

@@ -33,6 +33,7 @@ async def pending(resources: Resources, external_id: object, memory_id: object, 
     async def send(connection: Connection) -> tuple[Deferred[list[PendingReview]], Deferred[list[UnchunkedMemory]]]:
         waiting, unchunked = list[PendingReview](), list[Deferred[list[UnchunkedMemory]]]()
         for owner, run_ids in (await reviews.pending_runs(connection, tenant, memory, max_runs)).items():
+            connection.serve(owner)
             rows = [row for row in await reviews.of_runs(connection, owner, run_ids) if row.status == "pending"]
             unchunked.append(await stored_sections.send_unchunked(connection, owner, {row.memory_id for row in rows}))
             titles = await reviews.titles(connection, owner, [row.memory_id for row in rows])

@@ -15,7 +15,7 @@ from langgraph_agentmem.storage import memories, sections
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.driver.offloading import extent, worked
 from langgraph_agentmem.storage.driver.rows import Deferred
-from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, ForWhom
 from langgraph_agentmem.storage.memories import MemoryRow
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 
@@ -28,7 +28,7 @@ _LISTED = 128
 
 async def read(
     resources: Resources,
-    tenant: str | Everyone,
+    tenant: ForWhom,
     send: Callable[[Connection], Awaitable[tuple[Deferred[T], Deferred[list[UnchunkedMemory]]]]],
     *,
     consistent: Callable[[T], bool] = lambda _: True,
@@ -58,7 +58,7 @@ async def read(
 
 async def _read(
     resources: Resources,
-    tenant: str | Everyone,
+    tenant: ForWhom,
     send: Callable[[Connection], Awaitable[tuple[Deferred[T], Deferred[list[UnchunkedMemory]]]]],
 ) -> tuple[T, list[UnchunkedMemory]]:
     async with resources.database.transaction(tenant) as connection:
@@ -68,7 +68,7 @@ async def _read(
 
 async def settle(
     resources: Resources,
-    tenant: str | Everyone,
+    tenant: ForWhom,
     send: Callable[[Connection], Awaitable[Deferred[list[UnchunkedMemory]]]],
 ) -> None:
     """Chunk what matters to a transaction that is to read and write."""

@@ -152,6 +152,7 @@ async def write(
     gone, written = by_tenant(ownership, deletes), by_tenant(ownership, known)
     sent: list[tuple[str, Deferred[Written]]] = []
     for tenant in sorted({*gone, *written}):
+        connection.serve(tenant)
         keys = written.get(tenant, [])
         if locked or tenant in gone:
             memories = await _lock(connection, ownership, tenant, keys, gone.get(tenant, []))

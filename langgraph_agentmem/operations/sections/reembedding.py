@@ -12,7 +12,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import reembedding as storage
 from langgraph_agentmem.storage.chunks import PendingChunk
 from langgraph_agentmem.storage.driver.connections import retrying_deadlocks
-from langgraph_agentmem.storage.driver.tenants import EVERYONE, tenant_or_everyone
+from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
 from langgraph_agentmem.storage.vectors import EmbeddingModel
 
 _BATCH = 128
@@ -76,5 +76,5 @@ def by_tenant(chunks: Sequence[PendingChunk], vectors: Sequence[list[float]]) ->
 
 
 async def _take_over(resources: Resources, model: EmbeddingModel) -> None:
-    async with resources.database.transaction(EVERYONE) as connection:
+    async with resources.database.transaction(NOBODY) as connection:
         await storage.take_over(connection, model)

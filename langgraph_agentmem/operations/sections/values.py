@@ -51,9 +51,10 @@ async def write_alone(resources: Resources, batch: ValueBatch, along: Checkpoint
         RefusedError: Somebody has come in between; nothing was written.
     """
     async with resources.database.connection(batch.external_id) as connection:
-        written = await storage.write_values(connection, batch, _limits(resources.settings), along)
-    if written is None:
+        answer = await storage.write_values(connection, batch, _limits(resources.settings), along)
+    if answer is None:
         raise RefusedError("somebody else has written in between")
+    written = await answer()
     resources.frequencies.wrote(batch.external_id, len(batch.writes))
     return written
 

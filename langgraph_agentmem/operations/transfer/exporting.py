@@ -7,9 +7,12 @@ from langgraph_agentmem.errors import NotFoundError
 from langgraph_agentmem.policies import transfer, validation
 from langgraph_agentmem.policies.transfer import Header, Transferred, VectorsOf, Writing
 from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage import retention
 from langgraph_agentmem.storage import transfer as storage
 from langgraph_agentmem.storage import vectors as vector_storage
 from langgraph_agentmem.storage.driver.connections import Connection
+
+_AT_ONCE = 1_000
 
 
 async def export(
@@ -54,8 +57,12 @@ async def _tenants(connection: Connection, tenant: str | None) -> AsyncGenerator
     if tenant is not None:
         yield tenant
         return
-    async for each in storage.tenants(connection):
-        yield each
+    after: str | None = ""
+    while after is not None:
+        page = await retention.tenants(connection, after, _AT_ONCE)
+        for each in page:
+            yield each
+        after = page[-1] if len(page) == _AT_ONCE else None
 
 
 async def _export_tenant(

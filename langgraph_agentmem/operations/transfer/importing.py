@@ -8,7 +8,7 @@ from langgraph_agentmem.policies.transfer import Header, Transferred
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import transfer as storage
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 
 _AT_ONCE = 200
 _LONGEST = 4_000_000
@@ -35,22 +35,26 @@ async def load(
     header, held, tenants = transfer.checked(lines(), storage.schema_hashes())
     vectors = await _vectors_here(resources, header)
     total, sent = sum(held.rows.values()), 0
-    async with resources.database.transaction(EVERYONE) as connection:
+    async with resources.database.transaction(NOBODY) as connection:
         await _refuse_known(connection, tenants)
         for tenant, table, rows in transfer.batches(lines(), _AT_ONCE, _LONGEST):
+            connection.serve(tenant)
             await storage.insert(connection, tenant, table, rows, vectors)
             sent += len(rows)
             if on_progress is not None:
                 on_progress(sent, total)
         for tenant in tenants:
+            connection.serve(tenant)
             await storage.finish(connection, tenant)
     return held.model_copy(update={"vectors": vectors is not None})
 
 
 async def _refuse_known(connection: Connection, tenants: list[str]) -> None:
     # in one order, or two imports would each wait for the other
-    answers = {tenant: await storage.send_lock(connection, tenant) for tenant in sorted(tenants)}
-    known = [tenant for tenant, answer in answers.items() if await answer()]
+    known: list[str] = []
+    for tenant in sorted(tenants):
+        connection.serve(tenant)
+        known += [tenant] if await (await storage.send_lock(connection, tenant))() else []
     if known:
         named = ", ".join(map(repr, known[:5]))
         raise ConflictError(

@@ -6,6 +6,7 @@ import select
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -17,10 +18,13 @@ from psycopg.types.json import set_json_loads
 
 from langgraph_agentmem.errors import AgentMemoryError
 from langgraph_agentmem.storage.driver import conninfo
-from langgraph_agentmem.storage.driver.translation import translation
+from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY, ForWhom
+from langgraph_agentmem.storage.driver.translation import LOOKUPS, translation
 
 T = TypeVar("T")
 
+_SQL = statements("row_security")
 _CLEAN_SECONDS = 2.0
 _JSON = json.JSONDecoder()
 
@@ -37,6 +41,10 @@ class Connection(AsyncConnection[DictRow]):
     """Whether an answer did not come in time; the connection is lost then."""
     may_write: bool = True
     """Whether its user has the rights to write."""
+    guarded: bool = False
+    """Whether the server is told for whom it is used, as row-level security wants."""
+    served: ForWhom = NOBODY
+    """For whom it is used, as the server was told last."""
     _asked: float | None = None
     """Since when an answer is waited for, by the clock of its event loop."""
     _watched: bool = False
@@ -51,6 +59,32 @@ class Connection(AsyncConnection[DictRow]):
         """Whether the server takes writes on it, as far as it has told."""
         told = self.pgconn.parameter_status
         return self.may_write and b"on" not in (told(b"in_hot_standby"), told(b"default_transaction_read_only"))
+
+    def serve(self, tenant: ForWhom) -> None:
+        """Say for whom that is which follows in the pipeline, where the server holds tenants apart.
+
+        Nothing is sent by itself: it goes before the next statement, and lasts as long as the pipeline, which is one
+        transaction.
+        """
+        if not self.guarded or tenant == self.served:
+            return
+        if isinstance(tenant, str) and self.served is not EVERYONE:
+            self._send_first(_SQL["serve_tenant"], tenant)
+        else:
+            role = LOOKUPS if tenant is EVERYONE else "none"
+            self._send_first(_SQL["serve"], role, tenant if isinstance(tenant, str) else "")
+        self.served = tenant
+
+    def _send_first(self, statement: bytes, *params: str) -> None:
+        # no cursor: it would take a good part of what a short statement does, and there is nothing to read
+        pipeline = self._pipeline
+        assert pipeline is not None, "what is said outlasts no statement without a pipeline"
+        sent = partial(self.pgconn.send_query_params, statement, [value.encode() for value in params])
+        if pipeline.command_queue:
+            pipeline.command_queue.append(sent)
+        else:
+            sent()  # into the buffer, from where it leaves together with the next statement
+        pipeline.result_queue.append(None)
 
     def translation(self, error: psycopg.Error) -> AgentMemoryError:
         """This package's error for one that the driver has raised on it."""

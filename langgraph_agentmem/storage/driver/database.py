@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import cast
 
@@ -12,13 +12,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from langgraph_agentmem.settings import AgentMemorySettings
-from langgraph_agentmem.storage.driver import embedded, migrate, tenants
+from langgraph_agentmem.storage.driver import embedded, migrate, row_security, tenants
 from langgraph_agentmem.storage.driver.connections import Connection, clean, connect, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
 from langgraph_agentmem.storage.driver.pool import Pool, TakenConnection
 from langgraph_agentmem.storage.driver.session import Pooler, Session, session_of
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
-from langgraph_agentmem.storage.driver.tenants import Everyone
+from langgraph_agentmem.storage.driver.tenants import NOBODY, ForWhom
 from langgraph_agentmem.storage.driver.translation import translation
 
 
@@ -34,6 +34,7 @@ class Database:
         max_waiting_calls: Most callers per event loop that wait for others to give a connection back.
         pooler: Whether a pooler stands between that keeps no sessions.
         listen_dsn: Connection string for what is heard from the server, past a pooler.
+        row_security: Whether the server is told for whom each transaction is, and has to hold tenants apart by that.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Database:
         max_waiting_calls: int = 100_000,
         pooler: Pooler = "auto",
         listen_dsn: str | None = None,
+        row_security: bool = False,
     ) -> None:
         self.dsn = None if dsn is None else readable(dsn)
         self._listen_dsn = None if listen_dsn is None else readable(listen_dsn)
@@ -55,6 +57,7 @@ class Database:
         self._connect_timeout = connect_timeout
         self._answer_timeout = answer_timeout
         self._pooler: Pooler = pooler
+        self._row_security = row_security
         self._session: Session | None = None
         self._max_waiting_calls = max_waiting_calls
         self.on_use: Callable[[], None] | None = None
@@ -82,6 +85,7 @@ class Database:
             max_waiting_calls=settings.max_waiting_calls,
             pooler=settings.pooler,
             listen_dsn=settings.listen_dsn.get_secret_value() if settings.listen_dsn else None,
+            row_security=settings.row_security == "on",
         )
 
     @property
@@ -101,7 +105,7 @@ class Database:
         """Start the embedded server if there is no DSN, and bring the schema up to date.
 
         Raises:
-            ConfigurationError: The server, its extensions or its schema do not fit.
+            ConfigurationError: The server, its extensions, its schema or its row-level security do not fit.
             OutageError: The server cannot be reached.
         """
         await self._known_session()
@@ -117,10 +121,12 @@ class Database:
         if self._session is not None:
             return  # another loop was faster
         async with self.as_it_is() as connection:
-            session = await session_of(connection, self._pooler)
+            session = await session_of(connection, self._pooler, guarded=self._row_security)
             await session.set_up(connection)
             connection.answer_seconds = None  # others may migrate meanwhile, which takes as long as it takes
             await migrate.migrate(connection)
+            if self._row_security:
+                await row_security.demand(connection)
         self._session = session
 
     @asynccontextmanager
@@ -191,7 +197,7 @@ class Database:
         )
 
     @asynccontextmanager
-    async def transaction(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+    async def transaction(self, tenant: ForWhom) -> AsyncGenerator[Connection]:
         """A transaction on a connection of this loop's pool, committed unless the block raises.
 
         Statements are pipelined: they wait until a result is fetched and then travel together. What a pipeline sends is
@@ -206,7 +212,8 @@ class Database:
             OutageError: The server cannot be reached, or does not answer in time.
             TooManyCallsError: Too many callers wait for a connection already.
         """
-        async with self.connection(tenant) as connection, connection.pipeline() as pipeline:
+        async with self._taken(tenant) as connection, connection.pipeline() as pipeline:
+            connection.serve(tenant)
             try:
                 yield connection
             except BaseException:
@@ -214,7 +221,7 @@ class Database:
                 raise
 
     @asynccontextmanager
-    async def rehearsal(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+    async def rehearsal(self, tenant: ForWhom) -> AsyncGenerator[Connection]:
         """A transaction, as `transaction` gives one, of which nothing is kept: it is undone at its end in any case.
 
         Args:
@@ -224,8 +231,9 @@ class Database:
             InvalidInputError: That is no tenant's name.
             OutageError: The server cannot be reached, or does not answer in time.
         """
-        async with self.connection(tenant) as connection:
+        async with self._taken(tenant) as connection:
             async with connection.pipeline() as pipeline:
+                connection.serve(tenant)
                 try:
                     yield connection
                 finally:
@@ -233,18 +241,25 @@ class Database:
             # as behind an error: the driver has lost track of what is prepared
             await clean(connection)
 
-    def connection(self, tenant: str | Everyone) -> TakenConnection:
+    def connection(self, tenant: ForWhom) -> AbstractAsyncContextManager[Connection]:
         """A connection outside any transaction: for a single read, or for what cannot run in one.
 
+        With row-level security it is a transaction nevertheless, except for `NOBODY`, as the server remembers for no
+        longer for whom it is.
+
         Args:
-            tenant: Whose rows are read and written; `EVERYONE` for what belongs to several tenants, or to none.
+            tenant: Whose rows are read and written; `EVERYONE` for a look over all tenants, `NOBODY` for what belongs
+                to none.
 
         Raises:
             InvalidInputError: That is no tenant's name.
             OutageError: The server cannot be reached, or does not answer in time.
             TooManyCallsError: Too many callers wait for a connection already.
         """
-        tenants.known(tenant)  # the one door: row-level security would tell the server here for whom it is taken
+        return self.transaction(tenant) if self._row_security and tenant is not NOBODY else self._taken(tenant)
+
+    def _taken(self, tenant: ForWhom) -> TakenConnection:
+        tenants.known(tenant)
         return TakenConnection(self._pool)
 
     async def close(self) -> None:

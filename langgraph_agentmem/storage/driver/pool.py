@@ -12,6 +12,7 @@ import psycopg
 from langgraph_agentmem.errors import AgentMemoryError, OutageError
 from langgraph_agentmem.storage.driver.connections import Connection, alive, clean
 from langgraph_agentmem.storage.driver.loop_clock import LoopClock
+from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.storage.driver.translation import may_pass, translation
 from langgraph_agentmem.storage.driver.turns import Turn, Turns
 
@@ -167,6 +168,7 @@ class TakenConnection:
         """Take the connection."""
         self._pool = await self._find()
         self._turn, self._connection = await self._pool.take()
+        self._connection.served = NOBODY  # whatever was said in the last transaction has ended with it
         return self._connection
 
     async def __aexit__(

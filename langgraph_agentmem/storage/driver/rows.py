@@ -54,6 +54,32 @@ def gathered(answers: Sequence[Deferred[list[T]]]) -> Deferred[list[T]]:
     return received
 
 
+async def of_tenants(
+    connection: Connection,
+    found: Sequence[DictRow],
+    sql: bytes,
+    params: Mapping[str, Any],
+    read: Callable[[list[DictRow]], list[T]],
+) -> list[T]:
+    """What a look over all tenants has found, read tenant by tenant: such a look itself reads no more than ids.
+
+    Args:
+        connection: To the database.
+        found: Rows with `external_id` and `id`.
+        sql: Reads rows of a tenant, `%(external_id)s`, by their `%(ids)s`.
+        params: What it takes besides.
+        read: Reads its rows.
+    """
+    ids: dict[str, list[Any]] = {}
+    for row in found:
+        ids.setdefault(row["external_id"], []).append(row["id"])
+    sent: list[Deferred[list[T]]] = []
+    for external_id, own in ids.items():
+        connection.serve(external_id)
+        sent.append(await send(connection, sql, {**params, "external_id": external_id, "ids": own}, read))
+    return await gathered(sent)()
+
+
 class RawStatement:
     """A statement whose parameters are found once, not at every use: the driver forgets how to read long ones.
 

@@ -37,21 +37,23 @@ class Session:
             session is free, nothing lasts: no prepared statements, no settings, no `LISTEN`.
         settings: To be set for each connection.
         may_write: Whether the user has the rights to write.
+        guarded: Whether the server is told for whom connections are used.
     """
 
     own: bool
     settings: dict[str, str] = field(default_factory=dict[str, str])
     may_write: bool = True
+    guarded: bool = False
 
     async def set_up(self, connection: Connection) -> None:
         """Make a new connection what is relied on; a round trip only where the server has it otherwise."""
-        connection.may_write = self.may_write
+        connection.may_write, connection.guarded = self.may_write, self.guarded
         if self.settings:
             await connection.execute(_SQL["set_up_session"], _columns(self.settings), prepare=False)
 
 
-async def session_of(connection: Connection, pooler: Pooler) -> Session:
-    """What a database's sessions are like.
+async def session_of(connection: Connection, pooler: Pooler, *, guarded: bool = False) -> Session:
+    """What a database's sessions are like, of which the server is told for whom they are if they are guarded.
 
     Raises:
         ConfigurationError: They are not what is relied on, and cannot be made so.
@@ -68,7 +70,7 @@ async def session_of(connection: Connection, pooler: Pooler) -> Session:
     settings = _differing(found)
     if settings and not own:
         raise _unsettable(connection, found, settings)
-    return Session(own=own, settings=settings, may_write=found["may_write"])
+    return Session(own=own, settings=settings, may_write=found["may_write"], guarded=guarded)
 
 
 def _differing(found: DictRow) -> dict[str, str]:

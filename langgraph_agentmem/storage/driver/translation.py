@@ -13,6 +13,10 @@ from langgraph_agentmem.errors import (
     StorageError,
 )
 
+LOOKUPS = "agentmem_lookups"
+"""The role with whose rights is looked over all tenants, under row-level security."""
+_NO_TENANT = "agentmem.external_id"
+"""The setting by which the tenant is named, and which an error names where none was."""
 _OUTAGES = ("08", "57P", "53300")
 """SQLSTATEs of connections that fail, servers that stop or start, and of no connection left."""
 _REFUSALS = ("28", "3D000")
@@ -83,9 +87,29 @@ def _by_state(state: str, text: str, error: psycopg.Error, *, lost: bool, user: 
         return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
     if isinstance(error, psycopg.errors.DivisionByZero):
         return RefusedError(f"a statement has refused: {text}")
+    if (problem := _by_row_security(error, text, user)) is not None:
+        return problem
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return ConfigurationError(f"PostgreSQL refused a statement ({state}): {text}; {_grants(user)}")
     return StorageError(f"PostgreSQL refused a statement ({state}): {text}")
+
+
+def _by_row_security(error: psycopg.Error, text: str, user: str) -> ConfigurationError | None:
+    """Why row-level security refuses, where the server's words, in whatever language, name what is ours."""
+    if isinstance(error, psycopg.errors.UndefinedObject) and _NO_TENANT in text:
+        return ConfigurationError(
+            f"the database has row-level security, and nothing says to it for which tenant a statement is: {text}; set "
+            "AGENTMEM_ROW_SECURITY=on; who sends statements of their own names the tenant first in the transaction, by "
+            f"SELECT set_config('{_NO_TENANT}', …, true)"
+        )
+    refused = isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.InvalidParameterValue)
+    if refused and LOOKUPS in text:
+        role = Identifier(user or "…").as_string(None)
+        return ConfigurationError(
+            f"this looks over all tenants, which {role} may not, as row-level security is on: {text}; do it tenant by "
+            f"tenant, or connect as a worker's role, which `agentmem db roles --worker {role}` grants"
+        )
+    return None
 
 
 def _grants(user: str) -> str:

@@ -18,7 +18,7 @@ from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.rows import RawStatement, all_rows, first_row, one_row
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.statements import statements, template
-from langgraph_agentmem.storage.driver.tenants import EVERYONE, Everyone
+from langgraph_agentmem.storage.driver.tenants import NOBODY, ForWhom
 from langgraph_agentmem.storage.langgraph import inserts, upstream
 from langgraph_agentmem.storage.langgraph.upstream import CheckpointStatement
 
@@ -44,7 +44,7 @@ class CheckpointTables:
             self._ready = True
 
     async def _setup(self) -> None:
-        async with self._database.connection(EVERYONE) as connection:
+        async with self._database.connection(NOBODY) as connection:
             # mostly they are up to date, and nobody has to wait for a turn
             current = await _version(connection) >= _NEWEST
         if not current:
@@ -74,7 +74,7 @@ class CheckpointTables:
         await self.setup()
 
         async def fetched(query: str, params: Sequence[Any]) -> list[DictRow]:
-            async with self._database.connection(EVERYONE) as connection:
+            async with self._database.connection(NOBODY) as connection:
                 return await _rows(connection, query, params)
 
         return await upstream.reading(serde, call, fetched)
@@ -85,25 +85,25 @@ class CheckpointTables:
 
     async def _write(self, statements: Sequence[CheckpointStatement], one: inserts.Inserts | None) -> None:
         if one is None:
-            async with self.transaction(EVERYONE) as connection:
+            async with self.transaction(NOBODY) as connection:
                 await send(connection, statements)
         else:
-            async with self.connection(EVERYONE) as connection:
+            async with self.connection(NOBODY) as connection:
                 await _inserting(one.shape).execute(connection, one.params)
 
     @asynccontextmanager
-    async def connection(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+    async def connection(self, tenant: ForWhom) -> AsyncGenerator[Connection]:
         """A connection outside any transaction, where the tables are there.
 
         Args:
-            tenant: Whose sections are written too; `EVERYONE` for these tables alone, which know no tenants.
+            tenant: Whose sections are written too; `NOBODY` for these tables alone, which know no tenants.
         """
         await self.setup()
         async with self._database.connection(tenant) as connection:
             yield connection
 
     @asynccontextmanager
-    async def transaction(self, tenant: str | Everyone) -> AsyncGenerator[Connection]:
+    async def transaction(self, tenant: ForWhom) -> AsyncGenerator[Connection]:
         """A transaction in which the tables are there; for whom, as for `connection`."""
         await self.setup()
         async with self._database.transaction(tenant) as connection:

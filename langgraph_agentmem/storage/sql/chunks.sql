@@ -283,19 +283,25 @@ UPDATE agentmem.memory_chunk SET last_updated = now()
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND tier = 'longterm' AND current
 
 -- name: unembedded_chunks
--- Chunks without a vector of the model in use, oldest first.
-SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
+-- Chunks without a vector of the model in use, of one tenant or of all, oldest first.
+SELECT external_id, id FROM agentmem.memory_chunk
 WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
   AND (embedding_model IS NULL OR embedding_model <> %(embedding_model)s)
 ORDER BY external_id, id
 LIMIT %(limit)s
 
 -- name: waiting_chunks
--- Chunks without any vector, oldest first.
-SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
+-- Chunks without any vector, of one tenant or of all, oldest first.
+SELECT external_id, id FROM agentmem.memory_chunk
 WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s) AND embedding_model IS NULL
 ORDER BY external_id, id
 LIMIT %(limit)s
+
+-- name: contents
+-- What is embedded of chunks, oldest first.
+SELECT external_id, id, overlap || content AS content FROM agentmem.memory_chunk
+WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+ORDER BY id
 
 -- name: lock_chunks
 -- Those of these chunks that nobody else is changing, locked: whoever embeds waits for nobody while holding locks.

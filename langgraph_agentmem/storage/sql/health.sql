@@ -15,9 +15,16 @@ SELECT count(*) AS count, min(lease_expires_at) AS since FROM agentmem.active_me
 WHERE lease_owner IS NOT NULL AND lease_expires_at < now() AND closed_at IS NULL
   AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
 
+-- name: all_failing_models
+-- Memories of all tenants whose model has failed in their last runs, most failures first.
+SELECT external_id, id FROM agentmem.active_memory
+WHERE model_failures > 0 AND closed_at IS NULL
+ORDER BY model_failures DESC, external_id, id
+LIMIT %(limit)s
+
 -- name: failing_models
--- Memories whose model has failed in their last runs, most failures first, with when that began and what was said of
--- it. A run that did not ask the model, as it rests, repeats the number of the one before.
+-- A tenant's memories whose model has failed in their last runs, or some of them, most failures first, with when that
+-- began and what was said of it. A run that did not ask the model, as it rests, repeats the number of the one before.
 SELECT m.external_id, m.id AS memory_id, m.title, m.model_failures AS failures, m.model_retry_at AS retry_at,
        coalesce(m.model_retry_at > now(), false) AS resting, f.since, coalesce(f.errors, '[]') AS errors
 FROM agentmem.active_memory m
@@ -26,13 +33,13 @@ CROSS JOIN LATERAL (
            (array_agg(r.report -> 'failures' ORDER BY r.started_at)
             FILTER (WHERE (r.report ->> 'model_failures')::int = m.model_failures))[1] AS errors
     FROM agentmem.consolidation_run r
-    WHERE r.external_id = m.external_id AND r.memory_id = m.id AND (r.report ->> 'model_failures')::int > 0
+    WHERE r.external_id = %(external_id)s AND r.memory_id = m.id AND (r.report ->> 'model_failures')::int > 0
       AND r.started_at > coalesce((
           SELECT max(k.started_at) FROM agentmem.consolidation_run k
-          WHERE k.external_id = m.external_id AND k.memory_id = m.id AND k.resolver NOT IN ('review', 'promotion')
+          WHERE k.external_id = %(external_id)s AND k.memory_id = m.id AND k.resolver NOT IN ('review', 'promotion')
             AND (k.report ->> 'model_failures')::int = 0), '-infinity')) f
-WHERE m.model_failures > 0 AND m.closed_at IS NULL
-  AND (%(external_id)s::text IS NULL OR m.external_id = %(external_id)s)
+WHERE m.external_id = %(external_id)s AND m.model_failures > 0 AND m.closed_at IS NULL
+  AND (%(ids)s::bigint[] IS NULL OR m.id = ANY (%(ids)s::bigint[]))
 ORDER BY m.model_failures DESC, m.external_id, m.id
 LIMIT %(limit)s
 

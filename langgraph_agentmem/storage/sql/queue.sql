@@ -112,13 +112,20 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s AND due_at <= now() A
   AND (lease_owner IS NULL OR lease_expires_at < now())
 RETURNING id
 
+-- name: all_dead_letters
+-- Memories of all tenants that were set aside, by tenant and id.
+SELECT external_id, id FROM agentmem.active_memory
+WHERE dead_at IS NOT NULL AND closed_at IS NULL
+ORDER BY external_id, id
+LIMIT %(limit)s
+
 -- name: dead_letters
--- Memories that were set aside, of one tenant or of all, by tenant and id.
+-- A tenant's memories that were set aside, or some of them.
 SELECT external_id, id AS memory_id, title, pending_updates, attempts, due_at, dead_at, last_error AS error
 FROM agentmem.active_memory
-WHERE dead_at IS NOT NULL AND closed_at IS NULL
-  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
-ORDER BY external_id, id
+WHERE external_id = %(external_id)s AND dead_at IS NOT NULL AND closed_at IS NULL
+  AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+ORDER BY id
 LIMIT %(limit)s
 
 -- name: retry_dead_letters

@@ -1,6 +1,6 @@
 -- name: chunks_to_reembed
 -- Chunks with a vector of another model, for which none of this model waits yet, in the order of their ids.
-SELECT c.external_id, c.id, c.overlap || c.content AS content FROM agentmem.memory_chunk c
+SELECT c.external_id, c.id FROM agentmem.memory_chunk c
 WHERE (%(external_id)s::text IS NULL OR c.external_id = %(external_id)s) AND (c.external_id, c.id) > (%(after_tenant)s, %(after)s)
   AND c.embedding_model <> %(embedding_model)s
   AND NOT EXISTS (SELECT 1 FROM agentmem.coming_vector v

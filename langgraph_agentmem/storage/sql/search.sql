@@ -39,8 +39,8 @@ graph AS MATERIALIZED (
 candidate AS MATERIALIZED (
     SELECT m.* FROM (
         SELECT {chosen} FROM agentmem.memory_chunk c
-        WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s COLLATE "C"
-          AND c.own_words && %(rare_words)s::int[] AND {in_scope} AND {visible} AND {kept}
+        WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s {apart}
+          AND {with_rare_words} AND {in_scope} AND {visible} AND {kept}
         LIMIT %(most_matches)s) m
     UNION
     SELECT n.* FROM (
@@ -90,6 +90,22 @@ scored AS MATERIALIZED (
     CROSS JOIN asked q
     LEFT JOIN graph g ON g.id = p.id
 )
+
+-- name: with_rare_words
+-- A chunk that holds one of the rarest words.
+c.own_words && %(rare_words)s::int[]
+
+-- name: with_rare_words_guarded
+-- The same where policies keep the index from being used.
+c.id = ANY (ARRAY(SELECT agentmem.chunks_with_words(%(rare_words)s::int[])))
+
+-- name: with_query_words
+-- An entity whose name holds a word of the query.
+e.name_words && %(query_words)s::text[]
+
+-- name: with_query_words_guarded
+-- The same where policies keep the index from being used.
+e.id = ANY (ARRAY(SELECT agentmem.entities_with_words(%(query_words)s::text[])))
 
 -- name: compared
 -- What is compared of a chunk.
@@ -149,7 +165,7 @@ WITH mentioned AS MATERIALIZED (
     LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id
     -- The index finds the names that share a word with the query, of which it holds every word.
     WHERE e.external_id = %(external_id)s AND %(named_keys)s::text[] IS NULL
-      AND e.name_words && %(query_words)s::text[] AND e.name_words <@ %(query_words)s::text[]
+      AND {with_query_words} AND e.name_words <@ %(query_words)s::text[]
     UNION ALL
     SELECT u.name_key, u.confidence, u.chunk_id
     FROM unnest(%(named_keys)s::text[], %(named_confidences)s::float8[], %(named_chunks)s::bigint[])

@@ -1,10 +1,3 @@
--- name: exported_tenants
--- Tenants with memories, open or closed, by name, from one on.
-SELECT DISTINCT external_id FROM agentmem.active_memory
-WHERE external_id > %(after)s
-ORDER BY external_id
-LIMIT %(limit)s
-
 -- name: exported_rows
 -- A tenant's rows of a table, as they are written into a file.
 SELECT (to_jsonb(t) - 'external_id' - %(left_out)s::text[])::text AS row FROM {table} t

@@ -42,7 +42,7 @@ WHERE c.external_id = {tenant} AND c.embedding_model = {model} AND c.end_date IS
 
 -- name: view_tenant
 -- The tenant that a transaction names.
-current_setting('agentmem.tenant', true)
+current_setting('agentmem.external_id', true)
 
 -- name: find_view
 -- Whether there is a view of that name.
@@ -51,7 +51,7 @@ SELECT to_regclass(%(view)s) IS NOT NULL AS found
 -- name: set_up_vector_view
 -- For a transaction that reads such a view: the tenant, no writes, and a search that goes on until there are enough rows
 -- that pass. Tells which embedding model is in use.
-SELECT set_config('agentmem.tenant', p.external_id, true), set_config('transaction_read_only', 'on', true),
+SELECT set_config('agentmem.external_id', p.external_id, true), set_config('transaction_read_only', 'on', true),
        {ann_settings}, set_config('hnsw.max_scan_tuples', '2147483647', true),
        set_config('search_path', p.search_path, true),
        (SELECT e.id FROM agentmem.embedding_model e ORDER BY e.used_since DESC, e.id DESC LIMIT 1) AS model

@@ -1,0 +1,50 @@
+"""Tenants that the database itself holds apart."""
+
+import os
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from langgraph_agentmem.cli.app import app as agentmem
+
+agentmem(["db", "migrate", "--row-security"], standalone_mode=False)
+agentmem(["db", "roles", "--run"], standalone_mode=False)
+app_dsn = make_conninfo(os.environ["AGENTMEM_DSN"], user="agentmem_app")
+
+# [open]
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+
+with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
+    memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]}, {"plan": "- Deadline: May 1"})
+    memory.create_active_memory("bob", "Gemini", {"sections": ["plan"]}, {"plan": "- Deadline: June 1"})
+# [end]
+
+# [sql]
+with psycopg.connect(app_dsn) as connection:
+    connection.execute("SELECT set_config('agentmem.external_id', 'alice', true)")
+    print(connection.execute("SELECT title FROM agentmem.active_memory").fetchall())  # [('Apollo',)]
+    # [end]
+    assert connection.execute("SELECT title FROM agentmem.active_memory").fetchall() == [("Apollo",)]
+
+# [without]
+with psycopg.connect(app_dsn) as connection:
+    try:
+        connection.execute("SELECT title FROM agentmem.active_memory")
+    except psycopg.errors.UndefinedObject as error:
+        print(error)  # unrecognized configuration parameter "agentmem.external_id"
+        # [end]
+        said = str(error)
+assert "agentmem.external_id" in said
+
+# [looks]
+from langgraph_agentmem import AgentMemoryStore
+from langgraph_agentmem.errors import ConfigurationError
+
+with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
+    try:
+        AgentMemoryStore(memory).search((), query="deadline")
+    except ConfigurationError as error:
+        print(error)  # this looks over all tenants, which agentmem_app may not, ...
+        # [end]
+        said = str(error)
+assert "looks over all tenants" in said

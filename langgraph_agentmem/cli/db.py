@@ -1,0 +1,89 @@
+"""`agentmem db ...`: the tables, who may use them, and whether they hold tenants apart."""
+
+from functools import partial
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from langgraph_agentmem import bridge
+from langgraph_agentmem.cli.doctor import say
+from langgraph_agentmem.cli.options import Dsn
+from langgraph_agentmem.cli.terminal import out, report_errors
+from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.operations.health import guarding
+from langgraph_agentmem.settings import AgentMemorySettings
+
+app: Final = typer.Typer(help="The tables, who may use them, and row-level security.", no_args_is_help=True)
+
+_APP, _WORKER = "agentmem_app", "agentmem_worker"
+
+
+@app.command()
+@report_errors
+def migrate(
+    dsn: Dsn = None,
+    row_security: Annotated[
+        bool | None,
+        typer.Option(
+            "--row-security/--no-row-security",
+            help="Let the database hold tenants apart; by default as AGENTMEM_ROW_SECURITY says. What does so stays.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Also make the tables of LangGraph's checkpointers.")
+    ] = False,
+) -> None:
+    """Make the tables, or bring them up to date, and register the embedder of the environment; run it as the owner."""
+    settings = AgentMemorySettings()
+    guarded = settings.row_security == "on" if row_security is None else row_security
+    with _owners(dsn, settings) as memory:
+        bridge.run(partial(guarding.migrate, memory.resources, guarded=guarded, checkpoints=checkpoints))
+        say(bridge.run(partial(guarding.status, memory.resources)))
+
+
+@app.command()
+@report_errors
+def status(dsn: Dsn = None) -> None:
+    """Say what the tables are, and whether they hold tenants apart from the user; exit code 1 on an error."""
+    memory = AgentMemory.open(dsn, background=False)  # without `with`, which would make or change the tables
+    try:
+        say(bridge.run(partial(guarding.status, memory.resources)))
+    finally:
+        memory.close()
+
+
+@app.command()
+@report_errors
+def roles(
+    dsn: Dsn = None,
+    app: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Reads and writes for one tenant at a time; {_APP} if no role is named.", show_default=False
+        ),
+    ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option(help=f"In addition looks over all tenants; {_WORKER} if no role is named.", show_default=False),
+    ] = None,
+    run: Annotated[bool, typer.Option("--run", help="Also run them, as the owner.")] = False,
+) -> None:
+    """Print the statements that give two roles what they need, and make them where they are missing.
+
+    A role that is made has no password yet. Run them again after an upgrade, which may bring new tables.
+    """
+    if app is None and worker is None:
+        app, worker = _APP, _WORKER
+    memory = _owners(dsn, AgentMemorySettings())
+    try:
+        for statement in bridge.run(partial(guarding.roles, memory.resources, app, worker, run=run)):
+            out.print(f"{escape(statement)};")
+    finally:
+        memory.close()
+
+
+def _owners(dsn: str | None, settings: AgentMemorySettings) -> AgentMemory:
+    """A memory of the owner's, whom no policy holds."""
+    return AgentMemory.open(dsn, settings=settings.model_copy(update={"row_security": "off"}), background=False)

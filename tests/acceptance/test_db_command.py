@@ -1,0 +1,102 @@
+"""`agentmem db` prepares a database that holds tenants apart, and says what is lacking."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import forking
+import psycopg
+import pytest
+from guarded import as_role
+
+from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStore
+
+AGENTMEM = Path(sys.executable).with_name("agentmem")
+NOTES = ("alice", "notes")
+Db = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def db(empty_dsn: str) -> Db:
+    """Runs a command of the group on an empty database, as its owner or as a role."""
+
+    def run(*arguments: str, role: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        dsn = empty_dsn if role is None else as_role(empty_dsn, role)
+        return forking.run(
+            AGENTMEM, "db", *arguments, env=os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "160"} | environment
+        )
+
+    return run
+
+
+@pytest.fixture
+def roles(empty_dsn: str) -> Iterator[tuple[str, str]]:
+    """The names of two roles that there are not yet; gone with the test, as roles are the server's."""
+    names = (f"app {uuid4().hex}", f"worker {uuid4().hex}")
+    yield names
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        for name in names:
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+                connection.execute(f'DROP OWNED BY "{name}"')
+                connection.execute(f'DROP ROLE "{name}"')
+
+
+def row_security(done: subprocess.CompletedProcess[str]) -> str:
+    [line] = [line for line in done.stdout.splitlines() if "row security" in line]
+    return " ".join(line.split())
+
+
+async def test_from_an_empty_database_to_two_roles_in_two_commands(
+    db: Db, roles: tuple[str, str], empty_dsn: str
+) -> None:
+    app, worker = roles
+    # without the option, the setting is the default
+    for chosen in ({"AGENTMEM_ROW_SECURITY": "on"}, {}):
+        migrated = db("migrate", "--checkpoints", **chosen)
+        assert (migrated.returncode, migrated.stderr) == (0, "")
+        assert "16 tables hold tenants apart, but not from" in row_security(migrated), "what does so stays"
+    granted = db("roles", "--app", app, "--worker", worker, "--run")
+    assert (granted.returncode, f'CREATE ROLE "{app}" LOGIN' in granted.stdout) == (0, True)
+    assert "CREATE ROLE" not in db("roles", "--app", app, "--worker", worker, "--run").stdout
+
+    for role, may in ((app, "may not"), (worker, "may")):
+        status = db("status", role=role, AGENTMEM_ROW_SECURITY="on")
+        assert status.returncode == 0, status.stdout
+        assert row_security(status) == (
+            f"ok row security 16 tables hold tenants apart from '{role}', which {may} look over all of them"
+        )
+    settings: Any = AgentMemorySettings(row_security="on")
+    async with AgentMemory.open(as_role(empty_dsn, app), settings=settings) as memory:
+        store = AgentMemoryStore(memory)
+        await store.aput(NOTES, "tea", {"text": "Green tea."})
+        assert await store.aget(NOTES, "tea") is not None
+    async with AgentMemory.open(as_role(empty_dsn, worker), settings=settings) as memory:
+        assert await AgentMemoryStore(memory).alist_namespaces() == [NOTES]
+
+
+def test_roles_are_only_printed_unless_they_are_to_be_made(db: Db, roles: tuple[str, str], empty_dsn: str) -> None:
+    missing = db("roles")
+    assert (missing.returncode, "agentmem db migrate" in missing.stderr) == (1, True)
+    db("migrate", "--row-security")
+    printed = db("roles", "--app", roles[0])
+
+    assert (printed.returncode, roles[1] in printed.stdout, "agentmem_lookups" in printed.stdout) == (0, False, False)
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = ANY (%s)", [list(roles)]).fetchall() == []
+        connection.execute(printed.stdout.encode())  # as an administrator pastes it
+        assert connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [roles[0]]).fetchall() == [(1,)]
+
+
+def test_status_says_what_is_lacking_and_changes_nothing(db: Db) -> None:
+    assert "there are no tables yet" in db("status").stdout
+    db("migrate", "--no-row-security")
+    assert row_security(db("status")) == "ok row security off: the statements alone hold tenants apart"
+    wanted = db("status", AGENTMEM_ROW_SECURITY="on")
+
+    assert wanted.returncode == 1
+    assert row_security(wanted).startswith("error row security policies are missing from active_memory, ")
+    assert row_security(wanted).endswith("; run `agentmem db migrate --row-security` as the owner")
