@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Value
@@ -51,8 +51,6 @@ class Header(Value):
         schema_hashes: Of the migrations that have made the tables, in order.
         embedding_model: Of the vectors; None where they were left out, or there are none.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     agentmem: Literal["export"] = "export"
     format: int = FORMAT
