@@ -7,7 +7,7 @@ from pydantic import Field
 
 from langgraph_agentmem.models.base import Value
 
-Counts = dict[str, int]
+RowCounts = dict[str, int]
 """Rows by table."""
 Projected = Literal["never", "pending", "done"]
 """Whether a graph was projected into Neo4j, and whether deletions still wait to be."""
@@ -76,8 +76,8 @@ class DeletionReceipt(Value):
     memory_ids: tuple[int, ...] = ()
     started_at: datetime
     finished_at: datetime
-    removed: Counts = Field(default_factory=dict[str, int])
-    changed: Counts = Field(default_factory=dict[str, int])
+    removed: RowCounts = Field(default_factory=dict[str, int])
+    changed: RowCounts = Field(default_factory=dict[str, int])
     threads: tuple[ForgottenThread, ...] = ()
     projected: Projected
     remains: tuple[Remainder, ...] = ()
@@ -128,8 +128,8 @@ class DeletionCheck(Value):
 
     gone: bool
     intact: bool
-    found: Counts = Field(default_factory=dict[str, int])
-    written_since: Counts = Field(default_factory=dict[str, int])
+    found: RowCounts = Field(default_factory=dict[str, int])
+    written_since: RowCounts = Field(default_factory=dict[str, int])
     projected: Projected
     waiting: int = 0
     found_in_neo4j: int | None = 0

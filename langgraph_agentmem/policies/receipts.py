@@ -9,7 +9,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from langgraph_agentmem.errors import InvalidInputError
-from langgraph_agentmem.models.deletion import Counts, DeletionCheck, DeletionReceipt, ForgottenThread, Remainder
+from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt, ForgottenThread, Remainder, RowCounts
 
 _HASH = "sha256"
 _ELSEWHERE = (
@@ -70,7 +70,7 @@ def read(given: DeletionReceipt | Mapping[str, Any] | str) -> DeletionReceipt:
         raise InvalidInputError(message) from None
 
 
-def added(counts: Iterable[Counts]) -> Counts:
+def added(counts: Iterable[RowCounts]) -> RowCounts:
     """Several counts as one, without what is zero."""
     total: Counter[str] = Counter()
     for each in counts:

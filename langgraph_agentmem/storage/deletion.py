@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from langgraph_agentmem.models.base import Json
-from langgraph_agentmem.models.deletion import Counts
+from langgraph_agentmem.models.deletion import RowCounts
 from langgraph_agentmem.storage import outbox, support
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, first_row
@@ -17,15 +17,15 @@ _SQL = statements("deletion")
 _OTHERS = 10_000
 
 
-class Supported(NamedTuple):
+class SupportedThings(NamedTuple):
     """Entities and relationships."""
 
     entities: list[int]
     relationships: list[int]
 
-    def with_all(self, others: "Supported") -> "Supported":
+    def with_all(self, others: "SupportedThings") -> "SupportedThings":
         """These and others, each once."""
-        return Supported(
+        return SupportedThings(
             sorted({*self.entities, *others.entities}), sorted({*self.relationships, *others.relationships})
         )
 
@@ -48,14 +48,14 @@ async def shared_threads(connection: Connection, external_id: str, thread_ids: S
     return {row["thread_id"] for row in await all_rows(connection, _SQL["others_threads"], params)}
 
 
-async def close(connection: Connection, external_id: str, memory_id: int) -> Counts:
+async def close(connection: Connection, external_id: str, memory_id: int) -> RowCounts:
     """Close a memory for good, whoever holds it, and remove its sections."""
     params = {"external_id": external_id, "memory_id": memory_id}
     await connection.execute(_SQL["close_to_forget"], params)
     return dict(await first_row(connection, _SQL["forget_sections"], params))
 
 
-async def delete_runs(connection: Connection, external_id: str, memory_id: int, limit: int) -> Counts:
+async def delete_runs(connection: Connection, external_id: str, memory_id: int, limit: int) -> RowCounts:
     """Remove some of a memory's runs, with their disputes."""
     params = {"external_id": external_id, "memory_id": memory_id, "limit": limit}
     return dict(await first_row(connection, _SQL["forget_memory_runs"], params))
@@ -67,7 +67,9 @@ async def some_chunks(connection: Connection, external_id: str, memory_id: int, 
     return [row["id"] for row in await all_rows(connection, _SQL["some_chunks"], params)]
 
 
-async def delete_chunks(connection: Connection, external_id: str, ids: Sequence[int]) -> tuple[Counts, Supported]:
+async def delete_chunks(
+    connection: Connection, external_id: str, ids: Sequence[int]
+) -> tuple[RowCounts, SupportedThings]:
     """Remove chunks; returns also what they have supported."""
     params = {"external_id": external_id, "ids": list(ids)}
     rows = await all_rows(connection, _SQL["support_by"], params)
@@ -77,18 +79,18 @@ async def delete_chunks(connection: Connection, external_id: str, ids: Sequence[
     return dict(await first_row(connection, _SQL["forget_chunks"], params)), _supported(rows)
 
 
-async def shortterm_rest(connection: Connection, external_id: str, memory_id: int) -> Supported:
+async def shortterm_rest(connection: Connection, external_id: str, memory_id: int) -> SupportedThings:
     """What is left of a memory's short-term entities and relationships."""
     params = {"external_id": external_id, "memory_id": memory_id}
     return _supported(await all_rows(connection, _SQL["shortterm_rest"], params))
 
 
-async def longterm_rest(connection: Connection, external_id: str) -> Supported:
+async def longterm_rest(connection: Connection, external_id: str) -> SupportedThings:
     """Long-term entities and relationships that no chunk supports."""
     return _supported(await all_rows(connection, _SQL["longterm_rest"], {"external_id": external_id}))
 
 
-async def delete_unsupported(connection: Connection, external_id: str, supported: Supported) -> Counts:
+async def delete_unsupported(connection: Connection, external_id: str, supported: SupportedThings) -> RowCounts:
     """Remove those of these entities and relationships that nothing supports any more, with their history."""
     before = await _history(connection, external_id, supported)
     entities, relationships = await support.delete_unsupported(connection, external_id, supported.pairs)
@@ -96,7 +98,7 @@ async def delete_unsupported(connection: Connection, external_id: str, supported
     return {"entity": entities, "relationship": relationships, "state_history": before - after}
 
 
-async def delete_memory(connection: Connection, external_id: str, memory_id: int) -> Counts:
+async def delete_memory(connection: Connection, external_id: str, memory_id: int) -> RowCounts:
     """Remove a memory, and its short-term memory, of which nothing else is left."""
     params = {"external_id": external_id, "memory_id": memory_id}
     shortterm = await all_rows(connection, _SQL["forget_shortterm_memory"], params)
@@ -119,7 +121,7 @@ async def forget_promotion_decisions(connection: Connection, external_id: str, m
 
 
 async def forget_history(
-    connection: Connection, external_id: str, things: Supported, shortterm_memory_id: int | None
+    connection: Connection, external_id: str, things: SupportedThings, shortterm_memory_id: int | None
 ) -> tuple[int, int]:
     """Take what a short-term memory gave out of long-term things' history; returns (entries removed, rewritten)."""
     params: Json = {"external_id": external_id, "shortterm_memory_id": shortterm_memory_id}
@@ -134,7 +136,7 @@ async def memories_before(connection: Connection, external_id: str, before: date
     return [row["id"] for row in await all_rows(connection, _SQL["memories_before"], params)]
 
 
-async def forget_outbox(connection: Connection, external_id: str) -> Counts:
+async def forget_outbox(connection: Connection, external_id: str) -> RowCounts:
     """Remove the tenant's deletions from the outbox if no projector has ever read any of its graph."""
     params: Json = {"external_id": external_id, "store": STORE, "origin": str(uuid4())}
     # a projector that is reading the tenant's graph for the first time is waited for: it has this row then
@@ -149,25 +151,25 @@ async def waiting(connection: Connection, external_id: str) -> tuple[int, bool]:
     return row["waiting"], row["projected"]
 
 
-async def rows_of_tenant(connection: Connection, external_id: str, since: datetime) -> tuple[Counts, Counts]:
+async def rows_of_tenant(connection: Connection, external_id: str, since: datetime) -> tuple[RowCounts, RowCounts]:
     """A tenant's rows by table: (those of before a time, those since then)."""
     rows = await all_rows(connection, _SQL["rows_of_tenant"], {"external_id": external_id, "since": since})
     return {row["name"]: row["count"] - row["since"] for row in rows}, {row["name"]: row["since"] for row in rows}
 
 
-async def rows_of_memories(connection: Connection, external_id: str, memory_ids: Sequence[int]) -> Counts:
+async def rows_of_memories(connection: Connection, external_id: str, memory_ids: Sequence[int]) -> RowCounts:
     """The rows of memories by table."""
     params: Json = {"external_id": external_id, "memory_ids": list(memory_ids)}
     return {row["name"]: row["count"] for row in await all_rows(connection, _SQL["rows_of_memories"], params)}
 
 
-async def _history(connection: Connection, external_id: str, things: Supported) -> int:
+async def _history(connection: Connection, external_id: str, things: SupportedThings) -> int:
     params: Json = {"external_id": external_id, "entity_ids": things.entities, "relationship_ids": things.relationships}
     return (await first_row(connection, _SQL["count_history"], params))["count"]
 
 
-def _supported(rows: Sequence[Mapping[str, int | None]]) -> Supported:
+def _supported(rows: Sequence[Mapping[str, int | None]]) -> SupportedThings:
     def ids(name: str) -> list[int]:
         return sorted({id for row in rows if (id := row[name]) is not None})
 
-    return Supported(ids("entity_id"), ids("relationship_id"))
+    return SupportedThings(ids("entity_id"), ids("relationship_id"))

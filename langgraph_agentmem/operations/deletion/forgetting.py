@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from langgraph_agentmem.errors import MemoryBusyError
-from langgraph_agentmem.models.deletion import Counts, DeletionReceipt, ForgottenThread
+from langgraph_agentmem.models.deletion import DeletionReceipt, ForgottenThread, RowCounts
 from langgraph_agentmem.operations.deletion import survivors, threads
 from langgraph_agentmem.operations.deletion.survivors import Survivors
 from langgraph_agentmem.operations.sections.memories import existing, transcripts
@@ -17,7 +17,7 @@ from langgraph_agentmem.policies import receipts, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
 from langgraph_agentmem.storage import graph, longterm, memories, queue
-from langgraph_agentmem.storage.deletion import Supported
+from langgraph_agentmem.storage.deletion import SupportedThings
 from langgraph_agentmem.storage.driver.connections import Connection
 
 CHUNKS_AT_ONCE = 1_000
@@ -26,13 +26,13 @@ _MEMORIES_AT_ONCE = 500
 
 
 @dataclass
-class Tally:
+class Removal:
     """What was removed and rewritten so far."""
 
-    removed: Counts = field(default_factory=dict[str, int])
-    changed: Counts = field(default_factory=dict[str, int])
+    removed: RowCounts = field(default_factory=dict[str, int])
+    changed: RowCounts = field(default_factory=dict[str, int])
 
-    def add(self, removed: Counts, changed: Counts | None = None) -> None:
+    def add(self, removed: RowCounts, changed: RowCounts | None = None) -> None:
         """Count what a batch has done, once it is committed."""
         self.removed = receipts.added([self.removed, removed])
         self.changed = receipts.added([self.changed, changed or {}])
@@ -44,12 +44,12 @@ async def forget_memory(resources: Resources, external_id: object, memory_id: ob
     started = await _now(resources, tenant)
     # the memory last: as long as it is there, its transcripts are found, should this be interrupted
     ids = [*await transcripts(resources, tenant, id, closed=True), id]
-    tally, known = Tally(), threads.Known()
+    removal, known = Removal(), threads.KnownThreads()
     for each in ids:
         known |= await threads.of_memory(resources, tenant, each)
-        await _forget(resources, tenant, each, tally, seize=False)
+        await _forget(resources, tenant, each, removal, seize=False)
     listed = await threads.counted(resources, known)
-    return await _receipt(resources, tenant, tally, listed, started, memory_ids=tuple(ids))
+    return await _receipt(resources, tenant, removal, listed, started, memory_ids=tuple(ids))
 
 
 async def forget_tenant(
@@ -57,18 +57,18 @@ async def forget_tenant(
 ) -> DeletionReceipt:
     """See `AgentMemory.aforget_tenant`."""
     tenant, named = validation.tenant(external_id), threads.checked(named)
-    started, tally = await _now(resources, tenant), Tally()
+    started, removal = await _now(resources, tenant), Removal()
     # first, as sections take along what is known of their threads
     known = await threads.of_tenant(resources, tenant)
     wanted = {id: known.get(id, False) for id in named}
     wanted |= {id: False for id, shared in known.items() if checkpoints and not shared}
     removed = await threads.counted(resources, wanted, removed=True)
-    tally.add(await threads.remove(resources, [thread.thread_id for thread in removed]))
+    removal.add(await threads.remove(resources, [thread.thread_id for thread in removed]))
     async for memory_id in _before(resources, tenant, started):
-        await _forget(resources, tenant, memory_id, tally, seize=True)
-    await _forget_longterm_rest(resources, tenant, tally)
+        await _forget(resources, tenant, memory_id, removal, seize=True)
+    await _forget_longterm_rest(resources, tenant, removal)
     left = await threads.counted(resources, {id: shared for id, shared in known.items() if id not in wanted})
-    return await _receipt(resources, tenant, tally, [*removed, *left], started)
+    return await _receipt(resources, tenant, removal, [*removed, *left], started)
 
 
 async def _before(resources: Resources, external_id: str, before: datetime) -> AsyncGenerator[int]:
@@ -82,21 +82,21 @@ async def _before(resources: Resources, external_id: str, before: datetime) -> A
             return
 
 
-async def _forget(resources: Resources, external_id: str, memory_id: int, tally: Tally, *, seize: bool) -> None:
+async def _forget(resources: Resources, external_id: str, memory_id: int, removal: Removal, *, seize: bool) -> None:
     """Forget a memory; with `seize` also one that a run holds, which is then not applied."""
-    if not await _close(resources, external_id, memory_id, tally, seize=seize):
+    if not await _close(resources, external_id, memory_id, removal, seize=seize):
         return
     async with resources.database.connection(external_id) as connection:
         sharing = await storage.sharing(connection, external_id, memory_id)
     # before, as they are known by what is removed below, and after, as others may have been promoted meanwhile
     changed = await survivors.forget_promotions(resources, external_id, sharing)
-    while await _forget_some(resources, external_id, memory_id, tally):
+    while await _forget_some(resources, external_id, memory_id, removal):
         pass
     changed += await survivors.forget_promotions(resources, external_id, sharing)
-    tally.add({}, {"consolidation_run": changed})
+    removal.add({}, {"consolidation_run": changed})
 
 
-async def _close(resources: Resources, external_id: str, memory_id: int, tally: Tally, *, seize: bool) -> bool:
+async def _close(resources: Resources, external_id: str, memory_id: int, removal: Removal, *, seize: bool) -> bool:
     """Close a memory, so that nobody writes into it any more; returns whether it is there."""
     async with resources.database.transaction(external_id) as connection:
         row = await memories.lock_any(connection, external_id, memory_id)
@@ -106,13 +106,13 @@ async def _close(resources: Resources, external_id: str, memory_id: int, tally: 
         if not seize and row.lease_owner and await queue.leased(connection, external_id, memory_id):
             raise MemoryBusyError(memory_id, row.lease_expires_at)
         removed = await storage.close(connection, external_id, memory_id)
-    tally.add(removed)
+    removal.add(removed)
     return True
 
 
-async def _forget_some(resources: Resources, external_id: str, memory_id: int, tally: Tally) -> bool:
+async def _forget_some(resources: Resources, external_id: str, memory_id: int, removal: Removal) -> bool:
     """Remove some runs and chunks with what only they support, and last the memory; returns whether there is more."""
-    batch = Tally()
+    batch = Removal()
     async with resources.database.transaction(external_id) as connection:
         # the memory before the tenant's long-term things, as all lock them
         await memories.lock_any(connection, external_id, memory_id)
@@ -129,21 +129,26 @@ async def _forget_some(resources: Resources, external_id: str, memory_id: int, t
         await _take_support(connection, resources, external_id, memory_id, supported, batch)
         if not more:
             batch.add(await storage.delete_memory(connection, external_id, memory_id))
-    tally.add(batch.removed, batch.changed)
+    removal.add(batch.removed, batch.changed)
     return more
 
 
-async def _forget_longterm_rest(resources: Resources, external_id: str, tally: Tally) -> None:
+async def _forget_longterm_rest(resources: Resources, external_id: str, removal: Removal) -> None:
     """Remove long-term things of a tenant that nothing supports."""
     async with resources.database.transaction(external_id) as connection:
         await longterm.lock_tenant(connection, external_id)
         rest = await storage.longterm_rest(connection, external_id)
         removed = await storage.delete_unsupported(connection, external_id, rest)
-    tally.add(removed)
+    removal.add(removed)
 
 
 async def _take_support(
-    connection: Connection, resources: Resources, external_id: str, memory_id: int, supported: Supported, batch: Tally
+    connection: Connection,
+    resources: Resources,
+    external_id: str,
+    memory_id: int,
+    supported: SupportedThings,
+    batch: Removal,
 ) -> None:
     """Remove what was supported and is no more; what others support as well loses what the memory gave to it."""
     if not any(supported):
@@ -159,7 +164,7 @@ async def _take_support(
 async def _receipt(
     resources: Resources,
     external_id: str,
-    tally: Tally,
+    removal: Removal,
     listed: Sequence[ForgottenThread],
     started: datetime,
     *,
@@ -173,7 +178,7 @@ async def _receipt(
         unread = {} if memory_ids else await storage.forget_outbox(connection, external_id)
         waiting, projected = await storage.waiting(connection, external_id)
         finished = await graph.transaction_time(connection)
-    tally.add(unread)
+    removal.add(unread)
     return receipts.sealed(
         DeletionReceipt(
             scope="memory" if memory_ids else "tenant",
@@ -181,8 +186,8 @@ async def _receipt(
             memory_ids=memory_ids,
             started_at=started,
             finished_at=finished.astimezone(UTC),
-            removed=tally.removed,
-            changed=tally.changed,
+            removed=removal.removed,
+            changed=removal.changed,
             threads=tuple(listed),
             projected=("pending" if waiting else "done") if projected else "never",
             remains=receipts.remaining(listed, waiting=waiting, projected=projected),

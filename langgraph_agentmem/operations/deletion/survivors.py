@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from langgraph_agentmem.models.deletion import Counts
+from langgraph_agentmem.models.deletion import RowCounts
 from langgraph_agentmem.models.entity import Traits
 from langgraph_agentmem.operations.runs.graph_changes import Authorship, GraphRecorder
 from langgraph_agentmem.operations.runs.parting import of_parts
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
 from langgraph_agentmem.storage import graph, longterm, memories
-from langgraph_agentmem.storage.deletion import Supported
+from langgraph_agentmem.storage.deletion import SupportedThings
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.graph import EntityRow, RelationshipRow
 
@@ -36,14 +36,14 @@ class Survivors:
         self._tenant = external_id
         self._language = resources.settings.text_search_config
         self._own = shortterm_memory_id
-        self._things = Supported([], [])
+        self._things = SupportedThings([], [])
 
-    async def find(self, supported: Supported) -> None:
+    async def find(self, supported: SupportedThings) -> None:
         """Note what is to be reset, of what the memory's chunks support."""
         entities, relationships = await graph.by_id(self._connection, self._tenant, *supported)
-        self._things = Supported(_wholes(list(entities.values())), _wholes(list(relationships.values())))
+        self._things = SupportedThings(_wholes(list(entities.values())), _wholes(list(relationships.values())))
 
-    async def reset(self) -> tuple[Counts, Counts]:
+    async def reset(self) -> tuple[RowCounts, RowCounts]:
         """Give what is left of them the traits that other memories give, and a history without this one.
 
         Returns:
@@ -51,7 +51,7 @@ class Survivors:
         """
         connection, tenant = self._connection, self._tenant
         entities, relationships = await graph.by_id(connection, tenant, *self._things)
-        left = Supported(sorted(entities), sorted(relationships))
+        left = SupportedThings(sorted(entities), sorted(relationships))
         if not any(left):
             return {}, {}
         removed, rewritten = await storage.forget_history(connection, tenant, left, self._own)

@@ -7,7 +7,7 @@ tenant that LangGraph has noted in its checkpoints' metadata, as the run's confi
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from langgraph_agentmem.errors import InvalidInputError
-from langgraph_agentmem.models.deletion import Counts, ForgottenThread
+from langgraph_agentmem.models.deletion import ForgottenThread, RowCounts
 from langgraph_agentmem.policies import receipts
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
@@ -18,7 +18,7 @@ from langgraph_agentmem.storage.langgraph import checkpoints
 _LOOKED_AT_ONCE = 1_000
 _REMOVED_AT_ONCE = 20
 
-Known = dict[str, bool]
+KnownThreads = dict[str, bool]
 """Threads, and whether another tenant uses them as well."""
 
 
@@ -33,12 +33,12 @@ def checked(thread_ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(map(str, thread_ids)))
 
 
-async def of_memory(resources: Resources, external_id: str, memory_id: int) -> Known:
+async def of_memory(resources: Resources, external_id: str, memory_id: int) -> KnownThreads:
     """Threads whose state is mapped to a memory's sections."""
     return await _mapped(resources, external_id, memory_id)
 
 
-async def of_tenant(resources: Resources, external_id: str) -> Known:
+async def of_tenant(resources: Resources, external_id: str) -> KnownThreads:
     """Threads that are known to be a tenant's."""
     known = await _mapped(resources, external_id, None)
     async for page in pages(resources):
@@ -60,7 +60,7 @@ async def pages(resources: Resources) -> AsyncGenerator[list[str]]:
         after = page[-1] if len(page) == _LOOKED_AT_ONCE else None
 
 
-async def counted(resources: Resources, known: Known, *, removed: bool = False) -> list[ForgottenThread]:
+async def counted(resources: Resources, known: KnownThreads, *, removed: bool = False) -> list[ForgottenThread]:
     """Those of these threads that have checkpoints, with how many rows."""
     found: dict[str, int] = {}
     async with resources.database.connection(NOBODY) as connection:
@@ -74,9 +74,9 @@ async def counted(resources: Resources, known: Known, *, removed: bool = False) 
     ]
 
 
-async def remove(resources: Resources, thread_ids: Sequence[str]) -> Counts:
+async def remove(resources: Resources, thread_ids: Sequence[str]) -> RowCounts:
     """Remove the checkpoints of threads, some at a time; returns how many rows, by table."""
-    removed: list[Counts] = []
+    removed: list[RowCounts] = []
     for page in _pages(thread_ids, _REMOVED_AT_ONCE):
         async with resources.database.transaction(NOBODY) as connection:
             removed.append(await checkpoints.forget_threads(connection, page))
@@ -89,7 +89,7 @@ def _pages(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
         yield ids[start : start + size]
 
 
-async def _mapped(resources: Resources, external_id: str, memory_id: int | None) -> Known:
+async def _mapped(resources: Resources, external_id: str, memory_id: int | None) -> KnownThreads:
     async with resources.database.connection(external_id) as connection:
         ids = await storage.threads(connection, external_id, memory_id)
     async with resources.database.connection(EVERYONE) as connection:

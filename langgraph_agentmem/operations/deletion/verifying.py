@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from langgraph_agentmem.models.deletion import Counts, DeletionCheck, DeletionReceipt, Projected
+from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt, Projected, RowCounts
 from langgraph_agentmem.models.graph import VerifyReport
 from langgraph_agentmem.operations.deletion import threads
 from langgraph_agentmem.policies import receipts
@@ -17,7 +17,7 @@ async def verify(resources: Resources, given: DeletionReceipt | Mapping[str, Any
     receipt = receipts.read(given)
     tenant = receipt.external_id
     async with resources.database.transaction(tenant) as connection:
-        found, since = Counts(), Counts()
+        found, since = RowCounts(), RowCounts()
         if receipt.scope == "tenant":
             found, since = await storage.rows_of_tenant(connection, tenant, receipt.started_at)
         else:
