@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from langgraph_agentmem.models.base import Tier, Value
-from langgraph_agentmem.models.chunk import ChunkWords, Origin, TextChunk, Vectors, WrittenSection
+from langgraph_agentmem.models.chunk import ChunkHistory, ChunkWords, Origin, TextChunk, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.policies.weighing import vector_text, weighed
@@ -25,6 +25,7 @@ from langgraph_agentmem.storage.driver.rows import (
     columns,
     first_row,
     numbered,
+    send,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
@@ -352,6 +353,16 @@ async def delete_all(connection: Connection, external_id: str, memory_id: int) -
     # before they go: what they support says which of them the projection knows
     await outbox.enqueue_memory_chunks(connection, external_id, memory_id, operation="delete")
     await connection.execute(_SQL["delete_memory_chunks"], {"external_id": external_id, "memory_id": memory_id})
+
+
+async def send_history(
+    connection: Connection, external_id: str, memory_id: int, section_id: str | None, *, limit: int
+) -> Deferred[list[ChunkHistory]]:
+    """Ask for a memory's chunks, or those of one of its sections, valid or not, the newest first."""
+    params = {"external_id": external_id, "memory_id": memory_id, "section_id": section_id, "limit": limit}
+    return await send(
+        connection, _SQL["chunk_history"], params, lambda rows: [ChunkHistory.model_validate(row) for row in rows]
+    )
 
 
 def _text(value: UUID | None) -> str | None:

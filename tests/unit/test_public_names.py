@@ -68,6 +68,7 @@ METHODS = {
         "context",
         "as_vectorstore",
         "get_entity",
+        "history",
     },
     Runs: {"list", "undo"},
     Reviews: {"pending", "disputes", "decide"},
