@@ -8,7 +8,7 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-model api hooks bench release-check clean
+.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-model api notebooks hooks bench release-check clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ test-model: $(STAMP)  ## Fifty consolidations with a real small model, which thi
 
 api: $(STAMP)  ## Put the signatures of the public names on record, after a change of them
 	$(BIN)/python tests/public_surface.py
+
+notebooks: $(STAMP)  ## Run the notebooks, and keep what they show in them
+	$(BIN)/python tests/notebook_runs.py
 
 hooks: $(STAMP)  ## Have each commit checked for style
 	$(BIN)/pre-commit install

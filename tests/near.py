@@ -60,6 +60,7 @@ NEAR = {
     "operations/conversations/": "conversations",
     "operations/queue/": "queue worker",
     "operations/retrieval/": _SEARCHES,
+    "operations/retrieval/drawing": "drawings",
     "operations/retrieval/recalling": "contexts_for_prompts",
     "operations/reviews/": _REVIEWS,
     "operations/runs/": f"{_RUNS} parked_disputes crashes",
@@ -117,6 +118,7 @@ NEAR = {
     "telemetry": "observability",
     "testing/": "store_conformance",
     "vectorstore": "vectorstore",
+    "views/": "drawings reference",
     "worker/callbacks": "callbacks",
     "worker/running": "dry_runs callbacks",
     "worker/": "worker queue worker_command worker_crashes",
@@ -130,7 +132,7 @@ ELSEWHERE = {
     "examples/": "examples docs",
     "examples/server/": "langgraph_server",
     "examples/web_app": "web_application",
-    "notebooks/": "examples",
+    "notebooks/": "notebooks",
 }
 
 

@@ -17,6 +17,7 @@ MODULES = [
     "langgraph_agentmem.redaction",
     "langgraph_agentmem.store",
     "langgraph_agentmem.testing.store_conformance",
+    "langgraph_agentmem.views",
     "langgraph_agentmem.worker",
 ]
 """The public modules; all that `errors` defines is public as well."""

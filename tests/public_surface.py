@@ -29,6 +29,7 @@ MODULES = [
     "langgraph_agentmem.redaction",
     "langgraph_agentmem.store",
     "langgraph_agentmem.testing.store_conformance",
+    "langgraph_agentmem.views",
 ]
 """The modules that people are told to import from."""
 

@@ -21,13 +21,14 @@ from langgraph_agentmem.models.chunk import ChunkHistory
 from langgraph_agentmem.models.context import MemoryContext
 from langgraph_agentmem.models.conversation import AddReport
 from langgraph_agentmem.models.entity import Entity, GraphTier
+from langgraph_agentmem.models.graph import EntityDrawing
 from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
 from langgraph_agentmem.models.run import ConsolidationReport, OnRun, PromotionReport
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.conversations import adding
 from langgraph_agentmem.operations.health import diagnosing
-from langgraph_agentmem.operations.retrieval import reading, recalling, searching
+from langgraph_agentmem.operations.retrieval import drawing, reading, recalling, searching
 from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.policies import validation
@@ -165,6 +166,12 @@ class AgentMemory(bridge.Opened):
             on_dispute=on_dispute,
         )
         return cls(resources, background=settings.background if background is None else background)
+
+    def __repr__(self) -> str:
+        parts = self._resources
+        embedder = f"embedder {parts.embedder.name!r}" if parts.embedder else "no embedder"
+        model = f"model {type(parts.model).__name__}" if parts.model else "no model"
+        return f"<AgentMemory on {parts.database.place or 'the default server'}; {embedder}, {model}>"
 
     @property
     def resources(self) -> Resources:
@@ -697,6 +704,38 @@ class AgentMemory(bridge.Opened):
         """
         return await reading.history(self._resources, external_id, memory_id, section_id, limit)
 
+    async def adraw_entities(
+        self,
+        external_id: str,
+        names: Sequence[str] | None = None,
+        *,
+        depth: int = 2,
+        as_of: datetime | None = None,
+        tier: GraphTier | None = None,
+        limit: int = 20,
+    ) -> EntityDrawing:
+        """The entity graph as a picture (SVG) and as Mermaid's text; a notebook shows the picture.
+
+        Args:
+            external_id: The tenant.
+            names: What is around these entities, whatever their case; by default the best connected of all.
+            depth: Most relationships to go along from `names`, 1 to 10.
+            as_of: The time (with a time zone) whose graph is meant; now by default.
+            tier: Only short-term or long-term entities; by default both, an entity of either drawn once.
+            limit: The most entities, 1 to 60; the drawing says how many more there are, of at most 500.
+
+        Raises:
+            InvalidInputError: An argument cannot be accepted.
+
+        Examples:
+            >>> drawing = await memory.adraw_entities("alice", ["Ada"], depth=1)
+            >>> drawing.entities, drawing.svg[:4]
+            (['Ada', 'Engine'], '<svg')
+        """
+        return await drawing.entities(
+            self._resources, external_id, names, depth=depth, as_of=as_of, tier=tier, limit=limit
+        )
+
     def as_retriever(
         self,
         external_id: str,
@@ -783,4 +822,5 @@ class AgentMemory(bridge.Opened):
     context: Final = blocking(acontext)
     get_entity: Final = blocking(aget_entity)
     history: Final = blocking(ahistory)
+    draw_entities: Final = blocking(adraw_entities)
     as_vectorstore: Final = blocking(aas_vectorstore)

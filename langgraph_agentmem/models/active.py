@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, NotRequired, TypedDict
 
 from pydantic import ConfigDict, Field
 
-from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.base import Json, Value, counted, cut, listed
 
 
 class TemplateSection(Value):
@@ -79,6 +79,10 @@ class Section(Value):
         """The text of a text section, else an empty string."""
         return content_of(self.value)
 
+    def _told(self) -> str:
+        pending = f", {counted(self.update_count, 'update')} pending" if self.update_count else ""
+        return f"{cut(self.section_id)}, revision {self.revision}{pending}: {cut(self.content or str(self.value))}"
+
 
 class ConsolidationInfo(Value):
     """How far a memory is from its next consolidation.
@@ -121,6 +125,13 @@ class ActiveMemory(Value):
     consolidation_info: ConsolidationInfo
     created_at: datetime
     updated_at: datetime
+
+    def _told(self) -> str:
+        info = self.consolidation_info
+        due = ", due" if info.will_consolidate else ""
+        pending = f"{info.total_update_count} of {info.threshold:g} updates{due}"
+        sections = listed(list(self.sections)) or counted(self.section_count, "section")
+        return f"{self.id} {cut(self.title)} of {cut(self.external_id)}: {sections}; {pending}"
 
 
 class SectionUpdateDict(TypedDict):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.base import Value, counted, cut
 from langgraph_agentmem.models.review import DisputeKind
 from langgraph_agentmem.models.search import SearchHit
 
@@ -31,6 +31,10 @@ class OpenDispute(Value):
     new: str
     chunk_ids: list[int]
     created_at: datetime
+
+    def _told(self) -> str:
+        existing = ", ".join(cut(text.strip(), 40) for text in self.existing[:3])
+        return f"{self.id} {self.kind} of {cut(self.memory_title)}: {existing} or {cut(self.new.strip(), 40)}"
 
 
 class MemoryContext(Value):
@@ -60,6 +64,11 @@ class MemoryContext(Value):
     hits: list[SearchHit] = Field(default_factory=list[SearchHit])
     disputes: list[OpenDispute] = Field(default_factory=list[OpenDispute])
     tokens: int = 0
+
+    def _told(self) -> str:
+        said = f"{counted(len(self.hits), 'hit')}, {counted(len(self.disputes), 'dispute')}"
+        blocks = f"sections {cut(self.sections, 40)}, recalled {cut(self.recalled, 40)}"
+        return f"{counted(self.tokens, 'token')}, {said}: {blocks}"
 
     def __str__(self) -> str:
         """Both blocks."""

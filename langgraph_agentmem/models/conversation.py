@@ -132,3 +132,6 @@ class AddReport(Value):
         )
         failed = f"; the model failed {len(self.failures)} times" if self.failures else ""
         return f"{kept}, {self.known} known, {self.skipped} skipped; {inferred}{failed}"
+
+    def _told(self) -> str:
+        return f"memory {self.memory_id}: {self.summary}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.base import Json, Value, counted, cut
 
 GraphTier = Literal["shortterm", "longterm"]
 
@@ -129,6 +129,11 @@ class Relationship(Value):
         """Its changes, newest last."""
         return list(self.metadata.get("state_history", []))
 
+    def _told(self) -> str:
+        ended = f" until {self.end_date:%Y-%m-%d}" if self.end_date else ""
+        said = f"{cut(self.source, 40)} {cut(', '.join(self.types), 40)} {cut(self.target, 40)}"
+        return f"{self.id} {said}, confidence {self.confidence:.2f}, since {self.start_date:%Y-%m-%d}{ended}"
+
 
 class Entity(Value):
     """A stored entity.
@@ -161,3 +166,9 @@ class Entity(Value):
     def state_history(self) -> list[Json]:
         """Its changes, newest last."""
         return list(self.metadata.get("state_history", []))
+
+    def _told(self) -> str:
+        kinds = f" ({cut(', '.join(self.types), 40)})" if self.types else ""
+        told = f"{self.id} {cut(self.name)}{kinds}, {self.tier}, confidence {self.confidence:.2f}"
+        disputed = ", disputed" if self.disputed else ""
+        return f"{told}{disputed}: {counted(len(self.relationships), 'relationship')}"

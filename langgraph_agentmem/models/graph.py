@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.base import Value, counted, cut, listed
 from langgraph_agentmem.models.entity import GraphTier
 
 ThingKind = Literal["entity", "relationship", "chunk"]
@@ -71,6 +71,11 @@ class Neighborhood(Value):
     entities: list[GraphEntity] = Field(default_factory=list[GraphEntity])
     relationships: list[GraphRelationship] = Field(default_factory=list[GraphRelationship])
 
+    def _told(self) -> str:
+        entities = counted(len(self.entities), "entity", "entities")
+        named = listed([entity.name for entity in self.entities])
+        return f"of {entities}, {counted(len(self.relationships), 'relationship')}: {named or 'empty'}"
+
 
 class GraphPath(Value):
     """A way from one entity to another: `relationships[i]` connects `entities[i]` and `entities[i + 1]`.
@@ -83,6 +88,37 @@ class GraphPath(Value):
 
     entities: list[GraphEntity]
     relationships: list[GraphRelationship]
+
+    def _told(self) -> str:
+        return " – ".join(cut(entity.name, 30) for entity in self.entities)
+
+
+class EntityDrawing(Value):
+    """The entity graph as pictures; a notebook shows the SVG.
+
+    Attributes:
+        svg: A picture of its own, readable on light and dark pages, which needs nothing from elsewhere.
+        mermaid: A flowchart, for Markdown that draws Mermaid.
+        entities: Names of those that are drawn.
+        left_out: How many entities are not drawn, as there were more than the limit.
+
+    Examples:
+        >>> drawing = memory.draw_entities("alice")
+        >>> drawing.entities, drawing.left_out
+        (['Engine', 'Ada', 'Bo'], 0)
+    """
+
+    svg: str
+    mermaid: str
+    entities: list[str]
+    left_out: int = 0
+
+    def _told(self) -> str:
+        left_out = f", {self.left_out:,} left out" if self.left_out else ""
+        return f"of {counted(len(self.entities), 'entity', 'entities')}{left_out}: {listed(self.entities)}"
+
+    def _repr_svg_(self) -> str:
+        return self.svg
 
 
 class NamedMention(Value):

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from langgraph_agentmem.models.about import About
-from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.base import Value, counted, cut
 from langgraph_agentmem.models.run import ConsolidationReport
 
 DisputeKind = Literal["chunk", "merge", "entity", "relationship"]
@@ -195,6 +195,11 @@ class Dispute(Value):
     review_run_id: str | None = None
     decided_at: datetime | None = None
 
+    def _told(self) -> str:
+        existing = ", ".join(cut(value.content.strip(), 40) for value in self.existing[:3])
+        state = self.decision.action if self.decision else f"{self.status}, proposed: {self.verdict.action}"
+        return f"{self.id} {self.kind} ({state}): {existing} or {cut(self.new.content.strip(), 40)}"
+
 
 class PendingReview(Value):
     """What a run has left to a person.
@@ -210,6 +215,9 @@ class PendingReview(Value):
     memory_id: int
     memory_title: str
     disputes: list[Dispute]
+
+    def _told(self) -> str:
+        return f"run {cut(self.run_id)} of {cut(self.memory_title)}: {counted(len(self.disputes), 'dispute')}"
 
 
 OnDispute = Callable[[PendingReview], object]
@@ -236,3 +244,8 @@ class ReviewReport(Value):
     disputes: list[Dispute]
     pending: list[int]
     report: ConsolidationReport | None = None
+
+    def _told(self) -> str:
+        done = f"; {self.report.summary or 'nothing changed'}" if self.report else ""
+        pending = f"{len(self.pending)} of {counted(len(self.disputes), 'dispute')} still pending"
+        return f"run {cut(self.run_id)}: {pending}{done}"

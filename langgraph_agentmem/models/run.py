@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from langgraph_agentmem.errors import ModelError
-from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.base import Json, Value, counted, cut, listed
 from langgraph_agentmem.models.conflict import ConsolidationConflicts, ConsolidationPlan, Decision
 from langgraph_agentmem.models.graph_change import (
     EntityMerged,
@@ -168,6 +168,23 @@ class PromotionReport(Value):
     decisions: list[Decision] = Field(default_factory=list[Decision])
     run_id: str | None = None
 
+    def _told(self) -> str:
+        if self.status == "not_due":
+            return f"not_due: {self.update_count} of {self.threshold} consolidations"
+        return f"{self.status}: {self.summary}"
+
+    @property
+    def summary(self) -> str:
+        """What it added and modified, in words; empty where it was nothing."""
+        counts = [
+            (self.chunks_added, "chunk", "chunks"),
+            (self.entities_added, "new entity", "new entities"),
+            (self.entities_modified, "entity modified", "entities modified"),
+            (self.relationships_added, "new relationship", "new relationships"),
+            (self.relationships_modified, "relationship modified", "relationships modified"),
+        ]
+        return _changes(counts)
+
 
 class ConsolidationReport(Value):
     """What a consolidation did, and why.
@@ -220,6 +237,34 @@ class ConsolidationReport(Value):
     promotion: PromotionReport | None = None
     preview: RunPreview | None = None
 
+    def _told(self) -> str:
+        if self.status == "busy" and self.lease_expires_at:
+            return f"busy: another run holds the memory until {self.lease_expires_at:%Y-%m-%d %H:%M}"
+        taken = f"{counted(self.updates_consumed, 'update')} of {listed(self.sections)}" if self.sections else ""
+        failed = f"{counted(len(self.failures), 'failure')} made up for" if self.failures else ""
+        told = "; ".join(filter(None, [taken, self.summary, failed]))
+        return f"{self.status}: {told}" if told else self.status
+
+    @property
+    def summary(self) -> str:
+        """What it added, ended, merged and left to a person, in words; empty where it was nothing."""
+        counts = [
+            (self.chunks_added, "new chunk", "new chunks"),
+            (self.chunks_superseded, "superseded", "superseded"),
+            (self.chunks_unclear, "unclear", "unclear"),
+            (self.entities_created, "new entity", "new entities"),
+            (self.entities_merged, "entity merged", "entities merged"),
+            (self.relationships_created, "new relationship", "new relationships"),
+            (self.relationships_merged, "relationship merged", "relationships merged"),
+            (self.relationships_ended, "relationship ended", "relationships ended"),
+            (len(self.parked), "dispute left to a person", "disputes left to a person"),
+        ]
+        return _changes(counts)
+
+
+def _changes(counts: list[tuple[int, str, str]]) -> str:
+    return ", ".join(counted(*each) for each in counts if each[0])
+
 
 class ConsolidationRun(Value):
     """A row of the run log.
@@ -246,6 +291,12 @@ class ConsolidationRun(Value):
     due_at: datetime | None = None
     started_at: datetime
     finished_at: datetime | None = None
+
+    def _told(self) -> str:
+        by = f" by {cut(self.resolver)}" if self.resolver else ""
+        done = self.report.summary if self.report else ""
+        told = cut(self.error, 80) if self.error else done or "nothing changed"
+        return f"{cut(self.id)} {self.status}{by}, memory {self.memory_id}, {self.started_at:%Y-%m-%d %H:%M}: {told}"
 
 
 OnRun = Callable[[ConsolidationRun], object]

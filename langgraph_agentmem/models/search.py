@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from langgraph_agentmem.models.base import Json, Tier, Value
+from langgraph_agentmem.models.base import Json, Tier, Value, cut
 
 
 class ArmScores(Value):
@@ -89,6 +89,12 @@ class SearchHit(Value):
             shortterm, section 'plan' of 'Apollo', in its present value
         """
         return "\n".join([f"{self.score:.2f}: {self._sum()}", self.content.strip(), self._state()])
+
+    def _told(self) -> str:
+        ended = f" until {self.end_date:%Y-%m-%d}" if self.end_date else ""
+        disputed = ", disputed" if self.disputed else ""
+        where = f"{self.tier} {cut(self.section_id, 30)} of {cut(self.memory_title, 30)}"
+        return f"{self.score:.2f} {where}{ended}{disputed}: {cut(self.content.strip())}"
 
     def _sum(self) -> str:
         terms = [

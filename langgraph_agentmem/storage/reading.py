@@ -32,6 +32,15 @@ async def neighborhood(
     return Neighborhood.model_validate({"entities": entities, "relationships": relationships})
 
 
+async def best_connected(
+    connection: Connection, external_id: str, *, as_of: datetime | None, tier: GraphTier | None, limit: int
+) -> list[str]:
+    """Names of a tenant's entities, those with the most relationships first."""
+    params = {"external_id": external_id, "as_of": as_of, "tier": tier, "limit": limit}
+    rows = await all_rows(connection, _SQL["best_connected"], params)
+    return list(dict.fromkeys(row["name"] for row in rows))
+
+
 async def paths(
     connection: Connection,
     external_id: str,

@@ -1,4 +1,4 @@
-"""The examples and the notebook tell their story, from start to end."""
+"""The examples tell their story, from start to end."""
 
 import os
 import subprocess
@@ -7,9 +7,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import forking
-import nbformat
-import pytest
-from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 

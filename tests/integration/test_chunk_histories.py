@@ -13,7 +13,13 @@ async def test_what_was_replaced_is_told_with_what_took_its_place(memory: AgentM
     new, old = await memory.ahistory("alice", made.id, "notes")
     assert (old.content, old.current, old.superseded_by) == ("Deadline: May 1", False, new.chunk_id)
     assert old.end_date is not None
-    assert (new.content, new.current, new.end_date, new.run_id, new.source) == ("Deadline: June 1", True, None, report.run_id, "ada")
+    assert (new.content, new.current, new.end_date, new.run_id, new.source) == (
+        "Deadline: June 1",
+        True,
+        None,
+        report.run_id,
+        "ada",
+    )
 
 
 async def test_it_is_of_one_section_of_a_closed_memory_too_and_only_the_newest(memory: AgentMemory) -> None:

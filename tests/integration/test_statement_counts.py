@@ -134,6 +134,12 @@ class Operations:
         id, _ = await self.consolidated(f"history {n}")
         return lambda: self.memory.ahistory("alice", id)
 
+    async def draw(self, n: int) -> Call:
+        return lambda: self.memory.adraw_entities("alice")
+
+    async def draw_around(self, n: int) -> Call:
+        return lambda: self.memory.adraw_entities("alice", ["Ada"])
+
     # Runs, reviews and the queue
 
     async def list_runs(self, n: int) -> Call:
@@ -290,6 +296,8 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.adelete_active_memory", Operations.delete, (4, 6), (4, 6)),
     ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (6, 15), (6, 15)),
     ("AgentMemory.aconsolidate", Operations.consolidate, (27, 42), (29, 43)),
+    ("AgentMemory.adraw_entities", Operations.draw, (4, 3), (4, 3)),
+    ("AgentMemory.adraw_entities, around one", Operations.draw_around, (3, 2), (3, 2)),
     ("AgentMemory.aconsolidate, of nothing", Operations.consolidate_nothing, (11, 14), (13, 15)),
     ("AgentMemory.apromote", Operations.promote, (14, 27), (14, 27)),
     ("AgentMemory.asearch", Operations.search, (1, 2), (1, 2)),

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 import langgraph_agentmem
-from langgraph_agentmem import AgentMemory, projection
+from langgraph_agentmem import AgentMemory, projection, views
 from langgraph_agentmem.memory import Queue, Reviews, Runs
 
 PUBLIC = [
@@ -69,6 +69,7 @@ METHODS = {
         "as_vectorstore",
         "get_entity",
         "history",
+        "draw_entities",
     },
     Runs: {"list", "undo"},
     Reviews: {"pending", "disputes", "decide"},
@@ -236,6 +237,11 @@ PROJECTION = [
 def test_the_public_names_of_the_projection_are_these_and_described():
     assert projection.__all__ == PROJECTION
     assert [name for name in PROJECTION if not inspect.getdoc(getattr(projection, name))] == []
+
+
+def test_the_public_names_of_the_views_are_these_and_described():
+    assert views.__all__ == ["EntityDrawing", "Html", "as_html", "draw"]
+    assert [name for name in views.__all__ if not inspect.getdoc(getattr(views, name))] == []
 
 
 @pytest.mark.parametrize("kind", [projection.GraphProjector, projection.Graph, projection.Neo4jGraph])

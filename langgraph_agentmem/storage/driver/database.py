@@ -89,6 +89,14 @@ class Database:
         """The database's name on its server; empty before an embedded server is started."""
         return str(conninfo_to_dict(self.dsn).get("dbname") or "") if self.dsn else ""
 
+    @property
+    def place(self) -> str:
+        """Which server and database, without the password, for people to read."""
+        if self.dsn is None:
+            return "an embedded server, not started"
+        known = conninfo_to_dict(self.dsn)
+        return " ".join(f"{key}={known[key]}" for key in ("host", "port", "dbname", "user") if known.get(key))
+
     async def start(self) -> None:
         """Start the embedded server if there is no DSN, and bring the schema up to date.
 

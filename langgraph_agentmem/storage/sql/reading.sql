@@ -22,6 +22,23 @@ FROM (SELECT id, min(distance) AS distance FROM reached GROUP BY id ORDER BY 2, 
 JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.id = d.id
 ORDER BY d.distance, e.id
 
+-- name: best_connected
+-- Names of a tenant's entities: those with the most valid relationships first, then the most important.
+WITH ends (id) AS (
+    SELECT unnest(ARRAY[r.source_id, r.target_id]) FROM agentmem.relationship r
+    WHERE r.external_id = %(external_id)s
+      AND r.start_date <= coalesce(%(as_of)s::timestamptz, 'infinity')
+      AND (r.end_date IS NULL OR r.end_date > %(as_of)s::timestamptz)
+)
+SELECT e.name
+FROM agentmem.entity e
+LEFT JOIN (SELECT id, count(*) AS relationships FROM ends GROUP BY id) c ON c.id = e.id
+WHERE e.external_id = %(external_id)s
+  AND (%(tier)s::text IS NULL OR e.tier = %(tier)s)
+  AND e.first_seen <= coalesce(%(as_of)s::timestamptz, 'infinity')
+ORDER BY coalesce(c.relationships, 0) DESC, e.importance DESC, e.id
+LIMIT %(limit)s
+
 -- name: relationships_among
 -- The valid relationships among entities that have at least one end within a distance.
 SELECT r.id, r.tier, r.source_id, r.target_id, r.types, r.description, r.confidence, r.strength, r.start_date, r.end_date
