@@ -7,6 +7,7 @@ import typer
 
 from langgraph_agentmem.cli import graph, queue, reviews
 from langgraph_agentmem.cli.doctor import doctor
+from langgraph_agentmem.cli.inspect import inspect
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.worker import worker
 
@@ -18,6 +19,7 @@ app: Final = typer.Typer(
 )
 app.command()(worker)
 app.command()(doctor)
+app.command()(inspect)
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")

@@ -99,8 +99,8 @@ class ChunkHistory(Value):
 
     Examples:
         >>> chunk = memory.history("alice", apollo.id, "plan")[-1]
-        >>> chunk.content, chunk.tier, chunk.section_revision, chunk.end_date
-        ('- Deadline: May 1\\n', 'shortterm', 2, None)
+        >>> chunk.content.strip(), chunk.tier, chunk.section_revision, chunk.end_date
+        ('- Deadline: May 1', 'shortterm', 2, None)
     """
 
     chunk_id: int

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import forking
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -195,15 +196,6 @@ def test_an_example_says_in_one_line_what_is_wrong(name: str) -> None:
     result = example(f"{name}.py", "--dsn", "postgresql://127.0.0.1:1/nowhere")
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
     assert result.stderr.startswith(f"{name}: PostgreSQL cannot be reached")
-
-
-def test_the_notebook_runs(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AGENTMEM_DATA_DIR", str(data_dir))
-    notebook = nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
-    printed = "".join(str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code")
-    assert "conflicts" in notebook.cells[-1].source + printed
-    assert "__error_handler__" not in printed
 
 
 def graph_example(folder: Path, tenant: str, **environment: str) -> subprocess.CompletedProcess[str]:
