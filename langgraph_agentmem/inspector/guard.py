@@ -17,7 +17,7 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _COOKIE = "agentmem_inspector"
 _SESSION_SECONDS = 12 * 60 * 60
 _LONGEST_FORM = 4096
-_SLOW_SECONDS = 1.0
+_SLOW_SECONDS = 0.5
 """How long a wrong token takes, so that nobody tries many."""
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'none'; "

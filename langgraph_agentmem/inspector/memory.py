@@ -8,7 +8,6 @@ from langgraph_agentmem.inspector.access import Visit
 from langgraph_agentmem.models.active import ActiveMemory, Section
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.chunk import ChunkHistory
-from langgraph_agentmem.views.markup import Html, badge, element, note, prose, table
 from langgraph_agentmem.views.memories import TIERS
 from langgraph_agentmem.views.timeline import Axis, Validity, bar
 
@@ -39,7 +38,7 @@ async def show(visit: Visit) -> None:
     except MemoryNotFoundError:  # it has a history: it was closed
         parts.heading(f"Memory {id}")
         parts.note("It is closed: what it gave to memory stays, and cannot be edited here.")
-        _history(history)
+        _history(visit, history)
         return
     _about(visit, memory, only)
     for section in memory.sections.values():
@@ -47,7 +46,7 @@ async def show(visit: Visit) -> None:
             _section(visit, memory, section, [chunk for chunk in history if chunk.section_id == section.section_id])
     if only is not None and only not in memory.sections:
         parts.note(f"Section {only!r} is not listed: it is gone, or one of more than 100. Its history:")
-        _history(history)
+        _history(visit, history)
 
 
 def _about(visit: Visit, memory: ActiveMemory, only: str | None) -> None:
@@ -91,7 +90,7 @@ def _section(visit: Visit, memory: ActiveMemory, section: Section, history: list
         parts.said(section.content if _is_text(section) else str(section.value))
         if visit.write and _is_text(section):
             _Editor(visit, memory.id, section)
-        _history(history)
+        _history(visit, history)
 
 
 def _is_text(section: Section) -> bool:
@@ -150,26 +149,29 @@ class _Editor:
                 parts.button("Save mine in its place", put_mine)
 
 
-def _history(chunks: list[ChunkHistory]) -> None:
+def _history(visit: Visit, chunks: list[ChunkHistory]) -> None:
     """The chunks that a section had, on one axis of time."""
     if not chunks:
         return
     axis = Axis.of([_span(chunk) for chunk in chunks])
-    rows = [_row(chunk, axis) for chunk in chunks]
     with ui.expansion(f"What it has said: {counted(len(chunks), 'chunk')}", value=True).classes("w-full"):
-        parts.drawing(table(["Text", "State", axis.heading, "From"], rows))
         parts.note(f"The newest {_CHUNKS:,} are shown." if len(chunks) == _CHUNKS else "")
+        for chunk in chunks:
+            _chunk(visit, chunk, axis)
 
 
-def _row(chunk: ChunkHistory, axis: Axis) -> list[str]:
-    came = f"revision {chunk.section_revision}" if chunk.section_revision else f"a run ({chunk.origin})"
-    by = f" by {chunk.source}" if chunk.source else ""
-    return [
-        element("div", note(f"chunk {chunk.chunk_id}"), prose(chunk.content)),
-        element("div", badge(chunk.tier, TIERS[chunk.tier]), note(_state(chunk))),
-        bar(_span(chunk), axis),
-        Html(element("div", f"{came}{by}", note(f"run {chunk.run_id}" if chunk.run_id else ""))),
-    ]
+def _chunk(visit: Visit, chunk: ChunkHistory, axis: Axis) -> None:
+    with ui.column().classes("w-full gap-0 py-2 border-t border-gray-200"):
+        parts.said(chunk.content.strip())
+        with parts.line():
+            parts.badge(chunk.tier, TIERS[chunk.tier])
+            parts.drawing(bar(_span(chunk), axis))
+            parts.note(_state(chunk))
+        with parts.line():
+            came = f"revision {chunk.section_revision}" if chunk.section_revision else f"a run ({chunk.origin})"
+            parts.note(f"chunk {chunk.chunk_id}, from {came}{f' by {chunk.source}' if chunk.source else ''}")
+            if chunk.run_id:
+                parts.link(f"run {chunk.run_id}", visit.link("/runs", run=chunk.run_id))
 
 
 def _state(chunk: ChunkHistory) -> str:

@@ -48,8 +48,8 @@ def _shown(page: Page, access: Access) -> Callable[[Request], Awaitable[None]]:
         except AgentMemoryError as error:
             parts.problem(error)
             return
-        _header(page, visit)
         with ui.column().classes("w-full max-w-4xl mx-auto gap-2"):
+            _header(page, visit)
             await _body(page, visit)
 
     return shown

@@ -54,7 +54,7 @@ def drawing(markup: Html) -> None:
     """A view of ours, in which every text is escaped already; wide ones can be scrolled."""
     # what else is a string is no markup, whatever it says
     assert isinstance(markup, Html)
-    ui.html(markup, sanitize=False).classes("w-full overflow-x-auto")
+    ui.html(markup, sanitize=False).classes("max-w-full overflow-x-auto")
 
 
 def problem(error: AgentMemoryError) -> None:

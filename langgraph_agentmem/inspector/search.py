@@ -10,6 +10,7 @@ from langgraph_agentmem.views.memories import TIERS
 from langgraph_agentmem.views.timeline import Axis, Validity, bar
 
 _LIMIT = 20
+_NAMES = 8
 _ARMS = {"lexical": "words", "vector": "meaning", "label": "who speaks", "graph": "entities", "date": "dates"}
 
 
@@ -50,18 +51,17 @@ def _hit(visit: Visit, hit: SearchHit, axis: Axis) -> None:
         with parts.line():
             ui.label(f"{hit.score:.2f}").classes("font-semibold")
             parts.badge(hit.tier, TIERS[hit.tier])
-            parts.link(
-                f"{hit.memory_title} / {hit.section_id}",
-                visit.link("/memory", id=hit.memory_id, section=hit.section_id),
-            )
+            section = visit.link("/memory", id=hit.memory_id, section=hit.section_id)
+            parts.link(f"{hit.memory_title} / {hit.section_id}", section)
         parts.said(hit.content.strip())
         first, *_, last = hit.explain().splitlines()
         parts.note(first)
         parts.note(last)
         _arms(hit)
-        with parts.line():
-            parts.drawing(bar(Validity(hit.start_date, hit.end_date), axis))
+        parts.drawing(bar(Validity(hit.start_date, hit.end_date), axis))
         _origin(visit, hit)
+        if hit.current:
+            parts.link("Correct it" if visit.write else "See its section", section)
 
 
 def _arms(hit: SearchHit) -> None:
@@ -84,6 +84,12 @@ def _origin(visit: Visit, hit: SearchHit) -> None:
             parts.link(f"Run {hit.run_id}", visit.link("/runs", memory=hit.memory_id, run=hit.run_id))
         if hit.disputed:
             parts.link("Waits for a review", visit.link("/reviews"))
+    if hit.entities:
+        _entities(visit, hit.entities)
+
+
+def _entities(visit: Visit, names: list[str]) -> None:
     with parts.line():
-        for name in hit.entities[:8]:
+        parts.note("It mentions")
+        for name in names[:_NAMES]:
             parts.link(name, visit.link("/entities", name=name))
