@@ -94,10 +94,9 @@ class Tab:
     def wait_for(self, condition: str) -> None:
         """Wait until an expression holds."""
         ends = time.monotonic() + _PATIENCE
-        while not self.run(f"Boolean({condition})"):
-            assert time.monotonic() < ends, (
-                f"{condition} never held on the page:\n{self.run('document.body.innerText')}"
-            )
+        held = f"(() => {{ try {{ return Boolean({condition}) }} catch {{ return false }} }})()"  # a page that is just made
+        while not self.run(held):
+            assert time.monotonic() < ends, f"{condition} never held on {self.run('document.body?.innerText')}"
             time.sleep(0.05)
 
     def press(self, key: str, code: int) -> None:

@@ -40,6 +40,7 @@ _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
     "claude_memory": "claude_memory",
+    "inspector/": "inspector inspect_command",
     "middleware/": "middleware remembered_turns middleware_in_deep_agents",
     "tooling": "memory_tools tool_standards claude_memory",
     "tools": "memory_tools tool_standards",
@@ -89,7 +90,7 @@ NEAR = {
     "settings": "store_from_environment opening",
     "storage/": "statement_counts",
     "storage/checkpoints": _CHECKPOINTS,
-    "storage/chunks": "chunk_writing stale_sections puts_without_vectors",
+    "storage/chunks": "chunk_histories chunk_writing stale_sections puts_without_vectors",
     "storage/conversations": "conversations",
     "storage/driver/": "transactions waiting_calls opening first_calls store_lost* store_cancelled* store_pools*",
     "storage/filters": "filtering",
