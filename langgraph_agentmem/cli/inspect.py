@@ -42,7 +42,7 @@ def inspect(
         from langgraph_agentmem.inspector.access import Access  # noqa: PLC0415 - optional
         from langgraph_agentmem.inspector.serving import application  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        if error.name != "nicegui":
+        if (error.name or "").split(".")[0] not in {"fastapi", "nicegui", "starlette", "uvicorn"}:
             raise
         raise MissingDependencyError(
             'the inspector needs nicegui: pip install "langgraph-agentmem[inspector]"'
