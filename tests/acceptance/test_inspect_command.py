@@ -29,7 +29,8 @@ def test_no_stored_script_runs_and_every_page_fits_a_telephone(dsn: str, tmp_pat
             assert tab.run("document.querySelectorAll('iframe, base, a[href^=javascript]').length") == 0, page
         # by keyboard alone, as whoever looks does it
         tab.open(address, "Search memory")
-        tab.wait_for("document.activeElement.tagName === 'INPUT'")
+        # what is typed before the page has its connection, faster than anybody types, is lost
+        tab.wait_for("window.did_handshake && document.activeElement.tagName === 'INPUT'")
         tab.send("Input.insertText", text="deadline")
         tab.press("Enter", 13)
         tab.wait_for("document.body.innerText.includes('Adds')")
