@@ -305,13 +305,19 @@ class AgentMemorySettings(BaseSettings):
     )
     neo4j_database: str = Field("neo4j", validation_alias=_older("NEO4J_DATABASE"), description="Neo4j's database.")
 
+    inspector_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What whoever opens the inspector enters; without one, it listens on loopback addresses only.",
+    )
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
 
-    @field_validator("dsn", "listen_dsn", "data_dir", mode="before")
+    @field_validator("dsn", "listen_dsn", "data_dir", "inspector_token", mode="before")
     @classmethod
     def _not_empty(cls, value: Any) -> Any:
         text = value.get_secret_value() if isinstance(value, SecretStr) else value

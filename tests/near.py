@@ -41,6 +41,7 @@ _GRAPH = "reading_graphs projection* projecting* cypher*"
 NEAR = {
     "claude_memory": "claude_memory",
     "mcp/": "mcp_tools mcp_conflicts mcp_command",
+    "inspector/": "inspector inspect_command",
     "middleware/": "middleware remembered_turns middleware_in_deep_agents",
     "tooling": "memory_tools tool_standards claude_memory",
     "tools": "memory_tools tool_standards",
@@ -103,7 +104,7 @@ NEAR = {
     "storage/": "statement_counts",
     "storage/imports": "imports_of_*",
     "storage/checkpoints": _CHECKPOINTS,
-    "storage/chunks": "chunk_writing stale_sections puts_without_vectors",
+    "storage/chunks": "chunk_histories chunk_writing stale_sections puts_without_vectors",
     "storage/conversations": "conversations",
     "storage/retention": "retention",
     "storage/deletion": "receipts forgetting_elsewhere",

@@ -12,6 +12,7 @@ from langgraph_agentmem.cli.doctor import doctor
 from langgraph_agentmem.cli.embedding import reembed
 from langgraph_agentmem.cli.finding import entity, search
 from langgraph_agentmem.cli.forget import forget
+from langgraph_agentmem.cli.inspect import inspect
 from langgraph_agentmem.cli.memories import edit, memories, show
 from langgraph_agentmem.cli.terminal import out
 from langgraph_agentmem.cli.transfer import export
@@ -24,7 +25,7 @@ app: Final = typer.Typer(
 )
 for _command in (
     demo, memories, show, edit, search, entity, runs, consolidate, promote, undo, export, reembed, forget,
-    worker, doctor,
+    worker, doctor, inspect,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(db.app, name="db")

@@ -17,6 +17,7 @@ from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, SectionUpdate, SectionUpdateDict
 from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.models.chunk import ChunkHistory
 from langgraph_agentmem.models.context import MemoryContext
 from langgraph_agentmem.models.conversation import AddReport
 from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt, SweepReport
@@ -769,6 +770,31 @@ class AgentMemory(bridge.Opened):
             raise EntityNotFoundError(f"tenant {external_id!r} has no entity {entity!r}{f' in {tier}' if tier else ''}")
         return stored
 
+    async def ahistory(
+        self, external_id: str, memory_id: int, section_id: str | None = None, *, limit: int = 200
+    ) -> list[ChunkHistory]:
+        """A memory's chunks, valid or not, the newest first: what was remembered when, by whom, and until when.
+
+        Args:
+            external_id: The tenant.
+            memory_id: The memory, open or closed.
+            section_id: Only this section's; all by default.
+            limit: The most chunks.
+
+        Raises:
+            MemoryNotFoundError: The tenant has no such memory.
+
+        Examples:
+            >>> written = await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "June 1", "May 1")
+            >>> report = await memory.aconsolidate("alice", apollo.id)
+            >>> for chunk in await memory.ahistory("alice", apollo.id, "plan"):
+            ...     print(chunk.content.strip(), "-", "ended" if chunk.end_date else "valid")
+            - Deadline: June 1 - valid
+            - Budget: 5000 - valid
+            - Deadline: May 1 - ended
+        """
+        return await reading.history(self._resources, external_id, memory_id, section_id, limit)
+
     async def adraw_entities(
         self,
         external_id: str,
@@ -1063,6 +1089,7 @@ class AgentMemory(bridge.Opened):
     retrieve_memories: Final = blocking(aretrieve_memories)
     context: Final = blocking(acontext)
     get_entity: Final = blocking(aget_entity)
+    history: Final = blocking(ahistory)
     draw_entities: Final = blocking(adraw_entities)
     as_vectorstore: Final = blocking(aas_vectorstore)
     import_chat_history: Final = blocking(aimport_chat_history)

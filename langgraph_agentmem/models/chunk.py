@@ -1,10 +1,11 @@
 """Chunks: what sections are made of once they are remembered."""
 
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pydantic import SkipValidation
 
-from langgraph_agentmem.models.base import Json, Value
+from langgraph_agentmem.models.base import Json, Tier, Value, cut
 
 Origin = Literal["section", "merge", "leftover"]
 """Cut from a section, written by a merge, or what a replaced chunk said besides what was replaced."""
@@ -82,6 +83,43 @@ class PlacedChunk(Value):
     def metadata(self) -> Json:
         """What is kept with it for those who find it: its place, as far as it has one."""
         return self.place.model_dump(mode="json", exclude_defaults=True)
+
+
+class ChunkHistory(Value):
+    """A chunk of a memory, valid or not, with what became of it.
+
+    Attributes:
+        section_revision: The revision of its section that brought it; 0 if a run wrote it.
+        current: Whether its section's present value holds it.
+        source: Who wrote it, as the writer said.
+        run_id: The run that has consolidated or written it; None while none has.
+        start_date: Valid from.
+        end_date: Valid until; None while valid.
+        superseded_by: The chunk that took its place, if one did.
+
+    Examples:
+        >>> chunk = memory.history("alice", apollo.id, "plan")[-1]
+        >>> chunk.content.strip(), chunk.tier, chunk.section_revision, chunk.end_date
+        ('- Deadline: May 1', 'shortterm', 2, None)
+    """
+
+    chunk_id: int
+    section_id: str
+    section_revision: int
+    chunk_order: int
+    content: str
+    tier: Tier
+    current: bool
+    origin: Origin
+    source: str | None = None
+    run_id: str | None = None
+    start_date: datetime
+    end_date: datetime | None = None
+    superseded_by: int | None = None
+
+    def _told(self) -> str:
+        ended = f" until {self.end_date:%Y-%m-%d}" if self.end_date else ""
+        return f"{self.chunk_id} {self.tier} {cut(self.section_id, 30)}{ended}: {cut(self.content.strip())}"
 
 
 class WrittenSection(Value):

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Tier, Value
-from langgraph_agentmem.models.chunk import ChunkWords, Origin, TextChunk, Vectors, WrittenSection
+from langgraph_agentmem.models.chunk import ChunkHistory, ChunkWords, Origin, TextChunk, Vectors, WrittenSection
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.policies.placing import content_hash
 from langgraph_agentmem.policies.weighing import vector_text, weighed
@@ -28,6 +28,7 @@ from langgraph_agentmem.storage.driver.rows import (
     first_row,
     numbered,
     of_tenants,
+    send,
 )
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel
@@ -357,6 +358,16 @@ def vector_columns(
     """Some chunks' vectors of a model, as statements take them."""
     rows = [(id, as_vector(vectors[id])) for id in ids]
     return {"external_id": external_id, **_model(model), **columns(rows, "ids", "embeddings")}
+
+
+async def send_history(
+    connection: Connection, external_id: str, memory_id: int, section_id: str | None, *, limit: int
+) -> Deferred[list[ChunkHistory]]:
+    """Ask for a memory's chunks, or those of one of its sections, valid or not, the newest first."""
+    params = {"external_id": external_id, "memory_id": memory_id, "section_id": section_id, "limit": limit}
+    return await send(
+        connection, _SQL["chunk_history"], params, lambda rows: [ChunkHistory.model_validate(row) for row in rows]
+    )
 
 
 def _text(value: UUID | None) -> str | None:

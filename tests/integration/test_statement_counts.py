@@ -169,6 +169,10 @@ class Operations:
         await self.consolidated(f"entity {n}")
         return lambda: self.memory.aget_entity("alice", "Ada")
 
+    async def history(self, n: int) -> Call:
+        id, _ = await self.consolidated(f"history {n}")
+        return lambda: self.memory.ahistory("alice", id)
+
     async def draw(self, n: int) -> Call:
         return lambda: self.memory.adraw_entities("alice")
 
@@ -341,6 +345,7 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.acontext, without a query", Operations.sections, (1, 2), (1, 2)),
     ("AgentMemory.adiagnose", Operations.diagnose, (9, 8), (10, 9)),
     ("AgentMemory.aget_entity", Operations.entity, (6, 5), (6, 5)),
+    ("AgentMemory.ahistory", Operations.history, (1, 2), (1, 2)),
     ("Runs.alist", Operations.list_runs, (1, 1), (1, 1)),
     ("Runs.aundo", Operations.undo, (12, 18), (12, 18)),
     ("AgentMemory.aimport_store", Operations.import_store, (5, 9), (5, 9)),

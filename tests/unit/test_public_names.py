@@ -77,6 +77,7 @@ METHODS = {
         "import_chat_history",
         "import_vectorstore",
         "import_store",
+        "history",
         "draw_entities",
     },
     Runs: {"list", "undo"},

@@ -70,6 +70,7 @@ DEFAULTS = {
     "neo4j_username": "neo4j",
     "neo4j_password": None,
     "neo4j_database": "neo4j",
+    "inspector_token": None,
 }
 OLDER_NAMES = {
     "AVG_SECTION_UPDATE_COUNT": "avg_section_update_count",

@@ -1,14 +1,19 @@
-"""Reads runs and entities."""
+"""Reads runs, entities, and what became of chunks."""
 
 from typing import get_args
 
-from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.errors import InvalidInputError, MemoryNotFoundError
+from langgraph_agentmem.models.chunk import ChunkHistory
 from langgraph_agentmem.models.entity import Entity, GraphTier
 from langgraph_agentmem.models.run import ConsolidationRun, RunStatus
+from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import graph
+from langgraph_agentmem.storage import chunks, graph, reviews, sections
 from langgraph_agentmem.storage import runs as storage
+from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.sections import UnchunkedMemory
 
 
 async def runs(
@@ -41,3 +46,23 @@ async def entity(
     name = validation.name(name_or_id, "entity") if id is None else None
     async with resources.database.transaction(tenant) as connection:
         return await graph.find_entity(connection, tenant, entity_id=id, name=name, tier=tier)
+
+
+async def history(
+    resources: Resources, external_id: object, memory_id: object, section_id: object, limit: object
+) -> list[ChunkHistory]:
+    """See `AgentMemory.ahistory`."""
+    tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
+    section = None if section_id is None else validation.name(section_id, "section_id")
+    most = validation.positive(limit, "limit")
+
+    async def send(connection: Connection) -> tuple[Deferred[list[ChunkHistory]], Deferred[list[UnchunkedMemory]]]:
+        unchunked = await sections.send_unchunked(connection, tenant, [id])
+        return await chunks.send_history(connection, tenant, id, section, limit=most), unchunked
+
+    found = await freshness.read(resources, tenant, send)
+    if not found:  # nothing was written yet, or there is no such memory
+        async with resources.database.connection(tenant) as connection:
+            if id not in await reviews.titles(connection, tenant, [id]):
+                raise MemoryNotFoundError(f"tenant {tenant!r} has no memory {id}")
+    return found

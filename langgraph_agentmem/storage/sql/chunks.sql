@@ -323,3 +323,13 @@ WHERE c.external_id = %(external_id)s AND c.id = u.id
 -- What is left of a closed memory's chunks is part of no section any more.
 UPDATE agentmem.memory_chunk SET current = false
 WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s AND current
+
+-- name: chunk_history
+-- A memory's chunks, open or closed, valid or not: the newest first.
+SELECT id AS chunk_id, section_id, section_revision, chunk_order, content, tier, current, origin, source,
+       run_id::text AS run_id, start_date, end_date, superseded_by
+FROM agentmem.memory_chunk
+WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+  AND (%(section_id)s::text IS NULL OR section_id = %(section_id)s)
+ORDER BY start_date DESC, chunk_order DESC, id DESC
+LIMIT %(limit)s

@@ -1,0 +1,232 @@
+"""The inspector, as whoever looks at it finds it: why something was recalled, and how it is corrected."""
+
+from collections.abc import AsyncIterator, Callable
+from html.parser import HTMLParser
+
+import pytest
+from inspecting import HOSTILE, filled_with_mischief, looking, texts
+from nicegui import ui
+from reviewing import NEW, OLD, cycle, parked, project
+
+from langgraph_agentmem import AgentMemory
+
+
+async def test_a_wrong_fact_is_found_explained_corrected_and_the_next_search_is_changed(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    async with looking(memory, write=True) as user:
+        await user.open("/?q=When is the deadline?")
+        await user.should_see("Deadline: May 1")
+        shown = texts(user)
+        for told in ("the words say", "Written by ada", "Project / notes", "shortterm", "in its present value", "Run "):
+            assert told in shown, f"{told} is not in\n{shown}"
+        user.find("Project / notes").click()
+        await user.should_see("What it has said: 1 chunk")
+        editor = user.find(marker=f"text-of-{made.id}")
+        editor.clear().type("Deadline: June 1")
+        user.find("Save").click()
+        await user.should_see("Consolidate now", retries=30)
+        user.find("Consolidate now").click()
+        await user.should_see("0 of 5 updates until", retries=30)
+        await user.open("/?q=When is the deadline?")
+        await user.should_see("Deadline: June 1")
+        await user.should_not_see("Deadline: May 1")
+
+
+async def test_a_stale_edit_is_refused_and_shown_with_the_present_text(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    async with looking(memory, write=True) as user:
+        await user.open(f"/memory?id={made.id}")
+        await memory.aupdate_active_memory_section("alice", made.id, "notes", "Deadline: July 9", source="bo")
+        user.find(marker=f"text-of-{made.id}").clear().type("Deadline: June 1")
+        user.find("Save").click()
+        await user.should_see("Not saved: somebody has written revision 3 meanwhile", retries=30)
+        assert {"Deadline: July 9", "- Deadline: July 9", "+ Deadline: June 1"} <= set(texts(user).splitlines())
+        assert (await memory.aget_active_memory("alice", made.id)).sections["notes"].content == "Deadline: July 9"
+        user.find("Save mine in its place").click()
+        await user.should_see("revision 4, written", retries=30)
+    assert (await memory.aget_active_memory("alice", made.id)).sections["notes"].content == "Deadline: June 1"
+
+
+async def test_without_write_nothing_can_be_changed(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    await memory.aupdate_active_memory_section("alice", made.id, "notes", "Deadline: June 1")
+    async with looking(memory) as user:
+        for page in (f"/memory?id={made.id}", "/runs", "/reviews", "/queue"):
+            await user.open(page)
+            await user.should_see("The inspector was started without --write.")
+            for button in ("Save", "Consolidate now", "Undo", "Try again", "Accept the verdict"):
+                await user.should_not_see(button, retries=1)
+
+
+async def test_a_search_as_of_a_time_says_what_held_then(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    then = (await memory.aget_active_memory("alice", made.id)).updated_at
+    await cycle(memory, made, "Deadline: June 1")
+    async with looking(memory) as user:
+        await user.open(f"/?q=deadline&as_of={then:%Y-%m-%dT%H:%M:%S.%f}")
+        await user.should_see("Deadline: May 1")
+        await user.should_not_see("Deadline: June 1")
+        await user.open("/?q=deadline&as_of=yesterday")
+        await user.should_see("'yesterday' is no time; it looks like 2026-05-01T14:00, in UTC")
+
+
+async def test_an_inspector_of_one_tenant_shows_no_other(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    report = (await memory.runs.alist("alice"))[0]
+    async with looking(memory, "bob") as user:
+        for page in (
+            "/?q=deadline",
+            f"/memory?id={made.id}",
+            "/memory",
+            f"/runs?run={report.id}",
+            "/entities",
+            "/queue",
+        ):
+            await user.open(page)
+            assert not any(told in texts(user) for told in ("May 1", "Project", "alice"))
+        await user.open("/?q=deadline&tenant=alice")
+        await user.should_see("this inspector shows the memory of 'bob' only, not of 'alice'")
+        await user.should_not_see("May 1")
+
+
+async def test_an_operator_chooses_a_tenant_and_links_stay_with_it(memory: AgentMemory) -> None:
+    await project(memory, "Deadline: May 1")
+    async with looking(memory, None) as user:
+        await user.open("/?q=deadline")
+        await user.should_see("Choose a tenant to see its memory.")
+        await user.open("/?q=deadline&tenant=alice")
+        user.find("Project / notes").click()
+        await user.should_see("Project: memory 1 of alice")
+        await user.open("/?q=deadline&tenant=bob")
+        await user.should_see("Memory says nothing about this.")
+
+
+async def test_an_outage_is_an_error_and_no_empty_result(dead_memory: AgentMemory) -> None:
+    async with looking(dead_memory) as user:
+        for page in ("/?q=deadline", "/memory", "/reviews", "/runs", "/entities", "/queue"):
+            await user.open(page)
+            await user.should_see("PostgreSQL cannot be reached")
+
+
+@pytest.fixture
+async def dead_memory() -> AsyncIterator[AgentMemory]:
+    memory = AgentMemory.open("postgresql://127.0.0.1:1/nowhere")
+    yield memory
+    await memory.aclose()
+
+
+async def test_the_second_of_two_reviewers_is_told_and_nothing_is_decided_twice(
+    opened: Callable[..., AgentMemory],
+) -> None:
+    memory = opened(review="always")
+    made, run, dispute = await parked(memory)
+    async with looking(memory, write=True) as user:
+        await user.open("/reviews")
+        await user.should_see("1 dispute of 1 run")
+        assert {OLD, NEW} <= set(texts(user).splitlines())
+        await memory.reviews.adecide("alice", run, [{"dispute": dispute, "action": "keep_both"}], reviewer="eve")
+        user.find("Accept the verdict").click()
+        await user.should_see("nothing of this review", retries=30)
+        user.find("Keep both").click()
+        await user.should_see("Was decided already, by eve: keep_both.", retries=30)
+        await user.open("/reviews")
+        await user.should_see("Nothing waits for a review.")
+    assert made.id
+
+
+async def test_a_decision_is_recorded_with_who_took_it_and_why(opened: Callable[..., AgentMemory]) -> None:
+    memory = opened(review="always")
+    _, run, _ = await parked(memory)
+    async with looking(memory, None, write=True) as user:
+        await user.open("/reviews")  # of all tenants
+        user.find("Your name, for the record").type("eve")
+        user.find("Why, for the record").type("Ada says so.")
+        user.find("Accept the verdict").click()
+        await user.should_see("Decided: accept. 1 superseded", retries=30)
+    [decided] = await memory.reviews.adisputes("alice", run)
+    assert decided.decision is not None
+    assert (decided.reviewer, decided.decision.reason) == ("eve", "Ada says so.")
+
+
+async def test_a_run_tells_what_it_did_and_is_undone(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    report = await cycle(memory, made, "Deadline: June 1")
+    async with looking(memory, write=True) as user:
+        await user.open(f"/runs?memory={made.id}&run={report.run_id}")
+        for told in ("1 superseded", "No model was asked.", "What it had to decide", "What was decided, and refused"):
+            await user.should_see(told)
+        user.find("Undo").click()
+        await user.should_see("what it has added stays")
+        user.find("Yes, undo").click()
+        await user.should_see("undone", retries=30)
+    assert [run.status for run in await memory.runs.alist("alice", made.id)] == ["undone", "applied"]
+
+
+async def test_a_closed_memory_tells_what_it_said(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    await memory.adelete_active_memory("alice", made.id)
+    async with looking(memory, write=True) as user:
+        await user.open(f"/memory?id={made.id}")
+        await user.should_see("It is closed: what it gave to memory stays")
+        assert "Deadline: May 1" in texts(user)
+        await user.open("/memory?id=999999")
+        await user.should_see("tenant 'alice' has no memory 999999")
+        await user.open("/memory?id=one")
+        await user.should_see("id is a number, not 'one'")
+
+
+class Tags(HTMLParser):
+    """The elements of a markup, and their attributes."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.names, self.attributes = set[str](), set[str]()
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+OURS = "div span b code table thead tbody tr th td svg g rect path line polygon circle text title"
+
+
+async def test_what_is_stored_is_text_on_every_page(dsn: str, opened: Callable[..., AgentMemory]) -> None:
+    tenant, pages = await filled_with_mischief(dsn)
+    async with looking(opened(), tenant, write=True) as user:
+        for page in pages:
+            await user.open(page)
+            with user:
+                shown = list(ui.context.client.elements.values())
+            drawn = [Tags(each.content) for each in shown if isinstance(each, ui.html)]
+            assert set().union(*(each.names for each in drawn)) <= set(OURS.split()), page
+            assert not {name for each in drawn for name in each.attributes if name.startswith(("on", "href", "src"))}
+            links = [each.props["href"] for each in shown if isinstance(each, ui.link)]
+            assert all(link.startswith("/") and not link.startswith("//") for link in links), page
+
+
+async def test_the_queue_shows_what_was_set_aside_and_puts_it_back(
+    dsn: str, opened: Callable[..., AgentMemory]
+) -> None:
+    tenant, _ = await filled_with_mischief(dsn)
+    memory = opened()
+    async with looking(memory, None, write=True) as user:
+        await user.open("/queue")
+        await user.should_see(HOSTILE[1])
+        user.find("Try again").click()
+        await user.should_see("No memory is set aside.", retries=30)
+    assert (await memory.queue.astatus(tenant)).due == 1
+
+
+async def test_entities_are_drawn_with_their_history(opened: Callable[..., AgentMemory], dsn: str) -> None:
+    tenant, _ = await filled_with_mischief(dsn)
+    async with looking(opened(), tenant) as user:
+        await user.open("/entities?name=nobody")
+        await user.should_see("has no entity 'nobody'")
+        await user.open("/entities")
+        user.find(HOSTILE[1]).click()
+        await user.should_see("History", retries=30)
+        with user:
+            assert any(
+                "<svg" in each.content for each in ui.context.client.elements.values() if isinstance(each, ui.html)
+            )
