@@ -19,8 +19,9 @@ from langgraph_agentmem.storage.vectors import EmbeddingModel
 _SQL = statements("legacy")
 _SHORTTERM_COLUMNS = ("memory_ids", "update_counts", "metadata", "created_ats", "last_updateds")
 _PIECE_COLUMNS = (
-    "memory_ids", "section_ids", "tiers", "chunk_orders", "contents", "content_hashes", "overlaps", "words", 
-    "own_words", "labels", "embeddings", "metadata", "start_dates", "end_dates", "last_updateds", "confidences", "importances",
+    "memory_ids", "section_ids", "tiers", "chunk_orders", "contents", "content_hashes", "overlaps", "words",
+    "own_words", "labels", "embeddings", "metadata", "start_dates", "end_dates", "last_updateds", "confidences",
+    "importances",
 )  # fmt: skip
 
 
@@ -43,7 +44,7 @@ async def shortterm_rows(connection: Connection, table: Table) -> SourceRows:
         table=table.identifier,
         summary=_optional(table, "text", "summary"),
         metadata=_optional(table, "text", "metadata"),
-        update_count=_optional(table, "int", "update_count"),
+        update_count=_optional(table, "int4", "update_count"),
         created_at=_optional(table, "timestamptz", "created_at"),
         last_updated=_optional(table, "timestamptz", "last_updated"),
     )
