@@ -1,5 +1,6 @@
 """What an older system's tables hold is brought along: active, short-term and long-term memory, in both of its forms."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -287,3 +288,25 @@ async def test_empty_tables_are_nothing(memory: AgentMemory, rows: Rows) -> None
 
     assert (report.read, report.verified) == (0, 0)
     assert rows("SELECT count(*) FROM agentmem.active_memory") == [(0,)]
+
+
+async def test_two_at_once_write_each_row_once(older: None, memory: AgentMemory, opened: Open, rows: Rows) -> None:
+    both = await asyncio.gather(memory.aimport_legacy(), opened().aimport_legacy())
+
+    assert [report.verified for report in both] == [14, 14]
+    assert rows(
+        "SELECT count(*), count(DISTINCT metadata ->> 'legacy_id') FROM agentmem.memory_chunk WHERE origin = 'import'"
+    ) == [(5, 5)]
+
+
+async def test_nothing_of_what_is_redacted_comes_along(older: None, opened: Open, rows: Rows) -> None:
+    memory = opened(redact=lambda text: text.replace("Grace", "[name]").replace("Ada", "[name]"))
+
+    report = await memory.aimport_legacy()
+
+    assert report.verified == 14
+    assert [hit.content for hit in await memory.asearch("agent-7", "drawn", limit=1)] == [
+        "The bridge is drawn by [name]."
+    ]
+    [first, *_] = await memory.aget_active_memories("agent-7")
+    assert first.metadata["owner"] == "[name]"

@@ -71,6 +71,7 @@ METHODS = {
         "import_chat_history",
         "import_vectorstore",
         "import_store",
+        "import_legacy",
         "draw_entities",
     },
     Runs: {"list", "undo"},
