@@ -84,6 +84,8 @@ NEAR = {
     "policies/cutting": "contexts_for_prompts",
     "policies/delimiting": "contexts_for_prompts models",
     "policies/importing": "imports_of_*",
+    "policies/legacy": "imports_of_older_tables",
+    "storage/legacy": "imports_of_older_tables",
     "policies/noting": "conversations",
     "policies/transcripts": "conversations",
     "policies/frequencies": _SEARCHES,

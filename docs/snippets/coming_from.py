@@ -76,3 +76,31 @@ assert project.sections["progress"].content == "The draft is done yet."
 assert project.sections["open"].content == "- The review"
 assert hits == []
 memory.close()
+
+import json
+
+import psycopg
+
+with psycopg.connect(DSN) as connection:
+    connection.execute("CREATE TABLE active_memory (id int, external_id text, title text, sections jsonb)")
+    connection.execute("CREATE TABLE shortterm_memory (id int, external_id text, title text)")
+    for table in ("shortterm_memory_chunk", "longterm_memory_chunk"):
+        columns = "id int, external_id text, shortterm_memory_id int, content text"
+        connection.execute(f"CREATE TABLE {table} ({columns})")
+    row = ("agent-9", "Bridge", json.dumps({"progress": {"content": "The draft is done.", "update_count": 2}}))
+    connection.execute("INSERT INTO active_memory VALUES (1, %s, %s, %s)", row)
+    connection.execute("INSERT INTO shortterm_memory VALUES (1, 'agent-9', 'Bridge')")
+    connection.execute("INSERT INTO shortterm_memory_chunk VALUES (1, 'agent-9', 1, 'It has two lanes.')")
+OLD_DSN = DSN
+
+# [legacy]
+from langgraph_agentmem import AgentMemory
+
+with AgentMemory.open() as memory:
+    report = memory.import_legacy(OLD_DSN)
+    print(report.summary)
+    for table, count in report.tables.items():
+        print(table, count.read, count.verified)
+    # [end]
+    assert (report.written, report.verified, report.refused) == (4, 4, 0)
+    assert [hit.content for hit in memory.search("agent-9", "lanes", limit=1)] == ["It has two lanes."]

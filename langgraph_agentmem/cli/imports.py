@@ -120,6 +120,13 @@ def store(
     )
 
 
+@app.command()
+@report_errors
+def legacy(source: Source = None, dsn: Dsn = None, schema: Schema = None) -> None:
+    """Memories and consolidated chunks of an older system, by its tables active_memory, shortterm_memory and so on."""
+    _carry_out(dsn, lambda memory, progress: memory.import_legacy(source, schema=schema, on_progress=progress))
+
+
 def _carry_out(dsn: str | None, carry_out: Import) -> None:
     """Import, and print what has come of it; exit code 1 where something was refused, or is not as it was."""
     try:
@@ -135,6 +142,9 @@ def _carry_out(dsn: str | None, carry_out: Import) -> None:
 
 def _print(report: ImportReport) -> None:
     out.print(report.summary)
+    if len(report.tables) > 1:
+        for name, count in report.tables.items():
+            out.print(f"{in_one_line(name)}: {count.read:,} read, {count.verified:,} the same here")
     if report.tenants:
         shown = ", ".join(in_one_line(tenant) for tenant in report.tenants[:_SHOWN])
         out.print(f"tenants: {shown}{', ...' if len(report.tenants) > _SHOWN else ''}")

@@ -32,6 +32,7 @@ from langgraph_agentmem.operations.conversations import adding
 from langgraph_agentmem.operations.deletion import forgetting, retention, verifying
 from langgraph_agentmem.operations.health import diagnosing
 from langgraph_agentmem.operations.imports import documents, history, store
+from langgraph_agentmem.operations.imports.legacy import tables as legacy
 from langgraph_agentmem.operations.retrieval import drawing, reading, recalling, searching
 from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.operations.sections import edits, memories
@@ -1070,6 +1071,58 @@ class AgentMemory(bridge.Opened):
             self._resources, dsn, schema=schema, ownership=ownership, index=index, on_progress=on_progress
         )
 
+    async def aimport_legacy(
+        self,
+        dsn: str | None = None,
+        *,
+        schema: str | None = None,
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> ImportReport:
+        """Bring along the memories of an older system of active, short-term and long-term memory, by its own tables.
+
+        These are `active_memory`, `shortterm_memory`, `shortterm_memory_chunk` and `longterm_memory_chunk`, with or
+        without their newer columns (`section_id`, `update_count`, `last_updated`). Its `external_id`s are the tenants.
+        Memories come with their templates, metadata and sections, whose updates still count towards consolidation;
+        chunks stay in their tier, with their times and validity. Vectors are taken over as by `aimport_vectorstore`.
+
+        What an import wrote is known by its id there (`legacy_id` of its metadata), and brought up to date by the same
+        call again; what anybody else has written here stays.
+
+        Args:
+            dsn: Where the tables are; in this memory's own database by default.
+            schema: Of the tables; as the connection's search path finds them by default.
+            on_progress: As for `aimport_chat_history`.
+
+        Returns:
+            What was read, written, known and refused; `tables` has the counts of each table.
+
+        Raises:
+            ConfigurationError: There are no such tables, or they cannot be read.
+            ImportMismatchError: Something is not here at the end as the source has it; the error says what.
+            EmbeddingError: New chunks cannot be embedded (with `embed="now"`); what came before them is kept.
+
+        Examples:
+            >>> import psycopg
+            >>> with psycopg.connect(memory.dsn) as connection:  # as the older system makes them
+            ...     old = connection.execute
+            ...     columns = "id int, external_id text, title text, sections jsonb"
+            ...     done = old(f"CREATE TABLE active_memory ({columns})")
+            ...     done = old("CREATE TABLE shortterm_memory (id int, external_id text, title text)")
+            ...     chunk = "id int, external_id text, shortterm_memory_id int, content text"
+            ...     done = old(f"CREATE TABLE shortterm_memory_chunk ({chunk})")
+            ...     done = old(f"CREATE TABLE longterm_memory_chunk ({chunk})")
+            ...     sections = '{"plan": {"content": "Leave at nine."}}'
+            ...     done = old("INSERT INTO active_memory VALUES (1, 'alice', 'Trip', %s)", [sections])
+            ...     done = old("INSERT INTO shortterm_memory VALUES (1, 'alice', 'Trip')")
+            ...     done = old("INSERT INTO shortterm_memory_chunk VALUES (1, 'alice', 1, 'The ferry is slow.')")
+            >>> report = await memory.aimport_legacy()
+            >>> report.written, report.tables["shortterm_memory_chunk"].verified
+            (4, 1)
+            >>> [(hit.content, hit.tier) for hit in await memory.asearch("alice", "ferry", limit=1)]
+            [('The ferry is slow.', 'shortterm')]
+        """
+        return await legacy.import_legacy(self._resources, dsn, schema=schema, on_progress=on_progress)
+
     setup: Final = blocking(asetup)
     diagnose: Final = blocking(adiagnose)
     close: Final = blocking(aclose)
@@ -1095,3 +1148,4 @@ class AgentMemory(bridge.Opened):
     import_chat_history: Final = blocking(aimport_chat_history)
     import_vectorstore: Final = blocking(aimport_vectorstore)
     import_store: Final = blocking(aimport_store)
+    import_legacy: Final = blocking(aimport_legacy)

@@ -7,8 +7,8 @@ from pydantic import SkipValidation
 
 from langgraph_agentmem.models.base import Json, Tier, Value, cut
 
-Origin = Literal["section", "merge", "leftover"]
-"""Cut from a section, written by a merge, or what a replaced chunk said besides what was replaced."""
+Origin = Literal["section", "merge", "leftover", "import"]
+"""Cut from a section, written by a merge, what a replaced chunk said besides what was replaced, or brought along."""
 
 
 class Place(Value):

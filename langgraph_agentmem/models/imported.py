@@ -20,6 +20,7 @@ class IncomingItem(Value):
         fields: Paths of the texts that are searched; None for all texts, empty for none.
         updated_at: When it was written there; None where nobody knows.
         vectors: Of its texts, as they were computed there.
+        updates: How many of it no consolidation has taken there; None where nobody counts.
     """
 
     place: str
@@ -32,6 +33,7 @@ class IncomingItem(Value):
     updated_at: datetime | None = None
     expires_at: datetime | None = None
     vectors: Mapping[str, list[float]] = Field(default_factory=dict[str, list[float]])
+    updates: int | None = None
 
     @property
     def at(self) -> ItemKey:
@@ -64,6 +66,18 @@ class Remark(Value):
     reason: str
 
 
+class TableCount(Value):
+    """How many rows of a table were brought along.
+
+    Attributes:
+        read: Rows of the source.
+        verified: How many were read again at the end, there and here, and are the same.
+    """
+
+    read: int = 0
+    verified: int = 0
+
+
 class ImportReport(Value):
     """What an import has come to. Every row that was read is counted in one of the five numbers that follow.
 
@@ -82,6 +96,7 @@ class ImportReport(Value):
         hash: Of the same, as it stands here.
         vectors: How many vectors were taken over from the source.
         without_vectors: Why no vectors were taken over; empty where some were, or there were none.
+        tables: The counts of each table of the source, where it has several.
         differences: What is not the same at the end, and why, of the first 100; empty, as an import with such raises.
 
     Examples:
@@ -109,6 +124,7 @@ class ImportReport(Value):
     hash: str = ""
     vectors: int = 0
     without_vectors: str = ""
+    tables: dict[str, TableCount] = Field(default_factory=dict[str, TableCount])
     differences: list[Remark] = Field(default_factory=list[Remark])
 
     @property

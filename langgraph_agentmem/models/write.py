@@ -17,6 +17,7 @@ class SectionWrite(Value):
         ttl_minutes: Until it expires; None for ever.
         expected: The revision that the section must have; 0 for none at all, None for any.
         chunks: What the value is cut into; None where that is done when somebody asks for chunks.
+        counted: How many updates it counts as; None for one, where it has texts.
         vectors: Of its chunks, by the hash of their content, maybe among others; those without one are embedded later.
     """
 
@@ -27,6 +28,7 @@ class SectionWrite(Value):
     ttl_minutes: float | None = None
     expected: int | None = None
     chunks: list[PlacedChunk] | None = None
+    counted: int | None = None
     vectors: Vectors = Field(default_factory=dict[bytes, list[float]])
 
     @property
@@ -37,4 +39,4 @@ class SectionWrite(Value):
     @property
     def updates(self) -> int:
         """How many updates it counts as: what has no texts never waits for consolidation."""
-        return int(self.fields != ())
+        return int(self.fields != ()) if self.counted is None else self.counted

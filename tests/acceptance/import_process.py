@@ -1,4 +1,4 @@
-"""A process that imports LangGraph's store, and kills itself where the environment says."""
+"""A process that imports what the environment names, and kills itself where it says."""
 
 import asyncio
 import os
@@ -11,13 +11,11 @@ import crashing
 
 from langgraph_agentmem import AgentMemory
 
-WRITES = b"INSERT INTO agentmem.active_memory"
-
 
 async def main() -> None:
     async with AgentMemory.open() as memory:
-        crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["WHEN"], of=WRITES)
-        await memory.aimport_store()
+        crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["WHEN"], of=os.environ["OF"].encode())
+        await getattr(memory, f"aimport_{os.environ['IMPORT']}")()
 
 
 asyncio.run(main())

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import legacy_tables
 import psycopg
 import pytest
 from langchain_core.messages import HumanMessage
@@ -82,6 +83,25 @@ def test_documents_by_a_key_of_their_metadata(agentmem: Callable[..., Done], row
     assert "0 vectors taken over: this memory has no embedder\n" in done.stdout
 
 
+def test_an_older_system_with_the_counts_of_its_tables(agentmem: Callable[..., Done], rows: Rows) -> None:
+    for statement in legacy_tables.filled("older"):
+        rows(statement)
+
+    done = agentmem("legacy")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("14 rows read: 14 written, ")
+    assert lines[1:7] == [
+        "active_memory.sections: 4 read, 4 the same here",
+        "active_memory: 3 read, 3 the same here",
+        "shortterm_memory: 2 read, 2 the same here",
+        "shortterm_memory_chunk: 3 read, 3 the same here",
+        "longterm_memory_chunk: 2 read, 2 the same here",
+        "tenants: agent-7, agent-8",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -89,6 +109,7 @@ def test_documents_by_a_key_of_their_metadata(agentmem: Callable[..., Done], row
         (["store", "--from", "postgresql://127.0.0.1:1/nowhere"], "cannot be reached"),
         (["postgres-history", "chats", "--tenant", "a", "--tenants", "b"], "give either --tenant or --tenants"),
         (["postgres-history", "chats", "--tenants", "/nowhere"], "--tenants '/nowhere' cannot be read"),
+        (["legacy"], "the source has no table 'active_memory' on its search path"),
         (["vectorstore"], "give either table=, for a PGVectorStore, or collection="),
         (["vectorstore", "--table", "t", "--tenant", "a", "--tenant-key", "b"], "give either --tenant or --tenant-key"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import forking
+import legacy_tables
 import pytest
 from consistency import assert_consistent
 from langgraph.store.postgres import PostgresStore
@@ -18,13 +19,18 @@ PROCESS = Path(__file__).with_name("import_process.py")
 MANY = "INSERT INTO store (prefix, key, value) SELECT 'user' || i %% 2 || '.notes', 'note ' || i, jsonb_build_object('text', 'Note ' || i) FROM generate_series(1, 250) i"
 
 
+def killing(dsn: str, imported: str, when: str, of: str) -> dict[str, str]:
+    """The environment of a process that is killed at the second transaction that writes so."""
+    return os.environ | {"AGENTMEM_DSN": dsn, "IMPORT": imported, "KILL_AT": "2", "WHEN": when, "OF": of}
+
+
 @pytest.mark.parametrize(("when", "standing"), [("before", 100), ("after", 125)])
 def test_killed_in_the_middle_the_same_call_goes_on(dsn: str, rows: Rows, when: str, standing: int) -> None:
     with PostgresStore.from_conn_string(dsn) as old:
         old.setup()
     rows(MANY)
 
-    killed = forking.run(PROCESS, env=os.environ | {"AGENTMEM_DSN": dsn, "KILL_AT": "2", "WHEN": when})
+    killed = forking.run(PROCESS, env=killing(dsn, "store", when, "INSERT INTO agentmem.active_memory"))
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert rows("SELECT count(*) FROM agentmem.section") == [(standing,)]
@@ -33,4 +39,33 @@ def test_killed_in_the_middle_the_same_call_goes_on(dsn: str, rows: Rows, when: 
         assert (report.written, report.known, report.verified) == (250 - standing, standing, 250)
     assert rows("SELECT count(*), max(revision) FROM agentmem.section") == [(250, 1)]
     assert rows("SELECT count(*) FROM agentmem.memory_chunk") == [(250,)]
+    assert_consistent(dsn)
+
+
+def test_an_older_system_goes_on_where_its_import_was_killed(dsn: str, rows: Rows) -> None:
+    for statement in legacy_tables.filled("newer"):
+        rows(statement)
+    rows(
+        "INSERT INTO shortterm_memory_chunk (external_id, shortterm_memory_id, content) SELECT 'agent-7', 1, 'Chunk ' || i FROM generate_series(1, 250) i"
+    )
+
+    killed = forking.run(
+        PROCESS,
+        env=killing(
+            dsn,
+            "legacy",
+            "before",
+            "m.id, 'import'",
+        ),
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    [(standing,)] = rows("SELECT count(*) FROM agentmem.memory_chunk WHERE origin = 'import'")
+    assert 0 < standing < 255
+    with AgentMemory.open(dsn) as memory:
+        report = memory.import_legacy()
+        assert (report.known, report.verified) == (9 + standing, 264)
+    assert rows(
+        "SELECT count(*), count(DISTINCT metadata ->> 'legacy_id') FROM agentmem.memory_chunk WHERE origin = 'import'"
+    ) == [(255, 255)]
     assert_consistent(dsn)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import legacy_tables
 import psycopg
 import pytest
 from checkpointing import of
@@ -106,6 +107,14 @@ class Operations:
             await connection.execute(f"CREATE TABLE documents_{n} ({columns})".encode())
             await connection.execute(f"INSERT INTO documents_{n} VALUES ('d', 'A fox.', '[1,0]')".encode())
         return lambda: self.memory.aimport_vectorstore(table=f"documents_{n}", tenant="alice")
+
+    async def import_legacy(self, n: int) -> Call:
+        async with await psycopg.AsyncConnection.connect(self.memory.dsn, autocommit=True) as connection:
+            for statement in () if n else legacy_tables.filled("newer"):
+                await connection.execute(statement.encode())
+            insert = b"INSERT INTO shortterm_memory_chunk (external_id, shortterm_memory_id, content) VALUES "
+            await connection.execute(insert + f"('agent-7', 1, 'Chunk {n}.')".encode())
+        return self.memory.aimport_legacy
 
     async def import_chat_history(self, n: int) -> Call:
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
@@ -389,6 +398,7 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.aforget_tenant", Operations.forget_tenant, (38, 44), (38, 44)),
     ("AgentMemory.averify_receipt", Operations.verify_receipt, (3, 2), (3, 2)),
     ("AgentMemory.asweep, with nothing to remove", Operations.sweep_all, (1, 1), (1, 1)),
+    ("AgentMemory.aimport_legacy", Operations.import_legacy, (26, 29), (26, 29)),
 ]
 """(round trips, statements) of an operation that was done before: without vectors, and with an embedder."""
 ONCE = {"aas_vectorstore", "asetup", "aclose", "astart_ttl_sweeper", "astop_ttl_sweeper"}

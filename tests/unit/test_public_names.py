@@ -78,6 +78,7 @@ METHODS = {
         "import_vectorstore",
         "import_store",
         "history",
+        "import_legacy",
         "draw_entities",
     },
     Runs: {"list", "undo"},

@@ -56,7 +56,7 @@ async def import_vectorstore(
     reader: _Documents = _Table(title, schema, columns, ownership, tenant)
     if collection is not None:
         reader = _Collection(title, schema, _OF_COLLECTIONS, ownership, tenant)
-    return await run(resources, dsn, Items(resources, ownership, reader), on_progress)
+    return await run(resources, dsn, {title: Items(resources, ownership, reader)}, on_progress)
 
 
 class _Documents:

@@ -41,7 +41,7 @@ async def import_chat_history(
     """See `AgentMemory.aimport_chat_history`."""
     importing.checked_rule(tenant)
     history = _History(resources, validation.name(table, "table"), schema, tenant)
-    return await run(resources, dsn, history, on_progress)
+    return await run(resources, dsn, {table: history}, on_progress)
 
 
 class _History:

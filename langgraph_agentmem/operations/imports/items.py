@@ -136,7 +136,7 @@ class Items:
         put, value = items.unchunked(
             self._resources, self._ownership, item.at, item.value, item.fields, item.ttl_minutes
         )
-        return _Ready(item, put, value)
+        return _Ready(item, put.model_copy(update={"counted": item.updates}), value)
 
     async def _present(self, tenant: str, ready: Sequence[_Ready]) -> dict[ItemKey, PresentItem]:
         async with self._resources.database.connection(tenant) as connection:
@@ -162,10 +162,7 @@ class Items:
             lambda: [pieces(each.value, each.put.fields, settings) for each in wanted],
         )
         given = [each.incoming.vectors for each in wanted]
-        taken = await self._takeover.taken(list(zip(chunks, given, strict=True)))
-        tally.vectors += len(taken)
-        tally.without_vectors = self._takeover.reason
-        vectors = taken | await embeddings.vectors_for(self._resources, chunks, taken)
+        vectors = await self._takeover.vectors(list(zip(chunks, given, strict=True)), tally)
         return {
             each.put.key: each.put.model_copy(update={"chunks": own, "vectors": vectors})
             for each, own in zip(wanted, chunks, strict=True)

@@ -1,13 +1,13 @@
 """Reads a source twice, as it is at the beginning: to write here what it holds, and to see that it stands here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import ConfigurationError, ImportMismatchError
-from langgraph_agentmem.models.imported import MOST_NAMED, ImportReport, Remark
+from langgraph_agentmem.models.imported import MOST_NAMED, ImportReport, Remark, TableCount
 from langgraph_agentmem.policies.importing import Digest
 from langgraph_agentmem.redaction import UNREDACTED, Redactor
 from langgraph_agentmem.resources import Resources
@@ -45,12 +45,18 @@ class Tally:
         self._refusals: list[Remark] = []
         self._differences: list[Remark] = []
         self._tenants: dict[str, None] = {}
+        self._tables: dict[str, TableCount] = {}
         self._theirs, self._ours = Digest(), Digest()
 
     def belongs(self, tenant: str) -> None:
         """Note whose rows are."""
         if len(self._tenants) < MOST_NAMED:
             self._tenants[tenant] = None
+
+    def count(self, table: str, read: int, verified: int) -> None:
+        """Count how many rows of a table were read and verified, besides those that were counted before."""
+        known = self._tables.get(table, TableCount())
+        self._tables[table] = TableCount(read=known.read + read, verified=known.verified + verified)
 
     def refuse(self, place: str, reason: object) -> None:
         """Count a row that cannot be stored."""
@@ -91,6 +97,7 @@ class Tally:
             refusals=self._refusals,
             differences=self._differences,
             tenants=list(self._tenants),
+            tables=self._tables,
             source_hash=str(self._theirs),
             hash=str(self._ours),
         )
@@ -124,13 +131,16 @@ class Intake(Protocol):
         ...
 
 
-async def run(resources: Resources, dsn: str | None, intake: Intake, on_progress: OnPassed | None) -> ImportReport:
+async def run(
+    resources: Resources, dsn: str | None, intakes: Mapping[str, Intake], on_progress: OnPassed | None
+) -> ImportReport:
     """Import what a source holds.
 
     Args:
         resources: The open memory's.
         dsn: The source's connection string; the memory's own database if None.
-        intake: What is done with its rows.
+        intakes: What is done with the rows of each of its tables, by what that is called. All of them are written, one
+            table after the other, before any is compared.
         on_progress: See `OnPassed`.
 
     Raises:
@@ -140,14 +150,19 @@ async def run(resources: Resources, dsn: str | None, intake: Intake, on_progress
     await resources.database.start()  # an embedded server has no DSN before
     tally, passed = Tally(resources.redactor), 0
     async with Database.of(resources.settings, dsn or resources.database.dsn).snapshot() as connection:
-        rows = await intake.rows(connection)
-        for step in (intake.take, intake.compare):
+        tables = [(name, intake, await intake.rows(connection)) for name, intake in intakes.items()]
+        to_pass = 2 * sum(rows.number for _, _, rows in tables)
+        steps = [(name, intake.take, rows) for name, intake, rows in tables]
+        steps += [(name, intake.compare, rows) for name, intake, rows in tables]
+        for name, step, rows in steps:
+            read, verified = tally.read, tally.verified
             async with aclosing(storage.read(connection, rows, _AT_ONCE)) as batches:
                 async for batch in batches:
                     await step(batch, tally)
                     passed += len(batch)
                     if on_progress is not None:
-                        on_progress(passed, 2 * rows.number)
+                        on_progress(passed, to_pass)
+            tally.count(name, tally.read - read, tally.verified - verified)
     return tally.report()
 
 

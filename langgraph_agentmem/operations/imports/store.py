@@ -34,7 +34,7 @@ async def import_store(
 ) -> ImportReport:
     """See `AgentMemory.aimport_store`."""
     reader = _Store(schema, resources.settings.store_fields, index)
-    return await run(resources, dsn, Items(resources, ownership, reader), on_progress)
+    return await run(resources, dsn, {"store": Items(resources, ownership, reader)}, on_progress)
 
 
 class _Store:

@@ -53,7 +53,7 @@ async def create(
     limit = resources.settings.max_content_chars
     tenant, name = validation.tenant(external_id), validation.name(title, "title")
     redactor = resources.redactor
-    template = _redacted(redactor, read_template(template_content, limit=limit))
+    template = redacted(redactor, read_template(template_content, limit=limit))
     contents = initial_contents(template, initial_sections, limit=limit)
     contents = {id: redactor.text(text, "section") for id, text in contents.items()}
     described = redactor.value(validation.json_object({} if metadata is None else metadata, "metadata"), "memory")
@@ -85,7 +85,7 @@ async def create(
                 return assembled(resources.settings, row, await sections.listed(connection, tenant, row.id))
 
 
-def _redacted(redactor: Redactor, template: MemoryTemplate) -> MemoryTemplate:
+def redacted(redactor: Redactor, template: MemoryTemplate) -> MemoryTemplate:
     """A template with its texts as they may be kept; the ids of its sections are names."""
     names, texts = ("name", "description"), ("title", "description", "content")
     for section in template.sections:

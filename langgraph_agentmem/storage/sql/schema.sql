@@ -162,7 +162,7 @@ CREATE INDEX consolidation_run_memory ON agentmem.consolidation_run (external_id
 CREATE INDEX consolidation_run_sections ON agentmem.consolidation_run USING gin (snapshot jsonb_path_ops);
 
 -- A piece of a section's texts, in whichever tier. Inserted when a section is written or its chunks are brought up to
--- date, and by runs for merged texts and leftovers; then only its state changes. Deleted when no run has seen it and
+-- date, by runs for merged texts and leftovers, and by imports for what was consolidated elsewhere; then only its state changes. Deleted when no run has seen it and
 -- its section no longer holds it, or when its section is deleted or its memory forgotten.
 --
 -- No index may mention a column that consolidation or promotion changes (tier, current, shortterm_memory_id, run_id,
@@ -186,7 +186,7 @@ CREATE TABLE agentmem.memory_chunk (
     embedding halfvec,                                  -- its vector is in one of these two, as its model says
     full_embedding vector,
     embedding_model smallint,                           -- NULL while it waits for a vector
-    origin text NOT NULL DEFAULT 'section' CHECK (origin IN ('section', 'merge', 'leftover')),
+    origin text NOT NULL DEFAULT 'section' CHECK (origin IN ('section', 'merge', 'leftover', 'import')),
     source text,                                        -- who wrote it, as the section's source said then
     tier text NOT NULL DEFAULT 'active' CHECK (tier IN ('active', 'shortterm', 'longterm')),
     current boolean NOT NULL DEFAULT true,              -- whether the section's value holds it now
@@ -211,6 +211,9 @@ CREATE TABLE agentmem.memory_chunk (
 -- Writing a section looks each of its chunks up by its hash, however many the section has.
 CREATE INDEX memory_chunk_section ON agentmem.memory_chunk (external_id, memory_id, section_id, content_hash);
 CREATE INDEX memory_chunk_unembedded ON agentmem.memory_chunk (external_id, id) WHERE embedding_model IS NULL;
+-- An import asks for what it has written by where that comes from.
+CREATE INDEX memory_chunk_imported ON agentmem.memory_chunk (external_id, (metadata ->> 'legacy_id'))
+    WHERE origin = 'import';
 -- What has been written lately is kept in a list beside the index, which every search reads whole: a short one.
 CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (own_words) WITH (gin_pending_list_limit = 64);
 

@@ -154,7 +154,7 @@ CREATE TABLE agentmem.memory_chunk (
     embedding halfvec,
     full_embedding vector,
     embedding_model smallint,
-    origin text NOT NULL DEFAULT 'section' CHECK (origin IN ('section', 'merge', 'leftover')),
+    origin text NOT NULL DEFAULT 'section' CHECK (origin IN ('section', 'merge', 'leftover', 'import')),
     source text,
     tier text NOT NULL DEFAULT 'active' CHECK (tier IN ('active', 'shortterm', 'longterm')),
     current boolean NOT NULL DEFAULT true,
@@ -177,6 +177,8 @@ CREATE TABLE agentmem.memory_chunk (
 -- Writing a section looks each of its chunks up by its hash, however many the section has.
 CREATE INDEX memory_chunk_section ON agentmem.memory_chunk (external_id, memory_id, section_id, content_hash);
 CREATE INDEX memory_chunk_unembedded ON agentmem.memory_chunk (external_id, id) WHERE embedding_model IS NULL;
+CREATE INDEX memory_chunk_imported ON agentmem.memory_chunk (external_id, (metadata ->> 'legacy_id'))
+    WHERE origin = 'import';
 -- What has been written lately is kept in a list beside the index, which every search reads whole: a short one.
 CREATE INDEX memory_chunk_words ON agentmem.memory_chunk USING gin (own_words) WITH (gin_pending_list_limit = 64);
 

@@ -1,0 +1,1 @@
+"""Brings along what an older three-tier system holds."""
