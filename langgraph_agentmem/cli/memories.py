@@ -22,7 +22,7 @@ def memories(tenant: OneTenant, dsn: Dsn = None, as_json: AsJson = False) -> Non
         found = memory.get_active_memories(tenant)
     rows = [
         (
-            each.id,
+            str(each.id),
             each.title,
             len(each.sections),
             each.consolidation_info.total_update_count,

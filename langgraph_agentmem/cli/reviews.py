@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from langgraph_agentmem.cli.options import Dsn, OneTenant, Run, Tenant
-from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
+from langgraph_agentmem.cli.output import cut
+from langgraph_agentmem.cli.terminal import as_text, in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewAction, ReviewDecision
@@ -121,5 +122,4 @@ def _value(name: str, value: DisputedValue) -> None:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return escape(line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…")
+    return as_text(cut(text, _LONGEST))

@@ -108,6 +108,13 @@ async def test_two_tenants_see_nothing_of_each_other(memory: AgentMemory, told: 
         assert "tenant 'bob'" in await refused(*known) or "no run" in await refused(*known)
 
 
+async def test_ids_are_printed_as_commands_take_them(memory: AgentMemory, told: Callable[..., Any], rows: Any) -> None:
+    rows("ALTER TABLE agentmem.active_memory ALTER COLUMN id RESTART WITH 1234")
+    await start(memory, "alice")
+
+    assert "│ 1234 " in await told("memories", "alice")
+
+
 async def test_what_is_stored_steers_no_terminal(memory: AgentMemory, told: Callable[..., Any]) -> None:
     id = (await memory.acreate_active_memory("alice", HOSTILE, {"sections": ["facts"]})).id
     await consolidate(memory, "alice", id, HOSTILE)

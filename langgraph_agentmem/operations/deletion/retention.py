@@ -9,6 +9,7 @@ from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion, longterm, memories
 from langgraph_agentmem.storage import retention as storage
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.rows import paged
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY
 from langgraph_agentmem.storage.langgraph import checkpoints
 
@@ -50,13 +51,14 @@ async def prune_threads(resources: Resources, days: float) -> int:
 
 
 async def _tenants(resources: Resources) -> AsyncGenerator[str]:
-    after = "" if wanted(resources) else None
-    while after is not None:
+    async def after(name: str) -> list[str]:
         async with resources.database.connection(EVERYONE) as connection:
-            page = await storage.tenants(connection, after, _TENANTS)
-        for tenant in page:
-            yield tenant
-        after = page[-1] if len(page) == _TENANTS else None
+            return await storage.tenants(connection, name, _TENANTS)
+
+    if wanted(resources):
+        async for page in paged(after, _TENANTS):
+            for tenant in page:
+                yield tenant
 
 
 async def _all_of(

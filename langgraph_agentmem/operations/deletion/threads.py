@@ -12,6 +12,7 @@ from langgraph_agentmem.policies import receipts
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
 from langgraph_agentmem.storage import threads as thread_storage
+from langgraph_agentmem.storage.driver.rows import paged
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY
 from langgraph_agentmem.storage.langgraph import checkpoints
 
@@ -51,13 +52,16 @@ async def of_tenant(resources: Resources, external_id: str) -> KnownThreads:
 
 async def pages(resources: Resources) -> AsyncGenerator[list[str]]:
     """All threads that have checkpoints, some at a time."""
-    async with resources.database.connection(NOBODY) as connection:
-        after = "" if await checkpoints.made(connection) else None
-    while after is not None:
+
+    async def after(id: str) -> list[str]:
         async with resources.database.connection(NOBODY) as connection:
-            page = await checkpoints.threads_after(connection, after, _LOOKED_AT_ONCE)
-        yield page
-        after = page[-1] if len(page) == _LOOKED_AT_ONCE else None
+            return await checkpoints.threads_after(connection, id, _LOOKED_AT_ONCE)
+
+    async with resources.database.connection(NOBODY) as connection:
+        made = await checkpoints.made(connection)
+    if made:
+        async for page in paged(after, _LOOKED_AT_ONCE):
+            yield page
 
 
 async def counted(resources: Resources, known: KnownThreads, *, removed: bool = False) -> list[ForgottenThread]:

@@ -1,6 +1,7 @@
 """Reads the vector stores of langchain-postgres: tables of PGVectorStore, and collections of PGVector."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ async def import_vectorstore(
     return await run(resources, dsn, {title: Items(resources, ownership, reader)}, on_progress)
 
 
-class _Documents:
+class _Documents(ABC):
     """Reads documents.
 
     Args:
@@ -77,8 +78,9 @@ class _Documents:
         self._ownership = ownership
         self._tenant = tenant
 
+    @abstractmethod
     async def rows(self, connection: Connection) -> SourceRows:
-        raise NotImplementedError
+        """All documents."""
 
     def place(self, row: Mapping[str, Any]) -> str:
         return f"document {row['id']!r}"

@@ -11,6 +11,7 @@ from langgraph_agentmem.storage import retention
 from langgraph_agentmem.storage import transfer as storage
 from langgraph_agentmem.storage import vectors as vector_storage
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.rows import paged
 
 _AT_ONCE = 1_000
 
@@ -57,12 +58,9 @@ async def _tenants(connection: Connection, tenant: str | None) -> AsyncGenerator
     if tenant is not None:
         yield tenant
         return
-    after: str | None = ""
-    while after is not None:
-        page = await retention.tenants(connection, after, _AT_ONCE)
+    async for page in paged(lambda after: retention.tenants(connection, after, _AT_ONCE), _AT_ONCE):
         for each in page:
             yield each
-        after = page[-1] if len(page) == _AT_ONCE else None
 
 
 async def _export_tenant(

@@ -8,6 +8,7 @@ from langgraph_agentmem.policies.transfer import Header, Transferred
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import transfer as storage
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.rows import Deferred
 from langgraph_agentmem.storage.driver.tenants import NOBODY
 
 _AT_ONCE = 200
@@ -51,10 +52,11 @@ async def load(
 
 async def _refuse_known(connection: Connection, tenants: list[str]) -> None:
     # in one order, or two imports would each wait for the other
-    known: list[str] = []
+    answers: dict[str, Deferred[bool]] = {}
     for tenant in sorted(tenants):
         connection.serve(tenant)
-        known += [tenant] if await (await storage.send_lock(connection, tenant))() else []
+        answers[tenant] = await storage.send_lock(connection, tenant)
+    known = [tenant for tenant, answer in answers.items() if await answer()]
     if known:
         named = ", ".join(map(repr, known[:5]))
         raise ConflictError(

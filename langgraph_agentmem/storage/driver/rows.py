@@ -1,7 +1,7 @@
 """Runs named statements and reads rows."""
 
 import re
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -52,6 +52,15 @@ def gathered(answers: Sequence[Deferred[list[T]]]) -> Deferred[list[T]]:
         return [row for answer in answers for row in await answer()]
 
     return received
+
+
+async def paged(read: Callable[[str], Awaitable[list[str]]], size: int) -> AsyncGenerator[list[str]]:
+    """Names in their order, page by page: `read` gives up to `size` of those that come after one."""
+    after: str | None = ""
+    while after is not None:
+        page = await read(after)
+        yield page
+        after = page[-1] if len(page) == size else None
 
 
 async def of_tenants(
