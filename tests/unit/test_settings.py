@@ -98,6 +98,7 @@ SOME = {
     "run_log_retention_days": "90.5", "history_retention_days": "365.0", "checkpoint_retention_days": "30.0",
     "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
     "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
+    "inspector_token": "let me in",
 }  # fmt: skip
 OTHERS = {
     "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",
