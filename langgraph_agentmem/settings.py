@@ -5,7 +5,7 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,14 +20,14 @@ def _older(name: str) -> AliasChoices:
     return AliasChoices(f"AGENTMEM_{name}", name)
 
 
-_SECRET = {"dsn", "listen_dsn", "neo4j_password"}
 _CREDENTIALS = re.compile(r"(?<=://).*@|(?<=password=)\S+", re.DOTALL)
 
 
 def _problem(error: Any) -> str:
     """One problem in words; the whole input, which may hold a password, is not shown."""
     setting = ".".join(map(str, error["loc"]))
-    if setting.lower().removeprefix("agentmem_") in _SECRET:
+    field = AgentMemorySettings.model_fields.get(setting.lower().removeprefix("agentmem_"))
+    if field is not None and SecretStr in get_args(field.annotation):
         return f"{setting}: {error['msg']}"
     # an option that there is not may have been meant for one of these
     shown = _CREDENTIALS.sub("***", repr(error["input"]))

@@ -98,7 +98,7 @@ SOME = {
     "run_log_retention_days": "90.5", "history_retention_days": "365.0", "checkpoint_retention_days": "30.0",
     "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
     "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
-    "inspector_token": "let me in",
+    "inspector_token": "sixteen characters",
 }  # fmt: skip
 OTHERS = {
     "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",
@@ -341,6 +341,20 @@ def test_an_invalid_list_is_refused_with_its_name_and_what_is_wrong(name, value,
 # Secrets
 
 DSN = "postgresql://user:correct-horse@host/db"
+
+
+@pytest.mark.parametrize("name", [n for n, f in AgentMemorySettings.model_fields.items() if "SecretStr" in str(f)])
+def test_a_secret_that_is_refused_is_not_shown(name):
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        AgentMemorySettings(**{name: 4711})
+    assert "4711" not in str(refused.value)
+
+
+def test_a_token_that_is_too_short_is_not_shown(monkeypatch):
+    monkeypatch.setenv("AGENTMEM_INSPECTOR_TOKEN", "hunter2")
+    with pytest.raises(ConfigurationError, match="at least 16") as refused:
+        AgentMemorySettings()
+    assert "hunter2" not in str(refused.value)
 
 
 def test_the_password_of_the_dsn_is_not_shown():
