@@ -38,7 +38,8 @@ class Wire:
     def __init__(self, connection: pq.abc.PGconn, path: Path) -> None:
         self._connection = connection
         self._path = path
-        self._from = 0
+        self._messages: list[tuple[str, str, str]] = []
+        self._read = self._from = 0
         self.begin()
 
     def begin(self) -> None:
@@ -54,19 +55,19 @@ class Wire:
 
     def clear(self) -> None:
         """Forget what was sent so far, but not which statements are prepared."""
-        self._from = len(self._messages())
+        self._from = len(self._said())
 
     @property
     def round_trips(self) -> int:
         """How often the client has waited for answers: a large one may begin to arrive while it still sends."""
-        messages = [(sender, kind) for sender, kind, _ in self._messages()[self._from :]]
+        messages = [(sender, kind) for sender, kind, _ in self._said()[self._from :]]
         return sum(sent in _WAITS and sender == "B" for sent, (sender, _) in pairwise(messages))
 
     @property
     def statements(self) -> list[Sent]:
         """The statements that were run, in their order."""
         texts, found = dict[str, str](), list[Sent]()
-        for number, (sender, kind, rest) in enumerate(self._messages()):
+        for number, (sender, kind, rest) in enumerate(self._said()):
             if kind == "Parse" and (parsed := _PARSE.match(rest)):
                 texts[parsed["name"]] = parsed["text"]
             elif kind == "Bind" and (bound := _BIND.match(rest)):
@@ -75,10 +76,16 @@ class Wire:
                 found[-1] = (found[-1][0], Sent(found[-1][1].text, refused=True))
         return [sent for number, sent in found if number >= self._from]
 
-    def _messages(self) -> list[tuple[str, str, str]]:
+    def _said(self) -> list[tuple[str, str, str]]:
+        """All messages; read once each, as a test looks often."""
         self.end()
+        with self._path.open("rb") as written:
+            written.seek(self._read)
+            new = written.read()
+        self._read += len(new)
+        self._messages += _MESSAGE.findall(new.decode(errors="replace"))
         self.begin()
-        return _MESSAGE.findall(self._path.read_text(errors="replace"))
+        return self._messages
 
 
 @asynccontextmanager
