@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -24,7 +25,8 @@ from langgraph_agentmem.projection import Neo4jDatabase
 from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.storage.driver.database import Database
 
-hypothesis.settings.register_profile("agentmem", deadline=None)  # on a busy machine, anything takes long
+# On a busy machine, anything takes long. Each run tries other examples.
+hypothesis.settings.register_profile("agentmem", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("agentmem")
 TEMPLATE = "agentmem_test_template"
 FOLDER = "MEMORY_TESTS_FOLDER"
@@ -83,7 +85,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Let the shared Neo4j start while other tests run."""
+    """Let the shared Neo4j start while other tests run; what is there from now on need not be looked through as garbage."""
+    gc.collect()
+    gc.freeze()
     wanted = any(_needs_neo4j(item) for item in session.items) and not session.config.option.collectonly
     if wanted and neo4j_server.startable() and not os.environ.get("NEO4J_TEST_URI"):
         _launched_neo4j(Path(os.environ[FOLDER]))

@@ -154,7 +154,7 @@ async def test_any_value_comes_back_as_it_was(opened: Open, other: Open) -> None
     store, theirs = AgentMemoryStore(memory), AgentMemoryStore(there)
     loop, number = asyncio.get_running_loop(), iter(range(1_000))
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(st.dictionaries(texts, values, max_size=4))
     def comes_back(value: dict[str, Any]) -> None:
         async def there_and_back() -> None:

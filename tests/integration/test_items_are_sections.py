@@ -171,7 +171,7 @@ async def test_the_formula_in_sql_is_that_of_the_policy(memory: AgentMemory, row
 
     drawn: list[tuple[int, int, float, int]] = []
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
     @given(st.tuples(st.integers(0, 60), st.integers(0, 12), st.floats(0.1, 9), st.integers(1, 50)))
     def draw(case: tuple[int, int, float, int]) -> None:
         drawn.append(case)

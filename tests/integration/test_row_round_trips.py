@@ -20,7 +20,7 @@ def holds_nul(value):
     return any(map(holds_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, max_size=6))
 def test_arrays_of_texts(connection, texts):
     assert connection.execute("SELECT %s::text[]", [as_array(texts)]).fetchone() == (texts,)
@@ -43,7 +43,7 @@ def test_arrays_of_other_kinds(connection, kind, values):
     assert connection.execute(f"SELECT %s::{kind}[]", [as_array(values)]).fetchone() == (values,)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=JSON.filter(lambda value: not holds_nul(value)))
 def test_json(connection, value):
     [found] = connection.execute("SELECT %s::jsonb", [as_json(value)]).fetchone()

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.policies.asking import read, to_be_embedded, weighed
@@ -85,7 +85,6 @@ def test_the_best_possible_chunk_holds_all_words_that_weigh_as_much_as_a_word_ca
     assert found.best == pytest.approx(ONCE * (rarity(20, 100) + rarity(2, 100)))
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     question=st.text(max_size=60) | st.sampled_from([QUESTION, "red fox", "red caroline"]),
     chunks=st.integers(0, 10_000),

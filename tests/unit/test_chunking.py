@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.policies.chunking import chunk
@@ -62,7 +62,7 @@ def whatever_the_text(test):
     """Run a property over arbitrary and Markdown-like texts, and over some that are known to be awkward."""
     for awkward in ("", "\n\n", DOCUMENT, "```\nnever closed\n- a\n", NO_PUNCTUATION, "\ud7ff\U0001f600\n# a\n\n\n# b"):
         test = example(text=awkward, sizes=(40, 10))(test)
-    return settings(max_examples=120, deadline=None)(given(text=TEXTS, sizes=SIZES)(test))
+    return given(text=TEXTS, sizes=SIZES)(test)
 
 
 @whatever_the_text
@@ -198,7 +198,6 @@ def test_a_fence_that_is_never_closed_reaches_to_the_end():
     assert texts("- item\n```\n- code\n\n# code") == ["- item\n", "```\n- code\n\n# code"]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     sentences=st.lists(LINES.map(lambda line: f"The {line[:53].strip()}x."), min_size=1, max_size=12),
     mark=st.sampled_from(".!?"),
@@ -211,7 +210,6 @@ def test_a_sentence_that_fits_is_never_cut(sentences, mark):
     assert all(any(sentence in piece for piece in pieces) for sentence in sentences)
 
 
-@settings(max_examples=100, deadline=None)
 @given(words=st.lists(WORDS, min_size=1, max_size=60))
 def test_a_word_that_fits_is_never_cut(words):
     pieces = texts(" ".join(words), 20)
@@ -226,7 +224,6 @@ def test_sentences_are_packed_as_full_as_they_fit():
     ]
 
 
-@settings(max_examples=100, deadline=None)
 @given(items=st.lists(LINES, min_size=1, max_size=8), data=st.data(), edited=LINES)
 def test_editing_one_list_item_changes_only_the_chunks_of_that_item(items, data, edited):
     position = data.draw(st.integers(0, len(items) - 1))
@@ -292,7 +289,6 @@ def test_members_of_records_and_cells_of_rows_are_statements_of_what_they_belong
     assert statements(text) == found
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=TEXTS)
 def test_statements_are_single_lines_that_are_not_blank(text):
     for statement in statements(text):
@@ -300,7 +296,6 @@ def test_statements_are_single_lines_that_are_not_blank(text):
         assert statement
 
 
-@settings(max_examples=100, deadline=None)
 @given(lines=st.lists(LINES, max_size=8))
 def test_statements_hold_every_word_of_a_list(lines):
     found = statements("".join(f"- {line}\n" for line in lines))

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.context import OpenDispute
@@ -80,7 +80,6 @@ def both(sections, hits, disputes, budget, count) -> list[str]:
 
 
 @pytest.mark.parametrize("counter", COUNTERS)
-@settings(max_examples=25, deadline=None)
 @given(sections=SECTIONS, hits=HITS, disputes=DISPUTES, budget=st.integers(1, 900))
 def test_what_is_shown_is_never_above_the_budget_whoever_counts(counter, sections, hits, disputes, budget):
     def count(text: str) -> int:
@@ -92,7 +91,6 @@ def test_what_is_shown_is_never_above_the_budget_whoever_counts(counter, section
     assert count("\n\n".join(filter(None, texts))) <= budget
 
 
-@settings(max_examples=25, deadline=None)
 @given(sections=SECTIONS, hits=HITS, disputes=DISPUTES, budget=st.integers(1, 900))
 def test_equal_input_gives_equal_bytes(sections, hits, disputes, budget):
     again = [each.model_copy(deep=True) for each in sections]
@@ -100,7 +98,6 @@ def test_equal_input_gives_equal_bytes(sections, hits, disputes, budget):
     assert both(sections, hits, disputes, budget, by_four) == both(again, hits, disputes, budget, by_four)
 
 
-@settings(max_examples=25, deadline=None)
 @given(sections=SECTIONS, data=st.data())
 def test_the_order_in_which_sections_were_read_does_not_show_where_all_fit(sections, data):
     sections = [each.model_copy(update={"section_id": f"{place}"}) for place, each in enumerate(sections)]
@@ -140,7 +137,6 @@ def test_empty_sections_are_the_first_to_be_left_out():
 TAG = re.compile(r"<(/?)(\w+)((?: \w+=\"[^\"\n]*\")*)>")
 
 
-@settings(max_examples=60, deadline=None)
 @given(sections=SECTIONS, hits=HITS, disputes=DISPUTES)
 def test_nothing_that_is_remembered_opens_or_closes_a_tag(sections, hits, disputes):
     for text in both(sections, hits, disputes, PLENTY, by_four):

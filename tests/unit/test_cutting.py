@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.policies import delimiting
@@ -28,7 +28,6 @@ CHARACTERS = [
 """What is read as one character each."""
 
 
-@settings(max_examples=300, deadline=None)
 @given(characters=st.lists(st.sampled_from([*CHARACTERS, " "]), max_size=60), size=st.integers(0, 80))
 @example(characters=["🇩🇪"] * 9, size=15)
 @example(characters=["\u1112\u1161\u11ab"] * 9, size=15)
@@ -47,7 +46,6 @@ def test_a_text_is_never_longer_than_that_and_never_cut_within_a_character(chara
         assert tail in ended
 
 
-@settings(max_examples=300, deadline=None)
 @given(text=st.text(), size=st.integers(0, 40))
 def test_what_is_kept_is_the_beginning_and_the_end(text, size):
     cut = shortened(text, size)
@@ -74,7 +72,6 @@ def test_a_text_holds_nothing_that_opens_a_tag(text):
     assert not set("<＜﹤") & set(delimiting.safe(text))
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=400))
 def test_a_label_stays_within_its_quotes_and_on_its_line(text):
     [first, *rest] = delimiting.element("x", {"title": text}, []).split("\n")

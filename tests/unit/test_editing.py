@@ -1,7 +1,7 @@
 """Batches of section edits: what is accepted, what an edit does, and what is refused with which words."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.errors import ContentMismatchError, InvalidInputError, InvalidTextError
@@ -104,13 +104,11 @@ def test_a_model_is_checked_like_a_dict():
 # Carrying out an edit
 
 
-@settings(max_examples=100, deadline=None)
 @given(content=TEXT, new=TEXT)
 def test_without_an_excerpt_the_whole_section_is_replaced(content, new):
     assert edited(content, update(new), limit=LIMIT) == new
 
 
-@settings(max_examples=200, deadline=None)
 @given(before=TEXT, old=st.text(st.sampled_from("xyz"), min_size=1, max_size=4), after=TEXT, new=TEXT)
 def test_an_excerpt_that_occurs_once_is_replaced_or_extended_where_it_stands(before, old, after, new):
     content = before + old + after

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 
@@ -156,7 +156,6 @@ async def test_embedders_that_do_not_say_their_model_are_told_apart_by_a_sentenc
 # Vectors
 
 
-@settings(max_examples=100, deadline=None)
 @given(vector=st.lists(st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6), min_size=1, max_size=6))
 def test_vectors_come_back_with_length_one_and_their_direction(vector):
     (unit,) = asyncio.run(answering([vector]).embed(["x"]))
@@ -166,7 +165,6 @@ def test_vectors_come_back_with_length_one_and_their_direction(vector):
     assert [x * length for x in unit] == pytest.approx(vector)
 
 
-@settings(max_examples=150, deadline=None)
 @example(vector=[1e154, 1e154])
 @example(vector=[1e308] * 4)
 @example(vector=[5e-324])

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.errors import InvalidInputError
@@ -212,7 +212,6 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0$"
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | KEYS
 
 
-@settings(max_examples=100, deadline=None)
 @given(filter=st.dictionaries(KEYS, st.recursive(SCALARS, lambda inner: st.dictionaries(KEYS, inner, max_size=3))))
 def test_any_json_object_without_operators_is_a_filter_with_a_test_for_each_leaf(filter):
     def leaves(value):

@@ -1,7 +1,7 @@
 """Which statements are about the same thing, and what is lost when one text takes the place of another."""
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.conflict import ConflictChunk
@@ -78,7 +78,6 @@ def test_a_text_without_statements_replaces_nothing(new):
     assert (match.replaced, match.leftover) == (0, "Deadline: Friday")
 
 
-@settings(max_examples=150, deadline=None)
 @given(old=TEXTS, new=TEXTS, precision=st.floats(0.5, 1))
 def test_every_statement_is_either_replaced_or_left_over(old, new, precision):
     match = compare(old, new, precision)
@@ -90,7 +89,6 @@ def test_every_statement_is_either_replaced_or_left_over(old, new, precision):
     assert 0 <= match.similarity <= 1
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=TEXTS)
 def test_a_text_replaces_itself_as_a_whole(text):
     match = compare(text, text)
@@ -99,7 +97,6 @@ def test_a_text_replaces_itself_as_a_whole(text):
     assert match.replaced == len(statements(text))
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=TEXTS, more=TEXTS)
 def test_nothing_is_lost_by_a_text_that_says_all_of_it_and_everything_by_an_empty_one(text, more):
     assume("```" not in text)
@@ -115,14 +112,12 @@ def test_what_is_lost_are_the_statements_that_have_nothing_to_do_with_the_new_te
     assert lost_by(old, "Deadline: unknown\nShip the new importer") == "Budget: 5000"
 
 
-@settings(max_examples=150, deadline=None)
 @given(a=NAMES, b=NAMES)
 def test_similarity_of_names_is_a_symmetric_share(a, b):
     assert 0 <= name_similarity(a, b) <= 1
     assert name_similarity(a, b) == name_similarity(b, a)
 
 
-@settings(max_examples=100, deadline=None)
 @given(name=st.text(min_size=1, max_size=20))
 def test_a_name_is_wholly_similar_to_itself_in_any_case(name):
     assert name_similarity(name, name) == 1.0
@@ -135,7 +130,6 @@ def test_close_names_are_more_similar_than_distant_ones():
     assert name_similarity("abc", "xyz") == 0.0
 
 
-@settings(max_examples=150, deadline=None)
 @given(a=TYPES, b=TYPES)
 def test_overlap_of_types_is_a_symmetric_share_that_ignores_case(a, b):
     overlap = overlap_coefficient(a, b)
@@ -163,13 +157,11 @@ def test_the_overlap_coefficient_is_the_common_share_of_the_smaller_set(a, b, ov
     assert overlap_coefficient(a, b) == pytest.approx(overlap)
 
 
-@settings(max_examples=150, deadline=None)
 @given(sources=st.lists(TEXTS, max_size=4))
 def test_everything_survives_in_a_text_that_holds_all_sources(sources):
     assert survival(sources, "\n".join(sources)) == 1.0
 
 
-@settings(max_examples=150, deadline=None)
 @given(source=TEXTS, number=st.integers(0, 10**9))
 def test_dropping_a_number_lowers_the_share_that_survives(source, number):
     assume(str(number) not in words(source))
@@ -178,7 +170,6 @@ def test_dropping_a_number_lowers_the_share_that_survives(source, number):
     assert survival([f"{source}\n{number}"], f"{number}\n{source}") == 1.0
 
 
-@settings(max_examples=150, deadline=None)
 @given(sources=st.lists(TEXTS, max_size=3), merged=TEXTS, more=TEXTS)
 def test_survival_is_a_share_that_more_text_never_lowers(sources, merged, more):
     share = survival(sources, merged)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Traits
@@ -57,14 +57,12 @@ def distinct(values):
 # Numbers
 
 
-@settings(max_examples=200, deadline=None)
 @given(a=SHARES, b=SHARES)
 def test_a_merged_value_is_six_parts_of_the_higher_and_four_of_the_lower(a, b):
     assert weighted(a, b) == pytest.approx(0.6 * max(a, b) + 0.4 * min(a, b))
     assert weighted(a, b) == weighted(b, a)
 
 
-@settings(max_examples=200, deadline=None)
 @given(a=SHARES, b=SHARES)
 def test_a_merged_value_lies_between_the_two(a, b):
     assert min(a, b) <= weighted(a, b) <= max(a, b)
@@ -89,13 +87,11 @@ def test_the_stored_types_come_first_and_keep_their_spelling():
     assert union_types(["Person", "author"], ["engineer", "person", "AUTHOR"]) == ["Person", "author", "engineer"]
 
 
-@settings(max_examples=200, deadline=None)
 @given(first=TYPES, second=TYPES)
 def test_the_union_of_types_holds_each_type_once_in_order(first, second):
     assert folded(union_types(first, second)) == distinct(folded(first) + folded(second))
 
 
-@settings(max_examples=200, deadline=None)
 @given(first=TYPES, second=TYPES)
 def test_merging_the_same_types_again_changes_nothing(first, second):
     union = union_types(first, second)
@@ -134,7 +130,6 @@ def test_a_written_description_prevails_then_the_newer_then_the_older(stored, ne
     assert merged(*traits, written).description == kept
 
 
-@settings(max_examples=100, deadline=None)
 @given(stored=TRAITS, new=TRAITS)
 def test_a_merge_loses_no_type_and_leaves_shares_shares(stored, new):
     after = merged(stored, new)
@@ -197,7 +192,6 @@ def test_a_new_description_does_not_change_the_shape_of_the_history(strength):
     assert changed.keys() == history_entry(AT, PROMOTION, ORIGIN, traits_change(OLD, NEW, strength=strength)).keys()
 
 
-@settings(max_examples=50, deadline=None)
 @given(old=TRAITS, new=TRAITS, strength=st.booleans())
 def test_history_is_json(old, new, strength):
     for change in (
@@ -239,7 +233,6 @@ def test_of_two_that_become_one_the_types_may_fit_a_third():
     assert [e.types for e in deduplicated_entities(named)] == [["engineer", "city", "person"]]
 
 
-@settings(max_examples=100, deadline=None)
 @given(entities=ENTITIES)
 def test_no_name_and_no_mention_of_an_entity_is_lost_and_each_name_is_there_once_unless_types_part_it(entities):
     found = deduplicated_entities(entities)
@@ -285,7 +278,6 @@ def test_relationships_with_other_ends_another_direction_or_kind_stay_apart(othe
     assert deduplicated_relationships([first, second]) == [first, second]
 
 
-@settings(max_examples=100, deadline=None)
 @given(relationships=RELATIONSHIPS)
 def test_no_end_and_no_mention_of_a_relationship_is_lost(relationships):
     found = deduplicated_relationships(relationships)

@@ -1,7 +1,7 @@
 """Which tenant a namespace belongs to."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.policies.ownership import Ownership
@@ -39,7 +39,6 @@ def test_titles_leave_the_tenant_out(owner, namespace, title):
     assert Ownership(owner=owner).title(namespace) == title
 
 
-@settings(max_examples=100, deadline=None)
 @given(owner=st.integers(0, 3), prefix=NAMESPACES, rest=NAMESPACES)
 def test_what_is_under_a_prefix_with_a_scope_belongs_to_it_and_without_one_may_belong_to_anybody(owner, prefix, rest):
     ownership = Ownership(owner=owner)

@@ -1,6 +1,6 @@
 """The plan of the rules decides about everything once, on record, and leaves to a model what is unclear."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from planning import (
     CONFLICTS,
     OVERLAPPING,
@@ -21,7 +21,6 @@ from langgraph_agentmem.policies.planning import rules_plan, unclear
 # Completeness
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_the_plan_of_the_rules_decides_about_everything_exactly_once(all_of):
     plan = rules_plan(all_of).plan
@@ -33,7 +32,6 @@ def test_the_plan_of_the_rules_decides_about_everything_exactly_once(all_of):
     assert [r.conflict for r in plan.relationships] == list(range(len(all_of.relationships)))
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_every_decision_of_the_rules_is_on_record_with_its_reason(all_of):
     decided = rules_plan(all_of)
@@ -44,7 +42,6 @@ def test_every_decision_of_the_rules_is_on_record_with_its_reason(all_of):
     assert all(line.decided_by == "rules" and line.reason and line.refused is None for line in decided.decisions)
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_the_rules_supersede_a_chunk_only_by_a_new_one_that_says_some_of_it_anew(all_of):
     for resolution, part in zip(rules_plan(all_of).plan.sections, all_of.sections, strict=True):
@@ -60,7 +57,6 @@ def test_the_rules_supersede_a_chunk_only_by_a_new_one_that_says_some_of_it_anew
                 assert (decision.replaced_by, decision.leftover) == (None, "")
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_the_rules_merge_only_into_candidates_of_the_same_name_whose_types_fit(all_of):
     for resolution in rules_plan(all_of).plan.entities:
@@ -73,7 +69,6 @@ def test_the_rules_merge_only_into_candidates_of_the_same_name_whose_types_fit(a
             assert resolution.entity_id is None
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_the_rules_merge_relationships_only_between_the_same_ends(all_of):
     for resolution in rules_plan(all_of).plan.relationships:
@@ -156,7 +151,6 @@ def test_where_everything_is_clear_no_model_is_asked():
     assert unclear(conflicts()) is None
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_a_model_is_asked_about_whatever_no_rule_has_ended(all_of):
     rest = unclear(all_of)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.search import ArmScores, SearchHit
@@ -31,7 +31,6 @@ def test_the_best_come_first_and_equal_scores_are_ordered_by_chunk_id():
     assert [h.chunk_id for h in ranked(hits, 10, READER)] == [3, 2, 7, 9]
 
 
-@settings(max_examples=50, deadline=None)
 @given(data=st.data(), limit=st.integers(1, 6))
 def test_the_order_does_not_depend_on_the_order_found_and_keeps_to_the_limit(data, limit):
     hits = [hit(id, score) for id, score in enumerate([0.2, 0.2, 0.7, 0.7, 0.1])]

@@ -1,6 +1,6 @@
 """Which new chunk replaces which, by what both say."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from planning import CONFLICTS, PRECISION, chunks
 
 from langgraph_agentmem.models.conflict import ConflictChunk
@@ -50,7 +50,6 @@ def test_among_many_new_chunks_the_one_about_the_same_thing_is_found():
     assert found.replaced_by == 99
 
 
-@settings(max_examples=100, deadline=None)
 @given(all_of=CONFLICTS)
 def test_replacements_name_only_chunks_of_their_section_and_each_existing_one_once(all_of):
     for part in all_of.sections:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from strategies import JSON
 
 from langgraph_agentmem.storage.driver.rows import as_array, as_json, as_vector, columns
@@ -37,7 +37,6 @@ def test_rows_become_an_array_for_each_column():
     assert columns([], "names") == {"names": "{}"}
 
 
-@settings(max_examples=200, deadline=None)
 @given(value=JSON)
 def test_json_is_read_back_as_it_was(value):
     assert repr(json.loads(as_json(value))) == repr(value)

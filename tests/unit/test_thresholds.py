@@ -1,7 +1,7 @@
 """When a memory is due for consolidation."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.policies.thresholds import consolidation_threshold, is_due
@@ -19,7 +19,6 @@ def test_a_memory_without_sections_counts_as_one_section():
     assert consolidation_threshold(5.0, 0, 100) == 5.0
 
 
-@settings(max_examples=100, deadline=None)
 @given(average=st.floats(0.01, 1e6), sections=st.integers(0, 10**6), cap=st.integers(1, 10**6))
 def test_the_threshold_never_passes_the_cap_and_never_falls_with_more_sections(average, sections, cap):
     threshold = consolidation_threshold(average, sections, cap)

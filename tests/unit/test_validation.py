@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
@@ -26,20 +26,17 @@ JSON = st.recursive(
 # Texts
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=st.text(STORABLE, max_size=40))
 def test_a_text_that_postgresql_can_hold_is_returned_as_it_is(text):
     assert validation.text(text, "content") == text
 
 
-@settings(max_examples=100, deadline=None)
 @given(before=st.text(STORABLE, max_size=20), after=st.text(STORABLE, max_size=20))
 def test_a_nul_is_refused_wherever_it_stands(before, after):
     with pytest.raises(InvalidTextError, match=rf"^content holds a NUL character at position {len(before)}, which"):
         validation.text(f"{before}\0{after}", "content")
 
 
-@settings(max_examples=100, deadline=None)
 @given(before=st.text(STORABLE, max_size=20), surrogate=st.characters(categories=["Cs"]))
 def test_a_lone_surrogate_is_refused_wherever_it_stands(before, surrogate):
     with pytest.raises(InvalidTextError) as refused:
@@ -199,7 +196,6 @@ def test_a_key_that_is_no_string_is_refused(key):
         validation.json_object({"a": {key: 1}}, "metadata")
 
 
-@settings(max_examples=150, deadline=None)
 @given(value=st.dictionaries(st.text(ANY, max_size=4), JSON, max_size=3))
 def test_what_is_accepted_can_be_written_as_json_in_utf8(value):
     try:
@@ -256,7 +252,6 @@ def test_the_labels_of_a_namespace_have_1500_bytes_together():
 # What a model wrote is mended, not refused
 
 
-@settings(max_examples=150, deadline=None)
 @given(value=st.dictionaries(st.text(ANY, max_size=4), JSON, max_size=3))
 def test_what_a_model_wrote_becomes_storable(value):
     mended = validation.storable(value)
@@ -265,7 +260,6 @@ def test_what_a_model_wrote_becomes_storable(value):
     assert validation.storable(mended) == mended
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=st.text(STORABLE, max_size=40))
 def test_a_storable_text_stays_as_it_is(text):
     assert validation.storable(text) == text

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.chunk import Place, TextChunk
@@ -120,7 +120,6 @@ def test_a_heading_is_among_what_is_looked_up():
 # Bounds
 
 
-@settings(max_examples=100, deadline=None)
 @given(texts=st.lists(st.text(max_size=40) | st.sampled_from(DIALOGUE), max_size=6), times=st.integers(1, 200))
 def test_every_weight_is_positive_and_below_the_best_and_every_own_word_has_one(texts, times):
     chunks = [TextChunk(text=text * times) for text in texts]
@@ -212,7 +211,6 @@ def test_the_rarer_a_word_the_more_it_weighs_and_always_something():
 # As PostgreSQL reads it
 
 
-@settings(max_examples=100, deadline=None)
 @given(given=st.dictionaries(st.integers(1, DIMENSIONS), st.floats(0.001, 30), max_size=20))
 def test_weights_are_written_in_order_and_can_be_read(given):
     written = vector_text(given, DIMENSIONS)

@@ -4,7 +4,7 @@ Precision on hundreds of pairs is measured by benchmarks/conflicts.py; this show
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.models.chunk import NOWHERE, Place
@@ -195,7 +195,6 @@ VALUES = st.sampled_from(["555-1234", "blue", "Friday", "12 May", "Rome", "no", 
 VERBS = st.sampled_from([" is ", ": ", " = ", " was ", " lives in ", " likes ", " has "])
 
 
-@settings(max_examples=300, deadline=None)
 @given(NAMES, NAMES, THINGS, VALUES, VALUES, VERBS, VERBS)
 def test_one_subjects_facts_never_end_anothers(name, other, thing, value, new_value, verb, new_verb):
     old, new = f"{name}'s {thing}{verb}{value}", f"{other}'s {thing}{new_verb}{new_value}"
@@ -204,7 +203,6 @@ def test_one_subjects_facts_never_end_anothers(name, other, thing, value, new_va
         assert relation(old, new) == "other"
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_texts_can_be_judged_and_a_text_always_says_itself(old, new):
     for mine in stated(old):

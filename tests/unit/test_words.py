@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from langgraph_agentmem.errors import ConfigurationError
@@ -119,14 +119,12 @@ def test_stop_words_are_listed_as_they_are_read(language):
     assert [word for word in listed if [w.empty for w in reader(language).words(word)] != [True]] == []
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=ANY)
 @example("ガか\u3099한국어 Zoé")
 def test_how_a_text_is_encoded_does_not_count(text):
     assert len({tuple(texts(unicodedata.normalize(form, text))) for form in ("NFC", "NFD", "NFKC", "NFKD")}) == 1
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=LATIN)
 def test_in_upper_and_in_lower_case_a_text_is_found_as_well(text):
     written = set(texts(text))
@@ -213,7 +211,6 @@ def test_letters_alone_do_not_find_what_has_them_in_another_order():
     assert not is_found("北京", "京北")
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     text=st.text(st.sampled_from("我去年住在北京東タワーへ々서울에서살"), min_size=2, max_size=12)
     | st.text(st.sampled_from("กรุงเทพมหานคร"), min_size=2, max_size=12).map("ก".__add__),
@@ -274,7 +271,6 @@ def test_what_consists_of_no_words_stays_and_what_is_joined_goes_as_a_whole():
 # Of every text
 
 
-@settings(max_examples=300, deadline=None)
 @given(text=ANY, language=st.sampled_from(["english", "german", "simple", "turkish", "tamil", "arabic"]))
 @example("\u0301", "english")
 @example("¨a", "english")
@@ -288,7 +284,6 @@ def test_every_text_is_read_and_twice_as_once(text, language):
     assert all(1 <= dimension(word.text) <= DIMENSIONS for word in words if "\ud800" not in word.text)
 
 
-@settings(max_examples=100, deadline=None)
 @given(query=ANY)
 def test_each_word_is_looked_up_once(query):
     found = asked(query)
@@ -360,7 +355,6 @@ def test_a_german_word_is_not_read_as_what_it_is_not(word):
     assert len(texts(word, "german")) == 1
 
 
-@settings(max_examples=200, deadline=None)
 @given(parts=st.lists(st.sampled_from(TABLES["parts"]["german"].split()), min_size=2, max_size=3))
 @example(parts=["angebot", "angestellte"])
 @example(parts=["abend", "thema", "ei"])
