@@ -1,14 +1,13 @@
 """The pages, each in the same frame."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final, NamedTuple
 
 from fastapi import Request
 from nicegui import ui
 
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.inspector import entities, memory, parts, queue, reviews, runs, search
+from langgraph_agentmem.inspector import entities, memory, parts, queue, reviews, runs, search, tenants
 from langgraph_agentmem.inspector.access import READ_ONLY, Access, Visit
 
 _PATIENCE_SECONDS = 60.0
@@ -56,13 +55,13 @@ def _shown(page: Page, access: Access) -> Callable[[Request], Awaitable[None]]:
 
 
 async def _body(page: Page, visit: Visit) -> None:
-    if visit.access.tenant is None:
-        _tenant_form(page, visit)
-    if visit.chosen is None and not page.of_all:
-        parts.note("Choose a tenant to see its memory.")
-        return
     try:
-        await page.show(visit)
+        needed = visit.chosen is None and not page.of_all
+        parts.note("Choose a tenant to see its memory." if needed else "")
+        if visit.access.tenant is None:
+            await tenants.choose(visit, page.path)
+        if not needed:
+            await page.show(visit)
     except AgentMemoryError as error:
         parts.problem(error)
 
@@ -74,14 +73,3 @@ def _header(shown: Page, visit: Visit) -> None:
             ui.link(page.title, visit.link(page.path)).classes(current)
         parts.note(f"Tenant {visit.chosen}" if visit.access.tenant is not None else "")
         parts.note("" if visit.write else READ_ONLY)
-
-
-def _tenant_form(page: Page, visit: Visit) -> None:
-    def choose(entered: ui.input) -> None:
-        address = Visit(visit.access, entered.value or None, {}).link(page.path)
-        parts.go(address)
-
-    with parts.line():
-        entered = ui.input("Tenant", value=visit.chosen or "")
-        entered.on("keydown.enter", partial(choose, entered))
-        ui.button("Choose", on_click=partial(choose, entered)).props("no-caps flat")
