@@ -33,6 +33,13 @@ PAGES: Final = (
 )
 
 
+_FOCUS = """:focus-visible, .q-focusable:focus-visible, .q-slider:focus-within {
+    outline: 2px solid #1d4ed8; outline-offset: 2px
+}
+.q-btn:focus-visible { box-shadow: 0 0 0 2px white, 0 0 0 4px #1d4ed8 }"""
+"""Whoever goes by keyboard sees where they are."""
+
+
 def register(access: Access) -> None:
     """Make NiceGUI's application show the pages."""
     for page in PAGES:
@@ -42,6 +49,7 @@ def register(access: Access) -> None:
 
 def _shown(page: Page, access: Access) -> Callable[[Request], Awaitable[None]]:
     async def shown(request: Request) -> None:
+        ui.add_css(_FOCUS)
         try:
             visit = access.visit(request.query_params)
         except AgentMemoryError as error:
