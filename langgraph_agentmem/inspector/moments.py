@@ -13,7 +13,7 @@ from langgraph_agentmem.views.markup import moment
 _STEPS: Final = 1000
 
 
-class Span(NamedTuple):
+class Reach(NamedTuple):
     """The time that a tenant's memory knows, until now."""
 
     since: datetime
@@ -38,7 +38,7 @@ class Span(NamedTuple):
 class AsOf:
     """A slider over a span, and the same time as a text that can be typed."""
 
-    def __init__(self, span: Span | None, asked: str) -> None:
+    def __init__(self, span: Reach | None, asked: str) -> None:
         self._span, self._asked = span, asked
         self.typed = ui.input("As of (UTC)", value=asked).props("type=datetime-local step=any stack-label")
 

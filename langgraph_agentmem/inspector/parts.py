@@ -16,7 +16,7 @@ Action = Callable[[], Awaitable[object]]
 T = TypeVar("T")
 
 
-class Place:
+class Region:
     """A part of a page that is shown anew; what was asked for last stays, however long anything before it takes."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from langgraph_agentmem.models.chunk import ChunkHistory
 
 
-class Change(NamedTuple):
+class RevisionChange(NamedTuple):
     """What came into a section together, and what that took the place of.
 
     Attributes:
@@ -25,7 +25,7 @@ class Change(NamedTuple):
     after: str
 
 
-def changes(history: Sequence[ChunkHistory]) -> list[Change]:
+def changes(history: Sequence[ChunkHistory]) -> list[RevisionChange]:
     """The changes of one section, the newest first; what stayed as it was is in none of them."""
     came = dict[tuple[int, datetime], list[ChunkHistory]]()
     for chunk in sorted(history, key=lambda chunk: (chunk.chunk_order, chunk.chunk_id)):
@@ -34,20 +34,20 @@ def changes(history: Sequence[ChunkHistory]) -> list[Change]:
     return sorted([*found, *_ended(history)], key=lambda change: (change.at, change.revision), reverse=True)
 
 
-def _brought(together: Sequence[ChunkHistory], history: Sequence[ChunkHistory]) -> Change:
+def _brought(together: Sequence[ChunkHistory], history: Sequence[ChunkHistory]) -> RevisionChange:
     ids = {chunk.chunk_id for chunk in together}
     replaced = [chunk for chunk in history if chunk.superseded_by in ids]
     first = together[0]
-    return Change(first.section_revision, first.start_date, first.source, _text(replaced), _text(together))
+    return RevisionChange(first.section_revision, first.start_date, first.source, _text(replaced), _text(together))
 
 
-def _ended(history: Sequence[ChunkHistory]) -> list[Change]:
+def _ended(history: Sequence[ChunkHistory]) -> list[RevisionChange]:
     """What has ended without anything that is known to have taken its place."""
     ids, ended = {chunk.chunk_id for chunk in history}, dict[datetime, list[ChunkHistory]]()
     for chunk in history:
         if chunk.end_date is not None and chunk.superseded_by not in ids:
             ended.setdefault(chunk.end_date, []).append(chunk)
-    return [Change(0, at, None, _text(together), "") for at, together in ended.items()]
+    return [RevisionChange(0, at, None, _text(together), "") for at, together in ended.items()]
 
 
 def _text(chunks: Sequence[ChunkHistory]) -> str:

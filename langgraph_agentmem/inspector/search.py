@@ -6,7 +6,7 @@ from nicegui import ui
 
 from langgraph_agentmem.inspector import parts
 from langgraph_agentmem.inspector.access import Visit
-from langgraph_agentmem.inspector.moments import AsOf, Span
+from langgraph_agentmem.inspector.moments import AsOf, Reach
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.retrieval import reading
@@ -22,13 +22,13 @@ async def show(visit: Visit) -> None:
     """A question, and what memory answers, with the reasons."""
     asked = visit.query.get("as_of", "")
     since, now = await reading.known_since(visit.memory.resources, visit.tenant), datetime.now(UTC)
-    await _Search(visit, Span(since, now) if since and since < now else None, asked).show()
+    await _SearchPage(visit, Reach(since, now) if since and since < now else None, asked).show()
 
 
-class _Search:
+class _SearchPage:
     """A question and a time, and what was valid then."""
 
-    def __init__(self, visit: Visit, span: Span | None, asked: str) -> None:
+    def __init__(self, visit: Visit, span: Reach | None, asked: str) -> None:
         self._visit = visit
         with parts.line():
             question = ui.input("Search memory", value=visit.query.get("q", "")).classes("grow")
@@ -39,7 +39,7 @@ class _Search:
             self._as_of.slide(parts.told(self._slid))
         for each in (self._question, self._as_of.typed):
             each.on("keydown.enter", self._ask)
-        self._answer = parts.Place()
+        self._answer = parts.Region()
 
     async def show(self) -> None:
         if not (self._question.value or "").strip():

@@ -28,7 +28,7 @@ class _Choice:
     async def show(self) -> None:
         self._part = ui.input("Find a tenant").classes("w-full").props("debounce=200 autofocus clearable")
         self._part.on_value_change(self._narrow).on("keydown.enter", parts.told(self._take))
-        self._list = parts.Place()
+        self._list = parts.Region()
         await self._narrow()
 
     async def _narrow(self) -> None:
