@@ -1,5 +1,6 @@
 """The inspector, as whoever looks at it finds it: why something was recalled, and how it is corrected."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from nicegui import ui
 from reviewing import NEW, OLD, cycle, parked, project
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.inspector import parts
 
 
 async def test_a_wrong_fact_is_found_explained_corrected_and_the_next_search_is_changed(memory: AgentMemory) -> None:
@@ -102,6 +104,28 @@ async def test_the_slider_goes_over_the_time_that_memory_knows(memory: AgentMemo
         await user.open("/?q=deadline")
         await user.should_see("Memory says nothing about this.")
         await user.should_not_see(ui.slider, retries=1)
+
+
+async def test_what_is_asked_for_last_is_shown_however_long_the_others_take(memory: AgentMemory) -> None:
+    answered = asyncio.Event()
+
+    async def slow() -> str:
+        await answered.wait()
+        return "of a slow answer"
+
+    async def fast() -> str:
+        return "of a fast answer"
+
+    async with looking(memory) as user:
+        await user.open("/queue")
+        with user:
+            region = parts.Region()
+        first = asyncio.create_task(region.show(slow, parts.said))
+        await asyncio.sleep(0)
+        await region.show(fast, parts.said)
+        answered.set()
+        await first
+        assert ("of a fast answer" in texts(user), "of a slow answer" in texts(user)) == (True, False)
 
 
 async def test_an_inspector_of_one_tenant_shows_no_other(memory: AgentMemory) -> None:
