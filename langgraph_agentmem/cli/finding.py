@@ -72,8 +72,7 @@ def entity(
 ) -> None:
     """An entity with its relationships and its history."""
     with AgentMemory.open(dsn, background=False) as memory:
-        asked = int(name) if name.isdecimal() else name
-        found = memory.get_entity(tenant, asked, tier=cast("GraphTier | None", tier))
+        found = memory.get_entity(tenant, name, tier=cast("GraphTier | None", tier))
     tell(found, as_json, lambda: _print_entity(found))
 
 

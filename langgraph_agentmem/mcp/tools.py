@@ -9,7 +9,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 from pydantic import ConfigDict, Field
 
-from langgraph_agentmem.errors import ConflictError, ContentMismatchError, EntityNotFoundError
+from langgraph_agentmem.errors import ConflictError, ContentMismatchError
 from langgraph_agentmem.mcp import answers
 from langgraph_agentmem.mcp.conflicts import Conflicts
 from langgraph_agentmem.mcp.toolbox import ADDS, CHANGES, READS, REMOVES, answered, tool
@@ -186,13 +186,7 @@ class MemoryTools:
 
         Call it when a question is about one named thing. Do not call it to find statements; search_memories does that.
         """
-        tenant = self._caller().tenant
-        try:
-            found = await self._memory.aget_entity(tenant, name)
-        except EntityNotFoundError:
-            if not _is_id(name):
-                raise
-            found = await self._memory.aget_entity(tenant, int(name))
+        found = await self._memory.aget_entity(self._caller().tenant, name)
         return answered(recounting.entity(found), answers.EntityAnswer.of(found))
 
     async def memory_history(
@@ -242,11 +236,6 @@ class MemoryTools:
 
 
 _NONE = "There is no memory yet; create_active_memory makes one."
-
-
-def _is_id(name: str) -> bool:
-    """Whether a name is an entity's id; as many digits as an id can have, none of other scripts."""
-    return name.isascii() and name.isdigit() and len(name) < len(str(2**63))
 
 
 def _updated(after: ActiveMemory, sections: Sequence[str]) -> answers.UpdatesAnswer:

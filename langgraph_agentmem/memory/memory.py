@@ -753,9 +753,10 @@ class AgentMemory(bridge.Opened):
 
         Args:
             external_id: The tenant.
-            entity: Its name, in whatever form (case, spaces, hyphens and quotes do not count), or its id. Where several
-                things have the name, this is the one of which the extractor was most confident, then the oldest; its
-                `namesakes` are the ids of the others.
+            entity: Its name, in whatever form (case, spaces, hyphens and quotes do not count), or its id; digits that
+                nothing is called, as a command or an address has them, are an id, too. Where several things have the
+                name, this is the one of which the extractor was most confident, then the oldest; its `namesakes` are
+                the ids of the others.
             tier: Where to look; a long-term entity is preferred by default.
 
         Raises:

@@ -50,6 +50,11 @@ def content_of(value: Json) -> str:
     return content if isinstance(content, str) else ""
 
 
+def is_empty(value: Json) -> bool:
+    """Whether nothing was written into a section yet, or all of it was taken out again."""
+    return all(key == "content" and isinstance(text, str) and not text.strip() for key, text in value.items())
+
+
 class Section(Value):
     """A named piece of a working memory; in LangGraph's terms, a store item.
 

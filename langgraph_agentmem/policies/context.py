@@ -58,25 +58,25 @@ def sections_block(sections: Sequence[ShownSection], budget: int, count: Counter
     """As many sections as fit, in the order of memories and templates.
 
     Where not all fit, long ones are cut, all to the same length; where that does not help, those that were written last
-    are shown.
+    are shown. Empty ones are named, as a model can fill only what it knows of, and are the first to be left out.
 
     Args:
         sections: Those that were written last first.
         budget: The most tokens.
         count: Counts them.
     """
-    written = [section for section in sections if section.text.strip()]
+    listed = sorted(sections, key=lambda section: not section.text.strip())  # stable: the newest first in both parts
 
     def block(number: int, size: int) -> SectionsBlock:
-        kept = sorted(written[:number], key=lambda section: (section.memory_id, section.position, section.section_id))
+        kept = sorted(listed[:number], key=lambda section: (section.memory_id, section.position, section.section_id))
         shown = [section.model_copy(update={"text": shortened(section.text, size)}) for section in kept]
         lengths = [len(section.text) for section in kept]
-        return SectionsBlock(_sections(shown, lengths, len(written) - len(kept)), shown)
+        return SectionsBlock(_sections(shown, lengths, len(listed) - len(kept)), shown)
 
-    number = _most(0, len(written), lambda number: count(block(number, _LEAST).text) <= budget)
+    number = _most(0, len(listed), lambda number: count(block(number, _LEAST).text) <= budget)
     if number == 0:
         return SectionsBlock("")
-    longest = max([_LEAST, *(len(section.text) for section in written)])
+    longest = max([_LEAST, *(len(section.text) for section in listed)])
     return block(number, _most(_LEAST, longest, lambda size: count(block(number, size).text) <= budget))
 
 
@@ -87,11 +87,16 @@ def _sections(shown: Sequence[ShownSection], lengths: Sequence[int], left_out: i
 
 
 def _section(section: ShownSection, length: int) -> str:
-    attributes = {
+    named = {
         "memory": section.memory_title,
         "memory_id": str(section.memory_id),
         "section_id": section.section_id,
         "title": section.title if section.title != section.section_id else None,
+    }
+    if not section.text.strip():
+        return delimiting.element("section", named | {"empty": "true"}, [])
+    attributes = {
+        **named,
         "updated": _day(section.updated_at),
         "by": section.source,
         "cut": f"from {length} characters" if len(section.text) < length else None,

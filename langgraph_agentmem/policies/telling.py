@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from langgraph_agentmem.models.active import ActiveMemory, Section
+from langgraph_agentmem.models.active import ActiveMemory, Section, is_empty
 from langgraph_agentmem.models.search import SearchHit
 
 NOTHING_FOUND = "Nothing is known about that."
@@ -43,7 +43,7 @@ def section(shown: Section) -> str:
 
 
 def _other(shown: Section) -> str:
-    return "(empty)" if shown.value in ({}, {"content": ""}) else str(shown.value)
+    return "(empty)" if is_empty(shown.value) else str(shown.value)
 
 
 def _title(shown: ActiveMemory) -> str:

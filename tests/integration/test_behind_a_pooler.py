@@ -193,6 +193,14 @@ async def test_a_pooler_that_keeps_sessions_may_be_told_of(dsn: str, server: str
             assert await prepared(memory) > 0
 
 
+async def test_a_pooler_that_knows_no_transactions_is_refused(dsn: str, shared_folder: Path) -> None:
+    """Most calls work behind it, as what is sent in one go is one transaction anyway; what migrates and sets up does not."""
+    with pgbouncer.before(dsn, shared_folder / uuid4().hex, mode="statement") as through:
+        for pooler in ("auto", "session", "transaction"):
+            with pytest.raises(ConfigurationError, match="set pool_mode = transaction"):
+                await AgentMemory.open(through, settings=AgentMemorySettings(pooler=pooler)).asetup()
+
+
 @pytest.mark.parametrize(
     ("setting", "error"),
     [

@@ -18,12 +18,23 @@ Open = Callable[..., AgentMemory]
 
 
 @pytest.mark.parametrize("query", [None, "What is the deadline?"])
-async def test_an_empty_memory_gives_an_empty_text(memory: AgentMemory, query: str | None) -> None:
+async def test_without_a_memory_there_is_no_text(memory: AgentMemory, query: str | None) -> None:
     await memory.acreate_active_memory("alice", "Notes", {"sections": ["facts"]})
 
-    for tenant in ("alice", "bob"):
-        context = await memory.acontext(tenant, query)
-        assert (str(context), context.hits, context.disputes, context.tokens) == ("", [], [], 0)
+    context = await memory.acontext("bob", query)
+
+    assert (str(context), context.hits, context.disputes, context.tokens) == ("", [], [], 0)
+
+
+async def test_empty_sections_are_named_and_items_without_a_text_are_not(memory: AgentMemory) -> None:
+    made = await memory.acreate_active_memory("alice", "Notes", {"sections": ["facts"]})
+    for value in ({"theme": 1}, {"content": 5}):
+        await AgentMemoryStore(memory).aput(("alice", "settings"), str(value), value, index=False)
+
+    context = await memory.acontext("alice")
+
+    assert context.sections.count("<section ") == 1
+    assert f'memory_id="{made.id}" section_id="facts" empty="true">' in context.sections
 
 
 @pytest.mark.parametrize("embedder", [None, WordEmbedder])

@@ -173,7 +173,7 @@ async def test_an_entity_is_looked_up_by_name_or_id_and_history_says_what_was_do
         assert "applied; statements added 1, ended 0" in said
         assert [(each["id"], each["status"]) for each in history["runs"]] == [(run, "applied")]
         assert "has no entity 'Cy'" in await error(alice, "get_entity", name="Cy")
-        assert "has no entity 99" in await error(alice, "get_entity", name="99")
+        assert "has no entity '99'" in await error(alice, "get_entity", name="99")
 
 
 async def test_a_memory_is_closed_and_forgotten(of_alice: Client, memory: AgentMemory, apollo: int) -> None:

@@ -1,13 +1,13 @@
 """Extraction and conflict resolution by a chat model, and what happens when it fails or lies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from fakes import ScriptedModel, WordEmbedder, data_of
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, ConsolidationReport
-from langgraph_agentmem.errors import ModelError
+from langgraph_agentmem.errors import EntityNotFoundError, ModelError
 
 Rows = Callable[..., list[tuple[object, ...]]]
 Open = Callable[..., AgentMemory]
@@ -23,11 +23,11 @@ async def cycle(memory: AgentMemory, project: ActiveMemory, content: str) -> Con
     return await memory.aconsolidate("alice", project.id)
 
 
-def people(data: dict[str, Any]) -> dict[str, Any]:
+def people(data: dict[str, Any], companies: Iterable[str] = ("Acme", "Beta")) -> dict[str, Any]:
     """Alice, and who she works for, from every chunk that says so."""
     found: dict[str, Any] = {"entities": [], "relationships": []}
     for chunk in data["chunks"]:
-        for company in ("Acme", "Beta"):
+        for company in companies:
             if company in chunk["content"]:
                 found["entities"] += [
                     {
@@ -75,6 +75,29 @@ async def test_a_model_finds_entities_and_relationships_with_their_support(opene
     assert rows("SELECT kind, operation, revision FROM agentmem.graph_outbox ORDER BY id") == [
         ("entity", "upsert", 1), ("entity", "upsert", 1), ("chunk", "upsert", 0), ("relationship", "upsert", 1),
     ]  # fmt: skip
+
+
+async def test_digits_are_a_name_before_they_are_an_id(opened: Open) -> None:
+    """As commands and addresses have them; `entity 747` is the aeroplane, where one is known."""
+    companies = ["Acme"]
+    memory = opened(model=ScriptedModel(answer=lambda name, data: people(data, companies)))
+    project = await start(memory)
+    await cycle(memory, project, "Alice works at Acme.")
+    alice = await memory.aget_entity("alice", "Alice")
+    acme = await memory.aget_entity("alice", "Acme")
+    assert await memory.aget_entity("alice", str(alice.id)) == alice
+
+    companies.append(str(alice.id))
+    await cycle(memory, project, f"Alice works at Acme. Alice works at {alice.id}.")
+
+    assert (await memory.aget_entity("alice", str(alice.id))).name == str(alice.id)
+    assert (await memory.aget_entity("alice", alice.id)).name == "Alice"
+    assert (await memory.aget_entity("alice", str(acme.id))).name == "Acme"
+    for nobody in ("0", "9" * 19, "\u0661"):
+        with pytest.raises(EntityNotFoundError, match="has no entity"):
+            await memory.aget_entity("alice", nobody)
+    with pytest.raises(EntityNotFoundError):
+        await memory.aget_entity("bob", str(alice.id))
 
 
 async def test_a_known_entity_is_merged_by_rule(opened: Open) -> None:

@@ -111,8 +111,27 @@ def test_the_order_in_which_sections_were_read_does_not_show_where_all_fit(secti
 
 def test_nothing_is_an_empty_text_rather_than_an_empty_block():
     assert both([], [], [], PLENTY, by_four) == ["", ""]
-    assert both([section(text=" \n")], [hit(" \n")], [], PLENTY, by_four) == ["", ""]
+    assert both([], [hit(" \n")], [], PLENTY, by_four) == ["", ""]
     assert both([section()], [hit(current=False)], [dispute()], 5, by_four) == ["", ""]
+
+
+def test_an_empty_section_is_named_so_that_a_model_can_fill_it():
+    sections = [section(), section("goals", " \n", title="Goals", position=1, source="ada")]
+
+    shown = sections_block(sections, PLENTY, len).text
+
+    named = '<section memory="Apollo" memory_id="1" section_id="goals" title="Goals" empty="true">\n</section>'
+    assert named in shown
+    assert shown.index('section_id="plan"') < shown.index('section_id="goals"')
+
+
+def test_empty_sections_are_the_first_to_be_left_out():
+    empty = [section(f"empty{number}", "", position=number) for number in range(5)]
+
+    shown = sections_block([*empty, section(position=9)], len(sections_block([section()], PLENTY, len).text) + 90, len)
+
+    assert [each.section_id for each in shown.shown] == ["plan"]
+    assert "without 5 sections" in shown.text
 
 
 # Forged delimiters
@@ -134,10 +153,8 @@ def test_nothing_that_is_remembered_opens_or_closes_a_tag(sections, hits, disput
         assert opened == []
         assert len(TAG.findall(text)) == text.count("<")
         assert not set("＜﹤") & set(text)
-    # each text stands where it belongs: one element for each section that says something
-    assert both(sections, [], [], PLENTY, by_four)[0].count("<section ") == sum(
-        bool(each.text.strip()) for each in sections
-    )
+    # each text stands where it belongs: one element for each section
+    assert both(sections, [], [], PLENTY, by_four)[0].count("<section ") == len(sections)
 
 
 def test_a_block_says_that_it_is_data():

@@ -153,6 +153,7 @@ ENDS_TRANSACTIONS = {
     "storage/driver/database.py",
     "storage/driver/migrate.py",  # on a connection of its own
     "storage/driver/row_security.py",  # so as well
+    "storage/driver/session.py",  # so as well, to find out whether it can
     "storage/langgraph/checkpoints.py",  # so as well
     "storage/vectors.py",  # on one that is in no pipeline
 }

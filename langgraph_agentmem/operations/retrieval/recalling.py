@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.models.active import is_empty
 from langgraph_agentmem.models.base import Json, Tier
 from langgraph_agentmem.models.context import MemoryContext, OpenDispute
 from langgraph_agentmem.models.search import SearchHit
@@ -98,12 +99,13 @@ async def _read(
     shown, disputes, found = await freshness.read(resources, tenant, send)
     hits = await searching.hits(resources, search, found) if search is not None else []
     opened = [dispute for row in disputes if (dispute := _dispute(row)) is not None]
-    return [_section(row) for row in shown], opened, hits
+    return [section for row in shown if (section := _section(row)) is not None], opened, hits
 
 
-def _section(row: DictRow) -> ShownSection:
+def _section(row: DictRow) -> ShownSection | None:
+    """A section with its text; None where it has a value without one, as an item that is not indexed."""
     text = "\n\n".join(texts(row["value"], row["text_fields"]))
-    return ShownSection.model_validate({**row, "text": text})
+    return ShownSection.model_validate({**row, "text": text}) if text.strip() or is_empty(row["value"]) else None
 
 
 def _dispute(row: DictRow) -> OpenDispute | None:

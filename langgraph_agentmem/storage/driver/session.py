@@ -67,6 +67,10 @@ async def session_of(connection: Connection, pooler: Pooler, *, guarded: bool = 
     # what stands between has told an id of its own making; whether it keeps sessions together cannot be seen
     between = found["backend"] != connection.info.backend_pid
     own = pooler == "session" or (pooler == "auto" and not between)
+    if between:
+        # a pooler that gives each statement to any session refuses this, and else only what migrates and sets up
+        async with connection.transaction():
+            await connection.execute("SELECT")
     settings = _differing(found)
     if settings and not own:
         raise _unsettable(connection, found, settings)

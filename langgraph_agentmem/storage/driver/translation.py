@@ -27,6 +27,8 @@ _REFUSED_IN_ENGLISH = (
 )  # fmt: skip
 """What servers, and PgBouncer, say of such."""
 _PASSING_IN_ENGLISH = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery")
+_WITHOUT_TRANSACTIONS = "statement pooling mode"
+"""What PgBouncer says of the mode of that name, with the SQLSTATE of an outage."""
 _SAID_BY_THE_SERVER = re.compile(r": [^\W\d_]+:  ")
 """A severity, in whatever language, before what a server says; libpq's own words have none."""
 
@@ -82,6 +84,11 @@ def _by_state(state: str, text: str, error: psycopg.Error, *, lost: bool, user: 
     if state.startswith(_REFUSALS):
         return AuthenticationError(
             f"PostgreSQL refused the connection; check user, password and database in the DSN: {text}"
+        )
+    if _WITHOUT_TRANSACTIONS in text:
+        return ConfigurationError(
+            f"the pooler gives each statement to whichever session is free: {text}; transactions are needed, so set "
+            "pool_mode = transaction (or session) for this database in PgBouncer's configuration"
         )
     if state.startswith(_OUTAGES) or lost:
         return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
