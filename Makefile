@@ -28,10 +28,12 @@ check: $(STAMP)  ## Within 90 seconds: style, types, layers, unit tests, and wha
 test: $(STAMP)  ## Lint, types, layer contracts and all tests, in a quarter of an hour on two cores
 	@$(MAKE) --no-print-directory -k -j 4 lint types complete-types contracts
 	@$(BIN)/python tests/neo4j_server.py
+	@$(BIN)/python tests/chromium.py
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 coverage: $(STAMP)  ## All tests again, slower, with the lines and branches that none of them reaches
 	@$(BIN)/python tests/neo4j_server.py
+	@$(BIN)/python tests/chromium.py
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html
 
 matrix: $(STAMP)  ## Other Pythons, other versions of dependencies, other servers

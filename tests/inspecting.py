@@ -2,9 +2,10 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ async def filled_with_mischief(dsn: str) -> tuple[str, list[str]]:
         "/memory",
         f"/memory?id={made.id}",
         f"/memory?id={made.id}&section={quote(HOSTILE[4])}",
+        f"/memory?id={made.id}&edit=1&saved=1&run={quote(HOSTILE[3])}&q={quote(HOSTILE[1])}",
         f"/memory?id={quote(HOSTILE[2])}",
         "/reviews",
         f"/runs?run={report.run_id}",
@@ -98,16 +100,20 @@ async def filled_with_mischief(dsn: str) -> tuple[str, list[str]]:
 
 
 @contextmanager
-def inspecting(dsn: str, *arguments: str, **environment: str) -> Iterator[str]:
-    """The address of `agentmem inspect`, which runs as a process of its own."""
+def inspecting(dsn: str, *arguments: str, **environment: str) -> Iterator[Callable[[], str]]:
+    """Starts `agentmem inspect` as a process of its own; when its address is asked for, waits until it answers."""
     command = [AGENTMEM, "inspect", "--dsn", dsn, "--port", "0", *arguments]
     run_as = {**os.environ, **environment}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=run_as) as server:
-        assert server.stderr
-        try:
+
+        def address() -> str:
+            assert server.stderr
             said = server.stderr.readline()
             assert said.startswith("listening on "), said + server.stderr.read()
-            yield said.removeprefix("listening on ").strip().rstrip("/")
+            return said.removeprefix("listening on ").strip().rstrip("/")
+
+        try:
+            yield address
         finally:
             server.terminate()
-        assert server.wait(timeout=60) == 0
+        assert server.wait(timeout=60) in {0, -signal.SIGTERM}

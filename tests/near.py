@@ -102,6 +102,7 @@ NEAR = {
     "reranker": "reranking",
     "resources": "opening first_calls",
     "retriever": "retriever",
+    "serving": "inspect_command mcp_command",
     "settings": "store_from_environment opening",
     "storage/": "statement_counts",
     "storage/imports": "imports_of_*",

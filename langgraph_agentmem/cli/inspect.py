@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langgraph_agentmem.cli.options import Dsn
-from langgraph_agentmem.cli.terminal import err, report_errors
+from langgraph_agentmem.cli.terminal import listening, report_errors
 from langgraph_agentmem.errors import MissingDependencyError
 from langgraph_agentmem.memory import AgentMemory
 
@@ -40,7 +40,7 @@ def inspect(
     logging.basicConfig(level=logging.WARNING, format=_LOG)
     try:
         from langgraph_agentmem.inspector.access import Access  # noqa: PLC0415 - optional
-        from langgraph_agentmem.inspector.serving import application  # noqa: PLC0415 - optional
+        from langgraph_agentmem.inspector.application import application  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in {"fastapi", "nicegui", "starlette", "uvicorn"}:
             raise
@@ -55,7 +55,8 @@ def inspect(
 
 
 async def _serve(memory: AgentMemory, app: "ASGIApp", host: str, port: int) -> None:
-    from langgraph_agentmem.inspector.serving import serve  # noqa: PLC0415 - optional
+    from langgraph_agentmem.inspector.application import GRACE_SECONDS  # noqa: PLC0415 - optional
+    from langgraph_agentmem.serving import serve  # noqa: PLC0415 - optional
 
     async with memory:
-        await serve(app, host, port, on_ready=lambda url: err.print(f"listening on {url}", markup=False))
+        await serve(app, host, port, grace_seconds=GRACE_SECONDS, on_ready=listening)

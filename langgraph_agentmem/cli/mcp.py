@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from langgraph_agentmem.cli.options import Dsn
-from langgraph_agentmem.cli.terminal import err, in_one_line, out, report_errors
+from langgraph_agentmem.cli.terminal import in_one_line, listening, out, report_errors
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.memory import AgentMemory
 
@@ -27,6 +27,18 @@ _LOG = "%(asctime)s %(levelname)s %(message)s"
 _TokensFile = Annotated[
     Path, typer.Option("--tokens", envvar=_TOKENS, metavar="FILE", help="The file of tokens.", show_default=False)
 ]
+_Http = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Listen there instead of on standard input.", show_default=False),
+]
+_Tokens = Annotated[
+    Path | None,
+    typer.Option(envvar=_TOKENS, metavar="FILE", help="With --http: whom tokens stand for.", show_default=False),
+]
+_Hosts = Annotated[list[str] | None, typer.Option(metavar="NAME", help="With --http: under which name it is reached.")]
+_Origins = Annotated[list[str] | None, typer.Option(metavar="URL", help="With --http: whose web pages may use it.")]
+_Rate = Annotated[int, typer.Option(min=1, help="With --http: requests a minute of one token.")]
+_MaxBody = Annotated[int, typer.Option(min=1, help="With --http: the largest request, in bytes.")]
 
 
 @app.callback()
@@ -38,22 +50,12 @@ def serve(
         str | None,
         typer.Option(envvar="AGENTMEM_MCP_TENANT", help="Whose memory it is (external_id).", show_default=False),
     ] = None,
-    http: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Listen there instead of on standard input.", show_default=False),
-    ] = None,
-    tokens: Annotated[
-        Path | None,
-        typer.Option(envvar=_TOKENS, metavar="FILE", help="With --http: whom tokens stand for.", show_default=False),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="With --http: under which name it is reached.")
-    ] = None,
-    allowed_origin: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="With --http: whose web pages may use it.")
-    ] = None,
-    rate: Annotated[int, typer.Option(min=1, help="With --http: requests a minute of one token.")] = 600,
-    max_body: Annotated[int, typer.Option(min=1, help="With --http: the largest request, in bytes.")] = 1_048_576,
+    http: _Http = None,
+    tokens: _Tokens = None,
+    allowed_host: _Hosts = None,
+    allowed_origin: _Origins = None,
+    rate: _Rate = 600,
+    max_body: _MaxBody = 1_048_576,
     allow_forget: Annotated[
         bool, typer.Option("--allow-forget", help="Add tools that close and forget memories.")
     ] = False,
@@ -73,20 +75,15 @@ def serve(
     if http is None:
         if tokens is not None:
             raise ConfigurationError(f"tokens are for --http; over standard input, leave out --tokens ({_TOKENS})")
-        server = _server(memory, tenant, None, allow_forget=allow_forget)
-        anyio.run(_over_stdio, memory, server)
+        anyio.run(_over_stdio, memory, _server(memory, tenant, None, allow_forget=allow_forget))
         return
     from langgraph_agentmem.mcp.http import address, create_mcp_app  # noqa: PLC0415 - optional
 
     host, port = address(http)
-    made = create_mcp_app(
-        _server(memory, tenant, tokens, allow_forget=allow_forget),
-        host=host,
-        allowed_hosts=allowed_host or (),
-        allowed_origins=allowed_origin or (),
-        requests_per_minute=rate,
-        max_body_bytes=max_body,
-    )
+    server = _server(memory, tenant, tokens, allow_forget=allow_forget)
+    hosts, origins = allowed_host or (), allowed_origin or ()
+    limits = {"requests_per_minute": rate, "max_body_bytes": max_body}
+    made = create_mcp_app(server, host=host, allowed_hosts=hosts, allowed_origins=origins, **limits)
     anyio.run(_over_http, memory, made, host, port)
 
 
@@ -153,7 +150,8 @@ async def _over_stdio(memory: AgentMemory, server: "MCPServer[None]") -> None:
 
 
 async def _over_http(memory: AgentMemory, app: "Starlette", host: str, port: int) -> None:
-    from langgraph_agentmem.mcp.http import serve  # noqa: PLC0415 - optional
+    from langgraph_agentmem.mcp.http import GRACE_SECONDS, PATH  # noqa: PLC0415 - optional
+    from langgraph_agentmem.serving import serve as serving  # noqa: PLC0415 - optional
 
     async with memory:
-        await serve(app, host, port, on_ready=lambda url: err.print(f"listening on {url}", markup=False))
+        await serving(app, host, port, path=PATH, grace_seconds=GRACE_SECONDS, on_ready=listening)

@@ -58,6 +58,11 @@ def ago(seconds: float) -> str:
     return f"{whole} s"
 
 
+def listening(url: str) -> None:
+    """Say where a server is reached."""
+    err.print(f"listening on {url}", markup=False)
+
+
 @contextmanager
 def progress_bar(what: str) -> Generator[Callable[[int, int | None], None]]:
     """A bar on standard error, told (done, total); silent where that is no terminal."""

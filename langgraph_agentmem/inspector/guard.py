@@ -1,11 +1,9 @@
 """Who may reach the inspector: hosts, origins, and whoever knows the token."""
 
 import asyncio
-import ipaddress
 import secrets
 import time
 from collections.abc import Iterable
-from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,7 +11,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+from langgraph_agentmem.serving import LOOPBACK
+
 _COOKIE = "agentmem_inspector"
 _SESSION_SECONDS = 12 * 60 * 60
 _LONGEST_FORM = 4096
@@ -88,14 +87,6 @@ class Guard:
         secure = request.url.scheme == "https"
         answer.set_cookie(_COOKIE, session, max_age=_SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
         return answer
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address; of names, only `localhost` is taken for that."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _wrong_address(headers: Headers, hosts: set[str]) -> str | None:

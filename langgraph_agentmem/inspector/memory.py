@@ -5,9 +5,11 @@ from nicegui import ui
 from langgraph_agentmem.errors import MemoryNotFoundError, RevisionConflictError
 from langgraph_agentmem.inspector import parts
 from langgraph_agentmem.inspector.access import Visit
+from langgraph_agentmem.inspector.revisions import changes
 from langgraph_agentmem.models.active import ActiveMemory, Section
-from langgraph_agentmem.models.base import counted
+from langgraph_agentmem.models.base import counted, cut
 from langgraph_agentmem.models.chunk import ChunkHistory
+from langgraph_agentmem.views.markup import moment
 from langgraph_agentmem.views.memories import TIERS
 from langgraph_agentmem.views.timeline import Axis, Validity, bar
 
@@ -49,27 +51,48 @@ async def show(visit: Visit) -> None:
         _history(visit, history)
 
 
+def _went_on(visit: Visit, memory: ActiveMemory) -> None:
+    """What a change has done, what comes next, and the way back to the search that has led here."""
+    question, saved, run = visit.query.get("q"), visit.query.get("saved"), visit.query.get("run")
+    with parts.line():
+        if saved:
+            parts.status("Saved. Searches find it from now on, beside what it replaces until the next consolidation.")
+        if run:
+            parts.status("Consolidated.")
+            parts.link("What it has decided", visit.link("/runs", memory=memory.id, run=run))
+        if visit.write and memory.consolidation_info.total_update_count:
+            _consolidating(visit, memory.id)
+        if question and (saved or run):
+            parts.next_step(f"Search again: {cut(question, 60)}", visit.link("/", q=question))
+        elif question:
+            parts.link(f"Back to the search: {cut(question, 60)}", visit.link("/", q=question))
+
+
 def _about(visit: Visit, memory: ActiveMemory, only: str | None) -> None:
     parts.heading(f"{memory.title}: memory {memory.id} of {memory.external_id}")
     parts.note(_pending(memory))
+    _went_on(visit, memory)
     with parts.line():
         if only is not None:
             parts.link("All sections", visit.link("/memory", id=memory.id))
         parts.link("Its runs", visit.link("/runs", memory=memory.id))
     left_out = memory.section_count - len(memory.sections)
     parts.note(f"{counted(left_out, 'more section')} not listed here" if left_out > 0 else "")
-    if visit.write and memory.consolidation_info.total_update_count:
-        _consolidating(visit, memory.id)
 
 
 def _consolidating(visit: Visit, id: int) -> None:
     async def consolidate() -> None:
         visit.check_write()
         report = await visit.memory.aconsolidate(visit.tenant, id)
-        ui.notify(f"{report.status}: {report.summary or 'nothing changed'}")
-        parts.go(visit.link("/memory", **dict(visit.query)))
+        parts.go(_anew(visit, run=report.run_id))
 
     parts.button("Consolidate now", consolidate)
+
+
+def _anew(visit: Visit, **now: object) -> str:
+    """The page as it was asked for, without what was said of an earlier change."""
+    kept = {name: visit.query.get(name) for name in ("id", "section", "q") if name in visit.query}
+    return visit.link("/memory", tenant=None, **kept, **now)
 
 
 def _pending(memory: ActiveMemory) -> str:
@@ -90,6 +113,7 @@ def _section(visit: Visit, memory: ActiveMemory, section: Section, history: list
         parts.said(section.content if _is_text(section) else str(section.value))
         if visit.write and _is_text(section):
             _Editor(visit, memory.id, section)
+        _revisions(history)
         _history(visit, history)
 
 
@@ -103,8 +127,10 @@ class _Editor:
     def __init__(self, visit: Visit, memory_id: int, section: Section) -> None:
         self._visit, self._memory_id, self._section_id = visit, memory_id, section.section_id
         self._revision = section.revision
-        with ui.expansion("Edit").classes("w-full"):
+        asked_for = visit.query.get("edit") is not None
+        with ui.expansion("Edit", value=asked_for).classes("w-full"):
             self._text = ui.textarea("Text", value=section.content).classes("w-full").props("autogrow outlined")
+            self._text.props("autofocus" if asked_for else "")
             self._text.mark(f"text-of-{memory_id}")
             parts.button("Save", self._save)
             self._told = ui.column().classes("w-full gap-1")
@@ -124,7 +150,7 @@ class _Editor:
         except RevisionConflictError as error:
             self._tell(error, text)
             return
-        parts.go(self._visit.link("/memory", **dict(self._visit.query)))
+        parts.go(_anew(self._visit, saved=1))
 
     def _tell(self, error: RevisionConflictError, mine: str) -> None:
         async def take_theirs() -> None:
@@ -149,6 +175,18 @@ class _Editor:
                 parts.button("Save mine in its place", put_mine)
 
 
+def _revisions(history: list[ChunkHistory]) -> None:
+    """What each revision has changed, line by line."""
+    if not (found := changes(history)):
+        return
+    with ui.expansion(f"What has changed: {counted(len(found), 'change')}").classes("w-full"):
+        for change in found:
+            by = f" by {change.source}" if change.source else ""
+            came = f"Revision {change.revision}{by}" if change.revision else "A consolidation"
+            parts.note(f"{came}, {moment(change.at, exact=True)} UTC")
+            parts.changed_lines(change.before, change.after)
+
+
 def _history(visit: Visit, chunks: list[ChunkHistory]) -> None:
     """The chunks that a section had, on one axis of time."""
     if not chunks:
@@ -164,8 +202,9 @@ def _chunk(visit: Visit, chunk: ChunkHistory, axis: Axis) -> None:
     with ui.column().classes("w-full gap-0 py-2 border-t border-gray-200"):
         parts.said(chunk.content.strip())
         with parts.line():
-            parts.badge(chunk.tier, TIERS[chunk.tier])
+            # first, so that all bars begin at one edge
             parts.drawing(bar(_span(chunk), axis))
+            parts.badge(chunk.tier, TIERS[chunk.tier])
             parts.note(_state(chunk))
         with parts.line():
             came = f"revision {chunk.section_revision}" if chunk.section_revision else f"a run ({chunk.origin})"

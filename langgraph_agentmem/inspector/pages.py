@@ -1,14 +1,13 @@
 """The pages, each in the same frame."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final, NamedTuple
 
 from fastapi import Request
 from nicegui import ui
 
 from langgraph_agentmem.errors import AgentMemoryError
-from langgraph_agentmem.inspector import entities, memory, parts, queue, reviews, runs, search
+from langgraph_agentmem.inspector import entities, memory, parts, queue, reviews, runs, search, tenants
 from langgraph_agentmem.inspector.access import READ_ONLY, Access, Visit
 
 _PATIENCE_SECONDS = 60.0
@@ -34,6 +33,13 @@ PAGES: Final = (
 )
 
 
+_FOCUS = """:focus-visible, .q-focusable:focus-visible, .q-slider:focus-within {
+    outline: 2px solid #1d4ed8; outline-offset: 2px
+}
+.q-btn:focus-visible { box-shadow: 0 0 0 2px white, 0 0 0 4px #1d4ed8 }"""
+"""Whoever goes by keyboard sees where they are."""
+
+
 def register(access: Access) -> None:
     """Make NiceGUI's application show the pages."""
     for page in PAGES:
@@ -43,6 +49,7 @@ def register(access: Access) -> None:
 
 def _shown(page: Page, access: Access) -> Callable[[Request], Awaitable[None]]:
     async def shown(request: Request) -> None:
+        ui.add_css(_FOCUS)
         try:
             visit = access.visit(request.query_params)
         except AgentMemoryError as error:
@@ -56,13 +63,13 @@ def _shown(page: Page, access: Access) -> Callable[[Request], Awaitable[None]]:
 
 
 async def _body(page: Page, visit: Visit) -> None:
-    if visit.access.tenant is None:
-        _tenant_form(page, visit)
-    if visit.chosen is None and not page.of_all:
-        parts.note("Choose a tenant to see its memory.")
-        return
     try:
-        await page.show(visit)
+        needed = visit.chosen is None and not page.of_all
+        parts.note("Choose a tenant to see its memory." if needed else "")
+        if visit.access.tenant is None:
+            await tenants.choose(visit, page.path)
+        if not needed:
+            await page.show(visit)
     except AgentMemoryError as error:
         parts.problem(error)
 
@@ -74,14 +81,3 @@ def _header(shown: Page, visit: Visit) -> None:
             ui.link(page.title, visit.link(page.path)).classes(current)
         parts.note(f"Tenant {visit.chosen}" if visit.access.tenant is not None else "")
         parts.note("" if visit.write else READ_ONLY)
-
-
-def _tenant_form(page: Page, visit: Visit) -> None:
-    def choose(entered: ui.input) -> None:
-        address = Visit(visit.access, entered.value or None, {}).link(page.path)
-        parts.go(address)
-
-    with parts.line():
-        entered = ui.input("Tenant", value=visit.chosen or "")
-        entered.on("keydown.enter", partial(choose, entered))
-        ui.button("Choose", on_click=partial(choose, entered)).props("no-caps flat")

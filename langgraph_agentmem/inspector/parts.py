@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from nicegui import ui
 
@@ -12,6 +13,28 @@ from langgraph_agentmem.errors import AgentMemoryError, InvalidInputError
 from langgraph_agentmem.views.markup import Html, moment
 
 Action = Callable[[], Awaitable[object]]
+T = TypeVar("T")
+
+
+class Region:
+    """A part of a page that is shown anew; what was asked for last stays, however long anything before it takes."""
+
+    def __init__(self) -> None:
+        self._column = ui.column().classes("w-full gap-2")
+        self._asked = 0
+
+    async def show(self, read: Callable[[], Awaitable[T]], draw: Callable[[T], object]) -> None:
+        """Read, and draw what was found, or the error, in the place of what is shown."""
+        self._asked += 1
+        asked = self._asked
+        try:
+            drawn = partial(draw, await read())
+        except AgentMemoryError as error:
+            drawn = partial(problem, error)
+        if asked == self._asked:
+            self._column.clear()
+            with self._column:
+                drawn()
 
 
 def card() -> AbstractContextManager[Any]:
@@ -40,6 +63,11 @@ def note(text: str) -> None:
         ui.label(text).classes("text-sm text-gray-600").style("overflow-wrap: anywhere")
 
 
+def status(text: str) -> None:
+    """What has been done."""
+    ui.label(text).classes("rounded bg-green-100 px-2 py-1").props('role="status"')
+
+
 def badge(text: str, colour: str = "#e3e3e0") -> None:
     """A word on a coloured ground; the colour is one of ours."""
     ui.label(text).classes("rounded-full px-2 text-xs text-black").style(f"background:{colour}")
@@ -48,6 +76,11 @@ def badge(text: str, colour: str = "#e3e3e0") -> None:
 def link(text: str, address: str) -> None:
     """A way to another page."""
     ui.link(text, address).style("overflow-wrap: anywhere")
+
+
+def next_step(text: str, address: str) -> None:
+    """The way to the page on which one goes on; it looks like a button."""
+    ui.link(text, address).classes("rounded px-3 py-1 bg-primary text-white no-underline")
 
 
 def drawing(markup: Html) -> None:
@@ -78,16 +111,21 @@ def changed_lines(before: str, after: str) -> None:
             )
 
 
-def button(text: str, act: Action, *, flat: bool = False) -> ui.button:
-    """A button; what the action cannot do is said."""
+def told(act: Action) -> Action:
+    """An action; what it cannot do is said."""
 
-    async def clicked() -> None:
+    async def acting() -> None:
         try:
             await act()
         except AgentMemoryError as error:
             ui.notify(str(error), type="negative", multi_line=True, timeout=0, close_button="Close")
 
-    return ui.button(text, on_click=clicked).props("no-caps dense" + (" flat" if flat else "")).classes("px-3")
+    return acting
+
+
+def button(text: str, act: Action, *, flat: bool = False) -> ui.button:
+    """A button; what the action cannot do is said."""
+    return ui.button(text, on_click=told(act)).props("no-caps dense" + (" flat" if flat else "")).classes("px-3")
 
 
 def confirmed(text: str, question: str, act: Action) -> None:

@@ -1,12 +1,8 @@
 """The MCP server over streamable HTTP, without sessions: what may reach it, and how much of it."""
 
-import ipaddress
-import signal
-import socket
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -14,10 +10,10 @@ from starlette.middleware import Middleware
 
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.mcp.limits import RateLimit
+from langgraph_agentmem.serving import LOOPBACK, in_url, is_loopback, names
 
-_PATH = "/mcp"
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_GRACE_SECONDS = 10
+PATH: Final = "/mcp"
+GRACE_SECONDS: Final = 10
 
 
 def create_mcp_app(
@@ -59,26 +55,16 @@ def create_mcp_app(
         raise ConfigurationError(
             f"requests_per_minute and max_body_bytes are at least 1, not {requests_per_minute} and {max_body_bytes}"
         )
-    loopback = is_loopback(host)
-    if not loopback and server.settings.auth is None:
-        raise ConfigurationError(
-            f"whoever reaches {host} would be let in, as the server has no tokens; give it a token_verifier "
-            "(--tokens), or let it listen on 127.0.0.1"
-        )
-    if not loopback and not allowed_hosts:
-        raise ConfigurationError(
-            f"say under which names the server on {host} is reached, as allowed_hosts "
-            "(--allowed-host memory.example.org)"
-        )
-    names = [*allowed_hosts, *(_LOOPBACK if loopback else ())]
-    own_origins = [f"http://{name}:*" for name in _LOOPBACK] if loopback else []
+    asks, remedy = server.settings.auth is not None, "give it a token_verifier (--tokens)"
+    known_as = [*map(in_url, names(host, allowed_hosts, asks=asks, remedy=remedy))]
+    own_origins = [f"http://{in_url(name)}:*" for name in LOOPBACK] if is_loopback(host) else []
     app = server.streamable_http_app(
-        streamable_http_path=_PATH,
+        streamable_http_path=PATH,
         json_response=True,  # nothing is told on the way, so that no answer needs to be a stream
         stateless_http=True,
         max_request_body_size=max_body_bytes,
         transport_security=TransportSecuritySettings(
-            allowed_hosts=[each for name in names for each in ([name, f"{name}:*"] if _no_port(name) else [name])],
+            allowed_hosts=[each for name in known_as for each in ([name, f"{name}:*"] if _no_port(name) else [name])],
             allowed_origins=[*allowed_origins, *own_origins],
         ),
         host=host,
@@ -86,14 +72,6 @@ def create_mcp_app(
     # innermost, where it is known whose request it is
     app.user_middleware.append(Middleware(RateLimit, per_minute=requests_per_minute))
     return app
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address; of names, only `localhost` is taken for that."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _no_port(name: str) -> bool:
@@ -115,35 +93,3 @@ def address(text: str) -> tuple[str, int]:
 
 def _bare_ipv6(text: str) -> bool:
     return text.count(":") > 1 and not text.startswith("[")
-
-
-def _heard(number: int, frame: object) -> None:
-    """Nothing more is to be done."""
-
-
-async def serve(app: Starlette, host: str, port: int, *, on_ready: Callable[[str], object]) -> None:
-    """Answer requests until SIGTERM or SIGINT, and let those that are under way end.
-
-    Args:
-        app: Of `create_mcp_app`.
-        host: The address to listen on.
-        port: Of it; 0 for any that is free.
-        on_ready: Called with the URL, when it listens.
-
-    Raises:
-        ConfigurationError: The address cannot be listened on.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigurationError(f"{host}:{port} cannot be listened on: {error}; choose another port") from error
-    shown = f"[{host}]" if family == socket.AF_INET6 else host
-    # uvicorn hears these, and sends them on when it has ended; the memory is to be closed after that
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _heard)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS
-    )
-    on_ready(f"http://{shown}:{listening.getsockname()[1]}{_PATH}")
-    await uvicorn.Server(config).serve(sockets=[listening])

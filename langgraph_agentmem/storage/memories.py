@@ -99,6 +99,11 @@ async def list_all(connection: Connection, external_id: str) -> list[MemoryRow]:
     return [row for row in map(memory_row, rows) if row]
 
 
+async def known_since(connection: Connection, external_id: str) -> datetime | None:
+    """Since when a tenant has memory; None where it has none."""
+    return (await first_row(connection, _SQL["known_since"], {"external_id": external_id}))["since"]
+
+
 async def finish(
     connection: Connection, external_id: str, memory_id: int, *, started_at: datetime, now: datetime
 ) -> tuple[int, int]:

@@ -10,9 +10,9 @@ from langgraph_agentmem.storage.driver.statements import statements
 _SQL = statements("retention")
 
 
-async def tenants(connection: Connection, after: str, limit: int) -> list[str]:
-    """Tenants with memories, in pages by name: those after one of them."""
-    rows = await all_rows(connection, _SQL["some_tenants"], {"after": after, "limit": limit})
+async def tenants(connection: Connection, after: str, limit: int, *, part: str | None = None) -> list[str]:
+    """Tenants with memories, in pages by name: those after one of them, with this part in their name."""
+    rows = await all_rows(connection, _SQL["some_tenants"], {"after": after, "limit": limit, "part": part})
     return [row["external_id"] for row in rows]
 
 

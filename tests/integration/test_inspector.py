@@ -1,6 +1,8 @@
 """The inspector, as whoever looks at it finds it: why something was recalled, and how it is corrected."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -9,27 +11,33 @@ from nicegui import ui
 from reviewing import NEW, OLD, cycle, parked, project
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.inspector import parts
 
 
 async def test_a_wrong_fact_is_found_explained_corrected_and_the_next_search_is_changed(memory: AgentMemory) -> None:
     made = await project(memory, "Deadline: May 1")
     async with looking(memory, write=True) as user:
-        await user.open("/?q=When is the deadline?")
+        await user.open("/")
+        user.find(kind=ui.input, content="Search memory").type("When is the deadline?").trigger("keydown.enter")
         await user.should_see("Deadline: May 1")
         shown = texts(user)
         for told in ("the words say", "Written by ada", "Project / notes", "shortterm", "in its present value", "Run "):
             assert told in shown, f"{told} is not in\n{shown}"
-        user.find("Project / notes").click()
-        await user.should_see("What it has said: 1 chunk")
-        editor = user.find(marker=f"text-of-{made.id}")
-        editor.clear().type("Deadline: June 1")
+        user.find("Correct it").click()
+        await user.should_see("Back to the search: 'When is the deadline?'")
+        with user:
+            assert next(each.value for each in ui.context.client.elements.values() if isinstance(each, ui.expansion))
+        user.find(marker=f"text-of-{made.id}").clear().type("Deadline: June 1")
         user.find("Save").click()
-        await user.should_see("Consolidate now", retries=30)
+        await user.should_see("Saved. Searches find it from now on", retries=30)
         user.find("Consolidate now").click()
-        await user.should_see("0 of 5 updates until", retries=30)
-        await user.open("/?q=When is the deadline?")
-        await user.should_see("Deadline: June 1")
-        await user.should_not_see("Deadline: May 1")
+        await user.should_see("Consolidated.", retries=30)
+        lines = texts(user).splitlines()
+        assert {"What has changed: 2 changes", "- Deadline: May 1", "+ Deadline: June 1"} <= set(lines)
+        assert any(line.startswith("Revision 3 by inspector, ") for line in lines)
+        user.find("Search again: 'When is the deadline?'").click()
+        await user.should_see("1 hit", retries=30)
+        assert ("Deadline: June 1" in texts(user), "Deadline: May 1" in texts(user)) == (True, False)
 
 
 async def test_a_stale_edit_is_refused_and_shown_with_the_present_text(memory: AgentMemory) -> None:
@@ -54,8 +62,9 @@ async def test_without_write_nothing_can_be_changed(memory: AgentMemory) -> None
         for page in (f"/memory?id={made.id}", "/runs", "/reviews", "/queue"):
             await user.open(page)
             await user.should_see("The inspector was started without --write.")
-            for button in ("Save", "Consolidate now", "Undo", "Try again", "Accept the verdict"):
-                await user.should_not_see(button, retries=1)
+            with user:
+                shown = list(ui.context.client.elements.values())
+            assert not [each.text for each in shown if isinstance(each, ui.button | ui.textarea)]
 
 
 async def test_a_search_as_of_a_time_says_what_held_then(memory: AgentMemory) -> None:
@@ -68,6 +77,55 @@ async def test_a_search_as_of_a_time_says_what_held_then(memory: AgentMemory) ->
         await user.should_not_see("Deadline: June 1")
         await user.open("/?q=deadline&as_of=yesterday")
         await user.should_see("'yesterday' is no time; it looks like 2026-05-01T14:00, in UTC")
+
+
+async def test_the_slider_goes_over_the_time_that_memory_knows(memory: AgentMemory) -> None:
+    made = await project(memory, "Deadline: May 1")
+    await cycle(memory, made, "Deadline: June 1")
+    later, earlier = [chunk.start_date for chunk in await memory.ahistory("alice", made.id)]
+    between = earlier + (later - earlier) / 2
+    async with looking(memory) as user:
+        await user.open("/?q=deadline")
+        await user.should_see("Deadline: June 1")
+        [slider] = user.find(ui.slider).elements
+        assert (slider.value, "now" in texts(user).splitlines()) == (1000, True)
+        slider.value = round((between - made.created_at) / (datetime.now(UTC) - made.created_at) * 1000)
+        assert "Deadline: June 1" in texts(user)  # while it moves
+        user.find(ui.slider).trigger("change")
+        await user.should_see("1 hit, as of ", retries=30)
+        assert "Deadline: May 1" in texts(user)
+        assert "Deadline: June 1" not in texts(user)
+        [typed] = [each.value for each in user.find(kind=ui.input, content="As of (UTC)").elements]
+        assert earlier < datetime.fromisoformat(f"{typed}Z") < later
+        slider.value = 1000
+        user.find(ui.slider).trigger("change")
+        await user.should_see("Deadline: June 1", retries=30)
+    async with looking(memory, "bob") as user:
+        await user.open("/?q=deadline")
+        await user.should_see("Memory says nothing about this.")
+        await user.should_not_see(ui.slider, retries=1)
+
+
+async def test_what_is_asked_for_last_is_shown_however_long_the_others_take(memory: AgentMemory) -> None:
+    answered = asyncio.Event()
+
+    async def slow() -> str:
+        await answered.wait()
+        return "of a slow answer"
+
+    async def fast() -> str:
+        return "of a fast answer"
+
+    async with looking(memory) as user:
+        await user.open("/queue")
+        with user:
+            region = parts.Region()
+        first = asyncio.create_task(region.show(slow, parts.said))
+        await asyncio.sleep(0)
+        await region.show(fast, parts.said)
+        answered.set()
+        await first
+        assert ("of a fast answer" in texts(user), "of a slow answer" in texts(user)) == (True, False)
 
 
 async def test_an_inspector_of_one_tenant_shows_no_other(memory: AgentMemory) -> None:
@@ -89,14 +147,31 @@ async def test_an_inspector_of_one_tenant_shows_no_other(memory: AgentMemory) ->
         await user.should_not_see("May 1")
 
 
-async def test_an_operator_chooses_a_tenant_and_links_stay_with_it(memory: AgentMemory) -> None:
+async def test_an_operator_finds_a_tenant_and_links_stay_with_it(memory: AgentMemory) -> None:
     await project(memory, "Deadline: May 1")
+    for name in (HOSTILE[0], *(f"customer {number}" for number in range(30))):
+        await memory.acreate_active_memory(name, "Notes", {"sections": ["facts"]})
     async with looking(memory, None) as user:
         await user.open("/?q=deadline")
         await user.should_see("Choose a tenant to see its memory.")
-        await user.open("/?q=deadline&tenant=alice")
+        assert {"alice", HOSTILE[0], "customer 0"} <= set(texts(user).splitlines())
+        await user.should_see("The first 25 by name; a part of the name finds others.")
+        find = user.find("Find a tenant")
+        find.type("OMER 7")
+        await user.should_see("customer 7", retries=30)
+        assert "customer 0" not in texts(user)
+        find.clear().type("\0")
+        await user.should_see("part of a tenant's name holds a NUL character", retries=30)
+        find.clear().type("mallory")
+        await user.should_see("No tenant with memories has this in its name.", retries=30)
+        find.clear().type("lic").trigger("keydown.enter")
+        await user.should_see("Tenant alice", retries=30)
+        user.find(kind=ui.input, content="Search memory").type("deadline").trigger("keydown.enter")
+        await user.should_see("Deadline: May 1")
         user.find("Project / notes").click()
         await user.should_see("Project: memory 1 of alice")
+        user.find("Another tenant").click()
+        await user.should_see("Find a tenant")
         await user.open("/?q=deadline&tenant=bob")
         await user.should_see("Memory says nothing about this.")
 
@@ -106,6 +181,10 @@ async def test_an_outage_is_an_error_and_no_empty_result(dead_memory: AgentMemor
         for page in ("/?q=deadline", "/memory", "/reviews", "/runs", "/entities", "/queue"):
             await user.open(page)
             await user.should_see("PostgreSQL cannot be reached")
+    async with looking(dead_memory, None) as user:
+        await user.open("/")
+        await user.should_see("PostgreSQL cannot be reached")
+        await user.should_not_see("No tenant with memories", retries=1)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from starlette.types import Receive, Scope, Send
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.inspector.access import Access
-from langgraph_agentmem.inspector.guard import Guard, is_loopback
-from langgraph_agentmem.inspector.serving import application
+from langgraph_agentmem.inspector.application import application
+from langgraph_agentmem.inspector.guard import Guard
+from langgraph_agentmem.serving import is_loopback
 
 MEMORY = AgentMemory.open("postgresql://127.0.0.1:1/nowhere")
 TOKEN = "a token of some length"

@@ -5,7 +5,8 @@ import pytest
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.mcp import TokenFile, create_mcp_app, create_mcp_server
-from langgraph_agentmem.mcp.http import address, is_loopback
+from langgraph_agentmem.mcp.http import address
+from langgraph_agentmem.serving import is_loopback
 
 MEMORY = AgentMemory.open("postgresql://127.0.0.1:1/nowhere")
 

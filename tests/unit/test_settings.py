@@ -86,7 +86,7 @@ SOME = {
     "dsn": "postgresql://host/db", "data_dir": "/somewhere", "model": "openai:gpt", "embeddings": "openai:small",
     "avg_section_update_count": "2.5", "max_pending_updates": "7", "shortterm_update_threshold": "3", "chunk_size_chars": "500",
     "chunk_overlap_chars": "50", "entity_similarity_threshold": "0.5", "entity_overlap_threshold": "0.25",
-    "redact": "secrets", "review": "manual", "max_superseded_per_run": "12", "merge_survival_share": "0.75", "conflict_precision": "0.9", "max_content_chars": "999", "embed": "background", "max_unchunked_writes": "7", "lease_seconds": "12.5",
+    "inspector_token": "sixteen characters, or more", "redact": "secrets", "review": "manual", "max_superseded_per_run": "12", "merge_survival_share": "0.75", "conflict_precision": "0.9", "max_content_chars": "999", "embed": "background", "max_unchunked_writes": "7", "lease_seconds": "12.5",
     "recall_timeout_seconds": "1.5", "model_attempts": "2", "structured_output": "json_schema", "input_token_price": "2.5", "output_token_price": "10.5", "extraction_token_budget": "400", "text_search_config": "simple", "exact_search_rows": "11", "recency_half_life_days": "30.0",
     "pool_size": "4", "connect_timeout_seconds": "1.5", "max_waiting_calls": "7",
     "answer_timeout_seconds": "2.5", "pooler": "transaction", "listen_dsn": "postgresql://direct", "row_security": "on", "store_owner": "1", "store_default_tenant": "nobody",
@@ -98,7 +98,6 @@ SOME = {
     "run_log_retention_days": "90.5", "history_retention_days": "365.0", "checkpoint_retention_days": "30.0",
     "graph": "neo4j", "neo4j_uri": "bolt://host:7687",
     "neo4j_username": "someone", "neo4j_password": "something", "neo4j_database": "memories",
-    "inspector_token": "sixteen characters",
 }  # fmt: skip
 OTHERS = {
     "avg_section_update_count": "6.5", "shortterm_update_threshold": "4", "entity_similarity_threshold": "0.6",

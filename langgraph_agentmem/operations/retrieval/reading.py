@@ -1,5 +1,6 @@
-"""Reads runs, entities, and what became of chunks."""
+"""Reads runs, entities, what became of chunks, and of whom there is memory, since when."""
 
+from datetime import datetime
 from typing import get_args
 
 from langgraph_agentmem.errors import InvalidInputError, MemoryNotFoundError
@@ -9,10 +10,11 @@ from langgraph_agentmem.models.run import ConsolidationRun, RunStatus
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import chunks, graph, reviews, sections
+from langgraph_agentmem.storage import chunks, graph, memories, retention, reviews, sections
 from langgraph_agentmem.storage import runs as storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.storage.sections import UnchunkedMemory
 
 
@@ -52,6 +54,11 @@ async def entity(
         return found
 
 
+def _id_in(name: str) -> int | None:
+    """The id that a text can be; as many digits as one can have, none of other scripts."""
+    return int(name) if name.isascii() and name.isdigit() and len(name) < len(str(2**63)) else None
+
+
 async def history(
     resources: Resources, external_id: object, memory_id: object, section_id: object, limit: object
 ) -> list[ChunkHistory]:
@@ -72,6 +79,15 @@ async def history(
     return found
 
 
-def _id_in(name: str) -> int | None:
-    """The id that a text can be; as many digits as one can have, none of other scripts."""
-    return int(name) if name.isascii() and name.isdigit() and len(name) < len(str(2**63)) else None
+async def tenants(resources: Resources, part: object, limit: int) -> list[str]:
+    """Tenants with memories, by name: those with this text in it, whatever its case."""
+    wanted = validation.text(part, "part of a tenant's name")
+    async with resources.database.connection(EVERYONE) as connection:
+        return await retention.tenants(connection, "", limit, part=wanted or None)
+
+
+async def known_since(resources: Resources, external_id: object) -> datetime | None:
+    """Since when a tenant has memory; None where it has none."""
+    tenant = validation.tenant(external_id)
+    async with resources.database.connection(tenant) as connection:
+        return await memories.known_since(connection, tenant)

@@ -56,3 +56,8 @@ RETURNING m.pending_updates, m.section_count
 UPDATE agentmem.active_memory
 SET closed_at = now(), due_at = NULL, section_count = 0, pending_updates = 0
 WHERE external_id = %(external_id)s AND id = %(memory_id)s
+
+-- name: known_since
+-- Since when a tenant has memory, imports included, whose items may be older than the memory that they are in.
+SELECT least((SELECT min(m.created_at) FROM agentmem.active_memory m WHERE m.external_id = %(external_id)s),
+             (SELECT min(s.created_at) FROM agentmem.section s WHERE s.external_id = %(external_id)s)) AS since

@@ -1,6 +1,8 @@
 -- name: some_tenants
--- Tenants that have memories, by name.
-SELECT DISTINCT external_id FROM agentmem.active_memory WHERE external_id > %(after)s ORDER BY external_id LIMIT %(limit)s
+-- Tenants that have memories, by name; only those in whose name a text occurs, if one is given.
+SELECT DISTINCT external_id FROM agentmem.active_memory
+WHERE external_id > %(after)s AND (%(part)s::text IS NULL OR strpos(lower(external_id), lower(%(part)s)) > 0)
+ORDER BY external_id LIMIT %(limit)s
 
 -- name: old_runs
 -- Removes some of a tenant's old runs, with their disputes. Each memory's log is cut at its beginning: an undo asks the runs
