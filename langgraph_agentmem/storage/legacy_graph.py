@@ -8,12 +8,13 @@ from langgraph_agentmem.models.legacy_graph import (
     EntityKey,
     LegacyEntity,
     LegacyRelationship,
+    LegacyThing,
     PresentThing,
 )
 from langgraph_agentmem.policies.words import dimension, reader
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, as_array, columns
+from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, columns
 from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("legacy_graph")
@@ -55,20 +56,36 @@ async def present_relationships(
     return found
 
 
-async def mark_entities(connection: Connection, external_id: str, written: Mapping[int, LegacyEntity]) -> None:
-    """Note what entities that were just written, by their ids, were in the source."""
-    rows = [(id, e.legacy_id, len(e.history), e.last_seen) for id, e in written.items()]
-    params = columns(rows, "ids", "legacy_ids", "histories", "last_seens")
+async def mark_entities(
+    connection: Connection, external_id: str, written: Mapping[int, LegacyEntity], revisions: Mapping[int, int]
+) -> None:
+    """Note what entities that were just written were in the source, and which revision the import has made.
+
+    Args:
+        connection: In a transaction that holds their locks.
+        external_id: The tenant.
+        written: By their ids.
+        revisions: Of those that are not new.
+    """
+    rows = [(id, _mark(e, revisions.get(id, 1)), e.last_seen) for id, e in written.items()]
+    params = columns(rows, "ids", "marks", "last_seens")
     await connection.execute(_SQL["mark_entities"], {"external_id": external_id, **params})
 
 
 async def mark_relationships(
-    connection: Connection, external_id: str, written: Mapping[int, LegacyRelationship]
+    connection: Connection, external_id: str, written: Mapping[int, LegacyRelationship], revisions: Mapping[int, int]
 ) -> None:
-    """Note what relationships that were just written, by their ids, were in the source."""
-    rows = [(id, r.legacy_id, len(r.history)) for id, r in written.items()]
-    params = columns(rows, "ids", "legacy_ids", "histories")
+    """Note what relationships that were just written were in the source; see `mark_entities`."""
+    rows = [(id, _mark(relationship, revisions.get(id, 1))) for id, relationship in written.items()]
+    params = columns(rows, "ids", "marks")
     await connection.execute(_SQL["mark_relationships"], {"external_id": external_id, **params})
+
+
+def _mark(thing: LegacyThing, revision: int) -> str:
+    """What metadata keep: by the revision, it is told whether anybody else has changed the thing since."""
+    return as_json(
+        {"legacy_id": thing.legacy_id, "imported_revision": revision, "imported_history": len(thing.history)}
+    )
 
 
 async def link_entities(connection: Connection, external_id: str, names: Mapping[int, str], *, language: str) -> None:

@@ -12,7 +12,13 @@ from legacy_graph import COUNTS, CREATED, MERGED, Older
 from legacy_tables import Form
 
 from langgraph_agentmem import AgentMemory
-from langgraph_agentmem.errors import AuthenticationError, ConfigurationError, ImportMismatchError, OutageError
+from langgraph_agentmem.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    EntityNotFoundError,
+    ImportMismatchError,
+    OutageError,
+)
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase
 
 Open = Callable[..., AgentMemory]
@@ -68,7 +74,6 @@ async def test_all_of_it_comes_along_is_counted_and_is_found(
     assert_consistent(dsn)
     newer = form == "newer"
     bridge = await memory.aget_entity(older.seven, "bridge")
-    assert bridge is not None
     assert (bridge.tier, bridge.types, bridge.description, bridge.importance) == (
         "longterm",
         ["Structure"],
@@ -84,7 +89,6 @@ async def test_all_of_it_comes_along_is_counted_and_is_found(
     assert (made_of.source, made_of.target, made_of.types) == ("bridge", "steel", ["MADE_OF", "RUSTS_AS"])
     assert (made_of.description, made_of.strength, made_of.start_date) == ("Of it. Slowly.", 0.8, day(2023, 1, 1))
     grace = await memory.aget_entity(older.seven, "grace")
-    assert grace is not None
     [draws] = grace.relationships
     assert (grace.tier, grace.types, grace.description) == ("shortterm", ["Person"], "Draws bridges.")
     assert (draws.target, draws.types, draws.strength) == ("bridge", ["DRAWS"], 0.6)
@@ -99,7 +103,6 @@ async def test_state_history_comes_along_in_order_with_the_memory_here_that_gave
     await memory.aimport_legacy(neo4j=older.neo4j)
 
     bridge = await memory.aget_entity(older.seven, "bridge")
-    assert bridge is not None
     [(project,)] = rows(
         "SELECT m.id FROM agentmem.shortterm_memory m JOIN agentmem.active_memory a ON a.id = m.memory_id WHERE a.namespace = %s",
         [older.seven, "Project"],
@@ -122,8 +125,9 @@ async def test_a_search_finds_what_an_entity_is_said_of_and_nothing_of_another_t
     assert [hit.entities for hit in hits if hit.content == "The bridge is drawn by Grace."] == [["Grace", "bridge"]]
     around = await memory.graph.aneighborhood(older.eight, ["alan", "grace", "bridge", "steel"])
     assert [entity.name for entity in around.entities] == ["Alan", "tunnel"]
-    assert await memory.aget_entity(older.eight, "Grace") is None
-    assert await memory.aget_entity(older.seven, "Alan") is None
+    for tenant, name in ((older.eight, "Grace"), (older.seven, "Alan")):
+        with pytest.raises(EntityNotFoundError):
+            await memory.aget_entity(tenant, name)
 
 
 async def test_the_same_again_writes_nothing_and_what_is_new_there_comes(
@@ -145,11 +149,9 @@ async def test_the_same_again_writes_nothing_and_what_is_new_there_comes(
     report = await memory.aimport_legacy(neo4j=older.neo4j)
     assert (report.written, report.known, report.verified) == (3, 21, 24)
     bridge = await memory.aget_entity(older.seven, "bridge")
-    assert bridge is not None
     assert (bridge.description, bridge.state_history[-1]) == ("Of stone.", {"action": "rebuilt"})
     assert len(bridge.state_history) == 3
     grace = await memory.aget_entity(older.seven, "Grace")
-    assert grace is not None
     assert grace.relationships[0].end_date == day(2025, 1, 1)
     assert_consistent(dsn)
 
@@ -159,7 +161,6 @@ async def test_what_was_changed_here_stays(older: Older, memory: AgentMemory, ro
     first = (await memory.aget_active_memories(older.seven))[0]
     assert (await memory.apromote(older.seven, first.id, force=True)).status == "promoted"
     bridge = await memory.aget_entity(older.seven, "bridge")
-    assert bridge is not None
     assert bridge.revision == 2  # the short-term one was merged into it
     await older.run("MATCH (e:LongtermEntity {external_id: $seven}) SET e.description = 'Gone.'")
 
@@ -173,8 +174,10 @@ async def test_what_was_changed_here_stays(older: Older, memory: AgentMemory, ro
     assert_consistent(dsn)
     # what forgets a memory takes what it gave out of what was imported, too
     await memory.adelete_active_memory(older.seven, first.id, forget=True)
-    assert await memory.aget_entity(older.seven, "Grace") is None
-    assert rows("SELECT count(*) FROM agentmem.state_history WHERE external_id = %s", older.seven)[0][0] == 0
+    with pytest.raises(EntityNotFoundError):
+        await memory.aget_entity(older.seven, "Grace")
+    left = rows("SELECT change - 'timestamp' FROM agentmem.state_history WHERE external_id = %s", older.seven)
+    assert left == [({"source": "shortterm_promotion"},), ({"source": "forgetting", "action": "restored"},)]
 
 
 async def test_what_cannot_stand_here_is_refused_and_named(older: Older, memory: AgentMemory) -> None:
@@ -263,7 +266,7 @@ async def test_a_neo4j_that_cannot_be_read_is_told_before_anything_is_written(
     wrong = {
         AuthenticationError: Neo4jDatabase(older.neo4j.uri, password="wrong"),
         OutageError: Neo4jDatabase("bolt://127.0.0.1:1", password="wrong", connect_timeout=1),
-        ConfigurationError: Neo4jDatabase("http://localhost", password="wrong"),
+        ConfigurationError: Neo4jDatabase("localhost:7687", password="wrong"),
     }
     for error, neo4j in wrong.items():
         with pytest.raises(error):
@@ -282,7 +285,6 @@ async def test_nothing_of_what_is_redacted_comes_along(older: Older, opened: Ope
         "longterm relationship bridge → [metal]",
     }
     found = await memory.aget_entity(older.seven, "bridge")
-    assert found is not None
     assert found.description == "Of [metal]."
     assert rows("SELECT description FROM agentmem.relationship WHERE external_id = %s", older.seven) == [
         ("[name] draws it.",)

@@ -34,21 +34,15 @@ WHERE r.tier = 'longterm' OR r.metadata ->> 'legacy_id' IS NOT NULL
 ORDER BY r.id
 
 -- name: mark_entities
--- Notes what entities were in the source, when they were last seen there, and which revision is the import's.
-UPDATE agentmem.entity e
-SET last_seen = coalesce(u.last_seen, e.last_seen),
-    metadata = e.metadata || jsonb_build_object('legacy_id', u.legacy_id, 'imported_revision', e.revision,
-                                                'imported_history', u.history)
-FROM unnest(%(ids)s::bigint[], %(legacy_ids)s::text[], %(histories)s::int[], %(last_seens)s::timestamptz[])
-     AS u (id, legacy_id, history, last_seen)
+-- Notes in entities' metadata that they come from the source, and when they were last seen there.
+UPDATE agentmem.entity e SET metadata = e.metadata || u.mark::jsonb, last_seen = coalesce(u.last_seen, e.last_seen)
+FROM unnest(%(ids)s::bigint[], %(marks)s::text[], %(last_seens)s::timestamptz[]) AS u (id, mark, last_seen)
 WHERE e.external_id = %(external_id)s AND e.id = u.id
 
 -- name: mark_relationships
--- Notes that relationships come from the source, and which revision is the import's.
-UPDATE agentmem.relationship r
-SET metadata = r.metadata || jsonb_build_object('legacy_id', u.legacy_id, 'imported_revision', r.revision,
-                                                'imported_history', u.history)
-FROM unnest(%(ids)s::bigint[], %(legacy_ids)s::text[], %(histories)s::int[]) AS u (id, legacy_id, history)
+-- Notes in relationships' metadata that they come from the source.
+UPDATE agentmem.relationship r SET metadata = r.metadata || u.mark::jsonb
+FROM unnest(%(ids)s::bigint[], %(marks)s::text[]) AS u (id, mark)
 WHERE r.external_id = %(external_id)s AND r.id = u.id
 
 -- name: link_entities

@@ -108,7 +108,7 @@ class Entities:
             await graph.update_entities(connection, tenant, updates)
             new = [entity for entity in wanted if fates[entity.key] == "new"]
             made = await self._insert(connection, tenant, new, vectors, model and model.id)
-            await storage.mark_entities(connection, tenant, known | made)
+            await storage.mark_entities(connection, tenant, known | made, revisions)
             counts = {thing.id: thing.imported_history for thing in present.values()}
             await writing.add_history(connection, tenant, known | made, counts)
             return fates

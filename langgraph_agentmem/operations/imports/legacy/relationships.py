@@ -95,7 +95,7 @@ class Relationships:
         ]
         await graph.update_relationships(connection, tenant, updates)
         made = await _insert(connection, tenant, {e: r for e, r in placed.items() if fates[e] == "new"}, entities)
-        await storage.mark_relationships(connection, tenant, known | made)
+        await storage.mark_relationships(connection, tenant, known | made, revisions)
         counts = {thing.id: thing.imported_history for thing in present.values()}
         await writing.add_history(connection, tenant, known | made, counts)
         # not those that were made here between these entities
