@@ -17,6 +17,8 @@ FROM unnest(%(places)s::int[], %(legacy_ids)s::text[], %(names)s::text[], %(name
 JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.name_key = u.name_key AND e.name = u.name
                       AND e.metadata ->> 'legacy_id' = u.legacy_id
 LEFT JOIN agentmem.shortterm_memory m ON m.external_id = %(external_id)s AND m.id = e.shortterm_memory_id
+-- Else a planner without statistics compares each name with all entities of the tenant.
+WHERE e.name_key = ANY (%(name_keys)s::text[])
 ORDER BY e.id
 
 -- name: present_relationships
