@@ -5,7 +5,7 @@ MATCH (e:ENTITY)
 WHERE e.batch IS NULL
 WITH e.external_id AS external_id, CASE WHEN $shortterm THEN toStringOrNull(e.shortterm_memory_id) END AS memory_id,
      e.name AS name, e
-ORDER BY elementId(e)
+ORDER BY size(elementId(e)), elementId(e)
 WITH external_id, memory_id, name, collect(properties(e)) AS things
 RETURN name AS id, external_id, memory_id, name, things
 
@@ -14,7 +14,7 @@ RETURN name AS id, external_id, memory_id, name, things
 MATCH (s)-[r:RELATES]->(t)
 WHERE r.batch IS NULL
 WITH s, t, r, s:ENTITY AND t:ENTITY AS fits
-ORDER BY elementId(r)
+ORDER BY size(elementId(r)), elementId(r)
 WITH s.external_id AS external_id, CASE WHEN $shortterm THEN toStringOrNull(s.shortterm_memory_id) END AS memory_id,
      s.name AS source, t.external_id AS target_external_id,
      CASE WHEN $shortterm THEN toStringOrNull(t.shortterm_memory_id) END AS target_memory_id, t.name AS target, fits,
