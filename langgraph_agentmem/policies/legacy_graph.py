@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ LABELS: Mapping[GraphTier, str] = {"shortterm": "ShorttermEntity", "longterm": "
 TYPES: Mapping[GraphTier, str] = {"shortterm": "SHORTTERM_RELATES", "longterm": "LONGTERM_RELATES"}
 _CONFIDENCE, _WEIGHT = 0.8, 0.5
 """Where the source does not say; as those of what an extractor finds."""
+_BEGINS = ("start_date", "first_seen", "first_observed", "created_at")
 _GIVER = "shortterm_memory_id"
 
 
@@ -56,7 +57,7 @@ class GraphReader:
         Raises:
             InvalidInputError: It cannot stand here.
         """
-        tenant, things = validation.tenant(row["external_id"]), row["things"]
+        tenant, things = validation.tenant(row["external_id"]), _in_time(row["things"])
         legacy_id, name = self._key(row, "memory_id", "name")
         return LegacyEntity(
             place=f"{self._tier} entity {name}",
@@ -66,7 +67,7 @@ class GraphReader:
             namespace=self._namespace(tenant, row["memory_id"] or "") if self._tier == "shortterm" else None,
             name=name,
             traits=self._traits(things, "importance"),
-            first_seen=min(_times(things, "first_seen", "start_date", "created_at"), default=None),
+            first_seen=min(_times(things, *_BEGINS), default=None),
             last_seen=max(_times(things, "last_seen", "last_updated", "updated_at"), default=None),
             history=self._history(tenant, things),
         )
@@ -77,7 +78,7 @@ class GraphReader:
         Raises:
             InvalidInputError: It cannot stand here.
         """
-        tenant, things = validation.tenant(row["external_id"]), row["things"]
+        tenant, things = validation.tenant(row["external_id"]), _in_time(row["things"])
         _check_ends(row, LABELS[self._tier])
         source, target = self._key(row, "memory_id", "source"), self._key(row, "target_memory_id", "target")
         return LegacyRelationship(
@@ -88,7 +89,7 @@ class GraphReader:
             source=source,
             target=target,
             traits=self._traits(things, "strength", "importance"),
-            start_date=min(_times(things, "start_date", "first_observed", "first_seen", "created_at"), default=None),
+            start_date=min(_times(things, *_BEGINS), default=None),
             end_date=_end(things),
             history=self._history(tenant, things),
         )
@@ -176,6 +177,12 @@ def _share(thing: Json, *names: str, default: float) -> float:
     values = [thing.get(name) for name in names]
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)]
     return min(max(numbers[0], 0.0), 1.0) if numbers else default
+
+
+def _in_time(things: Sequence[Json]) -> list[Json]:
+    """Things in the order of time, then those that say none; ids tell no order, as Neo4j gives old ones again."""
+    latest = datetime.max.replace(tzinfo=UTC)
+    return sorted(things, key=lambda thing: next(iter(_times([thing], *_BEGINS)), latest))
 
 
 def _times(things: Iterable[Json], *names: str) -> list[datetime]:
