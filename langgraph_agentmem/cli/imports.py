@@ -14,6 +14,8 @@ from langgraph_agentmem.cli.transfer import import_file
 from langgraph_agentmem.errors import ImportMismatchError, InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.imported import ImportReport, Remark
+from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
+from langgraph_agentmem.settings import AgentMemorySettings
 
 app: Final = typer.Typer(
     help="Bring along what other memories hold, or an exported file.",
@@ -122,9 +124,26 @@ def store(
 
 @app.command()
 @report_errors
-def legacy(source: Source = None, dsn: Dsn = None, schema: Schema = None) -> None:
+def legacy(
+    source: Source = None,
+    dsn: Dsn = None,
+    schema: Schema = None,
+    neo4j: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Its graph as well, such as bolt://localhost:7687; NEO4J_USERNAME, NEO4J_PASSWORD and NEO4J_DATABASE "
+            "are those of this one.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Memories and consolidated chunks of an older system, by its tables active_memory, shortterm_memory and so on."""
-    _carry_out(dsn, lambda memory, progress: memory.import_legacy(source, schema=schema, on_progress=progress))
+    graph = None if neo4j is None else Neo4jDatabase.of(AgentMemorySettings(neo4j_uri=neo4j))
+    _carry_out(
+        dsn,
+        lambda memory, progress: memory.import_legacy(source, schema=schema, neo4j=graph, on_progress=progress),
+    )
 
 
 def _carry_out(dsn: str | None, carry_out: Import) -> None:

@@ -1077,6 +1077,7 @@ class AgentMemory(bridge.Opened):
         dsn: str | None = None,
         *,
         schema: str | None = None,
+        neo4j: Neo4jDatabase | None = None,
         on_progress: Callable[[int, int], object] | None = None,
     ) -> ImportReport:
         """Bring along the memories of an older system of active, short-term and long-term memory, by its own tables.
@@ -1085,6 +1086,8 @@ class AgentMemory(bridge.Opened):
         without their newer columns (`section_id`, `update_count`, `last_updated`). Its `external_id`s are the tenants.
         Memories come with their templates, metadata and sections, whose updates still count towards consolidation;
         chunks stay in their tier, with their times and validity. Vectors are taken over as by `aimport_vectorstore`.
+        Its graph in Neo4j (`ShorttermEntity`, `LongtermEntity`, `SHORTTERM_RELATES`, `LONGTERM_RELATES`) comes with
+        descriptions and state history; chunks that name an entity support it.
 
         What an import wrote is known by its id there (`legacy_id` of its metadata), and brought up to date by the same
         call again; what anybody else has written here stays.
@@ -1092,13 +1095,16 @@ class AgentMemory(bridge.Opened):
         Args:
             dsn: Where the tables are; in this memory's own database by default.
             schema: Of the tables; as the connection's search path finds them by default.
+            neo4j: Where the graph is, which is only read; without it, no graph is brought along.
             on_progress: As for `aimport_chat_history`.
 
         Returns:
-            What was read, written, known and refused; `tables` has the counts of each table.
+            What was read, written, known and refused; `tables` has the counts of each table, label and type.
 
         Raises:
-            ConfigurationError: There are no such tables, or they cannot be read.
+            ConfigurationError: There are no such tables, or they cannot be read; or Neo4j's address is wrong.
+            OutageError: One of the databases cannot be reached. What Neo4j has is read before anything is written.
+            AuthenticationError: One of them refuses the user, the password or the database.
             ImportMismatchError: Something is not here at the end as the source has it; the error says what.
             EmbeddingError: New chunks cannot be embedded (with `embed="now"`); what came before them is kept.
 
@@ -1122,7 +1128,7 @@ class AgentMemory(bridge.Opened):
             >>> [(hit.content, hit.tier) for hit in await memory.asearch("alice", "ferry", limit=1)]
             [('The ferry is slow.', 'shortterm')]
         """
-        return await legacy.import_legacy(self._resources, dsn, schema=schema, on_progress=on_progress)
+        return await legacy.import_legacy(self._resources, dsn, schema=schema, neo4j=neo4j, on_progress=on_progress)
 
     setup: Final = blocking(asetup)
     diagnose: Final = blocking(adiagnose)

@@ -90,7 +90,7 @@ def section(row: LegacyRow) -> LegacySection:
     return LegacySection(
         content=content or "",
         updates=_number(fields.get("update_count")),
-        updated_at=_time(fields.get("last_updated")) or row["updated_at"],
+        updated_at=moment(fields.get("last_updated")) or row["updated_at"],
     )
 
 
@@ -184,7 +184,7 @@ def _number(value: object) -> int:
     return min(value, _HIGHEST) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _time(value: object) -> datetime | None:
+def moment(value: object) -> datetime | None:
     """A time that is written as text, in UTC where no zone is named; None where it is none."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -142,7 +142,18 @@ def _enter(transaction: Neo4jTransaction, batch: Batch) -> bool:
     """Wait for whoever writes for this tenant; whether this batch is still the newest then."""
     [state] = transaction.run(_CYPHER["lock"], batch=batch.number)
     _refuse_stale(transaction.external_id, batch, state["origin"], state["batch"])
+    if state["batch"] == 0:
+        _refuse_others(transaction)
     return state["batch"] <= batch.number
+
+
+def _refuse_others(transaction: Neo4jTransaction) -> None:
+    """Refuse what no batch has written: it is an older system's, to be mixed with nothing and swept by no rebuild."""
+    if any(transaction.run(of_tier(_CYPHER["others"], tier)) for tier in TIERS):
+        raise StaleGraphError(
+            f"Neo4j holds entities of tenant {transaction.external_id!r} that were not written from here, such as an "
+            "older system's; nothing was written: use another Neo4j database (NEO4J_DATABASE, NEO4J_URI)"
+        )
 
 
 def _refuse_stale(external_id: str, batch: Batch, origin: str | None, newest: int) -> None:

@@ -4,7 +4,7 @@ import functools
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Literal, TypeVar
@@ -43,6 +43,12 @@ class Neo4jTransaction:
     def first(self, max_rows: int | None, statement: str, /, **params: Any) -> Rows:
         """So many of the rows that a statement returns."""
         return [dict(record) for record in islice(self._sent(statement, params), max_rows)]
+
+    def batches(self, size: int, statement: str, /, **params: Any) -> Iterator[Rows]:
+        """The rows that a statement returns, so many at a time; no more than these are held."""
+        rows = iter(self._sent(statement, params))
+        while batch := [dict(record) for record in islice(rows, size)]:
+            yield batch
 
     def explain(self, statement: str, /, **params: Any) -> tuple[str | None, dict[str, Any]]:
         """(kind, plan) of a statement, which is not carried out."""

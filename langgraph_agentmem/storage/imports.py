@@ -80,6 +80,13 @@ class SourceRows(NamedTuple):
     params: Mapping[str, Any]
     number: int
 
+    async def batches(self, connection: Connection, size: int) -> AsyncGenerator[list[DictRow]]:
+        """The rows, so many at a time; no more than these are held."""
+        async with connection.cursor("agentmem_import") as cursor:
+            await cursor.execute(self.statement, self.params)
+            while batch := await cursor.fetchmany(size):
+                yield batch
+
 
 async def find(connection: Connection, name: str, schema: str | None) -> Table | None:
     """A table of a source; None where there is none.
@@ -100,14 +107,6 @@ async def find(connection: Connection, name: str, schema: str | None) -> Table |
         )
     table.columns = {row["name"]: row["type"] for row in found}
     return table
-
-
-async def read(connection: Connection, rows: SourceRows, size: int) -> AsyncGenerator[list[DictRow]]:
-    """The rows of a source, so many at a time; no more than these are held."""
-    async with connection.cursor("agentmem_import") as cursor:
-        await cursor.execute(rows.statement, rows.params)
-        while batch := await cursor.fetchmany(size):
-            yield batch
 
 
 async def store_rows(connection: Connection, table: Table, vectors: Table | None) -> SourceRows:

@@ -68,6 +68,18 @@ async def chunk_rows(connection: Connection, table: Table, memories: Table) -> S
     return await _counted(connection, statement)
 
 
+async def tenants(connection: Connection, tables: Mapping[str, Table]) -> set[str]:
+    """The tenants that the tables name.
+
+    Args:
+        connection: To the source.
+        tables: `active`, `shortterm`, `shortterm_chunks`, `longterm_chunks`.
+    """
+    statement = template("legacy", "tenants").format(**{name: table.identifier for name, table in tables.items()})
+    rows = await (await connection.execute(statement, {})).fetchall()
+    return {row["external_id"] for row in rows}
+
+
 def _memories(table: Table) -> sql.Composed:
     return template("legacy", "memory_rows").format(
         table=table.identifier,

@@ -10,12 +10,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import crashing
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.projection import Neo4jDatabase
 
 
 async def main() -> None:
     async with AgentMemory.open() as memory:
         crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["WHEN"], of=os.environ["OF"].encode())
-        await getattr(memory, f"aimport_{os.environ['IMPORT']}")()
+        graph = {"neo4j": Neo4jDatabase.of(memory.settings)} if memory.settings.neo4j_uri else {}
+        await getattr(memory, f"aimport_{os.environ['IMPORT']}")(**graph)
 
 
 asyncio.run(main())

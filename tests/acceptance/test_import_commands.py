@@ -1,7 +1,10 @@
 """`agentmem import`, as people use it: what it prints, and how it ends."""
 
+import asyncio
+import re
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,12 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_postgres import PostgresChatMessageHistory
 from langgraph.store.postgres import PostgresStore
+from legacy_graph import Older
 from typer.testing import CliRunner
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.cli.app import app
+from langgraph_agentmem.projection import Neo4jDatabase
 
 Done = subprocess.CompletedProcess[str]
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -100,6 +105,34 @@ def test_an_older_system_with_the_counts_of_its_tables(agentmem: Callable[..., D
         "longterm_memory_chunk: 2 read, 2 the same here",
         "tenants: agent-7, agent-8",
     ]
+
+
+async def test_an_older_system_with_its_graph(
+    dsn: str, rows: Rows, neo4j: Neo4jDatabase, neo4j_settings: dict[str, Any], tenant: str
+) -> None:
+    older = Older(neo4j, tenant)
+    for statement in older.tables("older"):
+        rows(statement)
+    await older.fill("older")
+    run = partial(CliRunner().invoke, app, ["import", "legacy", "--neo4j", neo4j_settings["neo4j_uri"]])
+    named = {"AGENTMEM_DSN": dsn, "NEO4J_DATABASE": neo4j.database}
+    right = named | {name.upper(): value for name, value in neo4j_settings.items() if name != "neo4j_uri"}
+    try:
+        refused = await asyncio.to_thread(run, env={**right, "NEO4J_PASSWORD": "wrong"})
+        assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+        assert "refused user 'neo4j'; check NEO4J_USERNAME and NEO4J_PASSWORD" in refused.stderr
+        assert rows("SELECT count(*) FROM agentmem.active_memory") == [(0,)]
+
+        done = await asyncio.to_thread(run, env=right)
+    finally:
+        await older.clear()
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert re.search(
+        r"^ShorttermEntity: \d+ read, 4 the same here\nLongtermEntity: \d+ read, 2 the same here\n"
+        r"SHORTTERM_RELATES: \d+ read, 2 the same here\nLONGTERM_RELATES: \d+ read, 1 the same here$",
+        done.stdout,
+        re.MULTILINE,
+    )
 
 
 @pytest.mark.parametrize(

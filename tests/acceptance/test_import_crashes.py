@@ -1,5 +1,6 @@
 """An import that is killed leaves whole batches, and the same call brings along the rest."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -11,8 +12,10 @@ import legacy_tables
 import pytest
 from consistency import assert_consistent
 from langgraph.store.postgres import PostgresStore
+from legacy_graph import Older
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.projection import Neo4jDatabase
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 PROCESS = Path(__file__).with_name("import_process.py")
@@ -68,4 +71,32 @@ def test_an_older_system_goes_on_where_its_import_was_killed(dsn: str, rows: Row
     assert rows(
         "SELECT count(*), count(DISTINCT metadata ->> 'legacy_id') FROM agentmem.memory_chunk WHERE origin = 'import'"
     ) == [(255, 255)]
+    assert_consistent(dsn)
+
+
+async def test_an_older_graph_goes_on_where_its_import_was_killed(
+    dsn: str, rows: Rows, neo4j: Neo4jDatabase, neo4j_settings: dict[str, Any], tenant: str
+) -> None:
+    older = Older(neo4j, tenant)
+    for statement in older.tables("newer"):
+        rows(statement)
+    await older.fill("newer")
+    try:
+        killed = await asyncio.to_thread(
+            forking.run,
+            PROCESS,
+            env=killing(dsn, "legacy", "before", "INSERT INTO agentmem.entity ")
+            | {name.upper(): value for name, value in neo4j_settings.items()},
+        )
+
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert rows("SELECT count(*) FROM agentmem.entity") == [(2,)]
+        async with AgentMemory.open(dsn) as memory:
+            report = await memory.aimport_legacy(neo4j=neo4j)
+            assert (report.written, report.known, report.verified) == (7, 16, 23)
+            assert (await memory.aimport_legacy(neo4j=neo4j)).written == 0
+    finally:
+        await older.clear()
+    assert rows("SELECT count(*) FROM agentmem.entity") == [(6,)]
+    assert rows("SELECT count(*) FROM agentmem.state_history") == [(4,)]
     assert_consistent(dsn)

@@ -9,6 +9,7 @@ from people import answer, consolidate, start
 from projecting import EMPTY, agrees, run, things
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.errors import StaleGraphError
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase, rebuilding
 
 Open = Callable[..., AgentMemory]
@@ -130,9 +131,34 @@ async def test_two_postgresql_databases_do_not_mix_their_graphs(
         assert "another PostgreSQL" in ((await projector.astatus(tenant))[0].problem or "")
 
 
-async def test_what_only_neo4j_knows_goes_with_a_rebuild_of_that_tenant(
-    projector: GraphProjector, neo4j: Neo4jDatabase, tenant: str
+@pytest.mark.parametrize("label", ["ShorttermEntity", "LongtermEntity"])
+async def test_a_graph_that_was_not_written_from_here_stays_as_it_is(
+    memory: AgentMemory, projector: GraphProjector, neo4j: Neo4jDatabase, tenant: str, label: str
 ) -> None:
+    """As an older system's, which has the same labels: its way back would be gone."""
+    await run(neo4j, tenant, f"CREATE (:{label} {{external_id: $external_id, name: 'Ada'}})")
+    await consolidate(memory, tenant, await start(memory, tenant), "Ada/person knows Bob/person")
+
+    assert "not written from here" in (await projector.arun_once(tenant)).problems[tenant]
+    with pytest.raises(StaleGraphError, match="use another Neo4j database"):
+        await projector.arebuild(tenant)
+
+    held = await neo4j.read(
+        tenant, lambda t: t.run("MATCH (n {external_id: $external_id}) RETURN properties(n) AS held")
+    )
+    assert [row["held"] for row in held] == [{"external_id": tenant, "name": "Ada"}]
+    await run(neo4j, tenant, EMPTY)
+    await projector.arebuild(tenant)
+    assert await agrees(projector, tenant)
+
+
+async def test_what_only_neo4j_knows_goes_with_a_rebuild_of_that_tenant(
+    memory: AgentMemory, projector: GraphProjector, neo4j: Neo4jDatabase, tenant: str
+) -> None:
+    await consolidate(memory, tenant, await start(memory, tenant), "Ada/person knows Bob/person")
+    assert await agrees(projector, tenant)
+    await memory.aforget_tenant(tenant)
+    await projector.arun_once(tenant)
     await run(neo4j, tenant, "CREATE (:LongtermEntity {external_id: $external_id, id: 1, name: 'Ghost'})")
     assert [d.problem for d in (await projector.averify(tenant)).differences] == ["unexpected"]
     await projector.arebuild(tenant)

@@ -1,6 +1,6 @@
 """Reads a source twice, as it is at the beginning: to write here what it holds, and to see that it stands here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -8,16 +8,18 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import ConfigurationError, ImportMismatchError
 from langgraph_agentmem.models.imported import MOST_NAMED, ImportReport, Remark, TableCount
-from langgraph_agentmem.policies.importing import Digest
+from langgraph_agentmem.policies.importing import Digest, Fate
 from langgraph_agentmem.redaction import UNREDACTED, Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import imports as storage
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.database import Database
-from langgraph_agentmem.storage.imports import SourceRows, Table
+from langgraph_agentmem.storage.imports import Table
 
 _AT_ONCE = 100
 """Rows that are held, written in one transaction for each tenant, and compared."""
+WRITTEN: tuple[Fate, ...] = ("new", "newer")
+"""What becomes of rows that are written."""
 OnPassed = Callable[[int, int], object]
 """Told how many rows were passed, and how many there are to pass, each of which is passed twice."""
 
@@ -57,6 +59,13 @@ class Tally:
         """Count how many rows of a table were read and verified, besides those that were counted before."""
         known = self._tables.get(table, TableCount())
         self._tables[table] = TableCount(read=known.read + read, verified=known.verified + verified)
+
+    def became(self, fates: Iterable[Fate]) -> None:
+        """Count what has become of rows."""
+        for fate in fates:
+            self.written += fate in WRITTEN
+            self.known += fate == "same"
+            self.kept += fate == "left"
 
     def refuse(self, place: str, reason: object) -> None:
         """Count a row that cannot be stored."""
@@ -111,10 +120,28 @@ def nobodys() -> Tally:
     return Tally(UNREDACTED)
 
 
+class Readable(Protocol):
+    """Rows of a source, which are the same whenever they are read."""
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        ...
+
+    def batches(self, connection: Connection, size: int) -> AsyncGenerator[list[DictRow]]:
+        """The rows, so many at a time.
+
+        Args:
+            connection: To the source's tables.
+            size: The most that are held.
+        """
+        ...
+
+
 class Intake(Protocol):
     """What an import does with rows."""
 
-    async def rows(self, connection: Connection) -> SourceRows:
+    async def rows(self, connection: Connection) -> Readable:
         """What is read.
 
         Raises:
@@ -156,7 +183,7 @@ async def run(
         steps += [(name, intake.compare, rows) for name, intake, rows in tables]
         for name, step, rows in steps:
             read, verified = tally.read, tally.verified
-            async with aclosing(storage.read(connection, rows, _AT_ONCE)) as batches:
+            async with aclosing(rows.batches(connection, _AT_ONCE)) as batches:
                 async for batch in batches:
                     await step(batch, tally)
                     passed += len(batch)

@@ -4,6 +4,13 @@ MERGE (p:AgentMemoryProjection {external_id: $external_id})
 SET p.locked_by = $batch
 RETURN p.origin AS origin, coalesce(p.batch, 0) AS batch
 
+// name: others
+// An entity that no batch has written.
+MATCH (e:ENTITY {external_id: $external_id})
+USING INDEX e:ENTITY(external_id)
+WHERE e.batch IS NULL
+RETURN e.name AS name LIMIT 1
+
 // name: finish
 // The newest batch that this graph holds, and which database it comes from.
 MATCH (p:AgentMemoryProjection {external_id: $external_id})

@@ -29,6 +29,13 @@ FROM {table} t
 LEFT JOIN {memories} m ON m.id = t.shortterm_memory_id AND m.external_id = t.external_id
 ORDER BY t.id
 
+-- name: tenants
+-- The tenants of an older system.
+SELECT t.external_id::text AS external_id FROM {active} t
+UNION SELECT t.external_id::text FROM {shortterm} t
+UNION SELECT t.external_id::text FROM {shortterm_chunks} t
+UNION SELECT t.external_id::text FROM {longterm_chunks} t
+
 -- name: count_rows
 -- How many rows a statement reads.
 SELECT count(*) AS rows FROM ({rows}) t

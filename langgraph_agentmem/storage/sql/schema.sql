@@ -274,7 +274,7 @@ CREATE TABLE agentmem.entity (
                                                         -- person, or an undo, has parted them
     embedding halfvec,                                  -- of a short-term one's name, to find equal ones
     embedding_model smallint,
-    metadata jsonb NOT NULL DEFAULT '{}',               -- not written yet
+    metadata jsonb NOT NULL DEFAULT '{}',               -- what it was in a source that it was imported from
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, shortterm_memory_id) REFERENCES agentmem.shortterm_memory,
     CHECK ((tier = 'shortterm') = (shortterm_memory_id IS NOT NULL))
@@ -305,7 +305,7 @@ CREATE TABLE agentmem.relationship (
     revision bigint NOT NULL DEFAULT 1,
     promoted_revision bigint NOT NULL DEFAULT 0,        -- of short-term ones: the revision that was last promoted
     longterm_id bigint,                                 -- of promoted ones: the long-term one that it is part of
-    metadata jsonb NOT NULL DEFAULT '{}',               -- not written yet
+    metadata jsonb NOT NULL DEFAULT '{}',               -- what it was in a source that it was imported from
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, shortterm_memory_id) REFERENCES agentmem.shortterm_memory,
     FOREIGN KEY (external_id, source_id) REFERENCES agentmem.entity ON DELETE CASCADE,

@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.chunk import Vectors
 from langgraph_agentmem.models.legacy import ConsolidatedTier, LegacyChunk, LegacyRow, PresentPiece
 from langgraph_agentmem.operations.imports.legacy import sources
-from langgraph_agentmem.operations.imports.running import Tally, nobodys
+from langgraph_agentmem.operations.imports.running import WRITTEN, Tally, nobodys
 from langgraph_agentmem.operations.imports.vectors import Takeover
 from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.operations.sections.texts import pieces
@@ -21,7 +21,6 @@ from langgraph_agentmem.storage import sections
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.imports import SourceRows
 
-_WRITTEN: tuple[Fate, ...] = ("new", "newer")
 _CONFIDENCE, _IMPORTANCE = 1.0, 0.5
 """Of chunks whose table does not say; as those of chunks that are consolidated here."""
 
@@ -64,12 +63,10 @@ class Chunks:
         for tenant, wanted in sources.read(rows, tally, self._what, self._read).items():
             tally.belongs(tenant)
             fates = self._fates(wanted, await self._present(tenant, wanted))
-            behind = [chunk for chunk in wanted if fates[chunk.legacy_id] in _WRITTEN]
+            behind = [chunk for chunk in wanted if fates[chunk.legacy_id] in WRITTEN]
             if behind:
                 fates |= await self._written(tenant, behind, tally)
-            tally.written += sum(fate in _WRITTEN for fate in fates.values())
-            tally.known += sum(fate == "same" for fate in fates.values())
-            tally.kept += sum(fate == "left" for fate in fates.values())
+            tally.became(fates.values())
 
     async def compare(self, rows: Sequence[DictRow], tally: Tally) -> None:
         """See `Intake`."""
@@ -142,7 +139,7 @@ class Chunks:
             await storage.insert_shortterm(connection, tenant, [(id, None) for id in ids.values()])
             present = await storage.present_pieces(connection, tenant, [chunk.legacy_id for chunk in wanted])
             fates = self._fates(wanted, present)
-            behind = [chunk for chunk in wanted if fates[chunk.legacy_id] in _WRITTEN]
+            behind = [chunk for chunk in wanted if fates[chunk.legacy_id] in WRITTEN]
             ended, replaced = _known(behind, present)
             await storage.end_pieces(connection, tenant, ended)
             await storage.replace_pieces(connection, tenant, replaced)

@@ -7,7 +7,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.item import Namespace
 from langgraph_agentmem.models.legacy import LegacyMemory, LegacyRow, PresentMemory
 from langgraph_agentmem.operations.imports.legacy import sources
-from langgraph_agentmem.operations.imports.running import Tally, nobodys
+from langgraph_agentmem.operations.imports.running import WRITTEN, Tally, nobodys
 from langgraph_agentmem.operations.sections import memories
 from langgraph_agentmem.policies import legacy
 from langgraph_agentmem.policies.importing import Fate
@@ -17,8 +17,6 @@ from langgraph_agentmem.storage import legacy as storage
 from langgraph_agentmem.storage import sections
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.imports import SourceRows
-
-_WRITTEN: tuple[Fate, ...] = ("new", "newer")
 
 
 class Memories:
@@ -44,12 +42,12 @@ class Memories:
         for tenant, wanted in sources.read(rows, tally, "memory", self._read).items():
             tally.belongs(tenant)
             present = await self._present(tenant, wanted)
-            fates = {memory.place: legacy.memory_fate(memory, present.get(memory.namespace)) for memory in wanted}
-            if behind := [memory for memory in wanted if fates[memory.place] in _WRITTEN]:
+            fates: dict[str, Fate] = {
+                memory.place: legacy.memory_fate(memory, present.get(memory.namespace)) for memory in wanted
+            }
+            if behind := [memory for memory in wanted if fates[memory.place] in WRITTEN]:
                 await self._write(tenant, behind)
-            tally.written += len(behind)
-            tally.known += sum(fate == "same" for fate in fates.values())
-            tally.kept += sum(fate == "left" for fate in fates.values())
+            tally.became(fates.values())
 
     async def compare(self, rows: Sequence[DictRow], tally: Tally) -> None:
         """See `Intake`."""
