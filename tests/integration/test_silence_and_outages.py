@@ -150,7 +150,7 @@ async def test_after_a_long_outage_the_next_call_works_at_once(memory: AgentMemo
     with pytest.raises(OutageError):
         await memory.aget_active_memory("alice", made.id)
     started = time.monotonic()
-    while time.monotonic() - started < 15:  # who tries again and again must not be slowed down by that later
+    while time.monotonic() - started < 6:  # who tries again and again must not be slowed down by that later
         with pytest.raises(OutageError):
             await memory.aget_active_memory("alice", made.id)
     await proxy.up()
@@ -204,10 +204,10 @@ async def gets(database: Database) -> int:
 # Bursts
 
 
-async def test_tens_of_thousands_of_calls_at_once_are_all_answered(memory: AgentMemory) -> None:
+async def test_ten_thousand_calls_at_once_are_all_answered(memory: AgentMemory) -> None:
     store = AgentMemoryStore(memory)
-    puts = (store.aput((f"t{i % 7}", "notes"), f"k{i % 500}", {"number": i}) for i in range(10_000))
-    gets = (store.aget((f"t{i % 7}", "notes"), f"k{i % 500}") for i in range(10_000))
+    puts = (store.aput((f"t{i % 7}", "notes"), f"k{i % 500}", {"number": i}) for i in range(5_000))
+    gets = (store.aget((f"t{i % 7}", "notes"), f"k{i % 500}") for i in range(5_000))
     await asyncio.gather(*puts, *gets)
 
 

@@ -111,10 +111,12 @@ sys.meta_path.insert(0, Absent())
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import MissingDependencyError
 
-try:
-    {call}
-except MissingDependencyError as error:
-    print(error)
+for call in {calls!r}:
+    try:
+        exec(call)
+        print()
+    except MissingDependencyError as error:
+        print(error)
 """
 
 
@@ -155,35 +157,30 @@ def test_importing_the_package_imports_no_optional_dependency_and_warns_of_nothi
     assert set(json.loads(done.stdout)) & set(OPTIONAL) == set()
 
 
-@pytest.mark.parametrize(
-    ("call", "named", "extra"),
-    [
-        pytest.param("AgentMemory.open(model='openai:gpt-x')", "openai:gpt-x", "[langchain]", id="a model by name"),
-        pytest.param("AgentMemory.open(index='openai:embed-x')", "openai:embed-x", "[langchain]", id="embeddings by name"),
-        pytest.param("from langgraph_agentmem import AgentMemoryMiddleware", "LangChain's agents", "[langchain]", id="middleware"),
-        pytest.param("import langgraph_agentmem.mcp", "the MCP server needs the MCP SDK", "[mcp]", id="an MCP server"),
-        pytest.param(
-            "AgentMemory.open('postgresql://nowhere').as_vectorstore('a')", "a vector store", "[langchain-postgres]",
-            id="a vector store",
+def test_a_missing_optional_dependency_is_an_error_that_names_the_extra_to_install():
+    missing = {
+        "AgentMemory.open(model='openai:gpt-x')": ("openai:gpt-x", "langchain"),
+        "AgentMemory.open(index='openai:embed-x')": ("openai:embed-x", "langchain"),
+        "from langgraph_agentmem import AgentMemoryMiddleware": ("LangChain's agents", "langchain"),
+        "import langgraph_agentmem.mcp": ("the MCP server needs the MCP SDK", "mcp"),
+        "AgentMemory.open('postgresql://nowhere').as_vectorstore('a')": ("a vector store", "langchain-postgres"),
+        "AgentMemory.open(data_dir='.').setup()": ("embedded PostgreSQL", "embedded"),
+        "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')": (
+            "Neo4j's driver", "neo4j",
         ),
-        pytest.param("AgentMemory.open(data_dir='.').setup()", "embedded PostgreSQL", "[embedded]", id="the embedded server"),
-        pytest.param(
-            "import os; os.environ['NEO4J_URI'] = 'bolt://x'; AgentMemory.open(graph='neo4j').graph.paths('a', 'b', 'c')",
-            "Neo4j's driver", "[neo4j]", id="a Neo4j",
-        ),
-    ],
-)  # fmt: skip
-def test_a_missing_optional_dependency_is_an_error_that_names_the_extra_to_install(call, named, extra):
-    done = run(BLOCKED.format(optional=OPTIONAL, call=call))
+    }  # fmt: skip
+
+    done = run(BLOCKED.format(optional=OPTIONAL, calls=list(missing)))
 
     assert done.returncode == 0, done.stderr.splitlines()[-1]
-    assert named in done.stdout
-    assert f'pip install "langgraph-agentmem{extra}"' in done.stdout
+    for (named, extra), said in zip(missing.values(), done.stdout.splitlines(), strict=True):
+        assert named in said
+        assert f'pip install "langgraph-agentmem[{extra}]"' in said
 
 
 def test_without_the_command_lines_extra_agentmem_says_what_to_install():
     code = "import langgraph_agentmem.cli; langgraph_agentmem.cli.main()"
-    done = run(BLOCKED.format(optional=OPTIONAL, call=code))
+    done = run(BLOCKED.format(optional=OPTIONAL, calls=[code]))
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == 'The command line needs typer and rich: pip install "langgraph-agentmem[cli]"\n'
@@ -191,7 +188,7 @@ def test_without_the_command_lines_extra_agentmem_says_what_to_install():
 
 def test_another_module_that_the_command_line_misses_is_not_hidden_behind_its_extra():
     code = "import langgraph_agentmem.cli; langgraph_agentmem.cli.main()"
-    done = run(BLOCKED.format(optional=["anyio"], call=code))
+    done = run(BLOCKED.format(optional=["anyio"], calls=[code]))
 
     assert "langgraph-agentmem[cli]" not in done.stderr
     assert done.stderr.endswith("ModuleNotFoundError: No module named 'anyio'\n")
