@@ -48,7 +48,7 @@ _ONE_READS = threading.Lock()
 class Process:
     """A process that runs a script as `python -W error script arguments` would; it is killed at the end of a `with`."""
 
-    def __init__(self, script: Path, *arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> None:
+    def __init__(self, script: Path | str, *arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> None:
         self.command = [str(script), *arguments]
         self._folder = TemporaryDirectory()
         self._outputs = [Path(self._folder.name) / "stdout", Path(self._folder.name) / "stderr"]
@@ -62,6 +62,10 @@ class Process:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kill it, if it has not ended, and forget what it has written."""
         self.kill()
         self._folder.cleanup()
 
@@ -119,7 +123,7 @@ class Process:
 
 
 def run(
-    script: Path, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
+    script: Path | str, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a script as `python -W error script arguments` would, and wait for it.
 

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import forking
 import psycopg
 from nicegui import Client, ui
 from nicegui.testing import User, user_simulation
@@ -101,13 +102,7 @@ async def filled_with_mischief(dsn: str) -> tuple[str, list[str]]:
 def inspecting(dsn: str, *arguments: str, **environment: str) -> Iterator[str]:
     """The address of `agentmem inspect`, which runs as a process of its own."""
     command = [AGENTMEM, "inspect", "--dsn", dsn, "--port", "0", *arguments]
-    run_as = {**os.environ, **environment}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=run_as) as server:
-        assert server.stderr
-        try:
-            said = server.stderr.readline()
-            assert said.startswith("listening on "), said + server.stderr.read()
-            yield said.removeprefix("listening on ").strip().rstrip("/")
-        finally:
-            server.terminate()
-        assert server.wait(timeout=60) == 0
+    with forking.Process(*command, env=os.environ | environment) as server:
+        yield server.until_it_says("listening on ").removeprefix("listening on ").rstrip("/")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60).returncode == 0
