@@ -207,7 +207,7 @@ def test_a_worker_whose_lease_ran_out_while_the_model_answered_changes_nothing_a
 def test_a_clock_that_is_wrong_by_weeks_does_not_matter(
     dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
 ) -> None:
-    """By a clock that is fast, all would be over; by one that is slow, nothing would be due, and its own lease over."""
+    """By a clock that is fast, all would be over; by one that is slow, nothing would be due yet."""
     fast, slow = 40 * 24 * 3600, -40 * 24 * 3600
     assert work(dsn, KILL_AT_COMMIT=1, KILL_WHEN="after").returncode == -signal.SIGKILL
     assert work(dsn, SKEW=fast).stdout == "0 0\n", "the lease is good"
@@ -235,7 +235,7 @@ async def test_eight_workers_consolidate_each_of_many_memories_once(
     new_database: Callable[[str], str], template: str
 ) -> None:
     dsn = new_database(template)
-    count = await many(dsn, 5, 20)
+    count = await many(dsn, 5, 12)
     command = [AGENTMEM, "worker", "--once", "--quiet"]
     at_once = [asyncio.to_thread(forking.run, *command, env=environment(dsn)) for _ in range(8)]
     outcomes = await asyncio.gather(*at_once)
