@@ -76,10 +76,10 @@ class Process:
         return out, err
 
     @property
-    def ended(self) -> bool:
-        """Whether it has; it can be asked how by `wait` then."""
+    def returncode(self) -> int | None:
+        """How it has ended; None if it has not."""
         with _ONE_READS:
-            return self._process.exitcode is not None
+            return self._process.exitcode
 
     def until_it_says(self, text: str, timeout: float = 120) -> str:
         """Wait for a text in one of its outputs; returns the first line that begins with it.
@@ -89,18 +89,23 @@ class Process:
         """
         last = time.monotonic() + timeout
         while True:
-            ended = self.ended  # asked before, as it may end in between
+            ended = self.returncode is not None  # asked before, as it may end in between
             for line in "".join(self.said).splitlines(keepends=True):
                 if line.startswith(text) and line.endswith("\n"):
                     return line.rstrip("\n")
-            assert not ended, (self.wait().returncode, self.said)
+            assert not ended, (self.returncode, self.said)
             assert time.monotonic() < last, self.said
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid or 0
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it has not ended."""
-        if not self.ended:
-            os.kill(self._process.pid or 0, number)
+        if self.returncode is None:
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""

@@ -141,7 +141,7 @@ def served(folder: Path, port: int, project: dict[str, str] = PROJECT, **environ
         try:
             url = f"http://127.0.0.1:{port}"
             while not answers(url):
-                assert not server.ended, "".join(server.said)
+                assert server.returncode is None, "".join(server.said)
                 sleep(0.1)
             yield url
         finally:

@@ -39,7 +39,7 @@ class App:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         until = time.monotonic() + 120
-        while time.monotonic() < until and not self.process.ended:
+        while time.monotonic() < until and self.process.returncode is None:
             try:
                 if condition():
                     return
