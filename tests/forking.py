@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -105,7 +106,8 @@ class Process:
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it has not ended."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has, but nobody has told yet
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""
