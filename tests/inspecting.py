@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import forking
 import psycopg
 from nicegui import Client, ui
 from nicegui.testing import User, user_simulation
@@ -103,17 +103,7 @@ async def filled_with_mischief(dsn: str) -> tuple[str, list[str]]:
 def inspecting(dsn: str, *arguments: str, **environment: str) -> Iterator[Callable[[], str]]:
     """Starts `agentmem inspect` as a process of its own; when its address is asked for, waits until it answers."""
     command = [AGENTMEM, "inspect", "--dsn", dsn, "--port", "0", *arguments]
-    run_as = {**os.environ, **environment}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=run_as) as server:
-
-        def address() -> str:
-            assert server.stderr
-            said = server.stderr.readline()
-            assert said.startswith("listening on "), said + server.stderr.read()
-            return said.removeprefix("listening on ").strip().rstrip("/")
-
-        try:
-            yield address
-        finally:
-            server.terminate()
-        assert server.wait(timeout=60) in {0, -signal.SIGTERM}
+    with forking.Process(*command, env=os.environ | environment) as server:
+        yield lambda: server.until_it_says("listening on ").removeprefix("listening on ").rstrip("/")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60).returncode in {0, -signal.SIGTERM}

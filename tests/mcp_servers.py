@@ -1,14 +1,13 @@
 """The MCP server in processes of its own, as clients start and reach it."""
 
 import os
-import re
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import forking
 import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
@@ -31,29 +30,20 @@ class HttpServer:
     """A server that listens at a free port."""
 
     def __init__(self, dsn: str, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [AGENTMEM, "mcp", "--http", "127.0.0.1:0", *arguments],
-            env=os.environ | {"AGENTMEM_DSN": dsn},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stderr
-        first = self.process.stderr.readline()
-        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+/mcp)\n", first)
-        assert found, first + self.process.stderr.read()
-        self.url = found[1]
+        command = [AGENTMEM, "mcp", "--http", "127.0.0.1:0", *arguments]
+        self.process = forking.Process(*command, env=os.environ | {"AGENTMEM_DSN": dsn})
+        self.first = self.process.until_it_says("listening on http://127.0.0.1:")
+        self.url = self.first.removeprefix("listening on ")
 
     def stop(self) -> tuple[int, str]:
-        """Tell it to end; how it has ended, and what it has said since it listened."""
+        """Tell it to end; how it has ended, and what it has said besides where it listens."""
         self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=60)
-        return self.process.returncode, said
+        done = self.process.wait(60)
+        return done.returncode, done.stderr.removeprefix(f"{self.first}\n")
 
     def end(self) -> None:
         """See to it that it is gone."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        self.process.end()
 
     @asynccontextmanager
     async def client(self, token: str, mode: str = MODERN, person: Person | None = None) -> AsyncIterator[Client]:

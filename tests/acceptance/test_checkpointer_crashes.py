@@ -29,6 +29,11 @@ EXPECTED: Standing = (
 )
 
 
+def at_each_of(commits: int) -> list[tuple[int, str]]:
+    """Where to kill: what is left right after a commit is what is left right before the next one."""
+    return [*((number, "before") for number in range(1, commits + 1)), (commits, "after")]
+
+
 def work(dsn: str, **environment: Any) -> int:
     variables = {"AGENTMEM_DSN": dsn} | {key: str(value) for key, value in environment.items()}
     done = forking.run(WORKER, env={**os.environ, **variables})
@@ -66,8 +71,7 @@ def assert_whole(saver: AgentMemorySaver) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, 5))
+@pytest.mark.parametrize(("number", "when"), at_each_of(4))
 def test_a_checkpoint_and_its_sections_are_both_there_or_neither(dsn: str, number: int, when: str) -> None:
     assert work(dsn, KILL_AT=number, KILL_WHEN=when, KILL_OF=SECTIONS) == -signal.SIGKILL
 
@@ -83,8 +87,7 @@ def test_the_last_commit_with_sections_is_the_fourth(dsn: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, len(STEPS)))
+@pytest.mark.parametrize(("number", "when"), at_each_of(len(STEPS) - 1))
 def test_killed_at_any_commit(dsn: str, number: int, when: str) -> None:
     assert work(dsn, KILL_AT=number, KILL_WHEN=when, KILL_OF="") == -signal.SIGKILL
 

@@ -44,12 +44,10 @@ async def filled(opened: Open, neo4j: Neo4jDatabase, tenant: str) -> AgentMemory
     return memory
 
 
-async def following(dsn: str, neo4j_settings: dict[str, Any]) -> asyncio.subprocess.Process:
+def following(dsn: str, neo4j_settings: dict[str, Any]) -> forking.Process:
     settings = {name.upper(): value for name, value in neo4j_settings.items()}
-    return await asyncio.create_subprocess_exec(
-        AGENTMEM, "graph", "project", "--follow", "--poll-seconds", "0.05",
-        env=os.environ | {"AGENTMEM_DSN": dsn, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    command = ["graph", "project", "--follow", "--poll-seconds", "0.05"]
+    return forking.Process(AGENTMEM, *command, env=os.environ | {"AGENTMEM_DSN": dsn, **settings})
 
 
 async def call(run: Callable[..., Done], *arguments: str, **environment: str) -> Done:
@@ -111,28 +109,28 @@ async def test_what_is_set_aside_is_shown_with_its_reason_and_tried_again(
 async def test_following_projects_whatever_comes_until_interrupted(
     filled: AgentMemory, dsn: str, neo4j_settings: dict[str, Any], tenant: str, rows: Callable[..., Any]
 ) -> None:
-    process = await following(dsn, neo4j_settings)
     project = (await filled.aget_active_memories(tenant))[0].id
-    for text in ("Ada/person likes Tea/drink", "Bob/person likes Tea/drink"):
-        await consolidate(filled, tenant, project, text)
-        await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
-        assert process.returncode is None
-    process.send_signal(signal.SIGINT)
-    out, said = await process.communicate()
-    assert (process.returncode, out, said) == (130, b"", b"")
+    with following(dsn, neo4j_settings) as process:
+        for text in ("Ada/person likes Tea/drink", "Bob/person likes Tea/drink"):
+            await consolidate(filled, tenant, project, text)
+            await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
+            assert process.returncode is None
+        process.send_signal(signal.SIGINT)
+        done = await asyncio.to_thread(process.wait)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 async def test_following_ends_quietly_when_interrupted_as_it_waits_for_the_database(
     filled: AgentMemory, dsn: str, neo4j_settings: dict[str, Any], rows: Callable[..., Any]
 ) -> None:
-    process = await following(dsn, neo4j_settings)
-    await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
-    async with await psycopg.AsyncConnection.connect(dsn) as other:
-        await other.execute("LOCK TABLE agentmem.graph_outbox")
-        await until_waiting(rows)
-        process.send_signal(signal.SIGINT)
-        out, said = await process.communicate()
-    assert (process.returncode, out, said) == (130, b"", b"")
+    with following(dsn, neo4j_settings) as process:
+        await until_rows(rows, "SELECT 1 FROM agentmem.graph_outbox", [])
+        async with await psycopg.AsyncConnection.connect(dsn) as other:
+            await other.execute("LOCK TABLE agentmem.graph_outbox")
+            await until_waiting(rows)
+            process.send_signal(signal.SIGINT)
+            done = await asyncio.to_thread(process.wait)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 from fakes import WordEmbedder
 from langchain_core.language_models import FakeListChatModel
@@ -21,14 +21,9 @@ AGENTMEM = Path(sys.executable).with_name("agentmem")
 DUE = "UPDATE agentmem.active_memory SET due_at = now() - interval '1 second', model_retry_at = now()"
 
 
-def run(dsn: str, command: list[Any], **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "160"} | variables
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-def doctor(dsn: str, *arguments: str, **variables: str) -> tuple[int, dict[str, str]]:
+def doctor(dsn: str, *arguments: str) -> tuple[int, dict[str, str]]:
     """The command's exit code, and its lines by check: the severity and what follows."""
-    done = run(dsn, [AGENTMEM, "doctor", *arguments], **variables)
+    done = forking.run(AGENTMEM, "doctor", *arguments, env=os.environ | {"AGENTMEM_DSN": dsn, "COLUMNS": "160"})
     assert done.stderr == ""
     lines = [re.fullmatch(r"(ok|warning|error) +(\w+(?: \w+)?) {2,}(.+)", line) for line in done.stdout.splitlines()]
     return done.returncode, {line[2]: f"{line[1]}: {line[3]}" for line in lines if line}

@@ -2,9 +2,8 @@
 
 import json
 import os
+import signal
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,8 +18,11 @@ from langgraph_sdk.errors import BadRequestError
 from waiting import until
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.langgraph_server import make_checkpointer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+LANGGRAPH = Path(__file__).with_name("langgraph_dev.py")
 Rows = Callable[..., list[tuple[object, ...]]]
 PROJECT = {
     "langgraph.json": json.dumps(
@@ -134,24 +136,18 @@ def served(folder: Path, port: int, project: dict[str, str] = PROJECT, **environ
     for name, text in project.items():
         (folder / name).write_text(text, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH_", "LANGCHAIN_"))}
-    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--port", str(port)]
-    with (folder / "log").open("w", encoding="utf-8") as log:
-        server = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=kept | QUIET | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])} | environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    command = [LANGGRAPH, "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    with forking.Process(*command, env=kept | QUIET | environment, cwd=folder) as server:
         try:
             url = f"http://127.0.0.1:{port}"
             while not answers(url):
-                assert server.poll() is None, (folder / "log").read_text(encoding="utf-8")
+                assert server.returncode is None, "".join(server.said)
                 sleep(0.1)
             yield url
         finally:
-            server.terminate()
-            server.wait(timeout=30)
+            server.send_signal(signal.SIGTERM)
+            server.wait(30)
+            (folder / "log").write_text("".join(server.said), encoding="utf-8")
 
 
 def answers(url: str) -> bool:
@@ -290,16 +286,15 @@ async def test_a_server_keeps_its_threads_and_their_state_in_memory(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("schema", "message"),
-    [
-        ("nowhere:State", "names 'nowhere:State', which cannot be imported"),
-        ("agent_state:__name__", "which is no class"),
-    ],
-)
-async def test_a_server_whose_state_cannot_be_found_says_so(
-    dsn: str, tmp_path: Path, port: int, schema: str, message: str
-) -> None:
-    environment = {"AGENTMEM_DSN": dsn, "AGENTMEM_CHECKPOINT_STATE_SCHEMA": schema}
+async def test_a_server_whose_state_cannot_be_found_says_so(dsn: str, tmp_path: Path, port: int) -> None:
+    environment = {"AGENTMEM_DSN": dsn, "AGENTMEM_CHECKPOINT_STATE_SCHEMA": "nowhere:State"}
+    message = "names 'nowhere:State', which cannot be imported"
     with pytest.raises(AssertionError, match=message), served(tmp_path, port, AGENT, **environment):
         pass
+
+
+async def test_a_state_that_is_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTMEM_CHECKPOINT_STATE_SCHEMA", "json:__name__")
+    with pytest.raises(ConfigurationError, match="which is no class"):
+        async with make_checkpointer():
+            pass

@@ -180,7 +180,7 @@ async def test_another_embedder_takes_over(
 
 @pytest.mark.slow
 def test_the_demo_tells_the_whole_cycle() -> None:
-    done = subprocess.run([AGENTMEM, "demo"], text=True, check=False, capture_output=True)
+    done = forking.run(AGENTMEM, "demo", env=os.environ)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "promoted to long-term memory, chunks: 4" in done.stdout

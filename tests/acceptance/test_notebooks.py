@@ -1,11 +1,11 @@
 """Notebooks in a real kernel: sync calls work there beside async ones, and each of ours shows what it is kept with."""
 
-import os
 import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import forked_kernels
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -43,10 +43,14 @@ CELLS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", forked_kernels.offer())
+
+
 @pytest.mark.slow
 def test_cells_call_sync_and_async(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DSN", empty_dsn)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     printed = ["".join(output.get("text", "") for output in cell.outputs).strip() for cell in notebook.cells]
@@ -56,7 +60,6 @@ def test_cells_call_sync_and_async(empty_dsn: str, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def _served(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_DSN", dsn)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
 @pytest.mark.slow

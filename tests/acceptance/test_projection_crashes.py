@@ -17,7 +17,7 @@ from neo4j_server import PASSWORD, Server
 from people import answer, consolidate, start
 from waiting import until, until_rows
 
-from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import OutageError
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase
 
@@ -64,36 +64,7 @@ async def test_a_killed_projector_loses_nothing_and_leaves_nothing_behind(
 
 
 @pytest.mark.slow
-async def test_a_neo4j_that_is_killed_in_the_middle_of_a_projection(
-    opened: Open, own_neo4j: Server, tenant: str
-) -> None:
-    own_neo4j.start()
-    settings = AgentMemorySettings(neo4j_uri=own_neo4j.uri, neo4j_password=PASSWORD)
-    memory = opened(model=ScriptedModel(answer=answer), graph=Neo4jDatabase.of(settings))
-    project = await start(memory, tenant)
-    await consolidate(memory, tenant, project, TEXT)
-    projector = GraphProjector(memory.resources.database, memory.projector.neo4j, batch_size=2)
-    told: list[int] = []
-
-    def kill(done: int, total: int) -> None:
-        told.append(done)
-        if len(told) == 3:
-            own_neo4j.kill()
-
-    with pytest.raises(OutageError):
-        await projector.arun_once(tenant, progress=kill)
-    [status] = await projector.astatus(tenant)
-    assert status.pending > 0
-    assert "cannot be reached" in (status.problem or "")
-    await consolidate(memory, tenant, project, f"{TEXT}\nP1/person likes Tea/drink")
-    await memory.queue.arun_due(tenant)  # an outage of Neo4j is no reason to fail
-    await asyncio.to_thread(own_neo4j.start)
-    assert await agrees(projector, tenant)
-    assert len((await memory.graph.aneighborhood(tenant, ["P1"])).entities) == 4
-
-
-@pytest.mark.slow
-async def test_a_following_projector_outlives_its_neo4j(
+async def test_a_neo4j_that_is_not_there_yet_or_is_killed_in_the_middle_of_a_projection(
     opened: Open, own_neo4j: Server, tenant: str, rows: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     memory = opened(
@@ -110,3 +81,23 @@ async def test_a_following_projector_outlives_its_neo4j(
     with pytest.raises(asyncio.CancelledError):
         await following
     assert await agrees(memory.projector, tenant)
+
+    await consolidate(memory, tenant, project, TEXT.replace("P", "Q"))
+    projector = GraphProjector(memory.resources.database, memory.projector.neo4j, batch_size=2)
+    told: list[int] = []
+
+    def kill(done: int, total: int) -> None:
+        told.append(done)
+        if len(told) == 3:
+            own_neo4j.kill()
+
+    with pytest.raises(OutageError):
+        await projector.arun_once(tenant, progress=kill)
+    [status] = await projector.astatus(tenant)
+    assert status.pending > 0
+    assert "cannot be reached" in (status.problem or "")
+    await consolidate(memory, tenant, project, f"{TEXT.replace('P', 'Q')}\nQ1/person likes Tea/drink")
+    await memory.queue.arun_due(tenant)  # an outage of Neo4j is no reason to fail
+    await asyncio.to_thread(own_neo4j.start)
+    assert await agrees(projector, tenant)
+    assert len((await memory.graph.aneighborhood(tenant, ["Q1"])).entities) == 4

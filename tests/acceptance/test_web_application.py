@@ -3,13 +3,12 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import forking
 import httpx
 import pytest
 
@@ -22,10 +21,9 @@ class App:
     """The application in a process of its own."""
 
     def __init__(self, dsn: str, port: int) -> None:
-        command = [sys.executable, str(APP), "--dsn", dsn, "--port", str(port)]
         # each update makes a memory due: the worker has something to do all the time
         environment = {"AGENTMEM_AVG_SECTION_UPDATE_COUNT": "1", "AGENTMEM_WORKER_POLL_SECONDS": "0.2"}
-        self.process = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+        self.process = forking.Process(APP, "--dsn", dsn, "--port", str(port), env=os.environ | environment)
         self.url = f"http://127.0.0.1:{port}/notes"
 
     def get(self, user: str, question: str) -> list[dict[str, str]]:
@@ -41,14 +39,14 @@ class App:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         until = time.monotonic() + 120
-        while time.monotonic() < until and self.process.poll() is None:
+        while time.monotonic() < until and self.process.returncode is None:
             try:
                 if condition():
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        pytest.fail(f"the application did not get so far; it ended with {self.process.poll()}")
+        pytest.fail(f"the application did not get so far; it has said {self.process.said}")
 
 
 @pytest.fixture
@@ -58,9 +56,7 @@ def app(dsn: str) -> Iterator[App]:
         port = free.getsockname()[1]
     app = App(dsn, port)
     yield app
-    app.process.kill()
-    app.process.wait()
-    app.process.stderr.close()
+    app.process.end()
 
 
 def test_two_users_are_served_and_what_was_answered_is_kept_when_it_is_told_to_stop(app: App, rows: Rows) -> None:
@@ -83,8 +79,8 @@ def test_two_users_are_served_and_what_was_answered_is_kept_when_it_is_told_to_s
         app.wait_for(lambda: len(answered) > 5)
         app.process.send_signal(signal.SIGTERM)
     assert all(each.exception() is None for each in asked)
-    said = app.process.communicate(timeout=120)[1]
-    assert (app.process.returncode, "Traceback" in said) == (0, False), said
+    done = app.process.wait()
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert 5 < len(answered) < len(texts)
 
     written = dict(rows("SELECT external_id, string_agg(value::text, ' ') FROM agentmem.section GROUP BY 1"))
@@ -94,6 +90,7 @@ def test_two_users_are_served_and_what_was_answered_is_kept_when_it_is_told_to_s
 
 
 def test_a_database_that_is_not_there_is_noticed_at_the_start() -> None:
-    app = App("postgresql://127.0.0.1:1/nowhere", 1)
-    assert "cannot be reached" in app.process.communicate(timeout=120)[1]
-    assert app.process.returncode != 0
+    with App("postgresql://127.0.0.1:1/nowhere", 1).process as process:
+        done = process.wait()
+    assert "cannot be reached" in done.stderr
+    assert done.returncode != 0

@@ -20,6 +20,7 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 AGENTMEM = Path(sys.executable).with_name("agentmem")
+HANGS = Path(__file__).with_name("hanging_command.py")
 APPLIED = "SELECT count(*) FROM agentmem.consolidation_run WHERE status = 'applied'"
 HELD = "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL"
 
@@ -32,15 +33,13 @@ def run(dsn: str, *arguments: str, **variables: str) -> subprocess.CompletedProc
     return forking.run(AGENTMEM, *arguments, env=environment(dsn, **variables))
 
 
-async def started(dsn: str, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        AGENTMEM,
-        "worker",
-        *arguments,
-        env=environment(dsn, **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def started(dsn: str, *arguments: str) -> forking.Process:
+    return forking.Process(AGENTMEM, "worker", *arguments, env=environment(dsn))
+
+
+def hanging(dsn: str, *arguments: str) -> forking.Process:
+    """A worker whose model does not answer."""
+    return forking.Process(HANGS, "worker", *arguments, env=environment(dsn, AGENTMEM_MODEL="any:model"))
 
 
 async def write(dsn: str, count: int = 1) -> None:
@@ -55,34 +54,16 @@ async def write(dsn: str, count: int = 1) -> None:
 async def test_a_worker_consolidates_what_comes_until_it_is_told_to_stop(
     dsn: str, rows: Rows, told: signal.Signals
 ) -> None:
-    worker = await started(dsn, "--poll-seconds", "60")
-    await until_listening(rows)
-    for number in (1, 2):
-        await write(dsn)
-        await until_rows(rows, APPLIED, [(number,)])
-    worker.send_signal(told)
-    out, said = await worker.communicate()
-    assert (worker.returncode, out) == (0, b"")
-    assert re.search(r" INFO memory 1 of 'alice': applied, 1 updates in 0\.\d\d s\n", said.decode())
-    assert b"secret" not in said
-
-
-HANGS = """
-import anyio
-from langchain_core.language_models import FakeListChatModel
-
-class Hanging(FakeListChatModel):
-    def bind_tools(self, tools, **kwargs):
-        return self
-
-    async def _agenerate(self, *args, **kwargs):
-        await anyio.sleep_forever()
-
-from langgraph_agentmem import chat
-chat.chat_model = lambda given: Hanging(responses=[])
-from langgraph_agentmem.cli import main
-main()
-"""
+    with started(dsn, "--poll-seconds", "60") as worker:
+        await until_listening(rows)
+        for number in (1, 2):
+            await write(dsn)
+            await until_rows(rows, APPLIED, [(number,)])
+        worker.send_signal(told)
+        done = await asyncio.to_thread(worker.wait)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.search(r" INFO memory 1 of 'alice': applied, 1 updates in 0\.\d\d s\n", done.stderr)
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.parametrize(("grace", "signals", "code"), [("0.2", 1, 0), ("600", 2, 130)])
@@ -90,16 +71,13 @@ async def test_what_does_not_end_in_time_or_is_told_twice_is_given_back(
     dsn: str, rows: Rows, grace: str, signals: int, code: int
 ) -> None:
     await write(dsn)
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HANGS, "worker", "--grace-seconds", grace,
-        env=environment(dsn, AGENTMEM_MODEL="any:model"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    await until_rows(rows, HELD, [(1,)])
-    for _ in range(signals):
-        worker.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.2)
-    _, said = await worker.communicate()
-    assert worker.returncode == code, said
+    with hanging(dsn, "--grace-seconds", grace) as worker:
+        await until_rows(rows, HELD, [(1,)])
+        for _ in range(signals):
+            worker.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.2)
+        done = await asyncio.to_thread(worker.wait)
+    assert done.returncode == code, done.stderr
     assert rows("SELECT lease_owner, attempts, due_at <= now() FROM agentmem.active_memory") == [(None, 0, True)]
 
 
@@ -131,18 +109,12 @@ async def test_once_says_by_its_exit_code_that_runs_failed(dsn: str, rows: Rows)
 
 async def test_a_worker_that_was_killed_is_replaced_when_its_lease_has_run_out(dsn: str, rows: Rows) -> None:
     await write(dsn)
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HANGS, "worker", env=environment(dsn, AGENTMEM_MODEL="any:model"),
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
-    await until_rows(rows, HELD, [(1,)])
-    worker.kill()
-    await worker.communicate()
+    with hanging(dsn) as worker:
+        await until_rows(rows, HELD, [(1,)])
+        worker.kill()
     rows("UPDATE agentmem.active_memory SET lease_expires_at = now() - interval '1 second'")
-    other = await started(dsn, "--poll-seconds", "0.1")
-    await until_rows(rows, APPLIED, [(1,)])
-    other.terminate()
-    await other.communicate()
+    with started(dsn, "--poll-seconds", "0.1"):
+        await until_rows(rows, APPLIED, [(1,)])
     assert rows("SELECT count(DISTINCT worker), count(*) FROM agentmem.consolidation_run") == [(2, 2)]
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +46,12 @@ def work(dsn: str, **variables: Any) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def work_anew(dsn: str, **variables: Any) -> str:
-    """What a worker prints that has an interpreter of its own: its sets are in another order, and its clock may be set."""
-    process = started(dsn, **variables)
-    out, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return out
-
-
-def started(dsn: str, **variables: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, PROCESS],
-        env=environment(dsn, **variables),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def work_anew(dsn: str) -> str:
+    """What a worker prints that has an interpreter of its own: its sets are in another order."""
+    command = [sys.executable, PROCESS]
+    done = subprocess.run(command, env=environment(dsn), capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="session")
@@ -116,8 +109,10 @@ def assert_completed(dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]) -
 # The worker dies
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("commit", range(1, COMMITS + 1))
+# What is left by who dies right after a commit is what is left right before the next one.
+@pytest.mark.parametrize(
+    ("commit", "when"), [*((commit, "before") for commit in range(1, COMMITS + 1)), (COMMITS, "after")]
+)
 def test_killed_at_a_commit(dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], when: str, commit: int) -> None:
     assert work(dsn, KILL_AT_COMMIT=commit, KILL_WHEN=when).returncode == -signal.SIGKILL
     assert_completed(dsn, rows, undisturbed)
@@ -174,45 +169,52 @@ def test_another_worker_leaves_a_memory_alone_until_its_lease_has_run_out(
     assert_completed(dsn, rows, undisturbed)
 
 
+@contextmanager
+def waiting(dsn: str, file: Path) -> Iterator[forking.Process]:
+    """A worker whose model was asked, and answers as soon as there is a file."""
+    with forking.Process(PROCESS, env=environment(dsn, WAIT_FOR=file)) as process:
+        process.until_it_says("asked")
+        yield process
+
+
 def test_of_two_workers_that_want_one_memory_one_gets_it(
-    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], tmp_path: Path
 ) -> None:
-    first = started(dsn, WAIT_IN_CALL=1)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "asked\n"
-    assert work(dsn).stdout == "0 0\n"
-    out, said = first.communicate("go on\n" * 2, timeout=300)
-    assert (first.returncode, out.splitlines()[-1]) == (0, "1 0"), said
+    with waiting(dsn, tmp_path / "go on") as first:
+        assert work(dsn).stdout == "0 0\n"
+        (tmp_path / "go on").touch()
+        done = first.wait()
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 0"), done.stderr
     assert rows(STATE) == undisturbed
 
 
 def test_a_worker_whose_lease_ran_out_while_the_model_answered_changes_nothing_any_more(
-    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], tmp_path: Path
 ) -> None:
-    late = started(dsn, WAIT_IN_CALL=1)
-    assert late.stdout is not None
-    assert late.stdout.readline() == "asked\n"
-    rows(TIME_PASSES)
-    assert work(dsn).stdout == "1 0\n"
-    assert rows(STATE) == undisturbed
-    out, said = late.communicate("go on\n" * 9, timeout=300)
-    assert (late.returncode, out.splitlines()[-1]) == (0, "0 1"), said
-    assert "failed: LeaseLostError" in said
+    with waiting(dsn, tmp_path / "go on") as late:
+        rows(TIME_PASSES)
+        assert work(dsn).stdout == "1 0\n"
+        assert rows(STATE) == undisturbed
+        (tmp_path / "go on").touch()
+        done = late.wait()
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "0 1"), done.stderr
+    assert "failed: LeaseLostError" in done.stderr
     assert rows(STATE) == undisturbed
     assert sorted(rows("SELECT status FROM agentmem.consolidation_run")) == [("abandoned",), ("applied",), ("applied",)]
     assert_consistent(dsn)
 
 
-@pytest.mark.parametrize("skew", [-40 * 24 * 3600, 40 * 24 * 3600])
 def test_a_clock_that_is_wrong_by_weeks_does_not_matter(
-    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]], skew: int
+    dsn: str, rows: Rows, undisturbed: list[tuple[Any, ...]]
 ) -> None:
+    """By a clock that is fast, all would be over; by one that is slow, nothing would be due yet."""
+    fast, slow = 40 * 24 * 3600, -40 * 24 * 3600
     assert work(dsn, KILL_AT_COMMIT=1, KILL_WHEN="after").returncode == -signal.SIGKILL
-    assert work_anew(dsn, SKEW=skew) == "0 0\n", "the lease is good"
+    assert work(dsn, SKEW=fast).stdout == "0 0\n", "the lease is good"
     rows("UPDATE agentmem.active_memory SET lease_owner = NULL, next_attempt_at = now() + interval '1 hour'")
-    assert work_anew(dsn, SKEW=skew) == "0 0\n", "it waits after a failure"
+    assert work(dsn, SKEW=fast).stdout == "0 0\n", "it waits after a failure"
     rows("UPDATE agentmem.active_memory SET next_attempt_at = now() - interval '1 second'")
-    assert work_anew(dsn, SKEW=skew) == "1 0\n"
+    assert work(dsn, SKEW=slow).stdout == "1 0\n"
     assert rows(STATE) == undisturbed
 
 
@@ -233,7 +235,7 @@ async def test_eight_workers_consolidate_each_of_many_memories_once(
     new_database: Callable[[str], str], template: str
 ) -> None:
     dsn = new_database(template)
-    count = await many(dsn, 5, 40)
+    count = await many(dsn, 5, 12)
     command = [AGENTMEM, "worker", "--once", "--quiet"]
     at_once = [asyncio.to_thread(forking.run, *command, env=environment(dsn)) for _ in range(8)]
     outcomes = await asyncio.gather(*at_once)
@@ -268,9 +270,6 @@ async def test_postgresql_is_killed_and_restarted_while_a_worker_works(data_dir:
     dsn = await asyncio.to_thread(embedded.start, data_dir)
     count = await many(dsn, 3, 20)
     variables = {"AGENTMEM_LEASE_SECONDS": "1", "AGENTMEM_WORKER_POLL_SECONDS": "0.1"}
-    process = await asyncio.create_subprocess_exec(
-        AGENTMEM, "worker", "--concurrency", "3", env=environment(dsn, **variables), stderr=subprocess.PIPE
-    )
 
     def counted(sql: str) -> int:
         with psycopg.connect(dsn) as connection:
@@ -278,14 +277,15 @@ async def test_postgresql_is_killed_and_restarted_while_a_worker_works(data_dir:
         assert row is not None
         return row[0]
 
-    for share in (0.2, 0.5):
-        await until(lambda: counted(APPLIED) >= count * share)  # noqa: B023 - it is waited for within the loop
-        await asyncio.to_thread(kill_server, int((data_dir / "postmaster.pid").read_text().splitlines()[0]))
-        assert await asyncio.to_thread(embedded.start, data_dir) == dsn
-    await until(lambda: not counted("SELECT FROM agentmem.active_memory WHERE due_at IS NOT NULL"))
-    process.terminate()
-    _, said = await process.communicate()
-    assert process.returncode == 0, said
+    with forking.Process(AGENTMEM, "worker", "--concurrency", "3", env=environment(dsn, **variables)) as process:
+        for share in (0.2, 0.5):
+            await until(lambda: counted(APPLIED) >= count * share)  # noqa: B023 - it is waited for within the loop
+            await asyncio.to_thread(kill_server, int((data_dir / "postmaster.pid").read_text().splitlines()[0]))
+            assert await asyncio.to_thread(embedded.start, data_dir) == dsn
+        await until(lambda: not counted("SELECT FROM agentmem.active_memory WHERE due_at IS NOT NULL"))
+        process.send_signal(signal.SIGTERM)
+        done = await asyncio.to_thread(process.wait)
+    assert done.returncode == 0, done.stderr
     assert counted(APPLIED) == counted(f"{APPLIED} GROUP BY 1, 2") == count
     assert counted("SELECT FROM agentmem.shortterm_memory_chunk") == count
     assert_consistent(dsn)

@@ -1,4 +1,4 @@
-"""A real worker, which kills its own process where the environment says, or waits there to be told to go on."""
+"""A real worker, which kills its own process where the environment says, or waits there for a file to go on."""
 
 import asyncio
 import logging
@@ -28,9 +28,10 @@ def answer(name: str, data: dict[str, Any]) -> dict[str, Any]:
     calls += 1
     if calls == int(os.environ.get("KILL_IN_CALL", "0")):
         crashing.kill()
-    if "WAIT_IN_CALL" in os.environ:
+    if "WAIT_FOR" in os.environ:
         print("asked", flush=True)
-        sys.stdin.readline()
+        while not Path(os.environ["WAIT_FOR"]).exists():
+            time.sleep(0.02)
     return crashing.answer(name, data)
 
 
