@@ -1,15 +1,19 @@
 """What `langgraph.json` names: the store and the checkpointer of a LangGraph server, configured by the environment."""
 
 import importlib
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 
 from langgraph_agentmem.checkpoint import AgentMemorySaver
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.store import AgentMemoryStore
+
+_KEY = "LANGGRAPH_AES_KEY"
 
 __all__ = ["make_checkpointer", "make_store"]
 
@@ -45,9 +49,10 @@ async def make_checkpointer() -> AsyncGenerator[AgentMemorySaver]:
 
     Everything comes from the environment, as `AgentMemorySettings` reads it: `AGENTMEM_DSN`,
     `AGENTMEM_CHECKPOINT_STATE_SCHEMA`, `AGENTMEM_CHECKPOINT_TENANT_KEYS`, `AGENTMEM_CHECKPOINT_TITLE` and the others.
+    Where `LANGGRAPH_AES_KEY` is set, checkpoints are encrypted with it, as a server's own checkpointer would do.
 
     Raises:
-        ConfigurationError: A variable does not fit.
+        ConfigurationError: A variable does not fit, or what it asks for is not installed.
         OutageError: The database cannot be reached.
 
     Examples:
@@ -63,7 +68,18 @@ async def make_checkpointer() -> AsyncGenerator[AgentMemorySaver]:
 def _checkpointer() -> AgentMemorySaver:
     settings = AgentMemorySettings()
     schema = settings.checkpoint_state_schema
-    return AgentMemorySaver.from_conn_string(state_schema=None if schema is None else _named(schema), settings=settings)
+    state_schema = None if schema is None else _named(schema)
+    return AgentMemorySaver.from_conn_string(state_schema=state_schema, settings=settings, serde=_encrypting())
+
+
+def _encrypting() -> EncryptedSerializer | None:
+    """The serializer of encrypted checkpoints, where they are asked for; never plain text instead."""
+    if _KEY not in os.environ:
+        return None
+    try:
+        return EncryptedSerializer.from_pycryptodome_aes()
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(f"{_KEY} asks for encrypted checkpoints, which there cannot be: {error}") from error
 
 
 def _named(path: str) -> type:

@@ -4,7 +4,7 @@ import asyncio
 import copy
 from collections.abc import Callable
 from threading import get_ident
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import psycopg
 import pytest
@@ -13,10 +13,12 @@ from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.serde.base import CipherProtocol, SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.graph import START, StateGraph
 from pydantic import BaseModel
 
 from langgraph_agentmem import AgentMemorySaver, AgentMemorySettings
-from langgraph_agentmem.errors import OutageError, SyncCallError
+from langgraph_agentmem.errors import ConfigurationError, OutageError, SyncCallError
+from langgraph_agentmem.langgraph_server import make_checkpointer
 
 Rows = Callable[..., list[tuple[object, ...]]]
 
@@ -40,6 +42,84 @@ async def test_checkpoints_are_encrypted_if_so_asked(dsn: str, rows: Rows) -> No
     blobs = b"".join(blob for (blob,) in rows("SELECT blob FROM checkpoint_blobs"))
     assert b"green tea" not in blobs
     assert b"green tea"[::-1] in blobs
+
+
+class Short(TypedDict):
+    """Values that LangGraph keeps in a checkpoint's row itself."""
+
+    text: str
+    number: int
+    share: float
+
+
+LANGGRAPHS = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+
+
+async def test_short_values_are_encrypted_too(dsn: str, rows: Rows) -> None:
+    """LangGraph's own checkpointers leave texts and numbers in the checkpoint's row as they are."""
+
+    def grown(state: Short) -> dict[str, Any]:
+        return {"text": f"{state['text']} tea", "number": 4711, "share": 0.815}
+
+    def untouched(state: Short) -> dict[str, Any]:
+        return {"share": 0.8155}
+
+    def graph(saver: AgentMemorySaver) -> Any:
+        built = StateGraph(Short).add_node("grown", grown).add_node("untouched", untouched)
+        return built.add_edge(START, "grown").add_edge("grown", "untouched").compile(checkpointer=saver)
+
+    async with AgentMemorySaver.from_conn_string(dsn, serde=EncryptedSerializer(Reversed())) as saver:
+        await graph(saver).ainvoke({"text": "green", "number": 4711, "share": 0.0}, of("1"))
+        states = [state.values async for state in graph(saver).aget_state_history(of("1"))]
+        await saver.acopy_thread("1", "2")
+        copied = (await graph(saver).aget_state(of("2"))).values
+
+    assert states[0] == copied == {"text": "green tea", "number": 4711, "share": 0.8155}
+    assert {"text": "green", "number": 4711, "share": 0.0} in states
+    stored = "\n".join(str(row) for table in LANGGRAPHS for row in rows(f"SELECT * FROM {table}"))
+    assert all(value not in stored for value in ("green", "4711", "0.815"))
+
+
+async def test_a_thread_that_was_begun_without_encryption_goes_on_with_it(dsn: str, rows: Rows) -> None:
+    def kept(state: Short) -> dict[str, Any]:
+        return {"number": state["number"] + 1}
+
+    built = StateGraph(Short).add_node("kept", kept).add_edge(START, "kept")
+    async with AgentMemorySaver.from_conn_string(dsn) as plain:
+        await built.compile(checkpointer=plain).ainvoke({"text": "green", "number": 1, "share": 0.5}, of("1"))
+    async with AgentMemorySaver.from_conn_string(dsn, serde=EncryptedSerializer(Reversed())) as saver:
+        graph = built.compile(checkpointer=saver)
+        await graph.ainvoke({"number": 4710}, of("1"))
+        state = (await graph.aget_state(of("1"))).values
+
+    assert state == {"text": "green", "number": 4711, "share": 0.5}
+    [(latest,)] = rows("SELECT checkpoint::text FROM checkpoints ORDER BY checkpoint_id DESC LIMIT 1")
+    assert "green" not in latest
+
+
+async def test_the_key_of_a_langgraph_server_encrypts_its_checkpoints(
+    dsn: str, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTMEM_DSN", dsn)
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", "sixteen letters.")
+    built = StateGraph(Short).add_node("kept", lambda state: {"number": 4711}).add_edge(START, "kept")
+
+    async with make_checkpointer() as saver:
+        graph = built.compile(checkpointer=saver)
+        await graph.ainvoke({"text": "green"}, of("1"))
+        assert (await graph.aget_state(of("1"))).values == {"text": "green", "number": 4711}
+
+    stored = "\n".join(str(row) for table in LANGGRAPHS for row in rows(f"SELECT * FROM {table}"))
+    assert "green" not in stored
+    assert "+aes" in stored
+
+
+async def test_a_key_that_is_none_is_an_error_and_no_plain_text(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTMEM_DSN", dsn)
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", "short")
+    with pytest.raises(ConfigurationError, match=r"asks for encrypted checkpoints.*16, 24, or 32 bytes"):
+        async with make_checkpointer():
+            pass
 
 
 class Watched(SerializerProtocol):

@@ -16,6 +16,7 @@ OTHERS = {"n_tup_hot_upd", "n_tup_upd", "pg_stat_user_tables", "ts_rank"}
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"(?:\w+/)+[\w*]*(?:\.\w+)?")
+_TEST = re.compile(r"((?:unit|integration|acceptance)/\w+\.py)::(\w+)")
 _NAME = re.compile(r"\b[a-z]\w*_\w+\b")
 
 
@@ -37,8 +38,16 @@ def test_every_path_of_a_chapter_leads_somewhere(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 def test_every_name_of_a_chapter_is_in_the_code(chapter):
-    names = {name for code in named(chapter) if not _PATH.fullmatch(code) for name in _NAME.findall(code)}
+    others = [code for code in named(chapter) if not _PATH.fullmatch(code) and not _TEST.fullmatch(code)]
+    names = {name for code in others for name in _NAME.findall(code)}
     assert sorted(names - WORDS - OTHERS) == []
+
+
+def test_every_test_that_a_chapter_names_is_there():
+    tests = [match for chapter in CHAPTERS for code in named(chapter) if (match := _TEST.fullmatch(code))]
+
+    assert len(tests) > 30
+    assert [match[0] for match in tests if f"def {match[2]}(" not in (ROOT / "tests" / match[1]).read_text()] == []
 
 
 def test_the_chapters_name_paths_and_names():

@@ -5,11 +5,15 @@ Its tables and the format of its rows stay its own, whatever the connections and
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio.to_thread
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg.rows import DictRow
 
@@ -51,17 +55,59 @@ class _Cursor:
         return iter(self.fetchall())
 
 
+@dataclass(frozen=True)
+class _Sealed:
+    """A text or number that is not to stand in a checkpoint's row, where LangGraph keeps such values as they are."""
+
+    value: object
+
+
+class _Unsealing(SerializerProtocol):
+    """A serializer that encrypts, to which sealed values are what they hold."""
+
+    def __init__(self, serde: EncryptedSerializer) -> None:
+        self._serde = serde
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        return self._serde.dumps_typed(obj.value if isinstance(obj, _Sealed) else obj)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        return self._serde.loads_typed(data)
+
+
 class _Saver(PostgresSaver):
-    """LangGraph's checkpointer on no connection."""
+    """LangGraph's checkpointer on no connection; where it is to encrypt, it encrypts all values of channels."""
 
     def __init__(self, serde: SerializerProtocol, cursor: _Cursor) -> None:
+        self._encrypts = isinstance(serde, EncryptedSerializer)
         # it uses its connection for nothing but cursors, and those are ours
-        super().__init__(cast("Any", None), serde=serde)
+        unsealing = _Unsealing(serde) if isinstance(serde, EncryptedSerializer) else serde
+        super().__init__(cast("Any", None), serde=unsealing)
         self._noting = cursor
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        if self._encrypts:
+            values = {name: _sealed(value) for name, value in checkpoint["channel_values"].items()}
+            # also those that did not change, as a checkpoint before this one may have been written without encryption
+            sealed = {name for name, value in values.items() if isinstance(value, _Sealed)}
+            kept = {name: version for name, version in checkpoint["channel_versions"].items() if name in sealed}
+            checkpoint = {**checkpoint, "channel_values": values}
+            new_versions = {**kept, **new_versions}
+        return super().put(config, checkpoint, metadata, new_versions)
 
     @contextmanager
     def _cursor(self, *, pipeline: bool = False) -> Generator[Any]:
         yield self._noting
+
+
+def _sealed(value: object) -> object:
+    return _Sealed(value) if isinstance(value, str | int | float | bool) else value
 
 
 async def statements(
