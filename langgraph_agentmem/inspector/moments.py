@@ -40,7 +40,7 @@ class AsOf:
 
     def __init__(self, span: Reach | None, asked: str) -> None:
         self._span, self._asked = span, asked
-        self.typed = ui.input("As of (UTC)", value=asked).props("type=datetime-local step=any stack-label")
+        self.typed: ui.input = ui.input("As of (UTC)", value=asked).props("type=datetime-local step=any stack-label")
 
     @property
     def text(self) -> str:

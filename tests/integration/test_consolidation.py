@@ -268,11 +268,12 @@ async def test_moving_chunks_between_tiers_is_heap_only(memory: AgentMemory, row
     await memory.aclose()
     rows("SELECT pg_stat_force_next_flush()")
     for _ in range(100):
-        [[updates, heap_only]] = rows(
-            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'memory_chunk'"
-        )
-        if updates:
+        [(counted,)] = rows("SELECT to_jsonb(t) FROM pg_stat_user_tables t WHERE relname = 'memory_chunk'")
+        if counted["n_tup_upd"]:
             break
         await asyncio.sleep(0.05)
-    assert updates >= 120
-    assert heap_only > updates / 2  # a page that is full moves a row; an index on a tier's column would move them all
+    assert counted["n_tup_upd"] >= 120
+    # A page that is full moves a row: while somebody in another database is in a transaction, dead rows keep their room.
+    # PostgreSQL 15 does not tell how often. An index on a tier's column would move them all.
+    moved = counted.get("n_tup_newpage_upd", counted["n_tup_upd"] // 2)
+    assert counted["n_tup_hot_upd"] >= counted["n_tup_upd"] - moved

@@ -31,7 +31,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115 - it is closed with the import
-        self.number = 0
+        self.number: int = 0
 
     def clear(self) -> None:
         """Forget all rows."""
