@@ -43,6 +43,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:([,.'’])\d{3})(?:\1\d{3})*(?:(?!\1)[.,](\d{1,2}))?(?![\d.,]*\d)")
 _AMOUNT = re.compile(r"(\d+)([^\W\d_]{1,4})")
 """A number and its unit."""
+_VERSION = re.compile(r"(?<![^\W_])v(?=\d+\.\d)", re.IGNORECASE)
 _TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -206,13 +207,13 @@ def is_letter_of_pair(word: Word) -> bool:
 
 
 def _plain(text: str) -> str:
-    """A text in one form, without what may be written or not: widths, clitics, the T of a time, marks of thousands.
+    """A text in one form, without what may be written or not.
 
-    What cannot be seen is left out as well.
+    That is widths, clitics, the T of a time, the v of a version, marks of thousands, and what cannot be seen.
     """
     # composed once more: what is unseen may have stood between a letter and its accent
     text = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
-    text = _CLITIC.sub("", text)
+    text = _VERSION.sub("", _CLITIC.sub("", text))
     return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
 
 
