@@ -14,6 +14,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+_FOLLOWS_STATEMENTS = (1, 21)
+"""From this version on it can prepare a client's statements itself, in whichever session the client gets."""
 
 
 @contextmanager
@@ -39,6 +41,7 @@ pool_mode = {mode}
 default_pool_size = {sessions}
 max_client_conn = 500
 server_round_robin = 1
+{"max_prepared_statements = 200" if version() >= _FOLLOWS_STATEMENTS else ""}
 """)
     process = subprocess.Popen([PROGRAM, "-q", *_as_user(host, folder), settings], stderr=subprocess.DEVNULL)
     try:
@@ -48,6 +51,14 @@ server_round_robin = 1
     finally:
         process.terminate()
         process.wait()
+
+
+def version() -> tuple[int, int]:
+    """Of the program: major and minor."""
+    assert PROGRAM
+    said = subprocess.run([PROGRAM, "--version"], check=True, capture_output=True, text=True).stdout
+    major, minor = said.split()[1].split(".")[:2]
+    return int(major), int(minor)
 
 
 def _as_user(host: str, folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from langgraph_agentmem.models.base import Value
 Likeness = Literal["same", "unclear", "different"]
 """Equal but for their form; so similar that it may be a variant; or names of different things."""
 
-_INVISIBLE = re.compile("[™®©℠\ufe0e\ufe0f]")
+_INVISIBLE = re.compile("[™®©℠\ufe0e\ufe0f\u0640]")
 _LEGAL_FORMS = {"incorporated": "inc", "corporation": "corp", "limited": "ltd", "company": "co"}
 _WEAK = {
     "the", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las",

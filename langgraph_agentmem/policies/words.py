@@ -28,7 +28,7 @@ _TABLES: dict[str, dict[str, str]] = tomllib.loads(
 )
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
-    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
 )
 """Signs that stand on letters, which Python does not count among a word's."""
 _PUNCTUATION = (
@@ -43,6 +43,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:([,.'’])\d{3})(?:\1\d{3})*(?:(?!\1)[.,](\d{1,2}))?(?![\d.,]*\d)")
 _AMOUNT = re.compile(r"(\d+)([^\W\d_]{1,4})")
 """A number and its unit."""
+_VERSION = re.compile(r"(?<![^\W_])v(?=\d+\.\d)", re.IGNORECASE)
 _TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -50,7 +51,16 @@ _UNSPACED = re.compile(
 )
 """Thai, Lao, Burmese, Khmer, kana, Han and Hangul: spaces do not, or not alone, tell words apart."""
 _FIRST_EAST_ASIAN = "\u3005"
-_ACCENTS = re.compile("[\u0300-\u036f]")
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"
+)
+"""Of Latin, Greek and Cyrillic letters; the vowels and points of Hebrew and Arabic, which most writers leave out."""
+_STROKES = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
+)
+"""Letters that Unicode does not take apart, as those who lack them on the keyboard write them."""
+_UNSEEN = re.compile("[\u00ad\u034f\u0640\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""What is within words but no part of them: soft hyphens, joiners, directions, what lengthens an Arabic word."""
 _ENDS_SENTENCE = (".", "!", "?", ":", "。", "！", "？")
 _EMPTY_PAIRS = frozenset(_TABLES["stop_pairs"]["pairs"].split())
 _LONGEST = 100
@@ -197,14 +207,19 @@ def is_letter_of_pair(word: Word) -> bool:
 
 
 def _plain(text: str) -> str:
-    """A text in one form, without what may be written or not: widths, clitics, the T of a time, marks of thousands."""
-    text = _CLITIC.sub("", unicodedata.normalize("NFKC", text))
+    """A text in one form, without what may be written or not.
+
+    That is widths, clitics, the T of a time, the v of a version, marks of thousands, and what cannot be seen.
+    """
+    # composed once more: what is unseen may have stood between a letter and its accent
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
+    text = _VERSION.sub("", _CLITIC.sub("", text))
     return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
 
 
 def without_accents(word: str) -> str:
     """A word in NFC, without the accents of its letters."""
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word))).translate(_STROKES)
 
 
 def _ungrouped(number: re.Match[str]) -> str:

@@ -1,18 +1,25 @@
 """A worker within the application."""
 
 import asyncio
+import atexit
 import contextvars
 import logging
 import os
 import threading
+import time
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 
 from langgraph_agentmem import bridge, telemetry
 from langgraph_agentmem.worker.worker import MemoryWorker
 
+_LAST_SECONDS = 5.0
+"""How long the process's end waits for workers that nobody has stopped."""
 _logger = logging.getLogger(__name__)
+_made: "weakref.WeakSet[BackgroundWorker]" = weakref.WeakSet()
 
 
 class BackgroundWorker:
@@ -29,6 +36,7 @@ class BackgroundWorker:
         self._make = make
         self._lock = threading.Lock()
         self._running: tuple[MemoryWorker, asyncio.Task[None], asyncio.AbstractEventLoop, int] | None = None
+        _made.add(self)
 
     def ensure(self) -> None:
         """Start the worker on this event loop, unless it runs on one."""
@@ -55,6 +63,20 @@ class BackgroundWorker:
         while not task.done() and loop.is_running() and not bridge.waits_for_this(loop):  # noqa: ASYNC110 - it may live on another loop
             await anyio.sleep(0.005)
 
+    def leave(self) -> None:
+        """Give back what is under way, as the process ends and nobody has stopped the worker."""
+        if self._running is None or not self._runs():
+            return
+        _, task, loop, _ = self._running
+        if not loop.is_running():  # as that of a notebook's kernel, which was stopped and not closed
+            task.cancel()
+            loop.run_until_complete(asyncio.wait([task], timeout=_LAST_SECONDS))
+            return
+        loop.call_soon_threadsafe(task.cancel)
+        until = time.monotonic() + _LAST_SECONDS
+        while not task.done() and loop.is_running() and time.monotonic() < until:
+            time.sleep(0.005)
+
     def _runs(self) -> bool:
         if self._running is None:
             return False
@@ -69,3 +91,11 @@ async def _work(worker: MemoryWorker) -> None:
     except Exception as error:
         message = "the worker within the application has ended; the next use of the memory starts it again: %s"
         _logger.error(message, telemetry.described(error))
+
+
+@atexit.register
+def _leave() -> None:
+    # registered after the embedded server's end, and so called before it
+    for worker in list(_made):
+        with suppress(RuntimeError):  # the loop was closed, or its thread has ended it, at this moment
+            worker.leave()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fakes
 import psycopg
 import pytest
 from waiting import until
@@ -52,12 +53,72 @@ async def test_it_ends_with_its_last_user_however_that_ends(data_dir: Path) -> N
         await until(lambda: not (data_dir / "postmaster.pid").exists())
 
 
+AMID_A_RUN = """
+import asyncio, sys, threading
+sys.path.insert(0, {tests!r})
+from fakes import ScriptedModel
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+
+class Model(ScriptedModel):
+    async def _agenerate(self, *args, **kwargs):
+        asked.set()
+        await asyncio.sleep(600)
+
+def opened():
+    settings = AgentMemorySettings(shortterm_update_threshold=1, avg_section_update_count=1)
+    return AgentMemory.open(
+        {dsn!r}, data_dir={folder!r}, model=Model(answer=print), background=True, settings=settings
+    )
+
+async def use(memory, tenant):
+    made = await memory.acreate_active_memory(tenant, "Notes", {{"sections": ["a"]}})
+    await memory.aupdate_active_memory_section(tenant, made.id, "a", "- a fox")
+    while not asked.is_set():
+        await asyncio.sleep(0.01)
+"""
+A_SCRIPT = """
+asked, memory = threading.Event(), opened()
+made = memory.create_active_memory("alice", "Notes", {"sections": ["a"]})
+memory.update_active_memory_section("alice", made.id, "a", "- a fox")
+assert asked.wait(60)
+"""
+A_KERNEL = """
+asked, memory = threading.Event(), opened()
+# a loop that outlives its cells, and is neither run nor closed at the end
+asyncio.new_event_loop().run_until_complete(use(memory, "alice"))
+
+asked, other, loop = threading.Event(), opened(), asyncio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+asyncio.run_coroutine_threadsafe(use(other, "bob"), loop).result()
+"""
+
+
+def ends_amid_a_run(program: str, dsn: str | None = None, folder: Path | None = None) -> None:
+    tests = str(Path(fakes.__file__).parent)
+    code = AMID_A_RUN.format(dsn=dsn, folder=folder and str(folder), tests=tests) + program
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def assert_given_back(dsn: str, runs: int = 1) -> None:
+    """Nothing runs any more, and the memories are offered at once."""
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT status FROM agentmem.consolidation_run").fetchall() == [("failed",)] * runs
+        lease = "SELECT lease_owner, attempts, due_at <= now(), next_attempt_at FROM agentmem.active_memory"
+        assert connection.execute(lease).fetchall() == [(None, 0, True, None)] * runs
+
+
 @pytest.mark.slow
 def test_a_program_that_closes_nothing_ends_quietly(data_dir: Path) -> None:
-    process = user(data_dir, seconds=0)
-    assert process.communicate(timeout=30) == ("", "")
-    assert process.returncode == 0
+    ends_amid_a_run(A_SCRIPT, folder=data_dir)
     assert not (data_dir / "postmaster.pid").exists()
+    assert_given_back(embedded.start(data_dir))
+
+
+@pytest.mark.slow
+def test_loops_that_nobody_has_stopped_give_back_what_is_under_way(dsn: str) -> None:
+    ends_amid_a_run(A_KERNEL, dsn)
+    assert_given_back(dsn, runs=2)
 
 
 @pytest.mark.parametrize(

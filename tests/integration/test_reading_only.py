@@ -1,18 +1,23 @@
 """Who may only read gets answers: on a replica, in a read-only session, and by a role without the rights to write."""
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+import standby
 from checkpointing import of
 from fakes import WordEmbedder
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from texts import State, agent
+from waiting import until
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver
 from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.storage.driver import embedded
 from langgraph_agentmem.store import AgentMemoryStore
 
 NS = ("alice", "notes")
@@ -45,7 +50,11 @@ def reader(dsn: str, maintenance: psycopg.Connection[Any]) -> Any:
 
 @pytest.fixture
 async def written(dsn: str) -> int:
-    """A database with values that were not chunked yet, items that expire, and a thread; the id of a memory."""
+    return await write(dsn)
+
+
+async def write(dsn: str) -> int:
+    """Write values that are not chunked yet, items that expire, and a thread; the id of a memory."""
     async with AgentMemory.open(dsn, index=WordEmbedder()) as memory:
         made = await memory.acreate_active_memory("alice", "Notes", {"sections": ["a"]}, {"a": "- an old fox"})
         await memory.aconsolidate("alice", made.id)
@@ -67,7 +76,11 @@ async def written(dsn: str) -> int:
 async def test_all_that_is_asked_for_is_answered(
     written: int, reader: Callable[[str], str], kind: str, index: Any
 ) -> None:
-    async with AgentMemory.open(reader(kind), index=index) as memory:
+    await all_is_answered(reader(kind), written, index)
+
+
+async def all_is_answered(dsn: str, written: int, index: Any) -> None:
+    async with AgentMemory.open(dsn, index=index) as memory:
         store = AgentMemoryStore(memory, ttl={"default_ttl": 60, "refresh_on_read": True})
         found = await store.aget(NS, "k1")
         assert found is not None
@@ -81,9 +94,9 @@ async def test_all_that_is_asked_for_is_answered(
         assert not [finding for finding in await memory.adiagnose() if finding.severity == "error"]
         saver = AgentMemorySaver(memory, state_schema=State)
         assert (await agent(saver).aget_state(of("1"))).values["progress"] == "begun"
-        with pytest.raises(AgentMemoryError, match=r"read-only|GRANT"):
+        with pytest.raises(AgentMemoryError, match=r"DSN of the primary|GRANT"):
             await store.aput(NS, "k9", {"text": "x"})
-        with pytest.raises(AgentMemoryError, match=r"read-only|GRANT"):
+        with pytest.raises(AgentMemoryError, match=r"DSN of the primary|GRANT"):
             await memory.aupdate_active_memory_section("alice", written, "a", "- a hen")
 
 
@@ -103,3 +116,25 @@ async def test_a_database_that_was_never_set_up_says_so(empty_dsn: str, maintena
     maintenance.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     with pytest.raises(AgentMemoryError, match="read-only"):
         await AgentMemory.open(empty_dsn).asetup()
+
+
+@pytest.mark.slow
+async def test_a_standby_answers_and_writes_once_it_is_promoted(data_dir: Path) -> None:
+    primary = await asyncio.to_thread(embedded.start, data_dir)
+    written = await write(primary)
+    with standby.of(primary, data_dir.with_name("standby")) as dsn:
+        for index in (None, WordEmbedder()):
+            await all_is_answered(dsn, written, index)
+        async with AgentMemory.open(primary) as memory:
+            await memory.aupdate_active_memory_section("alice", written, "a", "- a young hen")
+        async with AgentMemory.open(dsn, background=True) as memory:
+            section = "SELECT 1 FROM agentmem.section WHERE value::text LIKE '%young hen%'"
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                await until(lambda: connection.execute(section).fetchone())
+            assert (await memory.aget_active_memory("alice", written)).sections["a"].content == "- a young hen"
+            assert not await memory.asearch("alice", "begun"), "a checkpoint's text is no chunk yet, and cannot be one"
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute("SELECT pg_promote()")
+            assert (await memory.asearch("alice", "begun"))[0].content == "begun"
+            await memory.aupdate_active_memory_section("alice", written, "a", "- a wren")
+            assert (await memory.aget_active_memory("alice", written)).sections["a"].content == "- a wren"

@@ -243,6 +243,12 @@ WRONG_DSNS = {
     f"host=h password='{SECRET}": "malformed",
     f"host=h user=app {SECRET}": "malformed",
     f"app:{SECRET}@host/db": "malformed",
+    f'"postgresql://app:{SECRET}@host/db"': "leave out the quotes",
+    f"'host=h password={SECRET}'": "leave out the quotes",
+    f'host=h password=x" {SECRET}" y': "malformed",
+    f'postgresql://app:x" {SECRET}"@host/db': "malformed",
+    f"postgresql://host/db?password={SECRET}&nonsense=%22{SECRET}": "malformed",
+    f"postgresql://app:{SECRET}@host:70000/db": "no number up to 65535",
 }
 
 
@@ -258,6 +264,11 @@ def test_a_dsn_that_cannot_be_read_shows_no_password(dsn: str, caplog: pytest.Lo
             opens()
         assert SECRET not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     assert SECRET not in caplog.text
+
+
+async def test_white_space_around_a_dsn_does_not_count(dsn: str) -> None:
+    async with AgentMemory.open(f"  {dsn}\n") as memory:
+        assert await memory.aget_active_memories("alice") == []
 
 
 def test_settings_show_no_password() -> None:

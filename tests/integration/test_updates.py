@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -332,3 +333,23 @@ async def test_a_misspelt_key_of_an_edit_is_refused(memory: AgentMemory) -> None
         await memory.aupdate_active_memory_sections(
             "alice", created.id, [{"section_id": "s0", "new_content": "x", "old_contents": "this"}]
         )
+
+
+@pytest.mark.parametrize("line", ["# a heading of {} words", "- a line of its own, number {}"])
+async def test_others_are_served_while_a_long_text_is_cut(memory: AgentMemory, line: str) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", {"sections": ["a"]})
+    text = "\n".join(map(line.format, range(2000)))
+    pauses = [0.0]
+
+    async def others() -> None:
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(0.001)
+            pauses.append(time.perf_counter() - begun)
+
+    served = asyncio.create_task(others())
+    begun = time.perf_counter()
+    await memory.aupdate_active_memory_section("alice", created.id, "a", text)
+    took = time.perf_counter() - begun
+    served.cancel()
+    assert max(pauses) < took / 2, "the event loop stood still for as long as the text was worked through"

@@ -30,3 +30,19 @@ CALLS: dict[str, Callable[[Any], object]] = {
 def test_a_string_is_refused(call: str, namespace: Any) -> None:
     with pytest.raises(InvalidNamespaceError, match=r"tuple of labels, e\.g\. \(|must be strings"):
         CALLS[call](namespace)
+
+
+@pytest.mark.parametrize("call", [name for name in CALLS if "batch" in name])
+@pytest.mark.parametrize(
+    "namespace", [None, 7, {"alice": 1}, {"alice"}, iter(["alice"])], ids=lambda given: type(given).__name__
+)
+def test_what_has_no_order_of_labels_is_refused_in_batches(call: str, namespace: Any) -> None:
+    with pytest.raises(InvalidNamespaceError, match="tuple of labels"):
+        CALLS[call](namespace)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("label", [b"notes", 7, None, ("notes",), ""], ids=repr)
+def test_a_label_that_is_no_text_is_refused(call: str, label: Any) -> None:
+    with pytest.raises(InvalidNamespaceError, match="label"):
+        CALLS[call](("alice", label))

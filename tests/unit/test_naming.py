@@ -10,6 +10,7 @@ from langgraph_agentmem.policies.naming import key, likeness, same
 SIMILAR = 0.85
 
 SAME = [
+    ("محـــمد", "محمد"),
     ("Ada Lovelace", "ada lovelace"),
     ("Ada Lovelace", "ADA  LOVELACE"),
     ("PostgreSQL", "Postgre SQL"),

@@ -6,7 +6,7 @@ from langgraph.store.base import ListNamespacesOp, MatchCondition
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 from langgraph_agentmem.embedding import Embedder
-from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, InvalidInputError, InvalidTextError
 from langgraph_agentmem.models.vectors import VectorIndex
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
 from langgraph_agentmem.store import AgentMemoryStore
@@ -201,3 +201,9 @@ async def test_what_no_listing_of_namespaces_can_match_is_refused_without_a_serv
     wanted = ListNamespacesOp(match_conditions=(MatchCondition("infix", ("notes",)),))
     with pytest.raises(InvalidInputError, match="match_type must be 'prefix' or 'suffix', not 'infix'"):
         await store.abatch([wanted])
+
+
+def test_a_value_that_is_not_indexed_may_be_as_long_as_the_limit_and_no_longer():
+    store = AgentMemoryStore.from_conn_string(DSN)
+    with pytest.raises(InvalidTextError, match="the limit is"):
+        store.put(("alice", "notes"), "k", {"text": "x" * 1_000_001}, index=False)

@@ -18,6 +18,7 @@ _OWN_ARGUMENTS = {"autocommit", "prepare_threshold", "row_factory"}
 _LIKE = "it looks like postgresql://user:password@host:5432/database"
 _SCHEME = re.compile(r"\s*([\w+:.-]+)://")
 _PART = re.compile(r'"([^"]*)"')
+_ANY_PART = re.compile(r'"(=)"|".*"', re.DOTALL)
 _UNLESS_GIVEN = {
     # a connection that died without a word is found out within a minute where nothing is asked, and else within half
     "keepalives_idle": 30,
@@ -50,7 +51,8 @@ def with_pool_config(
     given = settings.dsn.get_secret_value() if dsn is None and settings.dsn else dsn
     if given is None:
         raise ConfigurationError("pool_config's kwargs are for a server of your own; give its connection string")
-    if problem := _problem(readable(given), arguments):
+    given = readable(given)
+    if problem := _problem(given, arguments):
         raise ConfigurationError(
             f"kwargs of pool_config are not what libpq takes ({problem}): {', '.join(arguments)}; "
             "it takes connection parameters such as application_name"
@@ -77,7 +79,7 @@ def _mapping(given: object, what: str, example: str) -> dict[str, Any]:
 
 
 def readable(dsn: str) -> str:
-    """The DSN, if libpq can read it; no error shows what may be a password.
+    """The DSN without white space around it, if libpq can read it; no error shows what may be a password.
 
     Raises:
         ConfigurationError: It cannot.
@@ -88,6 +90,7 @@ def readable(dsn: str) -> str:
         raise ConfigurationError(
             f"the DSN is empty; {_LIKE}, or is left out altogether (AGENTMEM_DSN unset) for the embedded server"
         )
+    dsn = dsn.strip()  # a file of a secret ends with a new line
     if problem := _foreign(dsn) or _problem(dsn, {}) or _misplaced(dsn):
         raise ConfigurationError(f"the DSN is malformed ({problem}); {_LIKE}")
     return dsn
@@ -103,7 +106,9 @@ def complete(dsn: str, connect_seconds: float) -> str:
 
 
 def _foreign(dsn: str) -> str | None:
-    """What is wrong with a URL that is another library's."""
+    """What is wrong with what is written as another program takes it."""
+    if dsn[0] in "\"'`":
+        return "leave out the quotes around it"
     scheme = _SCHEME.match(dsn)
     if scheme is None or scheme[1] in ("postgresql", "postgres"):
         return None
@@ -118,7 +123,9 @@ def _problem(dsn: str, arguments: dict[str, Any]) -> str | None:
         make_conninfo(dsn, **arguments)
     except psycopg.Error as error:
         known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"="}
-        return _PART.sub(lambda part: part[0] if part[1] in known else '"…"', str(error).strip())
+        # quotes within the DSN would end a part early
+        parts = _ANY_PART if any('"' in text or "%22" in text for text in (dsn, str(arguments))) else _PART
+        return parts.sub(lambda part: part[0] if part[1] in known else '"…"', str(error).strip())
     return None
 
 
@@ -129,6 +136,7 @@ def _misplaced(dsn: str) -> str | None:
     if authority and authority[1].count("@") > 1:
         return encoded
     port = str(conninfo_to_dict(dsn).get("port") or "")
-    if not all(part.strip().isdecimal() or not part.strip() for part in port.split(",")):
-        return f"its port is no number; {encoded}"
+    ports = [part.strip() for part in port.split(",") if part.strip()]
+    if not all(part.isdecimal() and int(part) < 2**16 for part in ports):
+        return f"its port is no number up to 65535; {encoded}"
     return None

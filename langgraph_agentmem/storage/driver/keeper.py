@@ -26,7 +26,8 @@ def locked(folder: int, name: str, how: int) -> int:
         OSError: The folder was removed.
     """
     flags = os.O_RDONLY if name == "." else os.O_RDWR | os.O_CREAT
-    descriptor = os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    # the folder is closed to others; the server, which may be another user's, reads all of it for a base backup
+    descriptor = os.open(name, flags | os.O_CLOEXEC, 0o644, dir_fd=folder)
     try:
         fcntl.flock(descriptor, how)
     except OSError:

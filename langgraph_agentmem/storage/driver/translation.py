@@ -98,6 +98,11 @@ def _by_state(state: str, text: str, error: psycopg.Error, *, lost: bool, user: 
         return problem
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return ConfigurationError(f"PostgreSQL refused a statement ({state}): {text}; {_grants(user)}")
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return StorageError(
+            f"nothing can be written here ({state}): {text}; the server is a standby, or its sessions are read-only "
+            "(default_transaction_read_only): give the DSN of the primary, or of a user who may write"
+        )
     return StorageError(f"PostgreSQL refused a statement ({state}): {text}")
 
 
