@@ -45,6 +45,8 @@ class Connection(AsyncConnection[DictRow]):
     """Whether the server is told for whom it is used, as row-level security wants."""
     served: ForWhom = NOBODY
     """For whom it is used, as the server was told last."""
+    _kept: frozenset[str] = frozenset()
+    """What says for whom, as far as the server keeps it prepared."""
     _asked: float | None = None
     """Since when an answer is waited for, by the clock of its event loop."""
     _watched: bool = False
@@ -69,22 +71,38 @@ class Connection(AsyncConnection[DictRow]):
         if not self.guarded or tenant == self.served:
             return
         if isinstance(tenant, str) and self.served is not EVERYONE:
-            self._send_first(_SQL["serve_tenant"], tenant)
+            self._send_first("serve_tenant", tenant)
         else:
             role = LOOKUPS if tenant is EVERYONE else "none"
-            self._send_first(_SQL["serve"], role, tenant if isinstance(tenant, str) else "")
+            self._send_first("serve", role, tenant if isinstance(tenant, str) else "")
         self.served = tenant
 
-    def _send_first(self, statement: bytes, *params: str) -> None:
+    def _send_first(self, name: str, *params: str) -> None:
         # no cursor: it would take a good part of what a short statement does, and there is nothing to read
+        values, kept = [value.encode() for value in params], f"agentmem_{name}".encode()
+        if self.prepare_threshold is None:
+            self._send_unread(partial(self.pgconn.send_query_params, _SQL[name], values))
+            return
+        if name not in self._kept:
+            self._send_unread(partial(self.pgconn.send_prepare, kept, _SQL[name]))
+            self._kept |= {name}
+        self._send_unread(partial(self.pgconn.send_query_prepared, kept, values))
+
+    def _send_unread(self, send: Callable[[], None]) -> None:
         pipeline = self._pipeline
         assert pipeline is not None, "what is said outlasts no statement without a pipeline"
-        sent = partial(self.pgconn.send_query_params, statement, [value.encode() for value in params])
         if pipeline.command_queue:
-            pipeline.command_queue.append(sent)
+            pipeline.command_queue.append(send)
         else:
-            sent()  # into the buffer, from where it leaves together with the next statement
+            send()  # into the buffer, from where it leaves together with the next statement
         pipeline.result_queue.append(None)
+
+    async def forget_prepared(self) -> None:
+        """Let the server, the driver and this connection all know of no prepared statement."""
+        if self.prepare_threshold is not None:
+            # the driver hears of it from the server's answer
+            await self.execute(b"DEALLOCATE ALL")
+            self._kept = frozenset()
 
     def translation(self, error: psycopg.Error) -> AgentMemoryError:
         """This package's error for one that the driver has raised on it."""
@@ -209,9 +227,7 @@ async def clean(connection: Connection) -> None:
         with suppress(psycopg.Error), anyio.move_on_after(_CLEAN_SECONDS, shield=True):
             if connection.info.transaction_status != TransactionStatus.IDLE:
                 await connection.rollback()
-            elif connection.prepare_threshold is not None:
-                # the driver hears of it from the server's answer, and then both know of no prepared statement
-                await connection.execute(b"DEALLOCATE ALL")
+            await connection.forget_prepared()
             cleaned = True
     finally:
         if not cleaned:
