@@ -30,9 +30,11 @@ async def _guard(dsn: str) -> None:
         await row_security.enable(connection)
         for statement in await row_security.grants(connection, APP, WORKER):
             await connection.execute(statement.encode())
-        # views are made when they are asked for, and tests make sequences, which their triggers draw from
+        # views are made when they are asked for, and tests make sequences, which their triggers draw from, and what is
+        # imported
         await connection.execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO agentmem_test_worker")
         await connection.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO agentmem_test_worker")
+        await connection.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO agentmem_test_worker")
     await database.close()
 
 
