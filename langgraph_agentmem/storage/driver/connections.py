@@ -4,9 +4,10 @@ import asyncio
 import json
 import select
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import anyio
@@ -45,8 +46,8 @@ class Connection(AsyncConnection[DictRow]):
     """Whether the server is told for whom it is used, as row-level security wants."""
     served: ForWhom = NOBODY
     """For whom it is used, as the server was told last."""
-    _kept: frozenset[str] = frozenset()
-    """What says for whom, as far as the server keeps it prepared."""
+    _kept: Mapping[bytes, bytes] = MappingProxyType({})
+    """What says for whom, as far as the server keeps it prepared, and by which names."""
     _asked: float | None = None
     """Since when an answer is waited for, by the clock of its event loop."""
     _watched: bool = False
@@ -71,22 +72,23 @@ class Connection(AsyncConnection[DictRow]):
         if not self.guarded or tenant == self.served:
             return
         if isinstance(tenant, str) and self.served is not EVERYONE:
-            self._send_first("serve_tenant", tenant)
+            self._send_first(_SQL["serve_tenant"], tenant)
         else:
             role = LOOKUPS if tenant is EVERYONE else "none"
-            self._send_first("serve", role, tenant if isinstance(tenant, str) else "")
+            self._send_first(_SQL["serve"], role, tenant if isinstance(tenant, str) else "")
         self.served = tenant
 
-    def _send_first(self, name: str, *params: str) -> None:
+    def _send_first(self, statement: bytes, *params: str) -> None:
         # no cursor: it would take a good part of what a short statement does, and there is nothing to read
-        values, kept = [value.encode() for value in params], f"agentmem_{name}".encode()
+        values = [value.encode() for value in params]
         if self.prepare_threshold is None:
-            self._send_unread(partial(self.pgconn.send_query_params, _SQL[name], values))
+            self._send_unread(partial(self.pgconn.send_query_params, statement, values))
             return
-        if name not in self._kept:
-            self._send_unread(partial(self.pgconn.send_prepare, kept, _SQL[name]))
-            self._kept |= {name}
-        self._send_unread(partial(self.pgconn.send_query_prepared, kept, values))
+        if statement not in self._kept:  # reading and planning it takes the server twice as long as running it
+            name = f"agentmem_{len(self._kept)}".encode()
+            self._send_unread(partial(self.pgconn.send_prepare, name, statement))
+            self._kept = {**self._kept, statement: name}
+        self._send_unread(partial(self.pgconn.send_query_prepared, self._kept[statement], values))
 
     def _send_unread(self, send: Callable[[], None]) -> None:
         pipeline = self._pipeline
@@ -102,7 +104,7 @@ class Connection(AsyncConnection[DictRow]):
         if self.prepare_threshold is not None:
             # the driver hears of it from the server's answer
             await self.execute(b"DEALLOCATE ALL")
-            self._kept = frozenset()
+            self._kept = {}
 
     def translation(self, error: psycopg.Error) -> AgentMemoryError:
         """This package's error for one that the driver has raised on it."""
