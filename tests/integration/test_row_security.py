@@ -398,12 +398,14 @@ async def test_whoever_may_look_finds_all_tenants(opened_as: OpenedAs, rows: Any
 # Opening
 
 
-async def test_a_database_without_policies_is_refused_with_what_gives_it_some(dsn: str) -> None:
+async def test_a_database_without_policies_is_refused_with_what_gives_it_some(empty_dsn: str) -> None:
+    async with AgentMemory.open(empty_dsn) as memory:
+        await memory.asetup()
     settings = AgentMemorySettings(row_security="on")
     with pytest.raises(
         ConfigurationError, match=r"policies are missing from .*section.*; run `agentmem db migrate --row"
     ):
-        await AgentMemory.open(dsn, settings=settings).asetup()
+        await AgentMemory.open(empty_dsn, settings=settings).asetup()
 
 
 @pytest.mark.parametrize(
