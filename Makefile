@@ -8,10 +8,10 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-model api notebooks hooks bench release-check clean
+.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-row-security test-model api notebooks hooks bench release-check clean
 
 help:  ## Show what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -30,6 +30,11 @@ test: $(STAMP)  ## Lint, types, layer contracts and all tests, in a quarter of a
 	@$(BIN)/python tests/neo4j_server.py
 	@$(BIN)/python tests/chromium.py
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-row-security: $(STAMP)  ## The integration tests again, as a role that row-level security holds
+	@$(BIN)/python tests/neo4j_server.py
+	@$(BIN)/python tests/chromium.py
+	AGENTMEM_TEST_ROW_SECURITY=1 $(BIN)/python -m pytest tests/integration -n $(WORKERS)
 
 coverage: $(STAMP)  ## All tests again, slower, with the lines and branches that none of them reaches
 	@$(BIN)/python tests/neo4j_server.py

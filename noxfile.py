@@ -13,7 +13,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["newest", "lowest", "postgres", "deprecations"]
+nox.options.sessions = ["newest", "lowest", "postgres", "guarded", "deprecations"]
 
 ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -62,6 +62,13 @@ def postgres(session: nox.Session, version: str) -> None:
     if found != version:
         session.error(f"AGENTMEM_TEST_DSN_{version} names a PostgreSQL {found}")
     run_tests(session, AGENTMEM_TEST_DSN=dsn)
+
+
+@nox.session
+def guarded(session: nox.Session) -> None:
+    """All databases of the integration tests have row-level security, and memories open them as a worker's role."""
+    session.install("-e", ".[dev]", "-c", "constraints.txt")
+    run_tests(session, ["tests/integration"], AGENTMEM_TEST_ROW_SECURITY="1")
 
 
 @nox.session

@@ -30,8 +30,6 @@ hypothesis.settings.register_profile("agentmem", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("agentmem")
 TEMPLATE = "agentmem_test_template"
 FOLDER = "MEMORY_TESTS_FOLDER"
-GUARDED = bool(os.environ.get("AGENTMEM_TEST_ROW_SECURITY"))
-"""Whether all databases of tests have row-level security, and memories open them as a worker's role."""
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +215,7 @@ def template(server: str, shared_folder: Path) -> str:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
             connection.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
             asyncio.run(_migrate(make_conninfo(server, dbname=name)))
-            if GUARDED:
+            if guarded.EVERYWHERE:
                 guarded.guard(make_conninfo(server, dbname=name))
             made.touch()
     return name
@@ -254,7 +252,7 @@ def new_database(server: str, maintenance: psycopg.Connection[Any]) -> Iterator[
 def dsn(new_database: Callable[[str], str], template: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database of its own, migrated; memories open it as a worker's role, if the tests run with row-level security."""
     dsn = new_database(template)
-    if GUARDED:
+    if guarded.EVERYWHERE:
         guarded.opens_as_worker(monkeypatch, dsn)
     return dsn
 

@@ -1,6 +1,7 @@
 """A database that holds tenants apart by itself, and who connects to it."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 
+EVERYWHERE = bool(os.environ.get("AGENTMEM_TEST_ROW_SECURITY"))
+"""Whether all databases of tests have row-level security, and memories open them as a worker's role."""
 APP, WORKER = "agentmem_test_app", "agentmem_test_worker"
 """Who reads and writes for a tenant, and who in addition looks over all tenants."""
 
@@ -30,9 +33,11 @@ async def _guard(dsn: str) -> None:
         await row_security.enable(connection)
         for statement in await row_security.grants(connection, APP, WORKER):
             await connection.execute(statement.encode())
-        # views are made when they are asked for, and tests make sequences, which their triggers draw from
+        # views are made when they are asked for, and tests make sequences, which their triggers draw from, and what is
+        # imported
         await connection.execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO agentmem_test_worker")
         await connection.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO agentmem_test_worker")
+        await connection.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO agentmem_test_worker")
     await database.close()
 
 

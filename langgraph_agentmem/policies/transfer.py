@@ -31,6 +31,8 @@ _VECTORS = ("embedding", "full_embedding", "embedding_model")
 """Columns that hold vectors, and say whose they are."""
 _HELD = ("lease_owner", "lease_expires_at")
 """Who holds a memory where it comes from holds it nowhere else."""
+_COMPUTED = ("namespace_hash",)
+"""The database computes it of what comes along."""
 _ROW = re.compile(rb'\{"table": "(\w+)", "row": (\{.*\})\}\n', re.S)
 
 
@@ -91,7 +93,7 @@ class Transferred(Value):
 def left_out(table: str, *, vectors: bool) -> list[str]:
     """The columns of a table that are not exported."""
     if table == "active_memory":
-        return [*_HELD]
+        return [*_HELD, *_COMPUTED]
     return [*_VECTORS] if table in {"memory_chunk", "entity"} and not vectors else []
 
 

@@ -3,12 +3,12 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from psycopg.rows import DictRow
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.policies.transfer import WITH_IDS
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred, send
+from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, send
 from langgraph_agentmem.storage.driver.statements import migrations, statements, template, text_hash
 
 _SQL = statements("transfer")
@@ -42,11 +42,25 @@ async def send_lock(connection: Connection, external_id: str) -> Deferred[bool]:
     return await send(connection, _SQL["known_tenant"], params, known)
 
 
+async def written_columns(connection: Connection) -> dict[str, list[str]]:
+    """The columns of each table that are written; the database computes the others."""
+    return {row["table"]: row["columns"] for row in await all_rows(connection, _SQL["written_columns"], {})}
+
+
 async def insert(
-    connection: Connection, external_id: str, table: str, given: Sequence[bytes], vectors: tuple[int, int] | None
+    connection: Connection,
+    external_id: str,
+    table: str,
+    columns: Sequence[str],
+    given: Sequence[bytes],
+    vectors: tuple[int, int] | None,
 ) -> None:
     """Insert rows, given as JSON; vectors only of one embedding model, given by its number in the rows, and here."""
-    sql = template("transfer", "insert_rows").format(table=Identifier(_SCHEMA, table))
+    sql = template("transfer", "insert_rows").format(
+        table=Identifier(_SCHEMA, table),
+        columns=SQL(", ").join(Identifier(name) for name in columns),
+        values=SQL(", ").join(Identifier("r", name) for name in columns),
+    )
     theirs, ours = vectors or (None, None)
     params: Json = {"external_id": external_id, "rows": (b"[" + b",".join(given) + b"]").decode()}
     await connection.execute(sql, params | {"theirs": theirs, "ours": ours})

@@ -94,7 +94,7 @@ async def test_all_that_is_remembered_comes_back_and_goes_on(opened: Open, other
         await imported(there, lines)
 
 
-async def test_the_projection_hears_of_what_came(opened: Open, other: Open) -> None:
+async def test_the_projection_hears_of_what_came(opened: Open, other: Open, dsn: str) -> None:
     memory = opened(model=ScriptedModel(answer=answer))
     await lived(memory, "alice")
     there = other()
@@ -104,7 +104,7 @@ async def test_the_projection_hears_of_what_came(opened: Open, other: Open) -> N
         with psycopg.connect(dsn) as connection:
             return set(connection.execute("SELECT kind, target_id, operation FROM agentmem.graph_outbox").fetchall())
 
-    upserts = {row for row in waiting(memory.dsn or "") if row[2] == "upsert"}
+    upserts = {row for row in waiting(dsn) if row[2] == "upsert"}
     assert waiting(there.dsn or "") == upserts
 
 
@@ -209,7 +209,7 @@ async def test_two_imports_at_once_are_one(opened: Open, other: Open) -> None:
     assert body(await exported(other())) == body(lines)
 
 
-async def test_what_is_written_meanwhile_is_not_in_it(opened: Open) -> None:
+async def test_what_is_written_meanwhile_is_not_in_it(opened: Open, dsn: str) -> None:
     memory = opened()
     id = await start(memory, "alice")
     await consolidate(memory, "alice", id, "Ada is here.")
@@ -222,7 +222,7 @@ async def test_what_is_written_meanwhile_is_not_in_it(opened: Open) -> None:
         lines.append(line)
 
     loop = asyncio.get_running_loop()
-    await asyncio.to_thread(lambda: asyncio.run(_export_in_its_own_loop(memory.dsn or "", slowly)))
+    await asyncio.to_thread(lambda: asyncio.run(_export_in_its_own_loop(dsn, slowly)))
     assert body(lines) == body(before)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import guarded
 import psycopg
 import pytest
 import standby
@@ -25,7 +26,7 @@ KINDS = ["default_transaction_read_only", "select_only"]
 
 
 @pytest.fixture
-def reader(dsn: str, maintenance: psycopg.Connection[Any]) -> Any:
+def reader(dsn: str, maintenance: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the DSN of somebody who may only read, in one of several ways."""
     roles: list[str] = []
 
@@ -35,11 +36,14 @@ def reader(dsn: str, maintenance: psycopg.Connection[Any]) -> Any:
             maintenance.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
             return dsn
         roles.append(f"reader_{uuid4().hex}")
-        maintenance.execute(f"CREATE ROLE {roles[-1]} LOGIN PASSWORD 'x'")
+        maintenance.execute(f"CREATE ROLE {roles[-1]} LOGIN NOINHERIT PASSWORD 'x'")
         with psycopg.connect(dsn) as connection:
             for schema in ("agentmem", "public"):
                 connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {roles[-1]}")
                 connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {roles[-1]}")
+        if guarded.EVERYWHERE:
+            maintenance.execute(f"GRANT agentmem_lookups TO {roles[-1]}")
+            monkeypatch.setenv("AGENTMEM_ROW_SECURITY", "on")
         return make_conninfo(dsn, user=roles[-1], password="x")
 
     yield make

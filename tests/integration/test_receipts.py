@@ -177,7 +177,8 @@ async def test_what_came_back_is_found(memory: AgentMemory, rows: Rows) -> None:
     receipt = await memory.adelete_active_memory("alice", id, forget=True)
     assert receipt is not None
     restored = (
-        "INSERT INTO agentmem.active_memory SELECT * FROM jsonb_populate_record(NULL::agentmem.active_memory, %s)"
+        "INSERT INTO agentmem.active_memory (external_id, id, namespace, title, template) "
+        "SELECT external_id, id, namespace, title, template FROM jsonb_populate_record(NULL::agentmem.active_memory, %s)"
     )
     rows(restored, json.dumps(saved))
     check = await memory.averify_receipt(receipt)

@@ -25,6 +25,7 @@ from langgraph_agentmem.operations.sections import deleting
 
 Row = tuple[Any, ...]
 Connect = Callable[[str], psycopg.Connection[Row]]
+BLOCKS = {f"{file}:{name}": body for file, text in FILES.items() for name, body in BLOCK.findall(text)}
 UUID = "00000000-0000-0000-0000-000000000001"
 ROWS = {
     "active_memory": "(external_id, id, namespace, title, template) VALUES (%(t)s, 1, ARRAY[%(t)s, 'notes'], 'n', '{}')",
@@ -173,6 +174,20 @@ def test_who_uses_the_tables_cannot_change_what_they_are(as_alice: psycopg.Conne
         as_alice.execute(sql)
 
 
+@pytest.mark.parametrize("name", ["memories:memory_by_namespace", "sections:lock_memories", "sections:open_memory"])
+def test_a_namespace_is_looked_up_by_its_index(as_alice: psycopg.Connection[Row], name: str) -> None:
+    """Under policies, a comparison of the arrays alone would read all memories of the tenant."""
+    sql = re.sub(r"--.*\n", "", BLOCKS[name])
+    if sql.startswith("LATERAL"):
+        sql = f"SELECT * FROM (SELECT '{{alice,notes}}'::text[] AS namespace LIMIT 1) n CROSS JOIN {sql} AS m"
+    for parameter, value in (("external_id", "'alice'"), ("namespaces", "'{}'"), ("namespace", "'{alice,notes}'")):
+        sql = sql.replace(f"%({parameter})s", value)
+    as_alice.execute("SET LOCAL enable_seqscan = off")
+    plan = "\n".join(line for (line,) in as_alice.execute(f"EXPLAIN {sql}"))
+
+    assert re.search(r"using active_memory_namespace on active_memory.*\n +Index Cond: .*namespace_hash = ", plan), plan
+
+
 @pytest.mark.parametrize("function", ["chunks_with_words('{7}')", "entities_with_words('{ada}')"])
 def test_what_finds_by_words_finds_for_the_tenant_that_is_named(connect: Connect, function: str) -> None:
     """Both tenants have a row of that id and word."""
@@ -187,9 +202,6 @@ def test_what_finds_by_words_finds_for_the_tenant_that_is_named(connect: Connect
 
 
 # Looks over all tenants
-
-
-BLOCKS = {f"{file}:{name}": body for file, text in FILES.items() for name, body in BLOCK.findall(text)}
 
 
 @pytest.mark.parametrize("name", sorted(READS_OVER_ALL_TENANTS | COUNTS_OVER_ALL_TENANTS))
@@ -386,12 +398,14 @@ async def test_whoever_may_look_finds_all_tenants(opened_as: OpenedAs, rows: Any
 # Opening
 
 
-async def test_a_database_without_policies_is_refused_with_what_gives_it_some(dsn: str) -> None:
+async def test_a_database_without_policies_is_refused_with_what_gives_it_some(empty_dsn: str) -> None:
+    async with AgentMemory.open(empty_dsn) as memory:
+        await memory.asetup()
     settings = AgentMemorySettings(row_security="on")
     with pytest.raises(
         ConfigurationError, match=r"policies are missing from .*section.*; run `agentmem db migrate --row"
     ):
-        await AgentMemory.open(dsn, settings=settings).asetup()
+        await AgentMemory.open(empty_dsn, settings=settings).asetup()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """The page that shows today's tables, `storage/sql/schema.sql`, is true: the migrations make the same."""
 
+import asyncio
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
 import psycopg
+
+from langgraph_agentmem.storage.driver.database import Database
 
 SHOWN = files("langgraph_agentmem.storage") / "sql" / "schema.sql"
 # some servers, as PostgreSQL 15.20, stamp each column with a version that is theirs alone, `pg_attver`
@@ -76,8 +80,10 @@ def differences(one: dict[str, set[str]], other: dict[str, set[str]]) -> dict[st
     return {part: sorted(one[part] ^ other[part]) for part in one if one[part] != other[part]}
 
 
-def test_the_migrations_make_what_the_schema_shows(dsn: str, empty_dsn: str) -> None:
-    with psycopg.connect(dsn) as migrated, psycopg.connect(empty_dsn) as shown:
+def test_the_migrations_make_what_the_schema_shows(new_database: Callable[[], str]) -> None:
+    dsn, empty = new_database(), new_database()
+    asyncio.run(Database(dsn).start())
+    with psycopg.connect(dsn) as migrated, psycopg.connect(empty) as shown:
         shown.execute(SHOWN.read_bytes())
         assert all(catalog(migrated).values()), "there is something to compare"
         assert differences(catalog(migrated), catalog(shown)) == {}

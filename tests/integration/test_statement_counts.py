@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import guarded
 import legacy_tables
 import psycopg
 import pytest
@@ -405,6 +406,11 @@ ONCE = {"aas_vectorstore", "asetup", "aclose", "astart_ttl_sweeper", "astop_ttl_
 """What is done once in the life of what it belongs to, or makes something that is then used."""
 
 
+@pytest.mark.skipif(
+    guarded.EVERYWHERE,
+    reason="the owner's statements are counted: another role's begin with one that names the tenant, and the owner alone "
+    "makes the tables that are imported",
+)
 @pytest.mark.parametrize("embedder", [None, WordEmbedder])
 async def test_each_operation_takes_so_many_round_trips_and_statements(
     opened: Callable[..., AgentMemory], embedder: Callable[[], Any] | None

@@ -186,3 +186,25 @@ def test_advisory_locks_and_notifications_are_statements_of_their_own_without_ta
     assert any("pg_advisory" in sql for sql in STATEMENTS.values())
     assert locks_with_tables("SELECT pg_advisory_xact_lock(id) FROM agentmem.active_memory")
     assert locks_with_tables("INSERT INTO x SELECT pg_notify('', '')")
+
+
+# Namespaces
+
+
+def namespaces_without_hash(sql: str) -> list[str]:
+    """A look for memories by namespace that policies would keep from the index."""
+    compared = re.findall(r"(?:\b\w\.|\bAND )namespace = (?:%\(|ANY\b|[nu]\.).*?(?= AND |$)", sql)
+    reads = "agentmem.active_memory" in sql and not re.search(r"\ba\.id = ", sql)
+    return compared if reads and "namespace_hash = " not in sql else []
+
+
+def test_memories_are_looked_up_by_the_hash_of_their_namespace_first():
+    assert found(namespaces_without_hash) == {}
+
+
+@pytest.mark.parametrize(
+    "compared", ["m.namespace = n.namespace", "namespace = %(n)s", "a.namespace = ANY (SELECT 1)",
+                 "a.namespace = u.namespace::text[]"],
+)  # fmt: skip
+def test_a_look_without_it_is_found(compared):
+    assert namespaces_without_hash(f"SELECT 1 FROM agentmem.active_memory a WHERE external_id = 1 AND {compared}")

@@ -38,9 +38,10 @@ async def load(
     total, sent = sum(held.rows.values()), 0
     async with resources.database.transaction(NOBODY) as connection:
         await _refuse_known(connection, tenants)
+        columns = await storage.written_columns(connection)
         for tenant, table, rows in transfer.batches(lines(), _AT_ONCE, _LONGEST):
             connection.serve(tenant)
-            await storage.insert(connection, tenant, table, rows, vectors)
+            await storage.insert(connection, tenant, table, columns[table], rows, vectors)
             sent += len(rows)
             if on_progress is not None:
                 on_progress(sent, total)

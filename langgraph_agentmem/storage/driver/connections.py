@@ -4,9 +4,10 @@ import asyncio
 import json
 import select
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import anyio
@@ -45,6 +46,8 @@ class Connection(AsyncConnection[DictRow]):
     """Whether the server is told for whom it is used, as row-level security wants."""
     served: ForWhom = NOBODY
     """For whom it is used, as the server was told last."""
+    _kept: Mapping[bytes, bytes] = MappingProxyType({})
+    """What says for whom, as far as the server keeps it prepared, and by which names."""
     _asked: float | None = None
     """Since when an answer is waited for, by the clock of its event loop."""
     _watched: bool = False
@@ -77,14 +80,31 @@ class Connection(AsyncConnection[DictRow]):
 
     def _send_first(self, statement: bytes, *params: str) -> None:
         # no cursor: it would take a good part of what a short statement does, and there is nothing to read
+        values = [value.encode() for value in params]
+        if self.prepare_threshold is None:
+            self._send_unread(partial(self.pgconn.send_query_params, statement, values))
+            return
+        if statement not in self._kept:  # reading and planning it takes the server twice as long as running it
+            name = f"agentmem_{len(self._kept)}".encode()
+            self._send_unread(partial(self.pgconn.send_prepare, name, statement))
+            self._kept = {**self._kept, statement: name}
+        self._send_unread(partial(self.pgconn.send_query_prepared, self._kept[statement], values))
+
+    def _send_unread(self, send: Callable[[], None]) -> None:
         pipeline = self._pipeline
         assert pipeline is not None, "what is said outlasts no statement without a pipeline"
-        sent = partial(self.pgconn.send_query_params, statement, [value.encode() for value in params])
         if pipeline.command_queue:
-            pipeline.command_queue.append(sent)
+            pipeline.command_queue.append(send)
         else:
-            sent()  # into the buffer, from where it leaves together with the next statement
+            send()  # into the buffer, from where it leaves together with the next statement
         pipeline.result_queue.append(None)
+
+    async def forget_prepared(self) -> None:
+        """Let the server, the driver and this connection all know of no prepared statement."""
+        if self.prepare_threshold is not None:
+            # the driver hears of it from the server's answer
+            await self.execute(b"DEALLOCATE ALL")
+            self._kept = {}
 
     def translation(self, error: psycopg.Error) -> AgentMemoryError:
         """This package's error for one that the driver has raised on it."""
@@ -209,9 +229,7 @@ async def clean(connection: Connection) -> None:
         with suppress(psycopg.Error), anyio.move_on_after(_CLEAN_SECONDS, shield=True):
             if connection.info.transaction_status != TransactionStatus.IDLE:
                 await connection.rollback()
-            elif connection.prepare_threshold is not None:
-                # the driver hears of it from the server's answer, and then both know of no prepared statement
-                await connection.execute(b"DEALLOCATE ALL")
+            await connection.forget_prepared()
             cleaned = True
     finally:
         if not cleaned:

@@ -2,7 +2,8 @@
 -- The last part of the transcript under a namespace: the greatest of the ids that are numbers of its parts.
 SELECT s.* FROM agentmem.active_memory a
 JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id
-WHERE a.external_id = %(external_id)s AND a.namespace = %(namespace)s AND a.closed_at IS NULL
+WHERE a.external_id = %(external_id)s AND a.namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+  AND a.namespace = %(namespace)s AND a.closed_at IS NULL
   AND s.section_id ~ '^[0-9]{6}$'
 ORDER BY s.section_id DESC
 LIMIT 1
@@ -11,7 +12,8 @@ LIMIT 1
 -- Those of these messages that the transcript under a namespace holds.
 SELECT n.message_id FROM agentmem.active_memory a
 JOIN agentmem.noted_message n ON n.external_id = %(external_id)s AND n.memory_id = a.id
-WHERE a.external_id = %(external_id)s AND a.namespace = %(namespace)s AND a.closed_at IS NULL
+WHERE a.external_id = %(external_id)s AND a.namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+  AND a.namespace = %(namespace)s AND a.closed_at IS NULL
   AND n.message_id = ANY (%(message_ids)s)
 
 -- name: note_messages
@@ -36,7 +38,8 @@ UNION
 SELECT c.content_hash
 FROM (SELECT s.memory_id, s.section_id FROM agentmem.active_memory a
       JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id
-      WHERE a.external_id = %(external_id)s AND a.namespace = %(namespace)s AND a.closed_at IS NULL
+      WHERE a.external_id = %(external_id)s AND a.namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+        AND a.namespace = %(namespace)s AND a.closed_at IS NULL
         AND s.section_id ~ '^[0-9]{6}$'
       ORDER BY s.section_id DESC
       LIMIT 1) p

@@ -76,6 +76,7 @@ SELECT s.value, s.source, array_agg(n.message_id) AS message_ids
 FROM agentmem.active_memory a
 JOIN agentmem.noted_message n ON n.external_id = %(external_id)s AND n.memory_id = a.id
 JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = n.section_id
-WHERE a.external_id = %(external_id)s AND a.namespace = %(namespace)s AND a.closed_at IS NULL
+WHERE a.external_id = %(external_id)s AND a.namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+  AND a.namespace = %(namespace)s AND a.closed_at IS NULL
   AND n.message_id = ANY (%(message_ids)s)
 GROUP BY s.external_id, s.memory_id, s.section_id

@@ -45,6 +45,8 @@ SELECT count(*) AS rows FROM ({rows}) t
 SELECT a.namespace, a.title, a.metadata, a.template -> 'sections' = '[]' AS bare
 FROM agentmem.active_memory a
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
+                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
   AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
 
 -- name: describe_memories
@@ -56,6 +58,8 @@ FROM unnest(%(namespaces)s::text[], %(titles)s::text[], %(metadata)s::text[], %(
             %(created_ats)s::timestamptz[], %(updated_ats)s::timestamptz[])
      AS u (namespace, title, metadata, legacy_id, created_at, updated_at)
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL AND a.namespace = u.namespace::text[]
+  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
+                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
   AND (a.template -> 'sections' = '[]' OR a.metadata ->> 'legacy_id' = u.legacy_id)
 
 -- name: describe_sections
@@ -65,6 +69,8 @@ FROM agentmem.active_memory a,
      unnest(%(namespaces)s::text[], %(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %(descriptions)s::text[])
      AS u (namespace, section_id, position, title, description)
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL AND a.namespace = u.namespace::text[]
+  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
+                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
   AND s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.section_id
 
 -- name: insert_shortterm
@@ -83,6 +89,8 @@ RETURNING memory_id
 SELECT a.namespace FROM agentmem.active_memory a
 JOIN agentmem.shortterm_memory m ON m.external_id = %(external_id)s AND m.memory_id = a.id
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
+                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
   AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
 
 -- name: present_pieces

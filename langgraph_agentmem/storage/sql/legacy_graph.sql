@@ -3,6 +3,8 @@
 SELECT a.namespace, m.id FROM agentmem.active_memory a
 JOIN agentmem.shortterm_memory m ON m.external_id = %(external_id)s AND m.memory_id = a.id
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
+                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
   AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
 
 -- name: present_entities

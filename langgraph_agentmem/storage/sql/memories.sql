@@ -19,7 +19,8 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s AND closed_at IS NULL
 -- name: memory_by_namespace
 -- An open memory by its namespace.
 SELECT * FROM agentmem.active_memory
-WHERE external_id = %(external_id)s AND namespace = %(namespace)s AND closed_at IS NULL
+WHERE external_id = %(external_id)s AND namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+  AND namespace = %(namespace)s AND closed_at IS NULL
 
 -- name: lock_memory
 -- An open memory, locked: whoever changes its sections, chunks or counts holds this lock.

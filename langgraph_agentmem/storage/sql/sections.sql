@@ -50,7 +50,7 @@ memory AS (
         FROM wanted w
         GROUP BY w.namespace, w.title
         ORDER BY w.namespace) c
-    ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL
+    ON CONFLICT (external_id, namespace_hash, namespace) WHERE closed_at IS NULL
     DO UPDATE SET section_count = a.section_count + excluded.section_count,
                   pending_updates = a.pending_updates + excluded.pending_updates,
                   unchunked_writes = a.unchunked_writes + excluded.unchunked_writes, updated_at = excluded.updated_at,
@@ -102,12 +102,14 @@ INSERT INTO agentmem.active_memory (external_id, namespace, title, template)
 SELECT %(external_id)s, u.namespace::text[], u.title, '{"sections": []}'
 FROM unnest(%(namespaces)s::text[], %(titles)s::text[]) AS u (namespace, title)
 ORDER BY u.namespace::text[]
-ON CONFLICT (external_id, namespace) WHERE closed_at IS NULL DO NOTHING
+ON CONFLICT (external_id, namespace_hash, namespace) WHERE closed_at IS NULL DO NOTHING
 
 -- name: lock_memories
 -- Open memories by namespace, locked, always in the same order.
 SELECT a.id, a.namespace FROM agentmem.active_memory a
 WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
+                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
   AND a.namespace = ANY (SELECT n.namespace::text[] FROM unnest(%(namespaces)s::text[]) AS n (namespace))
 ORDER BY a.namespace
 FOR UPDATE
@@ -219,7 +221,8 @@ WHERE external_id = %(external_id)s AND id = %(memory_id)s AND unchunked_writes 
 -- The open memory of a namespace, looked up by itself; a part of statements.
 LATERAL (
     SELECT m.id FROM agentmem.active_memory m
-    WHERE m.external_id = %(external_id)s AND m.namespace = n.namespace AND m.closed_at IS NULL
+    WHERE m.external_id = %(external_id)s AND m.namespace_hash = hash_array_extended(n.namespace, 0)
+      AND m.namespace = n.namespace AND m.closed_at IS NULL
     OFFSET 0)
 
 -- name: items_at

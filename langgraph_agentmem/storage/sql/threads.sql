@@ -1,7 +1,8 @@
 -- name: lock_memory_of_thread
 -- The open memory that a thread's state is mapped to, locked.
 SELECT * FROM agentmem.active_memory
-WHERE external_id = %(external_id)s AND namespace = %(namespace)s AND closed_at IS NULL
+WHERE external_id = %(external_id)s AND namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+  AND namespace = %(namespace)s AND closed_at IS NULL
 FOR UPDATE
 
 -- name: sections_of_thread
@@ -12,7 +13,8 @@ JOIN agentmem.section s
   ON s.external_id = %(external_id)s AND s.memory_id = m.id AND s.section_id = ANY (%(section_ids)s)
 LEFT JOIN agentmem.thread_section t
   ON t.external_id = %(external_id)s AND t.memory_id = m.id AND t.section_id = s.section_id AND t.thread_id = %(thread_id)s
-WHERE m.external_id = %(external_id)s AND m.namespace = %(namespace)s AND m.closed_at IS NULL
+WHERE m.external_id = %(external_id)s AND m.namespace_hash = hash_array_extended(%(namespace)s::text[], 0)
+  AND m.namespace = %(namespace)s AND m.closed_at IS NULL
 
 -- name: note_written
 -- Notes, in the statement that writes it, what a thread has of sections from now on, where it is as the thread has noted it

@@ -11,11 +11,20 @@ SELECT pg_advisory_xact_lock(hashtextextended('agentmem import ' || %(external_i
 -- Whether a tenant has a memory, open or closed.
 SELECT EXISTS (SELECT 1 FROM agentmem.active_memory a WHERE a.external_id = %(external_id)s) AS known
 
+-- name: written_columns
+-- The columns of each table that are written: all but those that the database computes.
+SELECT c.relname::text AS "table", array_agg(a.attname::text ORDER BY a.attnum) AS columns
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+WHERE n.nspname = 'agentmem' AND c.relkind IN ('r', 'p')
+GROUP BY c.relname
+
 -- name: insert_rows
 -- Rows of a tenant's, as they were read from a file; vectors of one model are those of another number here, and others stay
 -- behind.
-INSERT INTO {table}
-SELECT r.* FROM jsonb_array_elements(%(rows)s::jsonb) AS e,
+INSERT INTO {table} ({columns})
+SELECT {values} FROM jsonb_array_elements(%(rows)s::jsonb) AS e,
      jsonb_populate_record(NULL::{table}, e || jsonb_build_object('external_id', %(external_id)s::text)
          || CASE WHEN e ->> 'embedding_model' = %(theirs)s::text THEN jsonb_build_object('embedding_model', %(ours)s::int)
                  ELSE '{{"embedding": null, "full_embedding": null, "embedding_model": null}}'::jsonb END) AS r
