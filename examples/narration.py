@@ -28,9 +28,14 @@ _TALK, _STEP, _NOTE, _HIT = 8, 20, 29, 50
 
 
 class Narrator:
-    """Tells a run: sessions, what is said, what each node of the graph did, and what is found in the end."""
+    """Tells a run: sessions, what is said, what each node of the graph did, and what is found in the end.
 
-    def __init__(self) -> None:
+    Args:
+        short: Leave out what is said, and what each node did.
+    """
+
+    def __init__(self, *, short: bool = False) -> None:
+        self._short = short
         self._colourful = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._texts: dict[int, str] = {}
         self._plan = ConsolidationPlan()
@@ -62,6 +67,8 @@ class Narrator:
         print(textwrap.indent(textwrap.dedent(text), "    "))
 
     def said(self, speaker: str, text: str) -> None:
+        if self._short:
+            return
         print(end="\n" if speaker == "User" else "")
         self._labelled(speaker, text, column=_TALK, style="blue" if speaker == "User" else "bold")
 
@@ -73,7 +80,7 @@ class Narrator:
 
     def node(self, name: str, update: dict[str, Any] | None) -> None:
         """What a node wrote to its graph's state."""
-        if name in self._tellers and update:
+        if name in self._tellers and update and not self._short:
             self._tellers[name](update)
 
     def _agent(self, update: dict[str, Any]) -> None:

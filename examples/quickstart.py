@@ -4,18 +4,22 @@ python examples/quickstart.py                                   no key, no netwo
 python examples/quickstart.py --model provider:model            a chat model keeps the memory and resolves conflicts
 python examples/quickstart.py --embeddings provider:model       adds vector search
 python examples/quickstart.py --dsn postgresql://user@host/db   your own PostgreSQL instead of the embedded one
+python examples/quickstart.py --short                           without what is said, and what each node does
 """
 
 import argparse
 import asyncio
+import getpass
 import io
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
 from conversation import Conversation, Question, Session, load_conversation
@@ -41,12 +45,14 @@ from langgraph_agentmem import (
     recall_node,
     remember_node,
 )
+from langgraph_agentmem.views import as_html
 
 UPDATES_PER_SECTION, CONSOLIDATIONS = 1.6, 3
 """Thresholds so low that a short conversation crosses them several times; the defaults are 5.0 and 10."""
 
 TIERS = {"active", "shortterm", "longterm"}
 _MOST_ATTEMPTS = 3
+_STYLE = "body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font-family: sans-serif }"
 
 
 class DemoError(Exception):
@@ -176,6 +182,7 @@ class Demo:
     conversation: Conversation
     narrator: Narrator
     certain: bool
+    found: dict[int, SearchHit] = field(default_factory=dict[int, SearchHit])
 
     async def tell(self) -> None:
         """The whole story."""
@@ -238,7 +245,15 @@ class Demo:
             except LookupError as error:
                 self.require(False, str(error))
 
+    async def picture(self) -> str:
+        """What the questions have found, on an axis of time, the memory as it is, and entities with their histories."""
+        active = await self.memory.aget_active_memory(self.tenant, self.memory_id)
+        names = self.conversation.entities if self.certain else []
+        entities = [await self.memory.aget_entity(self.tenant, name) for name in names]
+        return str(as_html([*self.found.values(), active, *entities]))
+
     def check(self, question: Question, hits: list[SearchHit]) -> None:
+        self.found.update({hit.chunk_id: hit for hit in hits if hit.chunk_id not in self.found})
         best = hits[0].content.strip() if hits else "nothing"
         self.require(question.expect in best, f"{question.ask!r} should find {question.expect!r}, but found {best!r}")
 
@@ -258,8 +273,18 @@ def options() -> argparse.Namespace:
     parser.add_argument("--model", metavar="PROVIDER:MODEL", help="chat model; without one a scripted model stands in")
     parser.add_argument("--embeddings", metavar="PROVIDER:MODEL", help='embedder, or "hashing" for a stand-in')
     parser.add_argument("--dsn", help="PostgreSQL with pgvector; without one an embedded server starts")
-    parser.add_argument("--data-dir", metavar="DIR", help="the embedded server's folder; by default one per user")
-    return parser.parse_args()
+    own = Path(tempfile.gettempdir()) / f"agentmem-demo-{getpass.getuser()}"
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="the embedded server's folder; by default one of the demo's own"
+    )
+    parser.add_argument(
+        "--page", metavar="FILE", type=Path, default=own / "remembered.html", help="the picture at the end"
+    )
+    parser.add_argument("--short", action="store_true", help="only what is found, and where it is")
+    given = parser.parse_args()
+    if not given.dsn and not given.data_dir:
+        given.data_dir = str(own / "data")
+    return given
 
 
 def opened(given: argparse.Namespace) -> AgentMemory:
@@ -286,7 +311,7 @@ async def prepared(memory: AgentMemory, given: argparse.Namespace) -> Demo:
         tenant=tenant,
         memory_id=active.id,
         conversation=conversation,
-        narrator=Narrator(),
+        narrator=Narrator(short=given.short),
         certain=not given.model and embeddings(given, memory.settings) in (None, "hashing"),
     )
 
@@ -314,10 +339,21 @@ def introduce(demo: Demo, given: argparse.Namespace) -> None:
             f"sections; default 5.0 ×) make a consolidation due, and {settings.shortterm_update_threshold} "
             "consolidations (default 10) a promotion",
             "Tenant": f"{demo.tenant}, a new one in every run, so that runs do not mix",
-            "To read it": "the agent's edits are marked + (text added to a section) or ~ (text replaced); below them "
-            "come the graph's nodes as they run",
         }
     )
+    if not given.short:
+        demo.narrator.facts(
+            {
+                "To read it": "the agent's edits are marked + (text added to a section) or ~ (text replaced); below "
+                "them come the graph's nodes as they run",
+            }
+        )
+
+
+def write_page(path: Path, picture: str) -> None:
+    head = f'<!doctype html><meta charset="utf-8"><title>What was remembered</title><style>{_STYLE}</style>'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{head}<h1>What was remembered</h1>{picture}", encoding="utf-8")
 
 
 def conclude(demo: Demo, given: argparse.Namespace, seconds: float) -> None:
@@ -327,6 +363,7 @@ def conclude(demo: Demo, given: argparse.Namespace, seconds: float) -> None:
     demo.narrator.facts(
         {
             "Done": f"{demo.conversation.turn_count} turns in {seconds:.1f} seconds",
+            "A picture": given.page.resolve().as_uri(),
             "The data": make_conninfo("", **where) + ("" if given.dsn else " (embedded: up while a program uses it)"),
             "A real model": "--model openai:gpt-5-mini, or any other provider:model of LangChain",
             "Vectors": "--embeddings openai:text-embedding-3-small, or --embeddings hashing for a stand-in; a database "
@@ -351,6 +388,7 @@ async def run(given: argparse.Namespace) -> None:
         demo = await prepared(memory, given)
         introduce(demo, given)
         await demo.tell()
+        write_page(given.page, await demo.picture())
         conclude(demo, given, time.perf_counter() - began)
 
 

@@ -20,10 +20,13 @@ def example(name: str, *arguments: str, **environment: str) -> subprocess.Comple
     return forking.run(ROOT / "examples" / name, *arguments, env={**os.environ, **environment}, cwd=ROOT)
 
 
-def test_the_quickstart_tells_the_whole_cycle(data_dir: Path) -> None:
-    for _ in range(2):  # it can be run again
-        result = quickstart("--data-dir", str(data_dir))
-        assert result.returncode == 0, result.stdout + result.stderr
+def test_the_quickstart_tells_the_whole_cycle(data_dir: Path, tmp_path: Path) -> None:
+    page = tmp_path / "new" / "page.html"
+    short = quickstart("--data-dir", str(data_dir), "--page", str(page), "--short")
+    result = quickstart("--data-dir", str(data_dir), "--page", str(page))  # it can be run again
+    assert (short.returncode, result.returncode) == (0, 0), short.stderr + result.stdout + result.stderr
+    assert len(short.stdout.splitlines()) < len(result.stdout.splitlines()) / 2
+    assert "Why PostgreSQL?" in short.stdout
     said = result.stdout
     for promised in (
         "scripted",
@@ -35,9 +38,13 @@ def test_the_quickstart_tells_the_whole_cycle(data_dir: Path) -> None:
         "longterm",
         "active",
         str(data_dir),
+        page.as_uri(),
     ):
         assert promised in said, f"the quickstart does not mention {promised!r}:\n{said}"
     assert result.stderr == ""
+    picture = page.read_text(encoding="utf-8")
+    assert picture.count("<svg") > 3
+    assert "Ferrywise" in picture
 
 
 def test_the_quickstart_says_in_one_line_what_is_wrong() -> None:
