@@ -1,5 +1,6 @@
 """The settings of a memory, and the only reader of the environment."""
 
+import difflib
 import json
 import os
 import re
@@ -20,6 +21,9 @@ def _older(name: str) -> AliasChoices:
     return AliasChoices(f"AGENTMEM_{name}", name)
 
 
+_PREFIXED = re.compile(r"AGENTMEM_(?!TEST_)")
+_OTHERS = {f"AGENTMEM_{_RENAMED}", "AGENTMEM_MCP_TENANT", "AGENTMEM_MCP_TOKENS"}
+"""Variables that are read elsewhere, or under another name."""
 _CREDENTIALS = re.compile(r"(?<=://).*@|(?<=password=)\S+", re.DOTALL)
 
 
@@ -32,6 +36,16 @@ def _problem(error: Any) -> str:
     # an option that there is not may have been meant for one of these
     shown = _CREDENTIALS.sub("***", repr(error["input"]))
     return f"{setting}: {error['msg']} (got {shown})" if setting else error["msg"]
+
+
+def _warn_of_unknown() -> None:
+    """Say which variables look like settings and are none, as one that is misspelt."""
+    known = {f"AGENTMEM_{name.upper()}" for name in AgentMemorySettings.model_fields} | _OTHERS
+    for name in filter(_PREFIXED.match, map(str.upper, os.environ)):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; is {near[0]} meant?" if near else ""
+            warnings.warn(f"the variable {name} is no setting, and has no effect{meant}", UserWarning, stacklevel=3)
 
 
 class AgentMemorySettings(BaseSettings):
@@ -316,6 +330,7 @@ class AgentMemorySettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
+        _warn_of_unknown()
 
     @field_validator("dsn", "listen_dsn", "data_dir", "inspector_token", mode="before")
     @classmethod

@@ -57,6 +57,19 @@ if TYPE_CHECKING:
 
 Edits = Sequence[SectionUpdate | SectionUpdateDict | Mapping[str, Any]]
 
+_OF_STORES = {
+    "abatch",
+    "adelete",
+    "aget",
+    "alist_namespaces",
+    "aput",
+    "batch",
+    "delete",
+    "get",
+    "list_namespaces",
+    "put",
+}
+
 
 class AgentMemory(bridge.Opened):
     """Three-tier memory on one PostgreSQL database, for any number of tenants, threads and event loops.
@@ -172,6 +185,13 @@ class AgentMemory(bridge.Opened):
             on_dispute=on_dispute,
         )
         return cls(resources, background=settings.background if background is None else background)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What a graph compiled with a memory in a store's place asks for is told where a store is."""
+            hint = "; where a store of LangGraph's belongs, give AgentMemoryStore(memory)" if name in _OF_STORES else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
     def __repr__(self) -> str:
         parts = self._resources

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from langgraph_agentmem.models.run import ConsolidationReport
-from langgraph_agentmem.nodes.state import ConsolidationState, Node, node
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, given, node
 from langgraph_agentmem.operations.runs import claiming
 from langgraph_agentmem.resources import HasResources
 
@@ -26,8 +26,8 @@ def claim_node(memory: HasResources) -> Node:
     async def claim(state: ConsolidationState) -> dict[str, Any]:
         taken = await claiming.claim(
             memory.resources,
-            state["external_id"],
-            state["memory_id"],
+            given(state, "external_id"),
+            given(state, "memory_id"),
             run_id=state.get("run_id"),
             everything=state.get("everything", False),
             if_due=state.get("if_due", False),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from langgraph_agentmem.models.run import ConsolidationReport
-from langgraph_agentmem.nodes.state import ConsolidationState, Node, PromotionState, node
+from langgraph_agentmem.nodes.state import ConsolidationState, Node, PromotionState, given, node
 from langgraph_agentmem.operations.runs import promoting
 from langgraph_agentmem.resources import HasResources
 
@@ -21,7 +21,7 @@ def promote_node(memory: HasResources) -> Node:
 
     async def promote(state: PromotionState) -> dict[str, Any]:
         report = await promoting.promote(
-            memory.resources, state["external_id"], state["memory_id"], force=state.get("force", False)
+            memory.resources, given(state, "external_id"), given(state, "memory_id"), force=state.get("force", False)
         )
         return {"report": report.model_dump(mode="json")}
 
@@ -42,7 +42,7 @@ def promote_after_consolidation_node(memory: HasResources) -> Node:
     async def promote(state: ConsolidationState) -> dict[str, Any]:
         report = ConsolidationReport.model_validate(state["report"])
         promotion = await promoting.promote(
-            memory.resources, state["external_id"], state["memory_id"], run_id=report.run_id
+            memory.resources, given(state, "external_id"), given(state, "memory_id"), run_id=report.run_id
         )
         return {"report": report.model_copy(update={"promotion": promotion}).model_dump(mode="json")}
 

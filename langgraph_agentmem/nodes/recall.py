@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from langgraph_agentmem.models.base import Tier
-from langgraph_agentmem.nodes.state import Node, node
+from langgraph_agentmem.nodes.state import Node, given, node
 from langgraph_agentmem.operations.retrieval import recalling, searching
 from langgraph_agentmem.resources import HasResources
 
@@ -54,4 +54,4 @@ def recall_node(
 
 
 def _read(state: Any, key: Callable[[Any], str] | str) -> Any:
-    return state[key] if isinstance(key, str) else key(state)
+    return given(state, key) if isinstance(key, str) else key(state)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from langgraph_agentmem.nodes.emptying import emptied
-from langgraph_agentmem.nodes.state import Node, node
+from langgraph_agentmem.nodes.state import Node, given, node
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.resources import HasResources
 
@@ -28,7 +28,7 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
     """
 
     async def remember(state: Any) -> dict[str, Any]:
-        resources, tenant, id = memory.resources, state["external_id"], state["memory_id"]
+        resources, tenant, id = memory.resources, given(state, "external_id"), given(state, "memory_id")
         if state.get(updates):
             written = await edits.update(resources, tenant, id, state[updates], None)
         else:

@@ -1,13 +1,14 @@
 """The state that the nodes share, and how a node is made."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypedDict, cast
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_agentmem import bridge, telemetry
+from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
 
 
@@ -71,6 +72,23 @@ class PromotionState(TypedDict):
     memory_id: int
     force: bool
     report: Json
+
+
+def given(state: Any, key: str) -> Any:
+    """What a graph's state, whatever its kind, has under a key that a node cannot do without.
+
+    Raises:
+        InvalidInputError: It has nothing there.
+    """
+    if isinstance(state, Mapping):
+        if key in state:
+            return cast("Mapping[str, Any]", state)[key]
+    elif hasattr(state, key):
+        return getattr(state, key)
+    raise InvalidInputError(
+        f"a node of memory reads {key!r}, which the graph's state does not have; have it in the state's schema, "
+        "and give it as input or let a node write it"
+    )
 
 
 Node = RunnableLambda[Any, Any]

@@ -157,7 +157,7 @@ def _template(text: str | None, section_ids: Sequence[str], *, limit: int) -> Me
     known: tuple[TemplateSection, ...] = ()
     template = MemoryTemplate(sections=())
     try:
-        template = read_template(_loaded(text), limit=limit)
+        template = read_template(_loaded(text), limit=limit, lenient=True)
         known = template.sections
     except InvalidInputError:  # the memory is worth more than what it began with
         pass

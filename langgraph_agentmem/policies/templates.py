@@ -1,20 +1,26 @@
 """Reads memory templates from dicts, YAML text and models."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from langgraph_agentmem.errors import InvalidInputError, InvalidTemplateError, SectionNotFoundError
-from langgraph_agentmem.models.active import MemoryTemplate
+from langgraph_agentmem.models.active import MemoryTemplate, TemplateSection
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.policies import validation
 
 _EXAMPLE = 'for example {"sections": [{"id": "progress", "description": "What is done"}]}'
 
 
-def read_template(source: MemoryTemplate | Mapping[str, Any] | str, *, limit: int) -> MemoryTemplate:
+_KEYS = ("id", "name", "description", "sections", "template")
+_SECTION_KEYS = tuple(TemplateSection.model_fields)
+
+
+def read_template(
+    source: MemoryTemplate | Mapping[str, Any] | str, *, limit: int, lenient: bool = False
+) -> MemoryTemplate:
     """A template from a model, a dict or YAML text.
 
     `sections` is a list of `{id, title, description, content}` (all but `id` optional) or of ids, or a mapping of ids
@@ -23,12 +29,13 @@ def read_template(source: MemoryTemplate | Mapping[str, Any] | str, *, limit: in
     Args:
         source: The template.
         limit: Longest content of a section, in characters.
+        lenient: Pass over keys that mean nothing here, as those of another system's templates.
 
     Raises:
-        InvalidTemplateError: It cannot be read, has no sections, or names one twice.
+        InvalidTemplateError: It cannot be read, has no sections, names one twice, or has a key that means nothing.
         InvalidTextError: A text in it cannot be stored.
     """
-    template = source if isinstance(source, MemoryTemplate) else _from_mapping(_as_mapping(source))
+    template = source if isinstance(source, MemoryTemplate) else _from_mapping(_as_mapping(source), lenient)
     if not template.sections:
         raise InvalidTemplateError(f"the template has no sections; give at least one, {_EXAMPLE}")
     repeated = [id for id, count in Counter(section.id for section in template.sections).items() if count > 1]
@@ -82,14 +89,25 @@ def _as_mapping(source: object) -> Mapping[str, Any]:
             raise InvalidTemplateError(f"the template is not readable as YAML: {error}") from error
     if not isinstance(source, Mapping):
         raise InvalidTemplateError(
-            f"a template is a MemoryTemplate, a dict or YAML text of one, {_EXAMPLE}; this is {type(source).__name__}"
+            f"a template is a MemoryTemplate, a dict or YAML text of one, {_EXAMPLE}; this is {_shown(source)}"
         )
     return cast("Mapping[str, Any]", source)
 
 
-def _from_mapping(source: Mapping[str, Any]) -> MemoryTemplate:
+def _shown(source: object) -> str:
+    if not isinstance(source, str):
+        return type(source).__name__
+    return f"the text {source[:100]!r}; of a file, give what it holds: Path(...).read_text()"
+
+
+def _from_mapping(source: Mapping[str, Any], lenient: bool) -> MemoryTemplate:
     header = source.get("template")
     header = cast("Mapping[str, Any]", header) if isinstance(header, Mapping) else source
+    if not lenient:
+        _refuse_unknown(source, _KEYS, "a template")
+        _refuse_unknown(header, _KEYS, "a template")
+        for section in _sections(source.get("sections")):
+            _refuse_unknown(section, _SECTION_KEYS, "a section of a template")
     # YAML reads a name such as 2026 as a number
     known = {key: str(header[key]) for key in ("id", "name", "description") if header.get(key) is not None}
     try:
@@ -97,6 +115,13 @@ def _from_mapping(source: Mapping[str, Any]) -> MemoryTemplate:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidTemplateError(f"the template cannot be read: {problems}; {_EXAMPLE}") from error
+
+
+def _refuse_unknown(source: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+    if unknown := [str(key) for key in source if key not in known]:
+        raise InvalidTemplateError(
+            f"{what} has no {', '.join(map(repr, unknown))}; it may have {', '.join(known)}, {_EXAMPLE}"
+        )
 
 
 def _sections(source: object) -> list[Json]:

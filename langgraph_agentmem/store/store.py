@@ -109,6 +109,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         conn_string: str | None = None,
         *,
         index: Index | None = None,
+        fields: Sequence[str] | None = None,
         ttl: TTLConfig | None = None,
         pool_config: Mapping[str, Any] | None = None,
         owner: int | None = None,
@@ -130,6 +131,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             index: LangGraph's configuration: `embed`, `dims`, `fields`, `distance_type` (`cosine`, `l2`,
                 `inner_product`) and `ann_index_config` (`kind`: `hnsw`, `ivfflat`, `flat`; `vector_type`: `halfvec`,
                 `vector`; the index's options).
+            fields: See the class; by default those of `index`.
             ttl: See the class.
             pool_config: `max_size` of the connection pool, and `kwargs` for its connections.
             owner: See the class.
@@ -157,7 +159,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         if type(owner) is int and owner >= 0:  # else refused below; memories that it makes go where the store looks
             settings = settings.model_copy(update={"store_owner": owner})
         dsn, settings = with_pool_config(conn_string, settings, pool_config)
-        fields = cast("Mapping[str, Any]", index).get("fields") if isinstance(index, Mapping) else None
+        if fields is None and isinstance(index, Mapping):
+            fields = cast("Mapping[str, Any]", index).get("fields")
         memory = AgentMemory.open(
             dsn,
             data_dir=data_dir,

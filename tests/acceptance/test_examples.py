@@ -47,6 +47,17 @@ def test_the_quickstart_tells_the_whole_cycle(data_dir: Path, tmp_path: Path) ->
     assert "Ferrywise" in picture
 
 
+def test_a_demo_installs_what_it_needs_and_no_tools_of_developers(tmp_path: Path) -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", f"VENV={tmp_path / 'none'}", "demo", "SHORT=1"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+    assert "'.[embedded]'" in planned
+    assert "dev]" not in planned
+    assert "examples/quickstart.py --short" in planned
+
+
 def test_the_quickstart_says_in_one_line_what_is_wrong() -> None:
     result = quickstart("--dsn", "postgresql://127.0.0.1:1/nowhere")
     assert result.returncode == 1

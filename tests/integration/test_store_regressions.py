@@ -153,3 +153,14 @@ async def test_memories_made_without_the_store_are_seen_by_it_whichever_label_is
         assert made.namespace[owner] == "alice"
         assert await store.alist_namespaces() == [made.namespace]
         assert (await store.aget(made.namespace, "plan")).value == {"content": ""}
+
+
+async def test_a_store_that_is_opened_with_fields_searches_those_alone(dsn: str) -> None:
+    async with AgentMemoryStore.from_conn_string(dsn, fields=["text"]) as store:
+        await store.aput(("alice", "notes"), "1", {"text": "green tea", "note": "harbour"})
+
+        [found] = await store.asearch(("alice",), query="tea")
+        [besides] = await store.asearch(("alice",), query="harbour")
+
+    assert (found.score or 0) > 0
+    assert besides.score == 0

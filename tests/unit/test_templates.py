@@ -83,7 +83,7 @@ def test_sections_keep_their_order():
     ("source", "message"),
     [
         pytest.param("", "a dict or YAML text of one.*this is NoneType", id="empty text"),
-        pytest.param("just a text", "a dict or YAML text of one.*this is str", id="a text"),
+        pytest.param("just a text", "a dict or YAML text of one.*this is the text", id="a text"),
         pytest.param("- a\n- b", "a dict or YAML text of one.*this is list", id="a YAML list"),
         pytest.param(None, "this is NoneType", id="nothing"),
         pytest.param(["plan"], "this is list", id="a list"),
