@@ -22,7 +22,7 @@ from langgraph_agentmem.storage.sections import UnchunkedMemory
 T = TypeVar("T")
 _AT_ONCE = 250
 """Sections that are chunked in one transaction, so that no memory is locked for long."""
-_READS = 5
+_READS = 20
 _LISTED = 128
 
 
@@ -43,7 +43,7 @@ async def read(
         send: Asks which memories need chunking of those that matter, *before* it asks for what is to be read; returns
             both answers, the latter first. Where there are any, they are chunked, and it is called once more.
         consistent: Whether what was read belongs together: each statement sees what was committed before it, so that a
-            value may be newer than the chunk by which it was found. It is then read again, at most five times.
+            value may be newer than the chunk by which it was found. It is then read again, at most twenty times.
     """
     answer, unchunked = await _read(resources, tenant, send)
     settled = not unchunked
