@@ -1,6 +1,5 @@
 """The settings of a memory, and the only reader of the environment."""
 
-import difflib
 import json
 import os
 import re
@@ -43,6 +42,8 @@ def _warn_of_unknown() -> None:
     known = {f"AGENTMEM_{name.upper()}" for name in AgentMemorySettings.model_fields} | _OTHERS
     for name in filter(_PREFIXED.match, map(str.upper, os.environ)):
         if name not in known:
+            import difflib  # noqa: PLC0415 - for whom misspells one
+
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; is {near[0]} meant?" if near else ""
             warnings.warn(f"the variable {name} is no setting, and has no effect{meant}", UserWarning, stacklevel=3)
