@@ -1,20 +1,17 @@
 """`agentmem inspect`: a page that shows why something was recalled, and where to correct it."""
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from langgraph_agentmem.cli.options import Dsn
-from langgraph_agentmem.cli.terminal import listening, report_errors
+from langgraph_agentmem.cli.terminal import listening, log_warnings, report_errors
 from langgraph_agentmem.errors import MissingDependencyError
 from langgraph_agentmem.memory import AgentMemory
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-_LOG = "%(asctime)s %(levelname)s %(message)s"
 
 
 @report_errors
@@ -37,7 +34,7 @@ def inspect(
 
     Embedder and so on come from the environment. With AGENTMEM_INSPECTOR_TOKEN, whoever opens it has to enter that.
     """
-    logging.basicConfig(level=logging.WARNING, format=_LOG)
+    log_warnings()
     try:
         from langgraph_agentmem.inspector.access import Access  # noqa: PLC0415 - optional
         from langgraph_agentmem.inspector.application import application  # noqa: PLC0415 - optional

@@ -1,6 +1,5 @@
 """`agentmem mcp`: the MCP server, and the tokens that it takes."""
 
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,7 +9,7 @@ import typer
 from rich.table import Table
 
 from langgraph_agentmem.cli.options import Dsn
-from langgraph_agentmem.cli.terminal import in_one_line, listening, out, report_errors
+from langgraph_agentmem.cli.terminal import in_one_line, listening, log_warnings, out, report_errors
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.memory import AgentMemory
 
@@ -23,7 +22,6 @@ token: Final = typer.Typer(help="Bearer tokens for HTTP, each of which stands fo
 app.add_typer(token, name="token")
 
 _TOKENS = "AGENTMEM_MCP_TOKENS"
-_LOG = "%(asctime)s %(levelname)s %(message)s"
 _TokensFile = Annotated[
     Path, typer.Option("--tokens", envvar=_TOKENS, metavar="FILE", help="The file of tokens.", show_default=False)
 ]
@@ -70,7 +68,7 @@ def serve(
     """
     if context.invoked_subcommand is not None:
         return
-    logging.basicConfig(level=logging.WARNING, format=_LOG)  # else the SDK fits it to a screen
+    log_warnings()  # else the SDK fits it to a screen
     memory = AgentMemory.open(dsn, background=background)
     if http is None:
         if tokens is not None:

@@ -1,6 +1,7 @@
 """How commands talk: results on standard output, what is wrong in one line on standard error."""
 
 import functools
+import logging
 import re
 import sys
 from collections.abc import Callable, Generator
@@ -56,6 +57,11 @@ def ago(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def log_warnings() -> None:
+    """Let logs of level WARNING and above go to standard error, a line each with its time."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
 
 
 def listening(url: str) -> None:

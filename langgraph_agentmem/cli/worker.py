@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 
 from langgraph_agentmem.cli.options import Dsn, Tenant
-from langgraph_agentmem.cli.terminal import out, report_errors
+from langgraph_agentmem.cli.terminal import log_warnings, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.worker import MemoryWorker
-
-_LOG = "%(asctime)s %(levelname)s %(message)s"
 
 
 @report_errors
@@ -38,7 +36,7 @@ def worker(
 
     Model, embedder and lease come from the environment: AGENTMEM_MODEL, AGENTMEM_EMBEDDINGS, AGENTMEM_LEASE_SECONDS.
     """
-    logging.basicConfig(level=logging.WARNING, format=_LOG)
+    log_warnings()
     logging.getLogger("langgraph_agentmem").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
         asyncio.run(_work(dsn, tenant, concurrency, poll_seconds, grace_seconds, once=once))
