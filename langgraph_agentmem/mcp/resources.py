@@ -15,7 +15,7 @@ from langgraph_agentmem.mcp.failures import told
 from langgraph_agentmem.mcp.who import NamesCaller
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import ActiveMemory
-from langgraph_agentmem.policies import telling
+from langgraph_agentmem.policies import telling, validation
 
 _JSON = "application/json"
 _ALL = "agentmem://memories"
@@ -79,6 +79,6 @@ def _as_protocol_errors() -> Generator[None]:
 
 
 def _id(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < len(str(2**63))):
+    if (id := validation.identifier_in(text)) is None:
         raise InvalidInputError(f"a memory's id is a number, as {_ALL} lists it, not {text[:100]!r}")
-    return int(text)
+    return id

@@ -112,6 +112,11 @@ def identifier(value: object, what: str) -> int:
     return value
 
 
+def identifier_in(text: str) -> int | None:
+    """The row id that a text can be: as many digits as one can have, none of other scripts."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(2**63)) else None
+
+
 def uuid(value: object, what: str) -> str:
     """A UUID, in its usual form."""
     try:

@@ -48,15 +48,10 @@ async def entity(
     name = validation.name(name_or_id, "entity") if id is None else None
     async with resources.database.transaction(tenant) as connection:
         found = await graph.find_entity(connection, tenant, entity_id=id, name=name, tier=tier)
-        if found is None and name is not None and (id := _id_in(name)) is not None:
+        if found is None and name is not None and (id := validation.identifier_in(name)) is not None:
             # by name first: something may be called 747
             found = await graph.find_entity(connection, tenant, entity_id=id, name=None, tier=tier)
         return found
-
-
-def _id_in(name: str) -> int | None:
-    """The id that a text can be; as many digits as one can have, none of other scripts."""
-    return int(name) if name.isascii() and name.isdigit() and len(name) < len(str(2**63)) else None
 
 
 async def history(
