@@ -104,14 +104,14 @@ def _from_mapping(source: Mapping[str, Any], lenient: bool) -> MemoryTemplate:
     header = source.get("template")
     header = cast("Mapping[str, Any]", header) if isinstance(header, Mapping) else source
     if not lenient:
-        _refuse_unknown(source, _KEYS, "a template")
-        _refuse_unknown(header, _KEYS, "a template")
-        for section in _sections(source.get("sections")):
-            _refuse_unknown(section, _SECTION_KEYS, "a section of a template")
+        _refuse_unknown({**source, **header}, _KEYS, "a template")
+    sections = _sections(source.get("sections"))
+    for section in () if lenient else sections:
+        _refuse_unknown(section, _SECTION_KEYS, "a section of a template")
     # YAML reads a name such as 2026 as a number
     known = {key: str(header[key]) for key in ("id", "name", "description") if header.get(key) is not None}
     try:
-        return MemoryTemplate.model_validate({**known, "sections": _sections(source.get("sections"))})
+        return MemoryTemplate.model_validate({**known, "sections": sections})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidTemplateError(f"the template cannot be read: {problems}; {_EXAMPLE}") from error
