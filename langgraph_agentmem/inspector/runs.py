@@ -5,22 +5,23 @@ from langgraph_agentmem.inspector.access import Visit
 from langgraph_agentmem.models.base import counted
 from langgraph_agentmem.models.conflict import ConsolidationConflicts
 from langgraph_agentmem.models.run import ConsolidationRun
+from langgraph_agentmem.operations.retrieval import reading
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.views.markup import Html
 from langgraph_agentmem.views.pages import as_html
 
 _RUNS = 50
-_SEARCHED = 1000
-"""Runs of a memory among which one that is named is looked for."""
 
 
 async def show(visit: Visit) -> None:
     """A tenant's runs, a memory's, or one."""
     memory_id, wanted = visit.number("memory"), visit.query.get("run")
-    limit = _SEARCHED if wanted else _RUNS
-    runs = await visit.memory.runs.alist(visit.tenant, memory_id, limit=limit)
     if wanted:
-        runs = [run for run in runs if run.id == wanted]
+        found = await reading.run(visit.memory.resources, visit.tenant, validation.uuid(wanted, "run"))
+        runs = [found] if found and memory_id in {None, found.memory_id} else []
         parts.link("All runs", visit.link("/runs", memory=memory_id))
+    else:
+        runs = await visit.memory.runs.alist(visit.tenant, memory_id, limit=_RUNS)
     parts.heading(counted(len(runs), "run"))
     parts.note(f"The newest {_RUNS} are shown." if len(runs) == _RUNS else "")
     for run in runs:
