@@ -8,9 +8,10 @@ from rich.markup import escape
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.doctor import say
-from langgraph_agentmem.cli.options import Dsn
+from langgraph_agentmem.cli.options import AsJson, Dsn
 from langgraph_agentmem.cli.terminal import out, report_errors
 from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.operations.health import guarding
 from langgraph_agentmem.settings import AgentMemorySettings
 
@@ -40,16 +41,30 @@ def migrate(
     guarded = settings.row_security == "on" if row_security is None else row_security
     with _owners(dsn, settings) as memory:
         bridge.run(partial(guarding.migrate, memory.resources, guarded=guarded, checkpoints=checkpoints))
-        say(bridge.run(partial(guarding.status, memory.resources)))
+        say(bridge.run(partial(guarding.status, memory.resources)), as_json=False)
 
 
 @app.command()
 @report_errors
-def status(dsn: Dsn = None) -> None:
-    """Say what the tables are, and whether they hold tenants apart from the user; exit code 1 on an error."""
+def status(dsn: Dsn = None, as_json: AsJson = False) -> None:
+    """Say what the server, the tables and the user's rights are; exit code 1 on an error."""
+    say(_found(dsn), as_json=as_json)
+
+
+@app.command()
+@report_errors
+def check(dsn: Dsn = None, as_json: AsJson = False) -> None:
+    """Say the same for a script that starts programs: exit code 1 unless the database is ready for them as it is.
+
+    That is so where the tables are those of this version, the user may read and write them, and no index is missing.
+    """
+    say(_found(dsn), as_json=as_json, least="warning")
+
+
+def _found(dsn: str | None) -> list[Finding]:
     memory = AgentMemory.open(dsn, background=False)  # without `with`, which would make or change the tables
     try:
-        say(bridge.run(partial(guarding.status, memory.resources)))
+        return bridge.run(partial(guarding.status, memory.resources))
     finally:
         memory.close()
 

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import typer
 
-from langgraph_agentmem.cli.options import Dsn, Tenant
+from langgraph_agentmem.cli.options import AsJson, Dsn, Tenant
+from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.health import Finding
+from langgraph_agentmem.models.health import Finding, Severity
 
 _COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
 @report_errors
-def doctor(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def doctor(dsn: Dsn = None, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Look at a database and say, in a line for each check, what is wrong and what to do; exit code 1 on an error.
 
     Nothing is changed, and no chat model is asked. Model, embedder and so on are those of the environment.
@@ -23,14 +24,14 @@ def doctor(dsn: Dsn = None, tenant: Tenant = None) -> None:
         findings = memory.diagnose(tenant)
     finally:
         memory.close()
-    say(findings)
+    say(findings, as_json=as_json)
 
 
-def say(findings: Sequence[Finding]) -> None:
-    """Print findings, a line each; exit code 1 if any is an error."""
-    for finding in findings:
-        out.print(_line(finding))
-    if any(finding.severity == "error" for finding in findings):
+def say(findings: Sequence[Finding], *, as_json: bool, least: Severity = "error") -> None:
+    """Print findings, a line each; exit code 1 if any is as bad as that."""
+    tell(findings, as_json, lambda: out.print(*map(_line, findings), sep="\n"))
+    bad = {"error", least}
+    if any(finding.severity in bad for finding in findings):
         raise typer.Exit(1)
 
 

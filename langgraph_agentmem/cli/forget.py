@@ -6,7 +6,8 @@ from typing import Annotated, cast
 import typer
 from rich.markup import escape
 
-from langgraph_agentmem.cli.options import Dsn
+from langgraph_agentmem.cli.options import AsJson, Dsn
+from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt
@@ -37,6 +38,7 @@ def forget(
             help="Look again at what a receipt says is gone.", exists=True, dir_okay=False, show_default=False
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Remove all of a tenant, or one memory, and hand out a receipt; or verify one (exit code 1 if not all is gone)."""
     if (tenant is None) == (verify is None):
@@ -47,7 +49,10 @@ def forget(
         raise typer.BadParameter(f"--receipt {receipt} exists already, or its folder does not")
     with AgentMemory.open(dsn, background=False) as memory:
         if verify is not None:
-            _show_check(memory.verify_receipt(verify.read_text(encoding="utf-8", errors="replace")))
+            check = memory.verify_receipt(verify.read_text(encoding="utf-8", errors="replace"))
+            tell(check, as_json, lambda: _show_check(check))
+            if not check.gone:
+                raise typer.Exit(1)
             return
         _confirm(cast("str", tenant), memory_id, yes=yes)
         issued = (
@@ -93,5 +98,3 @@ def _show_check(check: DeletionCheck) -> None:
     for line in lines:
         out.print(line)
     out.print("[green]gone[/green]" if check.gone else "[red]not all is gone[/red]")
-    if not check.gone:
-        raise typer.Exit(1)

@@ -8,9 +8,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.options import Dsn, Tenant
+from langgraph_agentmem.cli.options import AsJson, Dsn, Tenant
+from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, progress_bar, report_errors
-from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus
+from langgraph_agentmem.models.graph import Difference, ProjectionReport, ProjectionStatus, VerifyReport
 from langgraph_agentmem.projection.projector import GraphProjector
 from langgraph_agentmem.settings import AgentMemorySettings
 
@@ -60,42 +61,22 @@ def rebuild(dsn: Dsn = None, tenant: Tenant = None) -> None:
 
 @app.command()
 @report_errors
-def status(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def status(dsn: Dsn = None, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """How far each tenant's graph is projected; exit code 1 where something stands in the way."""
     with _projector(dsn) as projector:
         statuses = projector.status(tenant)
-    if not statuses:
-        out.print("PostgreSQL holds no graph" + (f" of tenant {escape(repr(tenant))}." if tenant else " yet."))
-        return
-    table = Table("tenant", "waiting", "oldest", "set aside", "last projected", "state")
-    for item in statuses:
-        waits = "" if item.oldest is None else f"{_ago(item.oldest)} ago"
-        last = "never" if item.projected_at is None else f"{_ago(item.projected_at)} ago"
-        table.add_row(in_one_line(item.external_id), f"{item.pending:,}", waits, f"{item.dead:,}", last, _state(item))
-    out.print(table)
-    for item in statuses:
-        for letter in item.dead_letters:
-            out.print(
-                f"{in_one_line(item.external_id)}: {letter.kind} {letter.id} is set aside: {in_one_line(letter.error)}"
-            )
-    for problem in dict.fromkeys(item.problem for item in statuses if item.problem):
-        err.print(f"[red]problem:[/red] {in_one_line(problem)}")
+    tell(statuses, as_json, lambda: _show(statuses, tenant))
     if any(item.problem or item.dead or item.rebuilding for item in statuses):
         raise typer.Exit(1)
 
 
 @app.command()
 @report_errors
-def verify(dsn: Dsn = None, tenant: Tenant = None) -> None:
+def verify(dsn: Dsn = None, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Compare PostgreSQL and Neo4j and print the differences; exit code 1 where there are any."""
     with _projector(dsn) as projector:
         report = projector.verify(tenant)
-    for difference in report.differences[:_SHOWN]:
-        out.print(_line(difference))
-    if (more := len(report.differences) - _SHOWN) > 0:
-        out.print(f"... and {more:,} more")
-    waiting = f"; {report.pending:,} more differ because they still wait to be projected" if report.pending else ""
-    out.print(f"{report.compared:,} things compared, {len(report.differences):,} differences{waiting}")
+    tell(report, as_json, lambda: _print_differences(report))
     if report.differences:
         err.print("`agentmem graph rebuild` mends what differs.")
         raise typer.Exit(1)
@@ -113,6 +94,34 @@ async def _follow(dsn: str | None, tenant: str | None, poll_seconds: float) -> N
                 running.cancel()
                 await asyncio.wait([running], timeout=_TO_BE_HEARD)
         await running
+
+
+def _show(statuses: list[ProjectionStatus], tenant: str | None) -> None:
+    if not statuses:
+        out.print("PostgreSQL holds no graph" + (f" of tenant {escape(repr(tenant))}." if tenant else " yet."))
+        return
+    table = Table("tenant", "waiting", "oldest", "set aside", "last projected", "state")
+    for item in statuses:
+        waits = "" if item.oldest is None else f"{_ago(item.oldest)} ago"
+        last = "never" if item.projected_at is None else f"{_ago(item.projected_at)} ago"
+        table.add_row(in_one_line(item.external_id), f"{item.pending:,}", waits, f"{item.dead:,}", last, _state(item))
+    out.print(table)
+    for item in statuses:
+        for letter in item.dead_letters:
+            out.print(
+                f"{in_one_line(item.external_id)}: {letter.kind} {letter.id} is set aside: {in_one_line(letter.error)}"
+            )
+    for problem in dict.fromkeys(item.problem for item in statuses if item.problem):
+        err.print(f"[red]problem:[/red] {in_one_line(problem)}")
+
+
+def _print_differences(report: VerifyReport) -> None:
+    for difference in report.differences[:_SHOWN]:
+        out.print(_line(difference))
+    if (more := len(report.differences) - _SHOWN) > 0:
+        out.print(f"... and {more:,} more")
+    waiting = f"; {report.pending:,} more differ because they still wait to be projected" if report.pending else ""
+    out.print(f"{report.compared:,} things compared, {len(report.differences):,} differences{waiting}")
 
 
 def _print_report(report: ProjectionReport, what: str) -> None:

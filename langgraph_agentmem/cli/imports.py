@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from langgraph_agentmem.cli.options import Dsn, Schema, Source
+from langgraph_agentmem.cli.options import AsJson, Dsn, Schema, Source
+from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import err, in_one_line, out, progress_bar, report_errors
 from langgraph_agentmem.cli.transfer import import_file
 from langgraph_agentmem.errors import ImportMismatchError, InvalidInputError
@@ -44,6 +45,7 @@ def postgres_history(
         Path | None,
         typer.Option(help="CSV file that says whose each session is, as SESSION,TENANT lines.", show_default=False),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Messages of langchain-postgres' PostgresChatMessageHistory, each session as a conversation."""
     if tenant is not None and tenants is not None:
@@ -54,6 +56,7 @@ def postgres_history(
         lambda memory, progress: memory.import_chat_history(
             table, source, schema=schema, tenant=rule, on_progress=progress
         ),
+        as_json=as_json,
     )
 
 
@@ -76,6 +79,7 @@ def vectorstore(
     content_column: Annotated[str, typer.Option(help="The texts'.")] = "content",
     embedding_column: Annotated[str, typer.Option(help="The vectors'.")] = "embedding",
     metadata_column: Annotated[str, typer.Option(help="The metadata's; it may be missing.")] = "langchain_metadata",
+    as_json: AsJson = False,
 ) -> None:
     """Documents of langchain-postgres' PGVectorStore or PGVector, as items of a store."""
     if tenant is not None and tenant_key is not None:
@@ -95,6 +99,7 @@ def vectorstore(
             tenant=rule,
             on_progress=progress,
         ),
+        as_json=as_json,
     )
 
 
@@ -112,6 +117,7 @@ def store(
         str | None,
         typer.Option(help="Of namespaces that are too short to name one; by default AGENTMEM_STORE_DEFAULT_TENANT."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Items of LangGraph's PostgresStore or AsyncPostgresStore, with their times, lifetimes and vectors."""
     _carry_out(
@@ -119,6 +125,7 @@ def store(
         lambda memory, progress: memory.import_store(
             source, schema=schema, owner=owner, default_tenant=default_tenant, on_progress=progress
         ),
+        as_json=as_json,
     )
 
 
@@ -137,24 +144,26 @@ def legacy(
             show_default=False,
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Memories and consolidated chunks of an older system, by its tables active_memory, shortterm_memory and so on."""
     graph = None if neo4j is None else Neo4jDatabase.of(AgentMemorySettings(neo4j_uri=neo4j))
     _carry_out(
         dsn,
         lambda memory, progress: memory.import_legacy(source, schema=schema, neo4j=graph, on_progress=progress),
+        as_json=as_json,
     )
 
 
-def _carry_out(dsn: str | None, carry_out: Import) -> None:
+def _carry_out(dsn: str | None, carry_out: Import, *, as_json: bool) -> None:
     """Import, and print what has come of it; exit code 1 where something was refused, or is not as it was."""
     try:
         with AgentMemory.open(dsn, background=False) as memory, progress_bar("importing") as progress:
             report = carry_out(memory, progress)
     except ImportMismatchError as error:
-        _print(error.report)
+        tell(error.report, as_json, partial(_print, error.report))
         raise
-    _print(report)
+    tell(report, as_json, partial(_print, report))
     if report.refused:
         raise typer.Exit(1)
 

@@ -8,7 +8,8 @@ import anyio
 import typer
 from rich.table import Table
 
-from langgraph_agentmem.cli.options import Dsn
+from langgraph_agentmem.cli.options import AsJson, Dsn
+from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import in_one_line, listening, log_warnings, out, report_errors
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.memory import AgentMemory
@@ -16,6 +17,8 @@ from langgraph_agentmem.memory import AgentMemory
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
     from starlette.applications import Starlette
+
+    from langgraph_agentmem.mcp.tokens import TokenGrant
 
 app: Final = typer.Typer(invoke_without_command=True)
 token: Final = typer.Typer(help="Bearer tokens for HTTP, each of which stands for a tenant.", no_args_is_help=True)
@@ -101,18 +104,13 @@ def add(
 
 @token.command("list")
 @report_errors
-def list_(tokens: _TokensFile) -> None:
+def list_(tokens: _TokensFile, as_json: AsJson = False) -> None:
     """Show whom tokens stand for, and until when."""
     from langgraph_agentmem.mcp import TokenFile  # noqa: PLC0415 - optional
 
-    table, now = Table("name", "tenant", "made", "expires"), datetime.now(UTC)
-    for grant in TokenFile(tokens).grants():
-        ends = f"{grant.expires_at:%Y-%m-%d %H:%M}" if grant.expires_at else "never"
-        expired = " (expired)" if grant.expires_at and grant.expires_at <= now else ""
-        table.add_row(
-            in_one_line(grant.name), in_one_line(grant.tenant), f"{grant.created_at:%Y-%m-%d}", ends + expired
-        )
-    out.print(table if table.row_count else "There are no tokens.")
+    granted = TokenFile(tokens).grants()
+    # what a token's hash is, is of no use to anybody
+    tell([grant.model_dump(exclude={"sha256"}) for grant in granted], as_json, lambda: _show(granted))
 
 
 @token.command()
@@ -125,6 +123,17 @@ def revoke(name: Annotated[str, typer.Argument(help="The token's name.")], token
     out.print(f"{revoked} revoked")
     if not revoked:
         raise typer.Exit(1)
+
+
+def _show(grants: "list[TokenGrant]") -> None:
+    table, now = Table("name", "tenant", "made", "expires"), datetime.now(UTC)
+    for grant in grants:
+        ends = f"{grant.expires_at:%Y-%m-%d %H:%M}" if grant.expires_at else "never"
+        expired = " (expired)" if grant.expires_at and grant.expires_at <= now else ""
+        table.add_row(
+            in_one_line(grant.name), in_one_line(grant.tenant), f"{grant.created_at:%Y-%m-%d}", ends + expired
+        )
+    out.print(table if table.row_count else "There are no tokens.")
 
 
 def _server(memory: AgentMemory, tenant: str | None, tokens: Path | None, *, allow_forget: bool) -> "MCPServer[None]":

@@ -6,12 +6,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from langgraph_agentmem.cli.options import Dsn, OneTenant, Run, Tenant
-from langgraph_agentmem.cli.output import cut
+from langgraph_agentmem.cli.options import AsJson, Dsn, OneTenant, Run, Tenant
+from langgraph_agentmem.cli.output import cut, tell
 from langgraph_agentmem.cli.terminal import as_text, in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.review import Dispute, DisputedValue, ReviewAction, ReviewDecision
+from langgraph_agentmem.models.review import Dispute, DisputedValue, PendingReview, ReviewAction, ReviewDecision
 
 app: Final = typer.Typer(help="Conflicts that a review policy leaves to a person.", no_args_is_help=True)
 
@@ -25,35 +25,21 @@ def list_(
     dsn: Dsn = None,
     tenant: Tenant = None,
     limit: Annotated[int, typer.Option(min=1, help="The most runs.")] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """The runs that wait for a person, the longest waiting first, with a line for each dispute."""
     with AgentMemory.open(dsn, background=False) as memory:
         waiting = memory.reviews.pending(tenant, limit=limit)
-    if not waiting:
-        out.print("Nothing waits for a review.")
-        return
-    for review in waiting:
-        tenant_and_run = f"{in_one_line(review.external_id)} {review.run_id}"
-        out.print(f"[bold]{tenant_and_run}[/bold], memory {in_one_line(review.memory_title)}", soft_wrap=True)
-        table = Table("dispute", "kind", "existing", "new", "verdict", "changed")
-        for dispute in review.disputes:
-            existing = " | ".join(value.content for value in dispute.existing)
-            changed = "yes" if dispute.changed else ""
-            short = (_short(existing), _short(dispute.new.content))
-            table.add_row(str(dispute.id), dispute.kind, *short, dispute.verdict.action, changed)
-        out.print(table)
+    tell(waiting, as_json, lambda: _list(waiting))
 
 
 @app.command()
 @report_errors
-def show(tenant: OneTenant, run: Run, dsn: Dsn = None) -> None:
+def show(tenant: OneTenant, run: Run, dsn: Dsn = None, as_json: AsJson = False) -> None:
     """The disputes of a run, with both values as they were and as they are."""
     with AgentMemory.open(dsn, background=False) as memory:
         disputes = memory.reviews.disputes(tenant, run)
-    if not disputes:
-        out.print("This run has left nothing to a person.")
-    for dispute in disputes:
-        _show(dispute)
+    tell(disputes, as_json, lambda: _show_all(disputes))
 
 
 @app.command()
@@ -91,6 +77,29 @@ def _decisions(argument: str, waiting: list[int], text: str | None, reason: str)
         )
         for dispute in (waiting if which == "all" else [int(which)])
     ]
+
+
+def _list(waiting: list[PendingReview]) -> None:
+    if not waiting:
+        out.print("Nothing waits for a review.")
+        return
+    for review in waiting:
+        tenant_and_run = f"{in_one_line(review.external_id)} {review.run_id}"
+        out.print(f"[bold]{tenant_and_run}[/bold], memory {in_one_line(review.memory_title)}", soft_wrap=True)
+        table = Table("dispute", "kind", "existing", "new", "verdict", "changed")
+        for dispute in review.disputes:
+            existing = " | ".join(value.content for value in dispute.existing)
+            changed = "yes" if dispute.changed else ""
+            short = (_short(existing), _short(dispute.new.content))
+            table.add_row(str(dispute.id), dispute.kind, *short, dispute.verdict.action, changed)
+        out.print(table)
+
+
+def _show_all(disputes: list[Dispute]) -> None:
+    if not disputes:
+        out.print("This run has left nothing to a person.")
+    for dispute in disputes:
+        _show(dispute)
 
 
 def _show(dispute: Dispute) -> None:

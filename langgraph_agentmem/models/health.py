@@ -101,3 +101,41 @@ class RowSecurity(Value):
     held: bool
     looks: bool
     inherits: bool
+
+
+class Permissions(Value):
+    """What a role may do with a database's tables.
+
+    Attributes:
+        role: Who asks.
+        standby: Whether the server is one that only follows another.
+        reads_only: Whether the role's transactions only read, by a setting.
+        relations: How many tables and views are read.
+        writable: How many of them are written.
+        unread: Those that the role cannot read.
+        unwritten: Those of the writable that it cannot insert into, update, or delete from.
+        undrawn: Sequences of which it cannot draw numbers.
+    """
+
+    role: str
+    standby: bool
+    reads_only: bool
+    relations: int
+    writable: int
+    unread: list[str]
+    unwritten: list[str]
+    undrawn: list[str]
+
+
+class Indexes(Value):
+    """What a database has of the indexes that it should have.
+
+    Attributes:
+        wanted: How many it should have.
+        missing: The statements that make those that are not there, by name.
+        broken: Those that are there, but that no search may use, as when their building was broken off.
+    """
+
+    wanted: int
+    missing: dict[str, str]
+    broken: list[str]

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from langgraph_agentmem.models.health import Counts, FailingModel, Finding, ProjectionHealth, RowSecurity, Severity
+from langgraph_agentmem.models.health import (
+    Counts,
+    FailingModel,
+    Finding,
+    Indexes,
+    Permissions,
+    ProjectionHealth,
+    RowSecurity,
+    Severity,
+)
 from langgraph_agentmem.models.queue import QueueStatus
 from langgraph_agentmem.policies import guarding
 
@@ -22,6 +31,51 @@ def schema(version: int | None, newest: int) -> Finding:
     if version < newest:
         return _warning("schema", f"version {version} of {newest}", "the next use of the memory brings it up to date")
     return _ok("schema", f"version {version}, the newest")
+
+
+def permissions(found: Permissions) -> Finding:
+    """Whether the role may do what the memory does."""
+    check, role = "permissions", repr(found.role)
+    lacking = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("read", found.unread), ("write", found.unwritten), ("draw numbers of", found.undrawn))
+        if names
+    ]
+    only_reads = "searches and reads answer, and every write is refused"
+    if lacking and (found.unread or len(found.unwritten) < found.writable):
+        advice = f"run `agentmem db roles --app {_argument(found.role)} --run` as the owner"
+        return Finding(severity="error", check=check, found=f"{role} cannot {'; cannot '.join(lacking)}", advice=advice)
+    if found.standby:
+        return _warning(check, f"this server only follows another: {only_reads}", "connect to the other one to write")
+    if found.reads_only:
+        advice = "it is as default_transaction_read_only of the role, the database or the DSN says"
+        return _warning(check, f"transactions of {role} only read: {only_reads}", advice)
+    if lacking:
+        advice = f"if it is to write, run `agentmem db roles --app {_argument(found.role)} --run` as the owner"
+        return _warning(check, f"{role} may only read: {only_reads}", advice)
+    return _ok(check, f"{role} may read all {found.relations} tables and views, and write what is to be written")
+
+
+def _argument(role: str) -> str:
+    return role if role.replace("_", "").isalnum() else f"'{role}'"
+
+
+def indexes(found: Indexes) -> Finding:
+    """Whether the indexes are there and in use."""
+    unique = [name for name, statement in found.missing.items() if statement.startswith("CREATE UNIQUE")]
+    problems = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("missing are", list(found.missing)), ("not valid are", found.broken))
+        if names
+    ]
+    if not problems:
+        return _ok("indexes", f"all {found.wanted} are there and valid")
+    mends = [statement.replace("INDEX", "INDEX CONCURRENTLY", 1) for statement in found.missing.values()]
+    mends += [f"REINDEX INDEX CONCURRENTLY agentmem.{name}" for name in found.broken]
+    return Finding(
+        severity="error" if unique else "warning",  # without a unique one writes fail, without another they are slow
+        check="indexes", found="; ".join(problems), advice=f"run as the owner: {'; '.join(mends)}",
+    )  # fmt: skip
 
 
 def row_security(found: RowSecurity, *, wanted: bool) -> Finding:
@@ -65,6 +119,21 @@ def queue(status: QueueStatus) -> Finding:
         advice = "let an `agentmem worker` run, or background=True, or `agentmem worker --once` now and then"
         return _warning("queue", f"{found}, the oldest for {status.lag_seconds / 60:,.0f} min", advice)
     return _ok("queue", found)
+
+
+def workers(listening: int, status: QueueStatus) -> Finding:
+    """Whether somebody waits for memories to become due.
+
+    Args:
+        listening: How many workers do on a connection of their own.
+        status: What there is for them to do.
+    """
+    if listening:
+        return _ok("workers", f"{listening:,} listen for memories that become due")
+    found = "none listens for memories that become due (one behind a pooler looks now and then, unseen)"
+    if not status.due:
+        return _ok("workers", found)
+    return _warning("workers", found, "let an `agentmem worker` run, or background=True")
 
 
 def dead_letters(dead: int) -> Finding:

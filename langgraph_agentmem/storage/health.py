@@ -5,6 +5,7 @@ from psycopg.rows import DictRow
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.health import Counts, FailingModel, ProjectionHealth
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.database import LISTENER
 from langgraph_agentmem.storage.driver.rows import all_rows, first_row, of_tenants
 from langgraph_agentmem.storage.driver.statements import statements
 
@@ -23,6 +24,11 @@ async def chunks_without_vectors(connection: Connection, external_id: str | None
 async def expired_leases(connection: Connection, external_id: str | None) -> Counts:
     """Runs that let their lease run out."""
     return Counts.model_validate(await first_row(connection, _SQL["expired_leases"], {"external_id": external_id}))
+
+
+async def listening(connection: Connection) -> int:
+    """How many workers wait on a connection of their own for memories to become due."""
+    return (await first_row(connection, _SQL["listening"], {"application": LISTENER}))["workers"]
 
 
 async def failing_models(connection: Connection, external_id: str | None, limit: int) -> list[FailingModel]:

@@ -139,7 +139,8 @@ async def register_embedding_model(connection: Connected, wanted: Registration, 
         params |= {"index_options": as_json(index.index_options), "first": await model_in_use(connection) is None}
         added = await (await connection.execute(_SQL["add_embedding_model"], params)).fetchone()
         model = EmbeddingModel.model_validate(added)
-        await _create_index(connection, model)
+        for statement in index_of(model).values():
+            await connection.execute(statement)
         return model
 
 
@@ -177,22 +178,23 @@ def _shown(index: VectorIndex) -> str:
     return f"{index.vector_type}, {index.distance}, {index.index_kind}{f' {options}' if options else ''}"
 
 
-async def _create_index(connection: Connected, model: EmbeddingModel) -> None:
+def index_of(model: EmbeddingModel) -> dict[str, sql.Composed]:
+    """The statement that makes the index over a model's vectors, by the index's name; empty where it has none."""
     # not indexed: its searches compare all of a tenant's vectors, which is right, only slower
     if model.index_kind == "flat" or model.dimensions > _MAX_INDEXED[model.vector_type]:
-        return
+        return {}
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
-    await connection.execute(
-        template("vectors", "create_vector_index").format(
-            index=sql.Identifier(f"memory_chunk_vectors_{model.id}"),
-            kind=sql.Identifier(model.index_kind),
-            column=_column(model.vector_type),
-            type=_type(model.vector_type, model.dimensions),
-            operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
-            options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
-            model=sql.Literal(model.id),
-        )
+    name = f"memory_chunk_vectors_{model.id}"
+    statement = template("vectors", "create_vector_index").format(
+        index=sql.Identifier(name),
+        kind=sql.Identifier(model.index_kind),
+        column=_column(model.vector_type),
+        type=_type(model.vector_type, model.dimensions),
+        operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
+        options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
+        model=sql.Literal(model.id),
     )
+    return {name: statement}
 
 
 def vector_view(model: EmbeddingModel) -> str:

@@ -1,6 +1,7 @@
 """`agentmem`, as people use it: what it prints, and how it ends."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -72,10 +73,14 @@ async def test_the_graph_is_projected_shown_verified_and_rebuilt(
     assert f"{tenant}: entity 1 'Ada': missing in Neo4j\n" in done.stdout
     assert done.stdout.endswith("4 things compared, 4 differences\n")
     assert done.stderr == "`agentmem graph rebuild` mends what differs.\n"
+    told = json.loads((await call(agentmem, "graph", "verify", "--json")).stdout)
+    assert (told["compared"], len(told["differences"]), told["differences"][0]["problem"]) == (4, 4, "missing")
     done = await call(agentmem, "graph", "status")
     assert done.returncode == 1
     assert "stuck" in done.stdout
     assert "emptied" in done.stderr
+    [state] = json.loads((await call(agentmem, "graph", "status", "--json")).stdout)
+    assert (state["external_id"], "emptied" in state["problem"]) == (tenant, True)
     done = await call(agentmem, "graph", "rebuild")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "4 entities, chunks and relationships written, 0 set aside\n"

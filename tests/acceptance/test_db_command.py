@@ -1,5 +1,6 @@
 """`agentmem db` prepares a database that holds tenants apart, and says what is lacking."""
 
+import json
 import os
 import subprocess
 import sys
@@ -100,3 +101,63 @@ def test_status_says_what_is_lacking_and_changes_nothing(db: Db) -> None:
     assert wanted.returncode == 1
     assert row_security(wanted).startswith("error row security policies are missing from active_memory, ")
     assert row_security(wanted).endswith("; run `agentmem db migrate --row-security` as the owner")
+
+
+def line(done: subprocess.CompletedProcess[str], check: str) -> str:
+    [found] = [line for line in done.stdout.splitlines() if f"  {check}  " in line]
+    return " ".join(found.split())
+
+
+def test_a_check_succeeds_once_programs_can_start(db: Db, empty_dsn: str) -> None:
+    assert (db("status").returncode, db("check").returncode) == (0, 1), "the tables are yet to be made"
+    db("migrate", "--checkpoints")
+    assert db("check").returncode == 0, db("check").stdout
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        connection.execute("DROP INDEX agentmem.section_newest")
+    checked = db("check")
+    assert (checked.returncode, db("status").returncode) == (1, 0), "searches are slow, and answer"
+    told = {finding["check"]: finding["severity"] for finding in json.loads(db("check", "--json").stdout)}
+    assert (told["schema"], told["indexes"]) == ("ok", "warning")
+    assert line(checked, "indexes").startswith("warning indexes missing are section_newest; run as the owner: CREATE ")
+
+
+def test_rights_that_a_role_lacks_are_told_with_what_grants_them(
+    db: Db, roles: tuple[str, str], empty_dsn: str
+) -> None:
+    app, _ = roles
+    db("migrate", "--checkpoints")
+    db("roles", "--app", app, "--run")
+    fine = db("check", role=app)
+    assert (fine.returncode, line(fine, "permissions")[:30]) == (0, f"ok permissions '{app}"[:30])
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        for statement in (
+            "REVOKE DELETE ON agentmem.mention FROM",
+            "REVOKE SELECT ON agentmem.longterm_entity FROM",
+            "REVOKE UPDATE ON checkpoint_blobs FROM",
+            "REVOKE USAGE ON ALL SEQUENCES IN SCHEMA agentmem FROM",
+        ):
+            connection.execute(f'{statement} "{app}"'.encode())
+    lacking = db("check", role=app)
+    said = line(lacking, "permissions")
+    assert lacking.returncode == 1
+    assert said.startswith(
+        f"error permissions '{app}' cannot read longterm_entity; cannot write mention, public.checkpoint_blobs; cannot draw"
+    )
+    assert said.endswith(f"; run `agentmem db roles --app '{app}' --run` as the owner")
+    db("roles", "--app", app, "--run")
+    assert db("check", role=app).returncode == 0
+
+
+def test_who_only_reads_is_told_so(db: Db, roles: tuple[str, str], empty_dsn: str) -> None:
+    app, _ = roles
+    db("migrate")
+    db("roles", "--app", app, "--run")
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        connection.execute(f'REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA agentmem FROM "{app}"'.encode())
+    reads = db("status", role=app)
+    assert (reads.returncode, db("check", role=app).returncode) == (0, 1)
+    assert line(reads, "permissions").startswith(
+        f"warning permissions '{app}' may only read: searches and reads answer"
+    )
+    session = db("status", PGOPTIONS="-c default_transaction_read_only=on")
+    assert "only read: searches and reads answer" in line(session, "permissions")

@@ -1,5 +1,7 @@
 """`agentmem doctor` says what is wrong with a database and what to do about it, and changes nothing."""
 
+import asyncio
+import json
 import os
 import re
 import sys
@@ -11,8 +13,9 @@ import forking
 import pytest
 from fakes import WordEmbedder
 from langchain_core.language_models import FakeListChatModel
+from psycopg.conninfo import make_conninfo
 
-from langgraph_agentmem import AgentMemory
+from langgraph_agentmem import AgentMemory, MemoryWorker
 from langgraph_agentmem.models.health import Finding
 
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -43,10 +46,12 @@ def test_a_database_with_which_nothing_is_wrong(dsn: str) -> None:
     code, lines = doctor(dsn)
     assert (code, {line.split(":")[0] for line in lines.values()}) == (0, {"ok"})
     assert list(lines) == [
-        "server", "pgvector", "schema", "row security", "embedder", "vectors", "queue", "dead letters", "leases", "model",
-        "reviews", "projection",
+        "server", "pgvector", "schema", "row security", "permissions", "indexes", "embedder", "vectors", "queue", "workers",
+        "dead letters", "leases", "model", "reviews", "projection",
     ]  # fmt: skip
     assert lines["server"].startswith("ok: PostgreSQL ")
+    told = json.loads(forking.run(AGENTMEM, "doctor", "--json", env=os.environ | {"AGENTMEM_DSN": dsn}).stdout)
+    assert {finding["check"]: f"{finding['severity']}: {finding['found']}" for finding in told} == lines
 
 
 def test_an_empty_database_stays_empty(empty_dsn: str) -> None:
@@ -68,8 +73,53 @@ def test_tables_that_others_have_made_are_an_error_and_not_read(dsn: str, rows: 
 def test_tables_that_somebody_has_changed_are_an_error_behind_what_can_be_seen(dsn: str, rows: Rows) -> None:
     rows("ALTER TABLE agentmem.dispute DROP COLUMN created_at CASCADE")
     code, lines = doctor(dsn)
-    assert (code, list(lines)) == (1, ["server", "pgvector", "schema", "row security", "tables"])
+    assert (code, list(lines)) == (
+        1,
+        ["server", "pgvector", "schema", "row security", "permissions", "indexes", "tables"],
+    )
     assert 'column "created_at" does not exist' in lines["tables"]
+
+
+async def test_an_index_that_is_missing_or_not_valid_is_told_with_what_makes_it(
+    dsn: str, opened: Open, rows: Rows
+) -> None:
+    await written(opened(index=WordEmbedder()))
+    rows("DROP INDEX agentmem.section_newest")
+    rows("DROP INDEX agentmem.memory_chunk_vectors_1")
+    rows("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'agentmem.entity_words'::regclass")
+    code, lines = doctor(dsn)
+    assert code == 0
+    problem, _, advice = lines["indexes"].partition("; run as the owner: ")
+    assert problem == ("warning: missing are section_newest, memory_chunk_vectors_1; not valid are entity_words")
+
+    for statement in advice.split("; "):
+        rows(statement)  # as an administrator pastes it
+    assert doctor(dsn)[1]["indexes"].startswith("ok: all ")
+
+
+def test_without_an_index_that_keeps_what_is_one_from_being_two_writes_fail(dsn: str, rows: Rows) -> None:
+    rows("DROP INDEX agentmem.active_memory_namespace")
+    code, lines = doctor(dsn)
+    assert (code, lines["indexes"][:44]) == (1, "error: missing are active_memory_namespace; ")
+
+
+@pytest.mark.parametrize("named", [{}, {"application_name": "my agents"}])
+async def test_workers_that_listen_are_counted(dsn: str, rows: Rows, named: dict[str, str]) -> None:
+    memory = AgentMemory.open(make_conninfo(dsn, **named))
+    await written(memory)
+    rows(DUE)
+    assert (await found(memory))["workers"].severity == "warning"
+    listening = MemoryWorker(memory)
+    running = asyncio.create_task(listening.arun())
+    try:
+        while (seen := (await found(memory))["workers"]).severity != "ok" or not seen.found.startswith("1 "):
+            assert not running.done(), "the worker has ended"
+            await asyncio.sleep(0.05)
+    finally:
+        listening.stop()
+        await running
+        await memory.aclose()
+    assert seen.found == "1 listen for memories that become due"
 
 
 def test_what_cannot_be_reached_or_configured_is_an_error() -> None:

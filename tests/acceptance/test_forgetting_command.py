@@ -59,6 +59,8 @@ def test_a_tenant_is_forgotten_after_a_question_and_its_receipt_verified(
     assert said.startswith("removed: active_memory 2, section 2\nrewritten: nothing\nremains: PostgreSQL's files: ")
     verified = agentmem("--verify", str(receipt))
     assert (verified.returncode, verified.stdout) == (0, "gone\n")
+    told = json.loads(agentmem("--verify", str(receipt), "--json").stdout)
+    assert (told["intact"], told["found"], told["threads"]) == (True, {}, [])
     filled(dsn)
     assert agentmem("--verify", str(receipt)).stdout == (
         "active_memory: 2 new rows, written since\nsection: 2 new rows, written since\ngone\n"

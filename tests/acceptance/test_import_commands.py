@@ -1,6 +1,7 @@
 """`agentmem import`, as people use it: what it prints, and how it ends."""
 
 import asyncio
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -50,7 +51,8 @@ def test_a_store_from_another_database(agentmem: Callable[..., Done], empty_dsn:
     assert first.startswith("1 row read: 1 written, 0 known, ")
     assert tenants == "tenants: alice"
     assert hashes.startswith("hash of what was verified: ")
-    assert "0 written, 1 known" in agentmem("store", "--from", empty_dsn, "--owner", "1").stdout
+    told = json.loads(agentmem("store", "--from", empty_dsn, "--owner", "1", "--json").stdout)
+    assert (told["written"], told["known"], told["tenants"]) == (0, 1, ["alice"])
 
 
 def test_a_history_with_a_list_of_whose_the_sessions_are(

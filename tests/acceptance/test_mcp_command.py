@@ -1,6 +1,7 @@
 """`agentmem mcp`, as clients start and reach it: processes of their own, over stdio and over HTTP."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,6 +166,8 @@ def test_tokens_are_listed_without_what_they_are(tmp_path: Path) -> None:
     assert "[red]laptop" in listed
     assert "alice" in listed
     assert made.strip() not in listed
+    [told] = json.loads(here("token", "list", "--tokens", file, "--json").stdout)
+    assert (told["name"], told["tenant"], "sha256" in told) == ("[red]laptop", "alice", False)
     nobody = here("token", "revoke", "nobody", "--tokens", file)
     assert (nobody.exit_code, nobody.stdout) == (1, "0 revoked\n")
 

@@ -1,5 +1,6 @@
 """`agentmem reviews`, as people use it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -52,6 +53,9 @@ def test_disputes_are_listed_shown_and_decided(
             assert text in done.stdout
         assert here("list", "--tenant", "bob").stdout == "Nothing waits for a review.\n"
 
+        [waiting] = json.loads(here("list", "--json").stdout)
+        assert [each["id"] for each in waiting["disputes"]] == [int(first), int(second)]
+        assert json.loads(here("show", "alice", run, "--json").stdout) == waiting["disputes"]
         shown = agentmem("show", "alice", run).stdout
         assert f"dispute {first} (chunk in section 'notes'), pending" in shown
         assert "existing: - Budget: [5] (by ada)" in shown

@@ -1,6 +1,7 @@
 """`agentmem worker` and `agentmem queue`, as people use them."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -127,6 +128,9 @@ async def test_the_queue_is_shown_and_what_was_set_aside_is_retried(dsn: str, ro
     assert (done.returncode, done.stderr) == (1, "")
     assert re.search(r"1 .* 0 .* 0 .* 0 .* 1 .* due \d+ s ago", done.stdout)
     assert "alice: memory 1 (Memory 0) was set aside after 12 attempts: Error: [red]no luck[/red]\n" in done.stdout
+    told = json.loads((await asyncio.to_thread(run, dsn, "queue", "status", "--json")).stdout)
+    assert (told["status"]["due"], told["status"]["dead"]) == (1, 1)
+    assert [letter["error"] for letter in told["dead_letters"]] == ["Error: [red]no\nluck[/red]"]
     done = await asyncio.to_thread(run, dsn, "queue", "retry", "--tenant", "bob")
     assert done.stdout == "0 memories are back in the queue of 'bob'\n"
     done = await asyncio.to_thread(run, dsn, "queue", "retry", "--tenant", "alice", "--memory", "1")

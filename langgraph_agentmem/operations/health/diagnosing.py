@@ -11,10 +11,10 @@ from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.policies import diagnosing, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import health, queue
-from langgraph_agentmem.storage.driver import migrate, row_security
+from langgraph_agentmem.storage.driver import migrate, row_security, structure
 from langgraph_agentmem.storage.driver.statements import migrations
 from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
-from langgraph_agentmem.storage.vectors import EmbeddingModel, mismatch, model_in_use
+from langgraph_agentmem.storage.vectors import EmbeddingModel, index_of, mismatch, model_in_use
 
 Bare = AsyncConnection[DictRow]
 _SHOWN = 10
@@ -56,7 +56,15 @@ async def of_database(resources: Resources, connection: Bare) -> tuple[list[Find
     if version is not None:
         wanted = resources.settings.row_security == "on"
         found.append(diagnosing.row_security(await row_security.state(connection), wanted=wanted))
-    return found, current
+    if not current:
+        return found, False
+    permissions = await structure.permissions(connection)
+    found.append(diagnosing.permissions(permissions))
+    if not permissions.unread:
+        model = await model_in_use(connection)
+        made = {} if model is None else {name: statement.as_string(None) for name, statement in index_of(model).items()}
+        found.append(diagnosing.indexes(await structure.indexes(connection, made)))
+    return found, True
 
 
 def _checked(check: str, found: str, refuse: Callable[[], None]) -> Finding:
@@ -79,12 +87,14 @@ async def _contents(resources: Resources, tenant: str | None) -> list[Finding]:
         graphs = await health.projection(connection, tenant)
         leases = await health.expired_leases(connection, tenant)
         waiting = await health.reviews(connection, tenant)
+        listening = await health.listening(connection)
         # last, as it reads tenant by tenant
         failing = await health.failing_models(connection, tenant, _SHOWN)
         return [
             embedder,
             diagnosing.vectors(missing, resources.embedder and resources.embedder.name),
             diagnosing.queue(status),
+            diagnosing.workers(listening, status),
             diagnosing.dead_letters(status.dead),
             diagnosing.leases(leases),
             *diagnosing.models(failing, status.model_failing),

@@ -9,7 +9,7 @@ from typing import cast
 
 import anyio.to_thread
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver import embedded, migrate, row_security, tenants
@@ -20,6 +20,9 @@ from langgraph_agentmem.storage.driver.session import Pooler, Session, session_o
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
 from langgraph_agentmem.storage.driver.tenants import NOBODY, ForWhom
 from langgraph_agentmem.storage.driver.translation import translation
+
+LISTENER = "agentmem worker"
+"""The application's name of a connection that waits for what becomes due, as `pg_stat_activity` shows it."""
 
 
 class Database:
@@ -175,7 +178,7 @@ class Database:
         if dsn is None:
             yield None
             return
-        async with self._alone(dsn) as connection:
+        async with self._alone(make_conninfo(dsn, application_name=LISTENER)) as connection:
             yield connection
 
     @asynccontextmanager

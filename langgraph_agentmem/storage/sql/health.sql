@@ -59,3 +59,8 @@ SELECT count(*) FILTER (WHERE dead_at IS NULL) AS pending, count(*) FILTER (WHER
        coalesce(extract(epoch FROM now() - min(at) FILTER (WHERE dead_at IS NULL)), 0)::float8 AS lag_seconds
 FROM agentmem.graph_outbox
 WHERE (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+
+-- name: listening
+-- Workers that wait on a connection of their own for memories to become due.
+SELECT count(*) AS workers FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = %(application)s
