@@ -39,7 +39,6 @@ from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, Vec
 
 _SQL = statements("search")
 _SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
-_IS_SAID = template("search", "is_said")
 _NEAREST = 40
 """Nearest vectors that are candidates, where not all chunks are compared."""
 _MOST_MATCHES = 1_000
@@ -231,8 +230,11 @@ def _hits_statement(form: VectorForm | None, guarded: bool) -> RawStatement:
         "document": sql.SQL("NULL::bigint"),
         "item": sql.SQL("k.id"),
         "moment": sql.SQL("NULL::timestamptz"),
-        "with_neighbours": sql.SQL("o.own_lexical"),
-        "neighbours": sql.SQL(""),
+        "said": sql.SQL("false"),
+        "beside": sql.SQL(""),
+        "lexical": sql.SQL("o.own_lexical"),
+        "share": sql.SQL("g.share"),
+        "joined": sql.SQL("LEFT JOIN graph g ON g.id = o.id"),
     }
     named = template("search", "with_query_words_guarded" if guarded else "with_query_words")
     scored = _scored(form, "graph", holes, guarded=guarded)
@@ -250,8 +252,11 @@ def _items_statement(
         "in_scope": sql.SQL("(c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE"),
         "memories": sql.SQL("scope"),
         "item": sql.SQL("(k.memory_id, k.section_id, k.document)"),
-        "with_neighbours": _with_neighbours(),
-        "neighbours": template("search", "neighbours").format(is_said=_IS_SAID),
+        "said": template("search", "said").format(document=selected["document"]),
+        "beside": _beside(),
+        "lexical": sql.SQL("coalesce(b.lexical, o.own_lexical)"),
+        "share": sql.SQL("NULL::float8"),
+        "joined": sql.SQL("LEFT JOIN beside b ON b.id = o.id"),
         "scope_chunks": sql.SQL("(SELECT coalesce(sum(o.section_count), 0) FROM scope o)::float8"),
         "moment": sql.SQL("CASE WHEN %(listing)s AND {} IS NOT NULL THEN c.last_updated END").format(
             selected["document"]
@@ -261,18 +266,15 @@ def _items_statement(
     return RawStatement(template("search", "items").format(scored=scored, **selected))
 
 
-def _with_neighbours() -> sql.Composable:
-    """What an item has of a question's words, with what those put before and after it have."""
-    said = template("search", "said").format(is_said=_IS_SAID)
+def _beside() -> sql.Composable:
+    """What items have of a question's words, with what those put before and after them have."""
     terms = [
-        sql.SQL("{} * coalesce({}({}, {}) OVER put, 0)").format(
-            sql.Literal(weight), sql.SQL("lag" if distance < 0 else "lead"), said, sql.Literal(abs(distance))
+        sql.SQL("{} * coalesce({}(o.own_lexical, {}) OVER put, 0)").format(
+            sql.Literal(weight), sql.SQL("lag" if distance < 0 else "lead"), sql.Literal(abs(distance))
         )
         for distance, weight in BESIDE.items()
     ]
-    return template("search", "with_neighbours").format(
-        is_said=_IS_SAID, beside=sql.Literal(ITEMS_BESIDE), sum=sql.SQL(" + ").join(terms)
-    )
+    return template("search", "beside").format(beside=sql.Literal(ITEMS_BESIDE), sum=sql.SQL(" + ").join(terms))
 
 
 def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool) -> sql.Composable:
@@ -284,10 +286,11 @@ def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable
     }
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
-    # hashed: the candidates are few
-    late = sql.SQL("(c.id IN (SELECT k.id FROM candidate k)) IS NOT TRUE")
+    # hashed: the candidates are few; and there are none of a small scope
+    late = sql.SQL("(NOT (SELECT z.large FROM size z) OR (c.id IN (SELECT k.id FROM candidate k)) IS NOT TRUE)")
     compared = template("search", "compared").format(**filled, late=late)
-    weights = {f"{arm}_weight": sql.Literal(weight) for arm, weight in WEIGHTS.items()}
+    # as they are, they would be of type numeric, which takes many times as long to work with
+    weights = {f"{arm}_weight": sql.SQL("{}::float8").format(weight) for arm, weight in WEIGHTS.items()}
     return template("search", "scored").format(
         **filled, chosen=chosen, compared=compared, graph=template("search", graph), **weights
     )

@@ -76,19 +76,18 @@ asked AS MATERIALIZED (
            + CASE WHEN l.by_graph THEN {graph_weight} ELSE 0 END
            + CASE WHEN l.label IS NULL THEN 0 ELSE {label_weight} END
            + CASE WHEN l.by_date THEN {date_weight} ELSE 0 END AS full_score
-    FROM (SELECT CASE WHEN min(p.label) = max(p.label) THEN min(p.label) END AS label,
-                 EXISTS (SELECT 1 FROM graph) AS by_graph, coalesce(bool_or(p.dated), false) AS by_date
-          FROM (SELECT CASE WHEN o.label = ANY (%(labels)s::text[]) THEN o.label END AS label, o.dated FROM compared o) p) l
+    FROM (SELECT CASE WHEN min(o.named) = max(o.named) THEN min(o.named) END AS label,
+                 EXISTS (SELECT 1 FROM graph) AS by_graph, coalesce(bool_or(o.dated), false) AS by_date
+          FROM compared o
+          WHERE (%(labels)s::text[] <> '{{}}' OR %(dates)s::int[] IS NOT NULL) AND (o.named IS NOT NULL OR o.dated)) l
 ),
-scored AS MATERIALIZED (
-    SELECT p.id, p.memory_id, p.section_id, p.document, p.moment, p.late, p.vector, p.lexical, g.share AS graph,
-           p.label = q.label AS labelled, p.dated, p.recency,
-           p.recency * ({lexical_weight} * p.lexical + {vector_weight} * p.vector + {graph_weight} * coalesce(g.share, 0)
-            + CASE WHEN p.label = q.label THEN {label_weight} ELSE 0 END
-            + CASE WHEN p.dated THEN {date_weight} ELSE 0 END) / q.full_score AS score
-    FROM (SELECT o.*, {with_neighbours} AS lexical FROM compared o {neighbours}) p
-    CROSS JOIN asked q
-    LEFT JOIN graph g ON g.id = p.id
+{beside}scored AS (
+    SELECT o.id, o.memory_id, o.section_id, o.document, o.moment, o.late, o.vector, {lexical} AS lexical, {share} AS graph,
+           o.named = (SELECT q.label FROM asked q) AS labelled, o.dated, o.recency,
+           o.recency * ({lexical_weight} * {lexical} + {vector_weight} * o.vector + {graph_weight} * coalesce({share}, 0)
+            + CASE WHEN o.named = (SELECT q.label FROM asked q) THEN {label_weight} ELSE 0 END
+            + CASE WHEN o.dated THEN {date_weight} ELSE 0 END) / (SELECT q.full_score FROM asked q) AS score
+    FROM compared o {joined}
 )
 
 -- name: with_rare_words
@@ -108,9 +107,9 @@ e.name_words && %(query_words)s::text[]
 e.id = ANY (ARRAY(SELECT agentmem.entities_with_words(%(query_words)s::text[])))
 
 -- name: compared
--- What is compared of a chunk.
-c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, c.label,
-c.chunk_order, {late} AS late,
+-- What is compared of a chunk: no more than is needed of each, as there may be thousands.
+c.id, c.memory_id, c.section_id, {document} AS document, {moment} AS moment, {late} AS late, {said} AS said,
+CASE WHEN c.label = ANY (%(labels)s::text[]) THEN c.label END AS named,
 %(dates)s::int[] IS NOT NULL AND (c.own_words && %(dates)s::int[] OR c.start_date <@ %(days)s::tstzmultirange) AS dated,
 CASE WHEN %(half_life)s::float8 IS NULL THEN 1
      ELSE greatest(power(0.5, greatest(extract(epoch FROM now() - c.start_date), 0) / 86400 / %(half_life)s::float8), {least_recency}) END AS recency,
@@ -128,21 +127,17 @@ FROM (
 GROUP BY m.chunk_id
 
 -- name: said
--- What an item that is said has of the question's words. A longer one begins with it; what follows has its own neighbours.
-CASE WHEN {is_said} THEN o.own_lexical ELSE 0 END
+-- Whether it is the beginning of an item, and something that is said. What follows in a longer one has its own neighbours.
+c.label IS NOT NULL AND {document} IS NULL AND c.chunk_order = 0
 
--- name: is_said
--- Whether it is the beginning of an item, and something that is said.
-(o.label IS NOT NULL AND o.document IS NULL AND o.chunk_order = 0)
-
--- name: with_neighbours
--- What a chunk has of the question's words, with what its neighbours have.
-CASE WHEN {is_said} AND (SELECT w.taken FROM way w) <> 'some'
-     THEN least(o.own_lexical + {beside} * ({sum}), 1) ELSE o.own_lexical END
-
--- name: neighbours
--- In the order in which items were put.
-WINDOW put AS (PARTITION BY o.memory_id, {is_said} ORDER BY o.id)
+-- name: beside
+-- What is said has a part of what was said in the items that were put before and after it; where all are compared, as else
+-- those are not known.
+beside AS MATERIALIZED (
+    SELECT o.id, least(o.own_lexical + {beside} * ({sum}), 1) AS lexical FROM compared o
+    WHERE o.said AND (SELECT w.taken FROM way w) <> 'some'
+    WINDOW put AS (PARTITION BY o.memory_id ORDER BY o.id)
+),
 
 -- name: no_graph
 -- Nothing of the graph: items are not looked for by what they mention.
@@ -208,25 +203,28 @@ WITH scope AS MATERIALIZED (
       AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
 ),
 {scored},
-ranked AS MATERIALIZED (
-    -- What a candidate has found keeps the score with which that did.
-    SELECT bool_and(r.late) AS late, r.memory_id, r.section_id, r.document,
-           coalesce(max(r.score) FILTER (WHERE NOT r.late), max(r.score)) AS score, max(r.moment) AS moment
-    FROM (
-        SELECT s.late, s.memory_id, s.section_id, s.document, CASE WHEN NOT %(listing)s THEN s.score END AS score, s.moment
-        FROM scored s
+found AS MATERIALIZED (
+    -- What a candidate has found keeps the score with which that did. In a list, items come from their sections alone.
+    SELECT bool_and(s.late) AS late, s.memory_id, s.section_id, s.document,
+           CASE WHEN NOT %(listing)s THEN coalesce(max(s.score) FILTER (WHERE NOT s.late), max(s.score)) END AS score,
+           max(s.moment) AS moment
+    FROM scored s
+    WHERE NOT %(listing)s OR s.document IS NOT NULL
+    GROUP BY s.memory_id, s.section_id, s.document
+    ORDER BY late, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
+    LIMIT %(wanted)s
+),
+page AS MATERIALIZED (
+    SELECT r.* FROM (
+        SELECT f.* FROM found f
         UNION ALL
         -- Items without any text are read only where the others do not fill the page.
         SELECT true, s.memory_id, s.section_id, NULL, NULL, CASE WHEN %(listing)s THEN s.updated_at END
         FROM scope o
         JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = o.id
-        WHERE (%(listing)s OR (SELECT count(*) FROM (SELECT DISTINCT p.memory_id, p.section_id, p.document FROM scored p) d) < %(wanted)s)
-          AND {listed}
+        WHERE (%(listing)s OR (SELECT count(*) FROM found) < %(wanted)s) AND {listed}
+          AND (s.memory_id, s.section_id) NOT IN (SELECT f.memory_id, f.section_id FROM found f WHERE f.document IS NULL)
     ) r
-    GROUP BY r.memory_id, r.section_id, r.document
-),
-page AS MATERIALIZED (
-    SELECT r.* FROM ranked r
     ORDER BY r.late, r.moment DESC NULLS LAST, r.score DESC NULLS LAST, r.memory_id, r.section_id, r.document
     LIMIT %(limit)s OFFSET %(offset)s
 )
@@ -234,12 +232,16 @@ page AS MATERIALIZED (
 ORDER BY late, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
 
 -- name: found_items
--- A page's items.
+-- A page's items, each looked up by its whole key: the planner would rather read all of a namespace whose size it misjudges.
 SELECT g.late, g.memory_id, g.section_id, g.document, g.score, g.moment, o.namespace, s.value, s.created_at, s.updated_at,
        s.revision, CASE WHEN s.expires_at IS NOT NULL THEN s.ttl_minutes END AS ttl_minutes, s.needs_chunking AS read_inconsistent
 FROM page g
 JOIN scope o ON o.id = g.memory_id
-JOIN agentmem.section s ON s.external_id = %(external_id)s AND s.memory_id = g.memory_id AND s.section_id = g.section_id
+CROSS JOIN LATERAL (
+    SELECT k.value, k.created_at, k.updated_at, k.revision, k.expires_at, k.ttl_minutes, k.needs_chunking
+    FROM agentmem.section k
+    WHERE k.external_id = %(external_id)s AND k.memory_id = g.memory_id AND k.section_id = g.section_id
+    LIMIT 1) s
 WHERE g.document IS NULL
 
 -- name: found_documents
