@@ -44,6 +44,7 @@ _NAMED = [
         rf"(?<![\w.])(?P<d>\d{{1,2}})\.\s?(?P<m>\d{{1,2}})\.\s?{_YEAR}\b",
     )
 ]
+_ANY_YEAR = re.compile(r"(?:19|20)\d\d")
 _AROUND_YEAR = re.compile(r"[^\n]{0,24}(?:19|20)\d\d[^\n]{0,14}")
 """All that a date with a year may be; texts are long, and few name one."""
 _EITHER_WAY = re.compile(rf"(?<![\w/])(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})/{_YEAR}\b")
@@ -124,6 +125,8 @@ def _keys(days: Days) -> Iterator[str]:
 
 
 def _named(text: str) -> Iterator[Days]:
+    if not _ANY_YEAR.search(text):
+        return
     for around in _AROUND_YEAR.findall(text):
         for pattern in _NAMED:
             for match in pattern.finditer(around):

@@ -106,8 +106,7 @@ class Reader:
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
         self._parts = WordParts(_TABLES, language, self._plain_stem)
-        self._looked_up = lru_cache(maxsize=50_000)(self._looked_up_anew)
-        self._others = lru_cache(maxsize=50_000)(self._parts.others)
+        self._of_known = lru_cache(maxsize=50_000)(self._of_joined)  # texts repeat their words
 
     def words(self, text: str) -> list[Word]:
         """A text's words in order, each as often as it is there; what is joined, as a whole and by its parts."""
@@ -115,15 +114,11 @@ class Reader:
         found: list[Word] = []
         begins = True
         for joined in _plain(text).split():
-            parts: list[str] = _PART.findall(joined)
-            if len(parts) > 1 and any(map(str.isdigit, joined)):
-                found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
-            for part in parts:
-                named = not shouted and part[0].isupper() and len(part) > 1 and (part.isupper() or not begins)
-                found += self._of_part(part, named)
-                begins = False
-            begins = begins or joined.endswith(_ENDS_SENTENCE)
-        return [word for word in found if word.text]  # an accent may stand alone
+            read = self._of_known if len(joined) <= _LONGEST else self._of_joined
+            words, any_parts = read(joined, begins, shouted)
+            found += words
+            begins = (begins and not any_parts) or joined.endswith(_ENDS_SENTENCE)
+        return found
 
     def asked(self, query: str) -> list[Word]:
         """The distinct words that a question is looked up by, in order; empty ones only where there are no others."""
@@ -143,6 +138,24 @@ class Reader:
         read = self.words(said)
         return bool(read) and all(word.text in words for word in read if not word.part)
 
+    def _of_joined(self, joined: str, begins: bool, shouted: bool) -> tuple[tuple[Word, ...], bool]:
+        """The words of what stands between spaces, and whether there are any parts that might be words.
+
+        Args:
+            joined: It.
+            begins: Whether a sentence begins with it.
+            shouted: Whether all of the text is in capitals.
+        """
+        found: list[Word] = []
+        parts: list[str] = _PART.findall(joined)
+        if len(parts) > 1 and any(map(str.isdigit, joined)):
+            found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
+        for part in parts:
+            named = not shouted and part[0].isupper() and len(part) > 1 and (part.isupper() or not begins)
+            found += self._of_part(part, named)
+            begins = False
+        return tuple(word for word in found if word.text), bool(parts)  # an accent may stand alone
+
     def _of_part(self, part: str, named: bool) -> Iterator[Word]:
         for place, segment in enumerate(_UNSPACED.split(part)):
             if place % 2:
@@ -159,14 +172,14 @@ class Reader:
         if amount := _AMOUNT.fullmatch(segment):
             yield from (self._word(part, named)._replace(part=True) for part in amount.groups())
         elif len(humps) == 1 and not word.empty:
-            others = self._others(segment[:_LONGEST], word.text)
+            others = self._parts.others(segment[:_LONGEST], word.text)
             yield from (Word(other, segment, False, part=True) for other in others)
 
     def _word(self, said: str, named: bool) -> Word:
         folded = said.casefold()[:_LONGEST]
         return Word(self._looked_up(folded), said, folded in self._empty and not named)
 
-    def _looked_up_anew(self, folded: str) -> str:
+    def _looked_up(self, folded: str) -> str:
         return self._parts.infinitive(folded, self._plain_stem(self._regular.get(folded, folded)))
 
     def _plain_stem(self, word: str) -> str:
@@ -188,6 +201,7 @@ def reader(language: str) -> Reader:
     return Reader(language)
 
 
+@lru_cache(maxsize=50_000)
 def dimension(word: str) -> int:
     """Where a word is weighed, from 1 to `DIMENSIONS`: the same in every process."""
     return crc32(word.encode()) % DIMENSIONS + 1
@@ -212,7 +226,8 @@ def _plain(text: str) -> str:
     That is widths, clitics, the T of a time, the v of a version, marks of thousands, and what cannot be seen.
     """
     # composed once more: what is unseen may have stood between a letter and its accent
-    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
     text = _VERSION.sub("", _CLITIC.sub("", text))
     return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
 

@@ -23,6 +23,7 @@ from langgraph_agentmem.storage.driver.rows import (
     all_rows,
     as_array,
     as_json,
+    as_numbers,
     as_vector,
     columns,
     first_row,
@@ -135,7 +136,7 @@ def _chunk_params(sections: Sequence[WrittenSection], vectors: Vectors, model: E
 
 
 def _words(words: ChunkWords) -> tuple[str, str, str | None]:
-    return vector_text(words.weights, DIMENSIONS), as_array(words.own), words.label
+    return vector_text(words.weights, DIMENSIONS), as_numbers(words.own), words.label
 
 
 def _model(model: EmbeddingModel | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from langgraph_agentmem.models.legacy import LegacyChunk, LegacyMemory, LegacySh
 from langgraph_agentmem.policies.weighing import vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, as_vector, columns
+from langgraph_agentmem.storage.driver.rows import all_rows, as_array, as_json, as_numbers, as_vector, columns
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.imports import SourceRows, Table
 from langgraph_agentmem.storage.vectors import EmbeddingModel
@@ -201,7 +201,7 @@ async def insert_pieces(
     rows = [
         (
             memory_ids[c.namespace], c.section_id, c.tier, piece.order, piece.text, piece.content_hash, piece.overlap,
-            vector_text(piece.words.weights, DIMENSIONS), as_array(piece.words.own), piece.words.label,
+            vector_text(piece.words.weights, DIMENSIONS), as_numbers(piece.words.own), piece.words.label,
             as_vector(vectors.get(piece.content_hash)), as_json({**piece.metadata, "legacy_id": c.legacy_id}),
             c.started_at, c.ended_at, c.updated_at, c.confidence, c.importance,
         )

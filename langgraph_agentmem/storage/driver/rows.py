@@ -177,6 +177,11 @@ def as_array(values: Iterable[object]) -> str:
     return "{" + ",".join(map(_element, values)) + "}"
 
 
+def as_numbers(values: Iterable[int]) -> str:
+    """PostgreSQL's text form of an array of integers, of which there may be many."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def numbered(values: Iterable[H]) -> dict[H, int]:
     """Different values with their numbers, from 1, in the order in which they come first."""
     return {value: number for number, value in enumerate(dict.fromkeys(values), 1)}

@@ -102,6 +102,18 @@ retired AS (
     WHERE external_id = %(external_id)s AND EXISTS (SELECT 1 FROM gone g WHERE g.claimed)
       AND id = ANY (ARRAY(SELECT g.id FROM gone g WHERE g.claimed))
 ),
+-- Most of what stays is as it was: what is not is found row by row, and only that is joined.
+changed AS MATERIALIZED (
+    SELECT g.* FROM given g
+    CROSS JOIN LATERAL (
+        SELECT FROM agentmem.memory_chunk c
+        WHERE c.external_id = %(external_id)s AND c.id = g.kept
+          AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content OR c.metadata <> g.metadata
+               OR c.words <> g.words OR c.own_words <> g.own_words OR c.label IS DISTINCT FROM g.label
+               OR g.embedding IS NOT NULL)
+        OFFSET 0) c
+    WHERE g.kept IS NOT NULL
+),
 refreshed AS (
     UPDATE agentmem.memory_chunk c
     SET chunk_order = g.chunk_order, content = g.content, metadata = g.metadata, words = g.words,
@@ -112,11 +124,9 @@ refreshed AS (
         full_embedding = CASE WHEN g.embedding IS NULL THEN c.full_embedding
                               WHEN %(full_vectors)s THEN g.embedding::vector END,
         embedding_model = CASE WHEN g.embedding IS NULL THEN c.embedding_model ELSE %(embedding_model)s END
-    FROM given g
-    WHERE c.external_id = %(external_id)s AND EXISTS (SELECT 1 FROM given k WHERE k.kept IS NOT NULL)
+    FROM changed g
+    WHERE c.external_id = %(external_id)s AND EXISTS (SELECT 1 FROM changed)
       AND c.id = ANY (ARRAY[g.kept]) -- which is looked up one by one: an equality may become a join of all rows
-      AND (NOT c.current OR c.chunk_order <> g.chunk_order OR c.content <> g.content OR c.metadata <> g.metadata
-           OR c.words <> g.words OR c.own_words <> g.own_words OR c.label IS DISTINCT FROM g.label OR g.embedding IS NOT NULL)
 ),
 inserted AS (
     INSERT INTO agentmem.memory_chunk (
