@@ -12,10 +12,11 @@ from langgraph_agentmem.errors import InvalidInputError, RevisionConflictError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import content_of
 from langgraph_agentmem.policies import memory_files as files
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.store.requests import AgentMemoryItem
-from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, tenant_of, tool
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, naming, tenant_of, tool
 
 __all__ = ["create_claude_memory_tool"]
 
@@ -39,13 +40,17 @@ def create_claude_memory_tool(
         external_id: A function that gives the tenant for a `ToolRuntime`, or None.
         title: Of the memory that holds the files.
 
+    Raises:
+        ConfigurationError: `memory` or `external_id` is something else.
+        InvalidInputError: `title` cannot be accepted.
+
     Examples:
         >>> tool = create_claude_memory_tool(memory)
         >>> note = {"command": "create", "path": "/memories/trip/route.md", "file_text": "By train."}
         >>> tool.invoke(note, {"configurable": {"user_id": "alice"}})
         'File created successfully at: /memories/trip/route.md'
     """
-    of = _MemoryFiles(given(memory), external_id, title)
+    of = _MemoryFiles(given(memory), naming(external_id), validation.name(title, "title"))
     return tool(of.memory, _Command, {"provider_tool_definition": _DEFINITION})
 
 

@@ -43,6 +43,20 @@ def given(memory: AgentMemory) -> AgentMemory:
     return memory
 
 
+def naming(external_id: NamesTenant | None) -> NamesTenant | None:
+    """What names the tenant of a run, if it is given and is a function.
+
+    Raises:
+        ConfigurationError: It is something else, as a tenant itself.
+    """
+    if external_id is None or callable(external_id):
+        return external_id
+    raise ConfigurationError(
+        f"external_id must be a function of a runtime that returns the tenant, not {external_id!r}; for one tenant "
+        f"in all runs there is lambda runtime: {external_id!r}"
+    )
+
+
 def tenant_of(runtime: Runtime | None, config: RunnableConfig | None, named: NamesTenant | None) -> str:
     """The tenant of the run that calls a tool.
 

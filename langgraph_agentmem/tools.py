@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from langgraph_agentmem.errors import ConflictError, ContentMismatchError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import ActiveMemory, SectionUpdate
-from langgraph_agentmem.policies import telling
+from langgraph_agentmem.policies import telling, validation
 from langgraph_agentmem.policies.editing import not_blind
-from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, tenant_of, tool
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, naming, tenant_of, tool
 
 __all__ = ["create_memory_tools"]
 
@@ -42,12 +42,18 @@ def create_memory_tools(
         source: Who writes; kept with the sections and their chunks.
         allow_forget: Add `forget_memory`, which removes a memory with all that came from it.
 
+    Raises:
+        ConfigurationError: `memory` or `external_id` is something else.
+        InvalidInputError: `limit` or `source` cannot be accepted.
+
     Examples:
         >>> search = create_memory_tools(memory)[0]
         >>> print(search.invoke({"query": "budget"}, {"configurable": {"user_id": "alice"}}).split("] ")[1])
         - Budget: 5000
     """
-    of = _MemoryTools(given(memory), external_id, limit, source)
+    # what is wrong here no model could mend
+    writer = validation.name(source, "source")
+    of = _MemoryTools(given(memory), naming(external_id), validation.positive(limit, "limit"), writer)
     tools = [
         tool(of.search_memory, _Search),
         tool(of.read_memory, _Read),

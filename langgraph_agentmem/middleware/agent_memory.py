@@ -10,6 +10,7 @@ from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.middleware.recalling import RecallsMemory
 from langgraph_agentmem.middleware.remembering import RemembersTurns
 from langgraph_agentmem.models.base import Tier
+from langgraph_agentmem.operations.retrieval import recalling
 from langgraph_agentmem.tooling import NamesTenant
 from langgraph_agentmem.tools import create_memory_tools
 
@@ -47,6 +48,10 @@ class AgentMemoryMiddleware(RecallsMemory):
         hide_from_traces: Leave requests out of the spans of the middleware's own hooks; the model's span, and those of
             tools, show what the model was sent.
 
+    Raises:
+        ConfigurationError: `memory` or `external_id` is something else.
+        InvalidInputError: Another argument cannot be accepted.
+
     Examples:
         >>> from langchain.agents import create_agent
         >>> agent = create_agent(model, middleware=[AgentMemoryMiddleware(memory)])
@@ -79,6 +84,10 @@ class AgentMemoryMiddleware(RecallsMemory):
         remember_turns: bool = False,
         hide_from_traces: bool = False,
     ) -> None:
+        # a turn that is remembered would be written before memory is asked, and refuses these
+        recalling.check(
+            token_budget=token_budget, memory_ids=memory_ids, tiers=tiers, limit=limit, count_tokens=count_tokens
+        )
         asked_with = {"token_budget": token_budget, "limit": limit, "memory_ids": memory_ids, "tiers": tiers}
         super().__init__(memory, external_id, count_tokens, asked_with)
         made = create_memory_tools(memory, external_id=external_id, limit=limit, allow_forget=allow_forget)

@@ -5,6 +5,7 @@ import os
 import re
 import runpy
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,13 @@ def test_the_lists_of_examples_are_complete(page: str, folder: str) -> None:
     expected = {f"{folder}/{name}" for name in [*programs, "server/README.md"]}
     rows = re.findall(rf"^\| \[[^\]]+\]\(({folder}/[^)]+)\)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(rows) == sorted(expected)
+
+
+def test_every_extra_that_users_install_is_listed() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    page = (DOCS / "start" / "install.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == extras.keys() - {"dev", "docs"}
 
 
 def test_the_table_of_settings_is_up_to_date() -> None:

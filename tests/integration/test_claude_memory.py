@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from recording import user
 
 from langgraph_agentmem import AgentMemory, create_claude_memory_tool
-from langgraph_agentmem.errors import ConfigurationError, OutageError
+from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, OutageError
 
 ALICE = {"configurable": {"user_id": "alice"}}
 BOB = {"configurable": {"user_id": "bob"}}
@@ -190,6 +190,13 @@ async def test_an_outage_is_an_error(memory: AgentMemory) -> None:
 
 
 # How models see it
+
+
+def test_what_claude_could_not_mend_is_refused_when_it_is_made(memory: AgentMemory) -> None:
+    with pytest.raises(ConfigurationError, match="external_id must be a function"):
+        create_claude_memory_tool(memory, external_id="alice")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="title must not be empty"):
+        create_claude_memory_tool(memory, title="")
 
 
 def test_claude_is_told_of_its_own_tool(memory: AgentMemory) -> None:

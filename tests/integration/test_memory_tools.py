@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langgraph_agentmem import AgentMemory, create_memory_tools
-from langgraph_agentmem.errors import ConfigurationError, OutageError
+from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, OutageError
 
 ALICE = {"configurable": {"user_id": "alice"}}
 BOB = {"configurable": {"user_id": "bob"}}
@@ -53,6 +53,21 @@ def test_a_model_sees_what_a_tool_is_for_and_when_not_to_call_it_but_no_tenant(m
     text = json.dumps(shown)
     assert not [word for word in ("external_id", "user_id", "tenant", "runtime", "config") if f'"{word}"' in text]
     assert shown["parameters"]["properties"]
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"external_id": "alice"}, "external_id must be a function .* lambda runtime: 'alice'"),
+    ({"limit": 0}, "limit must be"),
+    ({"source": " "}, "source must not be empty"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), WRONG, ids=[next(iter(arguments)) for arguments, _ in WRONG])
+def test_what_no_model_could_mend_is_refused_when_they_are_made(
+    memory: AgentMemory, arguments: dict[str, Any], told: str
+) -> None:
+    with pytest.raises((ConfigurationError, InvalidInputError), match=told):
+        create_memory_tools(memory, **arguments)
 
 
 # What they do

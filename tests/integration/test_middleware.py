@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from recording import requests, sent, texts, user
 
 from langgraph_agentmem import AgentMemory, AgentMemoryMiddleware
-from langgraph_agentmem.errors import ConfigurationError, OutageError
+from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, OutageError
 
 ALICE = {"configurable": {"user_id": "alice", "thread_id": "1"}}
 BOB = {"configurable": {"user_id": "bob", "thread_id": "2"}}
@@ -286,6 +286,29 @@ async def test_a_tenant_that_cannot_be_one_is_an_error(memory: AgentMemory) -> N
 
     with pytest.raises(ConfigurationError, match="cannot be one"):
         await graph.ainvoke(user("Hello!"), {"configurable": {"user_id": " "}})
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"token_budget": 0}, "token_budget must be"),
+    ({"limit": -1}, "limit must be"),
+    ({"tiers": "active"}, "tiers must be"),
+    ({"memory_ids": 5}, "memory_ids must be"),
+    ({"count_tokens": 4}, "count_tokens must be a function"),
+    ({"external_id": "alice"}, "external_id must be a function .* lambda runtime: 'alice'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), WRONG, ids=[next(iter(arguments)) for arguments, _ in WRONG])
+def test_arguments_that_no_turn_could_take_are_refused_before_the_first(
+    memory: AgentMemory, arguments: dict[str, Any], told: str
+) -> None:
+    with pytest.raises((ConfigurationError, InvalidInputError), match=told):
+        AgentMemoryMiddleware(memory, remember_turns=True, **arguments)
+
+
+def test_what_is_no_open_memory_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"not str; .* AgentMemory\.open"):
+        AgentMemoryMiddleware("postgresql://agent@db.example.org/agents")  # type: ignore[arg-type]
 
 
 async def test_a_database_that_is_away_leaves_a_turn_without_memory_and_is_logged_once_for_it(

@@ -15,10 +15,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from fakes import ScriptedModel, WordEmbedder
+from fakes import ScriptedModel, TurnsModel, WordEmbedder
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
 from waiting import until_waiting
 
-from langgraph_agentmem import AgentMemory, MemoryWorker, telemetry
+from langgraph_agentmem import AgentMemory, AgentMemoryMiddleware, MemoryWorker, telemetry
 from langgraph_agentmem.errors import EmbeddingError, RunsFailedError
 from langgraph_agentmem.models.run import ModelUsage
 from langgraph_agentmem.operations.queue import measuring
@@ -356,6 +358,17 @@ async def test_an_error_in_a_span_is_named_by_its_type_only(opened: Open, otel: 
     assert not any(span.events for span in failed)
 
 
+async def test_a_turn_that_goes_on_without_memory_is_counted(otel: SimpleNamespace) -> None:
+    nowhere = AgentMemory.open("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
+    agent = create_agent(TurnsModel(turns=[AIMessage("Hello.")]), middleware=[AgentMemoryMiddleware(nowhere)])
+    before = total(otel, "agentmem.recall.failed")
+
+    await agent.ainvoke({"messages": [("user", "Hello!")]}, {"configurable": {"user_id": "alice"}})
+
+    assert total(otel, "agentmem.recall.failed") == before + 1
+    assert points(otel)["agentmem.recall.failed"][-1].attributes["error.type"] == "OutageError"
+
+
 # LangSmith
 
 TRACED = """
@@ -411,20 +424,28 @@ def langsmith() -> Iterator[SimpleNamespace]:
     server.server_close()
 
 
-def test_langsmith_traces_come_by_themselves_with_nodes_by_name_and_ids_as_metadata(
-    dsn: str, langsmith: SimpleNamespace
-) -> None:
+def traced(code: str, dsn: str, langsmith: SimpleNamespace) -> tuple[str, list[dict[str, Any]]]:
+    """What a program prints, and the runs that it posts to LangSmith, as they were when they ended."""
     here = os.path.dirname(os.path.dirname(__file__))
     environment = {
         "AGENTMEM_DSN": dsn, "LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": langsmith.url, "LANGSMITH_API_KEY": "lsv2_x",
         "LANGSMITH_PROJECT": "p", "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", TRACED.format(tests=here)],
+        [sys.executable, "-c", code.format(tests=here)],
         env={**os.environ, **environment}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    posted = [run for body in langsmith.bodies for run in json.loads(body).get("post", [])]
+    bodies = [json.loads(body) for body in langsmith.bodies]
+    ended = {run["id"]: run for body in bodies for run in body.get("patch", [])}
+    posted = [run for body in bodies for run in body.get("post", [])]
+    return done.stdout.strip(), [run | ended.get(run["id"], {}) for run in posted]
+
+
+def test_langsmith_traces_come_by_themselves_with_nodes_by_name_and_ids_as_metadata(
+    dsn: str, langsmith: SimpleNamespace
+) -> None:
+    printed, posted = traced(TRACED, dsn, langsmith)
     named = {run["name"] for run in posted}
     assert {
         "agentmem consolidation",
@@ -439,6 +460,35 @@ def test_langsmith_traces_come_by_themselves_with_nodes_by_name_and_ids_as_metad
     metadata = root["extra"]["metadata"]
     ours = {name: value for name, value in metadata.items() if name.startswith("agentmem")}
     assert ours == {
-        "agentmem_external_id": "alice", "agentmem_memory_id": 1, "agentmem_run_id": done.stdout.strip(),
+        "agentmem_external_id": "alice", "agentmem_memory_id": 1, "agentmem_run_id": printed,
     }  # fmt: skip
     assert root.get("parent_run_id") is None
+
+
+TRACED_AGENT = """
+import sys
+sys.path.insert(0, {tests!r})
+from fakes import TurnsModel
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
+from langgraph_agentmem import AgentMemory, AgentMemoryMiddleware
+
+with AgentMemory.open() as memory:
+    memory.create_active_memory("alice", "Notes", {{"sections": ["a"]}}, {{"a": "The canary's name is Zanzibar."}})
+    middleware = AgentMemoryMiddleware(memory, remember_turns=True, hide_from_traces=HIDDEN)
+    agent = create_agent(TurnsModel(turns=[AIMessage("Zanzibar")]), middleware=[middleware])
+    agent.invoke({{"messages": [("user", "Zanzibar?")]}}, {{"configurable": {{"user_id": "alice"}}}})
+from langchain_core.tracers.langchain import wait_for_all_tracers
+wait_for_all_tracers()
+"""
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_spans_of_the_middlewares_hooks_are_without_memory_and_words_if_asked(
+    dsn: str, langsmith: SimpleNamespace, hidden: bool
+) -> None:
+    _, posted = traced(TRACED_AGENT.replace("HIDDEN", str(hidden)), dsn, langsmith)
+
+    hooks = [run for run in posted if run["name"].startswith("AgentMemoryMiddleware.")]
+    assert len(hooks) == 3  # one before the turn, one around the model's call, one after
+    assert [CANARY in json.dumps([run.get("inputs"), run.get("outputs")]) for run in hooks] == [not hidden] * 3

@@ -42,16 +42,13 @@ async def context(
 ) -> MemoryContext:
     """See `AgentMemory.acontext`."""
     tenant = validation.tenant(external_id)
-    budget = validation.positive(token_budget, "token_budget")
-    counter = _counter(count_tokens)
+    # what would be refused with a query is refused without one as well
+    check(token_budget=token_budget, memory_ids=memory_ids, tiers=tiers, limit=limit, count_tokens=count_tokens)
+    searching.check_moments(now=now)
+    budget, counter = validation.positive(token_budget, "token_budget"), _counter(count_tokens)
     memories = searching.checked_memory_ids(memory_ids)
-    if query is None:
-        # what would be refused with a query is refused without one as well
-        searching.checked_tiers(tiers)
-        searching.check_moments(now=now)
-        validation.positive(limit, "limit")
-        search = None
-    else:
+    search = None
+    if query is not None:
         search = await searching.prepared(
             resources, tenant, query, tiers=tiers, memory_ids=memories, limit=limit, now=now
         )
@@ -64,6 +61,26 @@ async def context(
         disputes=disputes,
     )
     return made.model_copy(update={"tokens": counter(str(made))})
+
+
+def check(
+    *,
+    token_budget: object,
+    memory_ids: Sequence[int] | None,
+    tiers: Sequence[Tier] | None,
+    limit: object,
+    count_tokens: object,
+) -> None:
+    """Refuse arguments that no call of `context` could take, for who keeps them for later calls.
+
+    Raises:
+        InvalidInputError: One of them cannot be accepted.
+    """
+    validation.positive(token_budget, "token_budget")
+    searching.checked_memory_ids(memory_ids)
+    searching.checked_tiers(tiers)
+    validation.positive(limit, "limit")
+    _counter(count_tokens)
 
 
 def _counter(count_tokens: object) -> Counter:
