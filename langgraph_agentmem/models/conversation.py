@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.models.base import Value, counted
 from langgraph_agentmem.models.run import ModelUsage
 
 Role = Literal["user", "assistant", "tool"]
@@ -124,13 +124,13 @@ class AddReport(Value):
     @property
     def summary(self) -> str:
         """In one line: what was kept, and what was inferred from it."""
-        kept = f"{len(self.added)} message{'' if len(self.added) == 1 else 's'} kept"
+        kept = f"{counted(len(self.added), 'message')} kept"
         inferred = (
-            f"{len(self.facts)} facts noted, {len(self.refused)} refused"
+            f"{counted(len(self.facts), 'fact')} noted, {len(self.refused)} refused"
             if self.inferred
             else "without a model, nothing was inferred"
         )
-        failed = f"; the model failed {len(self.failures)} times" if self.failures else ""
+        failed = f"; the model failed {counted(len(self.failures), 'time')}" if self.failures else ""
         return f"{kept}, {self.known} known, {self.skipped} skipped; {inferred}{failed}"
 
     def _told(self) -> str:

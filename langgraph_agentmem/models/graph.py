@@ -115,7 +115,8 @@ class EntityDrawing(Value):
 
     def _told(self) -> str:
         left_out = f", {self.left_out:,} left out" if self.left_out else ""
-        return f"of {counted(len(self.entities), 'entity', 'entities')}{left_out}: {listed(self.entities)}"
+        names = f": {listed(self.entities)}" if self.entities else ""
+        return f"of {counted(len(self.entities), 'entity', 'entities')}{left_out}{names}"
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -64,6 +64,9 @@ def read(message: object, position: int, *, limit: int) -> Said | None:
     what = f"messages[{position}]"
     fields = _fields(message, what)
     role = _role(fields, what)
+    if role is not None and "content" not in fields and not fields.get("tool_calls"):
+        # as "text", or within "data": what is said would be passed over like an empty message
+        raise InvalidInputError(f"{what} has no content, but {', '.join(map(repr, fields))}; it looks like {_EXAMPLE}")
     text = _text(fields, what)
     if role is None or not text.strip():
         return None

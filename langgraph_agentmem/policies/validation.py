@@ -130,6 +130,12 @@ def positive(value: object, what: str) -> int:
     return _integer(value, what, 1)
 
 
+def function(value: object, what: str) -> None:
+    """Refuse what is given in a function's place; None is given where nothing is to be called."""
+    if value is not None and not callable(value):
+        raise InvalidInputError(f"{what} must be a function, not {_shown(value)}")
+
+
 def seconds(value: object, what: str, *, least: float = 0.0) -> float:
     """A number of seconds, fractions too, at least so many."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value < float("inf"):

@@ -233,7 +233,7 @@ async def test_the_caller_counts_tokens(memory: AgentMemory) -> None:
         ({"tiers": ["old"]}, "tiers must be a non-empty list"),
         ({"limit": 0}, "limit must be an integer of at least 1, not 0"),
         ({"now": datetime(2026, 1, 1)}, "now must be a datetime with a time zone"),
-        ({"count_tokens": 4}, "count_tokens must be a function of a text, not 4"),
+        ({"count_tokens": 4}, "count_tokens must be a function, not 4"),
         (
             {"count_tokens": lambda text: "many"},
             "what count_tokens returns must be an integer of at least 0, not 'many'",

@@ -152,6 +152,12 @@ async def test_what_cannot_be_read_is_refused_and_what_came_before_is_kept(memor
     assert (len(rest.added), rest.known) == (51, 200)
 
 
+async def test_what_cannot_be_told_of_progress_is_refused_before_anything_is_kept(memory: AgentMemory) -> None:
+    with pytest.raises(InvalidInputError, match="on_progress must be a function, not 5"):
+        await memory.aadd("alice", [said(1)], on_progress=5)  # type: ignore[arg-type]
+    assert await memory.aget_active_memories("alice") == []
+
+
 async def test_no_messages_make_an_empty_conversation(memory: AgentMemory) -> None:
     report = await memory.aadd("alice", [])
     assert (report.added, report.transcript_id) == ([], None)

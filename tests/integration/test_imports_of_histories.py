@@ -168,6 +168,9 @@ async def test_wrong_arguments_say_what_would_be_right(source: str, memory: Agen
         await memory.aimport_chat_history("talks")
     with pytest.raises(ConfigurationError, match="tenant must be a tenant's name or a function"):
         await memory.aimport_chat_history("chats", tenant=7)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="on_progress must be a function, not 5"):
+        await memory.aimport_chat_history("chats", tenant="alice", on_progress=5)  # type: ignore[arg-type]
+    assert await memory.aget_active_memories("alice") == []
     with pytest.raises(InvalidInputError, match="table must not be empty"):
         await memory.aimport_chat_history("")
     with psycopg.connect(source, autocommit=True) as connection:

@@ -137,6 +137,8 @@ def test_without_an_id_content_and_position_tell_a_message():
         {"role": "user", "content": "x", "time": "yesterday"},
         {"role": "user", "content": "x", "id": 7},
         {"role": "user", "content": "x", "id": ""},
+        {"role": "user", "text": "misspelt"},
+        {"type": "human", "data": {"content": "as it was serialised"}},
     ],
 )
 def test_what_is_no_message_is_refused_by_its_position(bad):

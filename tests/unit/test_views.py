@@ -262,6 +262,12 @@ def test_what_matters_is_told() -> None:
     assert told["neighborhood"] == "<Neighborhood of 2 entities, 1 relationship: 'x', '2x'>"
 
 
+def test_what_adding_has_come_to_is_told_in_words() -> None:
+    one, many = of_text("x")["addition"], AddReport(memory_id=1, added=["a", "b"], inferred=True, failures=["x", "y"])
+    assert repr(one.model_copy(update={"inferred": True})).endswith("1 fact noted, 1 refused; the model failed 1 time>")
+    assert many.summary == "2 messages kept, 0 known, 0 skipped; 0 facts noted, 0 refused; the model failed 2 times"
+
+
 def test_an_open_memory_says_where_it_is_but_no_password() -> None:
     shown = repr(AgentMemory.open("postgresql://agent:hunter2@db.example.org:6543/agents?sslpassword=hunter3"))
     assert shown == "<AgentMemory on host=db.example.org port=6543 dbname=agents user=agent; no embedder, no model>"
@@ -402,6 +408,7 @@ def test_an_empty_graph_says_so() -> None:
     assert "no entities" in drawing.mermaid
     assert drawing._repr_svg_() == drawing.svg
     assert drawing._repr_html_() is None
+    assert repr(drawing) == "<EntityDrawing of 0 entities>"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ async def add(
 ) -> AddReport:
     """See `AgentMemory.aadd`."""
     tenant = validation.tenant(external_id)
+    validation.function(on_progress, "on_progress")
     source = resources.redactor.text(validation.name(source, "source"), "message")
     memory = await _memory(resources, tenant, title, memory_id, sections)
     owner = Ownership(owner=resources.settings.store_owner)

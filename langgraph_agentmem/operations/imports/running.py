@@ -8,6 +8,7 @@ from psycopg.rows import DictRow
 
 from langgraph_agentmem.errors import ConfigurationError, ImportMismatchError
 from langgraph_agentmem.models.imported import MOST_NAMED, ImportReport, Remark, TableCount
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.importing import Digest, Fate
 from langgraph_agentmem.redaction import UNREDACTED, Redactor
 from langgraph_agentmem.resources import Resources
@@ -172,8 +173,10 @@ async def run(
 
     Raises:
         ConfigurationError: The source has not what is looked for.
+        InvalidInputError: `on_progress` is no function.
         ImportMismatchError: Not all is here at the end as the source has it.
     """
+    validation.function(on_progress, "on_progress")
     await resources.database.start()  # an embedded server has no DSN before
     tally, passed = Tally(resources.redactor), 0
     async with Database.of(resources.settings, dsn or resources.database.dsn).snapshot() as connection:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import cast
 
-from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.active import is_empty
 from langgraph_agentmem.models.base import Json, Tier
 from langgraph_agentmem.models.context import MemoryContext, OpenDispute
@@ -85,10 +84,9 @@ def check(
 
 def _counter(count_tokens: object) -> Counter:
     """The caller's counter, whose answers are checked; nothing is counted of nothing."""
+    validation.function(count_tokens, "count_tokens")
     if count_tokens is None:
         return policy.by_four
-    if not callable(count_tokens):
-        raise InvalidInputError(f"count_tokens must be a function of a text, not {count_tokens!r}")
     counter = cast("Counter", count_tokens)
     return lambda text: validation.count(counter(text), "what count_tokens returns") if text else 0
 
