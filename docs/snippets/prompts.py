@@ -54,4 +54,11 @@ update = recall.invoke({"external_id": "alice", "query": "When is the deadline?"
 print(update["known"])  # beside update["memories"], the hits
 # [end]
 assert update["known"] == str(memory.context("alice", "When is the deadline?", token_budget=1000))
+# [conversation]
+said = [{"role": "user", "content": "Could the budget be cut again?"}]
+memory.add("alice", said)
+context = memory.context("alice", said[-1]["content"], messages=said)
+# [end]
+assert "again" not in context.recalled
+assert "again" in memory.context("alice", said[-1]["content"]).recalled
 memory.close()

@@ -721,6 +721,7 @@ class AgentMemory(bridge.Opened):
         external_id: str,
         query: str | None = None,
         *,
+        messages: Iterable[object] = (),
         token_budget: int = 2000,
         memory_ids: Sequence[int] | None = None,
         tiers: Sequence[Tier] | None = None,
@@ -737,6 +738,7 @@ class AgentMemory(bridge.Opened):
         Args:
             external_id: The tenant.
             query: In natural language, as the user's last message; without one, there are no hits.
+            messages: The conversation that the prompt holds besides, as `aadd` takes it: what was kept of it is no hit.
             token_budget: The most tokens.
             memory_ids: Only what is in these memories, or came from them.
             tiers: Only hits of these tiers (`active`, `shortterm`, `longterm`); all by default.
@@ -760,6 +762,7 @@ class AgentMemory(bridge.Opened):
             self._resources,
             external_id,
             query,
+            messages=messages,
             token_budget=token_budget,
             memory_ids=memory_ids,
             tiers=tiers,

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 from langchain.agents.middleware.types import AgentMiddleware, ExtendedModelResponse, ModelRequest, ModelResponse
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 from langgraph.types import Command
@@ -82,11 +83,17 @@ class RecallsMemory(AgentMiddleware[MemoryState, Any, Any]):
             return nothing, True
         return await self._found(nothing, tenant, requests.query_of(message), request), True
 
+    def _kept(self, messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
+        """What of a conversation is in memory, as this middleware keeps it: nothing."""
+        return ()
+
     async def _found(self, nothing: Recall, tenant: str, query: str | None, request: ModelRequest[Any]) -> Recall:
         counter = self._count_tokens or _counter(request.model)
         try:
             async with asyncio.timeout(self.memory.settings.recall_timeout_seconds):
-                found = await self.memory.acontext(tenant, query, count_tokens=counter, **self._asked_with)
+                found = await self.memory.acontext(
+                    tenant, query, messages=self._kept(request.messages), count_tokens=counter, **self._asked_with
+                )
         except (ConfigurationError, InvalidInputError):  # nothing that goes by itself
             raise
         except (AgentMemoryError, TimeoutError) as error:

@@ -16,6 +16,7 @@ from langgraph_agentmem.middleware.turns import spoken
 from langgraph_agentmem.policies import tenancy
 
 _LONGEST = 50_000
+_SOME_THREAD = "some thread"
 
 
 class RemembersTurns(RecallsMemory):
@@ -43,7 +44,14 @@ class RemembersTurns(RecallsMemory):
     async def _keep(self, messages: Sequence[AnyMessage], runtime: Runtime[Any], config: RunnableConfig) -> None:
         tenant = tenancy.known(self._tenant(runtime, config))
         thread = config.get("configurable", {}).get("thread_id")
-        longest = min(_LONGEST, self.memory.settings.max_content_chars)
-        said = spoken(messages, "" if thread is None else str(thread), longest)
+        said = spoken(messages, "" if thread is None else str(thread), self._longest)
         # each message once: those that are known are passed over
         await self.memory.aadd(tenant, said, infer=False)
+
+    def _kept(self, messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
+        """All that is said there: this turn's words just now, and those of earlier turns, whoever keeps the thread."""
+        return spoken(messages, _SOME_THREAD, self._longest)
+
+    @property
+    def _longest(self) -> int:
+        return min(_LONGEST, self.memory.settings.max_content_chars)

@@ -166,6 +166,24 @@ async def test_a_dispute_of_which_one_side_has_ended_is_told_no_more(opened: Ope
     assert (await memory.acontext("alice", "deadline")).disputes == []
 
 
+async def test_what_was_kept_of_the_prompts_own_conversation_is_no_hit(memory: AgentMemory) -> None:
+    said = [
+        {"role": "user", "content": f"The deadline of step {number} is near."}
+        for number in range(9)
+    ]
+    long = {"role": "assistant", "content": "The deadline may be moved. " * 50}
+    await memory.aadd("alice", [*said, long])
+
+    alone = await memory.acontext("alice", "deadline", limit=3)
+    beside = await memory.acontext("alice", "deadline", limit=3, messages=[*said[:8], long])
+
+    assert len(alone.hits) == 3
+    assert [hit.content.strip() for hit in beside.hits] == ["User: The deadline of step 8 is near."]
+    assert (await memory.acontext("alice", "deadline", messages=[*said, long])).recalled == ""
+    with pytest.raises(InvalidInputError, match=r"messages\[0\]"):
+        await memory.acontext("alice", "deadline", messages=["hello"])
+
+
 async def test_only_what_is_in_some_memories_and_hits_of_some_tiers(memory: AgentMemory) -> None:
     made = await project(memory, f"- {OLD}")
     other = await memory.acreate_active_memory("alice", "Other", {"sections": ["x"]}, {"x": "- Deadline of tests"})

@@ -128,6 +128,35 @@ async def test_what_was_said_is_found_again_and_stands_in_no_system_message(memo
     assert "User: I live in Oslo, near the harbour." in asked.text
 
 
+async def test_what_the_conversation_holds_is_not_recalled_beside_it(memory: AgentMemory) -> None:
+    """Neither the question itself, which was kept just now and fits best, nor earlier turns; other threads' words are."""
+    model = TurnsModel(turns=[AIMessage(f"Rome has a harbour, says book {number}.") for number in range(9)])
+    middleware = [AgentMemoryMiddleware(memory, remember_turns=True, limit=2)]
+    graph = create_agent(model, middleware=middleware, checkpointer=InMemorySaver())
+    other = {"configurable": {"user_id": "alice", "thread_id": "2"}}
+
+    await graph.ainvoke(user("I live in Rome, near the harbour."), other)
+    for number in range(3):
+        await graph.ainvoke(user(f"Which harbour is near Rome, in book {number}?"), ALICE)
+
+    recalled = [prompt[-1].text.partition("<memory_recalled>")[2] for prompt in model.prompts]
+    assert recalled[0] == ""
+    assert all("User: I live in Rome, near the harbour." in text for text in recalled[1:])
+    assert all("Which harbour" not in text for text in recalled)
+    assert "says book 1" not in recalled[3]
+
+
+async def test_a_history_that_a_client_sends_is_not_recalled_beside_it(memory: AgentMemory) -> None:
+    model = TurnsModel(turns=[AIMessage("Noted."), AIMessage("Rome.")])
+    graph = create_agent(model, middleware=[AgentMemoryMiddleware(memory, remember_turns=True)])
+    history = [("user", "I live in Rome."), ("assistant", "Noted."), ("user", "Where do I live?")]
+
+    await graph.ainvoke({"messages": history[:1]}, {"configurable": {"user_id": "alice"}})
+    await graph.ainvoke({"messages": history}, {"configurable": {"user_id": "alice"}})
+
+    assert [prompt[-1].text for prompt in model.prompts] == ["I live in Rome.", "Where do I live?"]
+
+
 async def test_what_summarization_drops_was_kept_before(memory: AgentMemory, rows: Rows) -> None:
     """Also what was said before the middleware was there, and the message of a turn whose tools are called long."""
     saver = InMemorySaver()

@@ -1,6 +1,6 @@
 """What of memory goes into a prompt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -14,7 +14,7 @@ from langgraph_agentmem.operations.reviews.disputes import entity_line, relation
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.operations.sections.texts import texts
 from langgraph_agentmem.policies import context as policy
-from langgraph_agentmem.policies import validation
+from langgraph_agentmem.policies import transcripts, validation
 from langgraph_agentmem.policies.context import Counter, ShownSection
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import reviews, sections
@@ -25,6 +25,8 @@ from langgraph_agentmem.storage.sections import UnchunkedMemory
 _LEAST_TOKENS = 10
 """Of a section, with what is said of it: more of them than fit by that need not be read."""
 _MOST_DISPUTES = 50
+_MOST_PASSED_OVER = 30
+"""Hits that may be messages of the conversation itself, besides those that are wanted."""
 
 
 async def context(
@@ -32,6 +34,7 @@ async def context(
     external_id: object,
     query: object = None,
     *,
+    messages: Iterable[object] = (),
     token_budget: object = 2000,
     memory_ids: Sequence[int] | None = None,
     tiers: Sequence[Tier] | None = None,
@@ -46,12 +49,15 @@ async def context(
     searching.check_moments(now=now)
     budget, counter = validation.positive(token_budget, "token_budget"), _counter(count_tokens)
     memories = searching.checked_memory_ids(memory_ids)
+    lines = _lines(resources, messages)
     search = None
     if query is not None:
+        most = limit + min(len(lines), _MOST_PASSED_OVER)
         search = await searching.prepared(
-            resources, tenant, query, tiers=tiers, memory_ids=memories, limit=limit, now=now
+            resources, tenant, query, tiers=tiers, memory_ids=memories, limit=most, now=now
         )
-    shown, disputes, hits = await _read(resources, tenant, search, memories, 1 + budget // _LEAST_TOKENS)
+    shown, disputes, found = await _read(resources, tenant, search, memories, 1 + budget // _LEAST_TOKENS)
+    hits = [hit for hit in found if hit.content.strip() not in lines][:limit]
     block = policy.sections_block(shown, int(policy.SECTIONS_SHARE * budget), counter)
     made = MemoryContext(
         sections=block.text,
@@ -89,6 +95,13 @@ def _counter(count_tokens: object) -> Counter:
         return policy.by_four
     counter = cast("Counter", count_tokens)
     return lambda text: validation.count(counter(text), "what count_tokens returns") if text else 0
+
+
+def _lines(resources: Resources, messages: Iterable[object]) -> frozenset[str]:
+    """The lines as which messages stand in a transcript, where they were kept."""
+    most, size = resources.settings.max_content_chars, resources.settings.chunk_size_chars
+    read = (transcripts.read(message, place, limit=most) for place, message in enumerate(messages))
+    return frozenset(line for said in read if said is not None for line in transcripts.lines(said, size))
 
 
 async def _read(
