@@ -167,10 +167,7 @@ async def test_a_dispute_of_which_one_side_has_ended_is_told_no_more(opened: Ope
 
 
 async def test_what_was_kept_of_the_prompts_own_conversation_is_no_hit(memory: AgentMemory) -> None:
-    said = [
-        {"role": "user", "content": f"The deadline of step {number} is near."}
-        for number in range(9)
-    ]
+    said = [{"role": "user", "content": f"The deadline of step {number} is near."} for number in range(9)]
     long = {"role": "assistant", "content": "The deadline may be moved. " * 50}
     await memory.aadd("alice", [*said, long])
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from checkpointing import of
-from fakes import ScriptedModel, WordEmbedder
+from fakes import ScriptedModel, TurnsModel, WordEmbedder, calls
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
 from langgraph.store.base import PutOp
 from projecting import run
 from reviewing import says
 from texts import State, agent
 
-from langgraph_agentmem import AgentMemory, AgentMemorySaver
+from langgraph_agentmem import AgentMemory, AgentMemoryMiddleware, AgentMemorySaver, create_claude_memory_tool
 from langgraph_agentmem.errors import EmbeddingError, RedactionError
 from langgraph_agentmem.projection import GraphProjector, Neo4jDatabase
 from langgraph_agentmem.store import AgentMemoryStore
@@ -93,6 +95,15 @@ async def story(memory: AgentMemory, tenant: str, model: Watched) -> None:
 
     said = [{"role": "user", "content": f"{TEXT}\nAnd\nmore.", "name": SECRET}, {"role": "assistant", "content": TEXT}]
     await memory.aadd(tenant, said, source=SECRET)
+    tools = calls(
+        ("create_memory", {"title": "Trip", "sections": [{"id": "route", "description": TEXT, "content": TEXT}]}),
+        ("memory", {"command": "create", "path": "/memories/route.md", "file_text": TEXT}),
+    )
+    turns = TurnsModel(turns=[tools, AIMessage(f"I have noted: {TEXT}")])
+    middleware = AgentMemoryMiddleware(memory, remember_turns=True)
+    chatbot = create_agent(turns, [create_claude_memory_tool(memory)], middleware=[middleware])
+    await chatbot.ainvoke({"messages": [("user", TEXT)]}, {"configurable": {"user_id": tenant}})
+
     await memory.queue.aflush(tenant)
     await memory.apromote(tenant, notes.id, force=True)
 
