@@ -84,6 +84,8 @@ def lines(said: Said, size: int) -> list[str]:
     """A message as lines of dialogue, each at most a chunk: only one that is longer than that has several."""
     head = f"[{said.time}] {said.speaker}: " if said.time else f"{said.speaker}: "
     flat = " ".join(said.text.split())
+    if len(head) + len(flat) <= size:  # one line is one chunk, and most messages are short
+        return [head + flat]
     return [head + piece.text.strip() for piece in chunk(flat, max(size - len(head), 1)) if piece.text.strip()]
 
 
