@@ -39,6 +39,10 @@ def resources(
     on_dispute: OnDispute | None,
 ) -> Resources:
     """The parts of a memory; see `AgentMemory.open`."""
+    if not isinstance(cast("object", settings), AgentMemorySettings):
+        raise ConfigurationError(f"settings must be AgentMemorySettings(...), not {type(settings).__name__}")
+    if extractor is not None and not callable(getattr(extractor, "extract", None)):
+        raise ConfigurationError(f"an extractor must have an async method extract(chunks), as {extractor!r} has not")
     if dsn is not None and data_dir is not None:
         raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
     model, index = model or settings.model, index or settings.embeddings

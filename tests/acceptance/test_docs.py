@@ -92,6 +92,12 @@ def test_the_readme_prints_what_it_says(dsn: str) -> None:
     assert printed.strip() == comment[1]
 
 
+@pytest.mark.parametrize("name", ["readme", "quickstart"])
+def test_what_newcomers_run_first_can_be_run_again(name: str, dsn: str) -> None:
+    runs = [forking.run(DOCS / "snippets" / f"{name}.py", env=os.environ | {"AGENTMEM_DSN": dsn}) for _ in range(2)]
+    assert [(done.returncode, done.stdout) for done in runs] == [(0, runs[0].stdout)] * 2
+
+
 @pytest.mark.parametrize(("page", "folder"), [("README.md", "examples"), ("docs/start/examples.md", "../../examples")])
 def test_the_lists_of_examples_are_complete(page: str, folder: str) -> None:
     programs = [
