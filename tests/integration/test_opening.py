@@ -267,7 +267,7 @@ def test_a_bad_model_is_refused_at_once(model: object) -> None:
 def test_what_is_no_extractor_and_what_are_no_settings_is_refused_at_once() -> None:
     with pytest.raises(ConfigurationError, match="an extractor must have an async method extract"):
         AgentMemory.open("postgresql://", extractor=7)  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match="settings must be AgentMemorySettings.* not dict"):
+    with pytest.raises(ConfigurationError, match=r"settings must be AgentMemorySettings.* not dict"):
         AgentMemory.open("postgresql://", settings={"pool_size": 5})  # type: ignore[arg-type]
 
 
