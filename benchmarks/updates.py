@@ -47,7 +47,7 @@ def text_of(index: int, mark: str) -> str:
     """A section of three statements, of which one changes."""
     return (
         f"- Task {index}: the review of the draft is with the editors until the end of the week\n"
-        f"- State {index}: {mark}\n"
+        f"- Status of task {index}: {mark}\n"
         f"- Owner {index}: the person who wrote the first version, as agreed in the last meeting\n"
     )
 
@@ -155,6 +155,8 @@ def cell(medians: dict[str, float], name: str) -> str:
 async def measure_consolidation(memory: AgentMemory) -> None:
     """Memories and sections that one caller consolidates in a second, without a model."""
     memories = [await project(memory, "bench-runs", f"memory {i}", SECTIONS) for i in range(MEMORIES)]
+    first = await project(memory, "bench-runs", "first", SECTIONS)
+    await memory.aconsolidate("bench-runs", first.id)  # which imports what consolidates
     rows: list[list[str]] = []
     for label, mark in (("first run: all chunks are new", "drafted"), ("second run: one statement a section", "sent")):
         for created in memories:

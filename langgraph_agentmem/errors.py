@@ -13,6 +13,7 @@
     │   ├── SectionNotFoundError
     │   ├── RunNotFoundError
     │   └── EntityNotFoundError
+    ├── ForeignThreadError                     a thread of LangGraph's is another tenant's
     ├── ConflictError                          somebody else was first
     │   ├── DuplicateTitleError
     │   ├── RevisionConflictError              carries the current revision and content
@@ -101,6 +102,21 @@ class RunNotFoundError(NotFoundError):
 
 class EntityNotFoundError(NotFoundError):
     """The tenant has no entity with that name or id."""
+
+
+class ForeignThreadError(AgentMemoryError):
+    """A thread has a checkpoint that names another tenant; nothing of it was read or written.
+
+    Attributes:
+        thread_id: The thread.
+    """
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(
+            f"thread {thread_id!r} is another tenant's; give each tenant threads of its own, with ids that nobody "
+            "guesses"
+        )
+        self.thread_id = thread_id
 
 
 class ConflictError(AgentMemoryError):

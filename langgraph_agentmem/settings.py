@@ -277,6 +277,11 @@ class AgentMemorySettings(BaseSettings):
         description="Names in a run's `configurable`, separated by commas; the first that is there names the tenant in "
         "whose memory a checkpointer keeps the state's sections.",
     )
+    checkpoint_bind_threads: bool = Field(
+        False,
+        description="Whether a checkpointer lets a tenant use only threads whose checkpoints name no other tenant; "
+        "every config then has to name one.",
+    )
     checkpoint_title: str = Field(
         "Agent state",
         min_length=1,

@@ -48,3 +48,21 @@ with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) 
         # [end]
         said = str(error)
 assert "looks over all tenants" in said
+
+# [bind]
+from langgraph.graph import START, MessagesState, StateGraph
+
+from langgraph_agentmem import AgentMemorySaver
+from langgraph_agentmem.errors import ForeignThreadError
+
+graph = StateGraph(MessagesState).add_node("answer", lambda state: {"messages": [("ai", "Noted.")]})
+with AgentMemorySaver.from_conn_string(bind_threads=True) as saver:
+    agent = graph.add_edge(START, "answer").compile(checkpointer=saver)
+    agent.invoke({"messages": ["I live in Oslo."]}, {"configurable": {"thread_id": "1", "user_id": "alice"}})
+    try:
+        agent.invoke({"messages": ["Go on."]}, {"configurable": {"thread_id": "1", "user_id": "bob"}})
+    except ForeignThreadError as error:
+        print(error)  # thread '1' is another tenant's; give each tenant threads of its own, ...
+        # [end]
+        said = str(error)
+assert said.startswith("thread '1' is another tenant's; give each tenant threads of its own")

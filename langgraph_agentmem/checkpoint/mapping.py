@@ -70,6 +70,15 @@ class ThreadMapping:
         """Whether a config names a tenant."""
         return self._tenant(config.get("configurable", {})) is not None
 
+    def tenant_of(self, config: RunnableConfig) -> str | None:
+        """The tenant that a config names, if it names one.
+
+        Raises:
+            InvalidInputError: It cannot be one.
+        """
+        tenant = self._tenant(config.get("configurable", {}))
+        return None if tenant is None else validation.tenant(tenant)
+
     def inherited(self, config: RunnableConfig, metadata: Mapping[str, Any]) -> RunnableConfig:
         """A config with the tenant of the checkpoint that it goes on from, as LangGraph has noted it there."""
         names = [key for key in (*self.tenant_keys, *self._names) if metadata.get(key) is not None]

@@ -21,6 +21,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
+from langgraph_agentmem.checkpoint.binding import ThreadBinding
 from langgraph_agentmem.checkpoint.channels import MemorySection, state_sections, unread_marks
 from langgraph_agentmem.checkpoint.mapping import ThreadMapping
 from langgraph_agentmem.checkpoint.putting import OnConflict, Putting, StatePut
@@ -69,6 +70,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         state_schema: The graph's state, whose channels are marked: `Annotated[str, MemorySection("What is done")]`.
         sections: Sections by channel, as ids or as `MemorySection`; instead of the marks of the schema.
         tenant: Key of `configurable`, or several, of which the first that is there names the tenant.
+        bind_threads: Whether a thread belongs to the tenant that its checkpoints name: another one, or a config that
+            names none, can neither read nor write it. What takes no config (`delete_thread`, `copy_thread`, `prune`) is
+            not held by it. By default as the settings say.
         title: Of the memory, which is made when it is first written to; `{name}` stands for what `configurable` holds,
             so that `"Thread {thread_id}"` gives every thread a memory of its own.
         on_conflict: What happens when a thread changes a section that others have changed since it has seen it:
@@ -94,6 +98,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         state_schema: type | None = None,
         sections: Mapping[str, str | MemorySection] | None = None,
         tenant: str | Sequence[str] | None = None,
+        bind_threads: bool | None = None,
         title: str | None = None,
         on_conflict: OnConflict = "last_write",
         serde: SerializerProtocol | None = None,
@@ -124,6 +129,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         self._on_conflict = on_conflict
         self._owns_memory = False
         self._tables = CheckpointTables(memory.resources.database)
+        bound = settings.checkpoint_bind_threads if bind_threads is None else bind_threads
+        self._binding = ThreadBinding(self._tables, self._mapping) if bound else None
         self._putting = Putting(memory.resources, self._tables, self._mapping, self.serde, on_conflict)
 
     @classmethod
@@ -134,6 +141,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         state_schema: type | None = None,
         sections: Mapping[str, str | MemorySection] | None = None,
         tenant: str | Sequence[str] | None = None,
+        bind_threads: bool | None = None,
         title: str | None = None,
         on_conflict: OnConflict = "last_write",
         serde: SerializerProtocol | None = None,
@@ -151,6 +159,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             state_schema: See the class.
             sections: See the class.
             tenant: See the class.
+            bind_threads: See the class.
             title: See the class.
             on_conflict: See the class.
             serde: See the class.
@@ -176,6 +185,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             state_schema=state_schema,
             sections=sections,
             tenant=tenant,
+            bind_threads=bind_threads,
             title=title,
             on_conflict=on_conflict,
             serde=serde,
@@ -214,12 +224,19 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that a config names, or else the latest of its thread and namespace; None if there is none.
 
+        Raises:
+            ForeignThreadError: Threads are bound to tenants, and this one is another's; so in all methods with a
+                config.
+
         Examples:
             >>> latest = await saver.aget_tuple(config)
             >>> latest.checkpoint["channel_values"]["progress"]
             'Began with Rome.'
         """
-        return await self._tables.read(self.serde, lambda saver: saver.get_tuple(config))
+        found = await self._tables.read(self.serde, lambda saver: saver.get_tuple(config))
+        if self._binding is not None:
+            self._binding.check(config, [] if found is None else [found])
+        return found
 
     async def alist(
         self,
@@ -276,6 +293,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
                 "there are MemorySection marks, but a checkpointer that was given no state_schema writes checkpoints: "
                 "they do not reach memory; give it AgentMemorySaver(..., state_schema=State)"
             )
+        if self._binding is not None:
+            await self._binding.admit(config)
         config = await self._with_tenant(config)
         thread = self._thread(config, new_versions)
         stored, statements = await upstream.statements(
@@ -300,6 +319,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> (await saver.aget_tuple(config)).pending_writes
             [('task-1', 'request', 'Oslo')]
         """
+        if self._binding is not None:
+            await self._binding.admit(config)
         _, statements = await upstream.statements(
             self.serde,
             lambda saver: saver.put_writes(config, writes, task_id, task_path),
@@ -317,6 +338,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> await saver.aget_delta_channel_history(config=latest.config, channels=[])
             {}
         """
+        if self._binding is not None:
+            await self._binding.admit(config)
         return await self._tables.read(
             self.serde, lambda saver: saver.get_delta_channel_history(config=config, channels=channels)
         )
@@ -522,9 +545,12 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         limit: int | None,
     ) -> Sequence[CheckpointTuple]:
         """All at once: whoever reads slowly, or uses the checkpointer in between, keeps no connection."""
-        return await self._tables.read(
+        found = await self._tables.read(
             self.serde, lambda saver: [*saver.list(config, filter=filter, before=before, limit=limit)]
         )
+        if self._binding is not None:
+            self._binding.check(config or {}, found)
+        return found
 
     _list_all = blocking(_alist_all)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from langgraph_agentmem.cli.options import Dsn
-from langgraph_agentmem.cli.terminal import err, out, report_errors
+from langgraph_agentmem.cli.terminal import out, progress_bar, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -26,7 +26,9 @@ def reembed(
     """
     if AgentMemorySettings().embeddings is None:
         raise InvalidInputError("AGENTMEM_EMBEDDINGS names no embedder")
-    err.print("computing vectors ...")
-    with AgentMemory.open(dsn, reembed=old or True, background=False) as memory:
-        done = memory.queue.embed_pending()
+    with (
+        AgentMemory.open(dsn, reembed=old or True, background=False) as memory,
+        progress_bar("computing vectors") as progress,
+    ):
+        done = memory.queue.embed_pending(on_progress=lambda done: progress(done, None))
     out.print(f"{done:,} vectors computed")

@@ -1,7 +1,7 @@
 """What waits for a consolidation, or for an embedder."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from langgraph_agentmem import telemetry
@@ -126,10 +126,16 @@ class Queue:
         """
         return await queueing.retry_dead_letters(self._resources, external_id, memory_id)
 
-    async def aembed_pending(self, external_id: str | None = None) -> int:
+    async def aembed_pending(
+        self, external_id: str | None = None, *, on_progress: Callable[[int], object] = lambda _: None
+    ) -> int:
         """Embed the chunks that have no vector of this embedder yet, and return how many those were.
 
         What was written without its chunks (by puts and checkpoints) is chunked first, also where there is no embedder.
+
+        Args:
+            external_id: Only this tenant's; all tenants' by default.
+            on_progress: Called after every batch, with how many were embedded so far.
 
         Raises:
             EmbeddingError: The embedder fails; what was embedded before stays.
@@ -138,7 +144,7 @@ class Queue:
             >>> await memory.queue.aembed_pending("alice")  # there is no embedder
             0
         """
-        return await embeddings.embed_pending(self._resources, external_id)
+        return await embeddings.embed_pending(self._resources, external_id, on_progress=on_progress)
 
     async def _consolidate_all(
         self, memories: Sequence[tuple[str, int]], external_id: str | None, *, if_due: bool

@@ -139,6 +139,19 @@ class Neo4jDatabase:
         """
         return await self._in_thread(functools.partial(self._transact, external_id, work, "READ", seconds))
 
+    async def version(self) -> str:
+        """The server's version, as in `5.26.0`.
+
+        Raises:
+            OutageError: The server cannot be reached.
+            AuthenticationError: It refuses the user, the password or the database.
+
+        Examples:
+            >>> (await projector.neo4j.version()).split(".")[0] >= "5"
+            True
+        """
+        return await self._in_thread(self._version)
+
     async def setup(self) -> None:
         """Create the constraints and indexes, once for this object; any number of processes may do so at once.
 
@@ -167,6 +180,12 @@ class Neo4jDatabase:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         with self._translated():
             return await anyio.to_thread.run_sync(work)
+
+    def _version(self) -> str:
+        # one round trip more: the greeting tells the version before anybody has asked for the database
+        with self._connected().session(database=self.database) as session:
+            agent: str = session.run("RETURN 1").consume().server.agent
+        return agent.removeprefix("Neo4j/")
 
     def _set_up(self) -> None:
         for statement in cypher("schema").values():

@@ -15,8 +15,9 @@ from fakes import WordEmbedder
 from langchain_core.language_models import FakeListChatModel
 from psycopg.conninfo import make_conninfo
 
-from langgraph_agentmem import AgentMemory, MemoryWorker
+from langgraph_agentmem import AgentMemory, AgentMemorySettings, MemoryWorker
 from langgraph_agentmem.models.health import Finding
+from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Open = Callable[..., AgentMemory]
@@ -274,3 +275,18 @@ async def test_a_projection_that_does_not_follow(
     rows(change)
     finding = (await found(opened()))["projection"]
     assert (finding.severity, said in finding.found) == (severity, True)
+
+
+async def test_the_neo4j_that_was_chosen_must_answer(
+    opened: Open, neo4j: Neo4jDatabase, neo4j_settings: dict[str, Any]
+) -> None:
+    assert "neo4j" not in await found(opened())
+    there = (await found(opened(graph=neo4j)))["neo4j"]
+    assert (there.severity, bool(re.match(r"Neo4j \d+\.\d+\S* at bolt://", there.found))) == ("ok", True)
+    for uri, database, said in (
+        ("bolt://127.0.0.1:1", "neo4j", "cannot be reached"),
+        (neo4j.uri, "nowhere", "has no database 'nowhere'"),
+    ):
+        wrong = AgentMemorySettings(**neo4j_settings | {"neo4j_uri": uri, "neo4j_database": database})
+        finding = (await found(opened(graph=Neo4jDatabase.of(wrong))))["neo4j"]
+        assert (finding.severity, said in finding.found) == ("error", True), finding

@@ -232,8 +232,9 @@ async def test_another_dimension_is_refused_and_reembed_migrates(opened: Open, r
     for other in (WordEmbedder(32), WordEmbedder(64, "other")):
         with pytest.raises(EmbeddingMismatchError, match=r"64 dimensions.*reembed=True"):
             await opened(index=other).asetup()
-    second = opened(index=WordEmbedder(32), reembed=True)
-    assert await second.queue.aembed_pending() == 2
+    second, told = opened(index=WordEmbedder(32), reembed=True), list[int]()
+    assert await second.queue.aembed_pending(on_progress=told.append) == 2
+    assert told == [2]
     assert rows("SELECT DISTINCT vector_dims(embedding::vector) FROM agentmem.memory_chunk") == [(32,)]
     assert (await second.asearch("alice", "fox"))[0].arms.vector > 0
     assert await opened(index=WordEmbedder(32)).queue.aembed_pending() == 0

@@ -353,7 +353,7 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.aretrieve_memories", Operations.retrieve, (1, 2), (1, 2)),
     ("AgentMemory.acontext", Operations.context, (1, 4), (1, 4)),
     ("AgentMemory.acontext, without a query", Operations.sections, (1, 2), (1, 2)),
-    ("AgentMemory.adiagnose", Operations.diagnose, (9, 8), (10, 9)),
+    ("AgentMemory.adiagnose", Operations.diagnose, (10, 9), (11, 10)),
     ("AgentMemory.aget_entity", Operations.entity, (6, 5), (6, 5)),
     ("AgentMemory.ahistory", Operations.history, (1, 2), (1, 2)),
     ("Runs.alist", Operations.list_runs, (1, 1), (1, 1)),

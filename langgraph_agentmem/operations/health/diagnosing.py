@@ -29,12 +29,24 @@ async def diagnose(resources: Resources, external_id: object) -> list[Finding]:
             found, current = await of_database(resources, connection)
     except AgentMemoryError as error:
         return [Finding.of_error("connection", error)]
+    found += await _neo4j(resources)
     if not current:  # other tables than ours, or none: there is nothing more to read
         return found
     try:
         return [*found, *await _contents(resources, tenant)]
     except AgentMemoryError as error:
         return [*found, Finding.of_error("tables", error)]
+
+
+async def _neo4j(resources: Resources) -> list[Finding]:
+    """Whether the Neo4j that was chosen answers; nothing where none was."""
+    if resources.neo4j is None:
+        return []
+    try:
+        version = await resources.neo4j.version()
+    except AgentMemoryError as error:
+        return [Finding.of_error("neo4j", error)]
+    return [Finding(severity="ok", check="neo4j", found=f"Neo4j {version} at {resources.neo4j.uri}")]
 
 
 async def of_database(resources: Resources, connection: Bare) -> tuple[list[Finding], bool]:

@@ -1,7 +1,7 @@
 """Chunks' vectors: computed before they are written, or afterwards for those that wait."""
 
 import logging
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.errors import EmbeddingError
@@ -33,7 +33,13 @@ async def vectors_for(
     return dict(zip(wanted, await embedder.embed(list(wanted.values())), strict=True))
 
 
-async def embed_pending(resources: Resources, external_id: str | None = None, *, others: bool = True) -> int:
+async def embed_pending(
+    resources: Resources,
+    external_id: str | None = None,
+    *,
+    others: bool = True,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> int:
     """Embed chunks that have no vector of the embedder in use yet, and return how many those were.
 
     Values that are no chunks yet become such first, also without an embedder. Two callers at once do some of the work
@@ -43,13 +49,14 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
         resources: The open memory's.
         external_id: Only this tenant's; all tenants' by default.
         others: Also those that another embedder has embedded, for which all chunks are looked at; see `reembedding`.
+        on_progress: Called after every batch, with how many were embedded so far.
 
     Raises:
         EmbeddingError: The embedder fails; what was embedded before stays.
     """
     await catch_up_tenant(resources, external_id)
     # first: what is written while it takes over is made up for below
-    done = await reembedding.reembed(resources, external_id) if others else 0
+    done = await reembedding.reembed(resources, external_id, on_progress) if others else 0
     if resources.embedder is None or (model := await resources.embedding_model()) is None:
         return done
     # while vectors of another model are still in use, only what has none is embedded
@@ -65,6 +72,7 @@ async def embed_pending(resources: Resources, external_id: str | None = None, *,
             async with resources.database.transaction(tenant) as connection:
                 embedded += await storage.embed(connection, tenant, own, model)
         done += embedded
+        on_progress(done)
         if not embedded:  # others are at them; they stay in the queue
             return done
 

@@ -4,7 +4,7 @@ The new vectors wait beside the chunks until there are all of them, and go into 
 is killed before has lost the batch that it was at; whoever begins again goes on behind what is there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from langgraph_agentmem.embedding import Embedder
@@ -18,12 +18,13 @@ from langgraph_agentmem.storage.vectors import EmbeddingModel
 _BATCH = 128
 
 
-async def reembed(resources: Resources, external_id: str | None) -> int:
+async def reembed(resources: Resources, external_id: str | None, on_progress: Callable[[int], object]) -> int:
     """Compute the vectors of an embedder that is to be used, and use it when there are all of them.
 
     Args:
         resources: The open memory's.
         external_id: Only this tenant's; the embedder in use then stays.
+        on_progress: Called after every batch, with how many vectors were computed so far.
 
     Returns:
         How many vectors were computed.
@@ -35,18 +36,25 @@ async def reembed(resources: Resources, external_id: str | None) -> int:
     if coming is None:
         return 0
     embedder, model = coming
-    done = 0
+    done = found = await _pass(resources, external_id, embedder, model, on_progress)
     # what others were changing, or have written meanwhile, is looked for again; what is written later is made up for
-    while found := await _pass(resources, external_id, embedder, model):
-        done += found
+    while found:
+        done += (found := await _pass(resources, external_id, embedder, model, on_progress, done))
     if external_id is None:
         await retrying_deadlocks(partial(_take_over, resources, model))
         await resources.embedding_model()
     return done
 
 
-async def _pass(resources: Resources, external_id: str | None, embedder: Embedder, model: EmbeddingModel) -> int:
-    """Go through all chunks once; returns how many vectors were kept."""
+async def _pass(
+    resources: Resources,
+    external_id: str | None,
+    embedder: Embedder,
+    model: EmbeddingModel,
+    on_progress: Callable[[int], object],
+    before: int = 0,
+) -> int:
+    """Go through all chunks once, after so many vectors were computed before; returns how many were kept."""
     done, last = 0, storage.FIRST
     while True:
         async with resources.database.connection(tenant_or_everyone(external_id)) as connection:
@@ -54,6 +62,7 @@ async def _pass(resources: Resources, external_id: str | None, embedder: Embedde
         if not chunks:
             return done
         done += await _keep(resources, chunks, await embedder.embed([chunk.content for chunk in chunks]), model)
+        on_progress(before + done)
         last = (chunks[-1].external_id, chunks[-1].id)
 
 

@@ -203,6 +203,12 @@ async def tenants_named(
     return found
 
 
+async def tenants_of(connection: Connection, thread_id: str, tenant_keys: Sequence[str]) -> set[str]:
+    """Which tenants a thread's checkpoints name, of all its namespaces."""
+    params = {"thread_id": thread_id, "tenant_keys": list(tenant_keys)}
+    return {row["tenant"] for row in await all_rows(connection, _SQL["tenants_of_thread"], params)}
+
+
 async def rows_of(connection: Connection, thread_ids: Sequence[str]) -> dict[str, int]:
     """How many rows threads have in all three tables."""
     rows = await all_rows(connection, _SQL["rows_of_threads"], {"thread_ids": list(thread_ids)})

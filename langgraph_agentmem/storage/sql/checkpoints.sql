@@ -196,6 +196,15 @@ SELECT DISTINCT c.thread_id, (
 FROM checkpoints c
 WHERE c.thread_id = ANY (%(thread_ids)s) AND c.checkpoint_ns = ''
 
+-- name: tenants_of_thread
+-- Which tenants the checkpoints of a thread name, in whichever namespace.
+SELECT DISTINCT t.tenant
+FROM checkpoints c
+CROSS JOIN LATERAL (
+    SELECT c.metadata ->> k.key AS tenant FROM unnest(%(tenant_keys)s::text[]) WITH ORDINALITY AS k (key, place)
+    WHERE c.metadata ->> k.key IS NOT NULL ORDER BY k.place LIMIT 1) t
+WHERE c.thread_id = %(thread_id)s
+
 -- name: rows_of_threads
 -- How many rows each of these threads has.
 SELECT t.thread_id, (SELECT count(*) FROM checkpoints c WHERE c.thread_id = t.thread_id)

@@ -210,7 +210,7 @@ CREATE TABLE agentmem.memory_chunk (
     PRIMARY KEY (external_id, id),
     FOREIGN KEY (external_id, memory_id) REFERENCES agentmem.active_memory,
     FOREIGN KEY (external_id, shortterm_memory_id) REFERENCES agentmem.shortterm_memory
-) WITH (fillfactor = 70, toast_tuple_target = 8160);
+) WITH (fillfactor = 60, toast_tuple_target = 8160);
 
 -- Writing a section looks each of its chunks up by its hash, however many the section has.
 CREATE INDEX memory_chunk_section ON agentmem.memory_chunk (external_id, memory_id, section_id, content_hash);
