@@ -237,6 +237,45 @@ async def test_the_example_of_a_server_keeps_what_each_user_tells_it(
     assert "BlockingError" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+LOGIN = """
+from langgraph_sdk import Auth
+
+auth = Auth()
+
+
+@auth.authenticate
+async def user(authorization: str | None) -> str:
+    if authorization is None:
+        raise Auth.exceptions.HTTPException(status_code=401)
+    return authorization.removeprefix("Bearer ")
+"""
+
+
+@pytest.mark.slow
+async def test_nobody_whom_a_server_has_authenticated_can_be_somebody_else(
+    dsn: str, tmp_path: Path, port: int, memory: AgentMemory
+) -> None:
+    files = [*(EXAMPLES / "server").glob("*.py"), EXAMPLES / "scripted_model.py"]
+    project = {path.name: path.read_text(encoding="utf-8") for path in files} | {"login.py": LOGIN}
+    by_login = "AgentMemoryMiddleware(memory, external_id=lambda runtime: runtime.server_info.user.identity)"
+    project["agent.py"] = project["agent.py"].replace("AgentMemoryMiddleware(memory)", by_login)
+    described = json.loads((EXAMPLES / "server" / "langgraph.json").read_text(encoding="utf-8"))
+    project["langgraph.json"] = json.dumps(described | {"auth": {"path": "./login.py:auth"}})
+    with served(tmp_path, port, project, AGENTMEM_DSN=dsn) as url:
+        for user, said_to_be, text, answer in [
+            ("alice", "bob", "I eat vegetarian food.", "I have noted that."),
+            ("alice", "bob", "What food do I eat?", "You have told me: I eat vegetarian food."),
+            ("bob", "alice", "What food do I eat?", "You have not told me yet."),
+        ]:
+            async with get_client(url=url, headers={"Authorization": f"Bearer {user}"}) as client:
+                asked = {"messages": [{"role": "user", "content": text}]}
+                config = {"configurable": {"user_id": said_to_be}}
+                state = await client.runs.wait(None, "agent", input=asked, config=config)
+            assert state["messages"][-1]["content"] == answer
+    assert [each.external_id for each in await memory.aget_active_memories("alice")] == ["alice"]
+    assert await memory.aget_active_memories("bob") == []
+
+
 @pytest.mark.slow
 async def test_a_server_whose_settings_do_not_fit_says_so(dsn: str, tmp_path: Path, port: int) -> None:
     with (
