@@ -26,7 +26,7 @@ named = {"embed": embeddings, "name": "mine, with prefixes"}  # other prefixes m
 # [reembed]
 with AgentMemory.open(index=named, reembed=f"local:{folder}") as both:
     print(both.search("alice", "Who builds the engine?")[0].content)  # by the old embedder
-    print(both.queue.embed_pending())  # 1: all vectors are computed again, and then used
+    print(both.queue.embed_pending())  # how many: all vectors are computed again, and then used
     print(both.search("alice", "Who builds the engine?")[0].content)  # by the new one
 # [end]
 

@@ -4,7 +4,7 @@
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open()  # an embedded PostgreSQL, or the one that AGENTMEM_DSN names
-apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["plan", "team"]})
+apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["plan", "team"]}, exist_ok=True)
 # [end]
 
 # [edit]
