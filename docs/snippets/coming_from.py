@@ -23,8 +23,8 @@ from langgraph.store.postgres import PostgresStore
 with PostgresStore.from_conn_string(DSN, pool_config={"max_size": 10}) as store:
     store.setup()
     store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
-    # [end]
     store.put(("alice", "preferences", "travel"), "seat", {"text": "By the window."})
+# [end]
 
 # [agent_memory_store]
 from langgraph_agentmem import AgentMemoryStore
@@ -32,8 +32,7 @@ from langgraph_agentmem import AgentMemoryStore
 with AgentMemoryStore.from_conn_string(DSN, pool_config={"max_size": 10}) as store:
     store.setup()
     store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
-    # [end]
-    store.delete(("alice", "preferences"), "drink")
+# [end]
 
 # [copy]
 from langgraph_agentmem import AgentMemory
@@ -41,9 +40,10 @@ from langgraph_agentmem import AgentMemory
 with AgentMemory.open(DSN) as memory:
     report = memory.import_store()  # of this database; import_store(OLD_DSN) of another one
     print(report.summary)
+    # 2 rows read: 1 written, 1 known, 0 kept as they stand here, 0 skipped, 0 refused; 2 verified
     # [end]
     new = AgentMemoryStore(memory)
-    assert (report.written, report.verified) == (2, 2)
+    assert (report.written, report.known, report.verified) == (1, 1, 2)
     assert new.get(("alice", "preferences"), "drink").value == {"text": "Green tea."}
     assert [item.key for item in new.search(("alice",), query="window", limit=1)] == ["seat"]
 
