@@ -106,7 +106,7 @@ async def _work(worker: MemoryWorker) -> None:
 
 
 def _tells(record: logging.LogRecord) -> bool:
-    """Whether psycopg is to log this: not that a statement ends unfinished as its worker is cancelled, which is meant."""
+    """Whether psycopg is to log it: not that a statement of a cancelled worker ends unfinished, which is meant."""
     task = asyncio.current_task() if _working.get() and callers.on_running_loop() else None
     return task is None or not task.cancelling()
 
