@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field
 
 Answer = BaseModel | dict[str, Any] | str | None
@@ -109,6 +110,35 @@ class TurnsModel(BaseChatModel):
     ) -> ChatResult:
         self.prompts.append(messages)
         return ChatResult(generations=[ChatGeneration(message=self.turns[len(self.prompts) - 1])])
+
+
+class ObligingModel(BaseChatModel):
+    """A chat model that calls a tool whose arguments are given for (how the user's words begin, the tool), else says "Noted."."""
+
+    arguments: dict[tuple[str, str], dict[str, Any]]
+    prompts: list[list[BaseMessage]] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "obliging"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, Any]:
+        return self.bind(tools=[convert_to_openai_tool(tool)["function"]["name"] for tool in tools])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        tools: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> ChatResult:
+        self.prompts.append(messages)
+        message = AIMessage("Noted.")
+        for (words, tool), given in self.arguments.items():
+            if messages[-1].type == "human" and messages[-1].text.startswith(words) and tool in tools:
+                message = calls((tool, given))
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 def calls(*tools: tuple[str, dict[str, Any]]) -> AIMessage:

@@ -148,10 +148,10 @@ NEAR = {
 }
 """For the beginning of a module's path within the package: names of tests, the nearest first."""
 ELSEWHERE = {
-    "README.md": "docs",
+    "README.md": "docs pages",
     "CHANGELOG.md": "docs",
     "CONTRIBUTING.md": "docs",
-    "docs/": "docs",
+    "docs/": "docs pages",
     "examples/": "examples docs",
     "examples/server/": "langgraph_server",
     "examples/web_app": "web_application",

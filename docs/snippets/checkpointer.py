@@ -1,20 +1,9 @@
 """AgentMemorySaver in the place of LangGraph's PostgreSQL checkpointers."""
 
+# [state]
 import operator
-import os
 from typing import Annotated, TypedDict
 
-import pytest
-from langgraph.graph import START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
-
-from langgraph_agentmem.checkpoint import SectionConflict
-from langgraph_agentmem.errors import StateConflictError
-
-DSN = os.environ["AGENTMEM_DSN"]
-
-
-# [state]
 from langgraph_agentmem import AgentMemorySaver, MemorySection, hydrate_node
 
 
@@ -25,11 +14,15 @@ class State(TypedDict, total=False):
     # [end]
 
 
+# [graph]
+from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+
 def look(state: State) -> State:
     return {"progress": "Looked at the trains.", "findings": [f"{state['request']}: the train leaves at 21:40."]}
 
 
-# [graph]
 def agent(saver: AgentMemorySaver) -> CompiledStateGraph:
     graph = StateGraph(State)
     graph.add_node("hydrate", hydrate_node(saver))
@@ -42,7 +35,7 @@ def agent(saver: AgentMemorySaver) -> CompiledStateGraph:
 # [end]
 
 # [use]
-with AgentMemorySaver.from_conn_string(DSN, state_schema=State) as saver:
+with AgentMemorySaver.from_conn_string(state_schema=State) as saver:
     config = {"configurable": {"thread_id": "1", "agent_id": "planner"}}
     agent(saver).invoke({"request": "Rome"}, config)
     [memory] = saver.memory.get_active_memories("planner")
@@ -55,7 +48,6 @@ with AgentMemorySaver.from_conn_string(DSN, state_schema=State) as saver:
 
 # [sections]
 saver = AgentMemorySaver.from_conn_string(
-    DSN,
     sections={"progress": "progress", "messages": MemorySection("What was said", id="transcript")},
 )
 # [end]
@@ -69,7 +61,6 @@ assert by_line.parse(by_line.render(["a", "b"])) == ["a", "b"]
 
 # [whose]
 saver = AgentMemorySaver.from_conn_string(
-    DSN,
     state_schema=State,
     tenant=("team_id", "user_id"),  # the first that configurable holds
     title="Project {project}",  # a memory a project; "Thread {thread_id}" would be one a thread
@@ -82,12 +73,15 @@ with saver:
 
 
 # [merge]
+from langgraph_agentmem.checkpoint import SectionConflict
+
+
 def keep_both(conflict: SectionConflict) -> str:
     lines = [*conflict.theirs.splitlines(), *conflict.mine.splitlines()]
     return "\n".join(dict.fromkeys(lines))
 
 
-merging = AgentMemorySaver.from_conn_string(DSN, state_schema=State, on_conflict=keep_both)
+merging = AgentMemorySaver.from_conn_string(state_schema=State, on_conflict=keep_both)
 # [end]
 with merging:
     graph = agent(merging)
@@ -97,7 +91,9 @@ with merging:
     assert merging.memory.get_active_memories("bob")[0].sections["findings"].content == "- found by a\n- found by b"
 
 # [refuse]
-careful = AgentMemorySaver.from_conn_string(DSN, state_schema=State, on_conflict="refuse")
+from langgraph_agentmem.errors import StateConflictError
+
+careful = AgentMemorySaver.from_conn_string(state_schema=State, on_conflict="refuse")
 try:
     agent(careful).update_state(
         {"configurable": {"thread_id": "c", "user_id": "bob"}}, {"findings": ["something else"]}
@@ -106,6 +102,8 @@ except StateConflictError as error:
     print(error.conflicts[0].theirs)  # what the section holds, and the thread has not seen
     # [end]
     seen = error.conflicts[0].theirs
+import pytest
+
 assert seen == "- found by a\n- found by b"
 refused = agent(careful)
 with pytest.raises(StateConflictError):
@@ -114,7 +112,7 @@ with pytest.raises(StateConflictError):
 # [share]
 from langgraph_agentmem import AgentMemory, AgentMemoryStore
 
-memory = AgentMemory.open(DSN)
+memory = AgentMemory.open()
 graph = StateGraph(State).add_node("look", look).add_edge(START, "look")
 compiled = graph.compile(checkpointer=AgentMemorySaver(memory, state_schema=State), store=AgentMemoryStore(memory))
 # [end]

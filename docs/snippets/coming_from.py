@@ -1,8 +1,21 @@
 """What other memories' users do here."""
 
+import json
 import os
 
-DSN = os.environ["AGENTMEM_DSN"]
+import psycopg
+
+DSN = OLD_DSN = os.environ["AGENTMEM_DSN"]
+with psycopg.connect(DSN) as connection:
+    connection.execute("CREATE TABLE active_memory (id int, external_id text, title text, sections jsonb)")
+    connection.execute("CREATE TABLE shortterm_memory (id int, external_id text, title text)")
+    for table in ("shortterm_memory_chunk", "longterm_memory_chunk"):
+        columns = "id int, external_id text, shortterm_memory_id int, content text"
+        connection.execute(f"CREATE TABLE {table} ({columns})")
+    row = ("agent-9", "Bridge", json.dumps({"progress": {"content": "The draft is done.", "update_count": 2}}))
+    connection.execute("INSERT INTO active_memory VALUES (1, %s, %s, %s)", row)
+    connection.execute("INSERT INTO shortterm_memory VALUES (1, 'agent-9', 'Bridge')")
+    connection.execute("INSERT INTO shortterm_memory_chunk VALUES (1, 'agent-9', 1, 'It has two lanes.')")
 
 # [postgres_store]
 from langgraph.store.postgres import PostgresStore
@@ -10,8 +23,8 @@ from langgraph.store.postgres import PostgresStore
 with PostgresStore.from_conn_string(DSN, pool_config={"max_size": 10}) as store:
     store.setup()
     store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
-    # [end]
     store.put(("alice", "preferences", "travel"), "seat", {"text": "By the window."})
+# [end]
 
 # [agent_memory_store]
 from langgraph_agentmem import AgentMemoryStore
@@ -19,27 +32,25 @@ from langgraph_agentmem import AgentMemoryStore
 with AgentMemoryStore.from_conn_string(DSN, pool_config={"max_size": 10}) as store:
     store.setup()
     store.put(("alice", "preferences"), "drink", {"text": "Green tea."})
-    # [end]
-    store.delete(("alice", "preferences"), "drink")
-
-from langgraph_agentmem import AgentMemory
+# [end]
 
 # [copy]
+from langgraph_agentmem import AgentMemory
+
 with AgentMemory.open(DSN) as memory:
     report = memory.import_store()  # of this database; import_store(OLD_DSN) of another one
-    print(
-        report.summary
-    )  # 2 rows read: 2 written, 0 known, 0 kept as they stand here, 0 skipped, 0 refused; 2 verified
+    print(report.summary)
+    # 2 rows read: 1 written, 1 known, 0 kept as they stand here, 0 skipped, 0 refused; 2 verified
     # [end]
     new = AgentMemoryStore(memory)
-    assert (report.written, report.verified) == (2, 2)
+    assert (report.written, report.known, report.verified) == (1, 1, 2)
     assert new.get(("alice", "preferences"), "drink").value == {"text": "Green tea."}
     assert [item.key for item in new.search(("alice",), query="window", limit=1)] == ["seat"]
 
 # [facts]
-from langgraph_agentmem import AgentMemory
+from langgraph_agentmem import AgentMemory, AgentMemoryStore
 
-memory = AgentMemory.open(DSN)
+memory = AgentMemory.open()
 store = AgentMemoryStore(memory)
 facts = ("bob", "facts")
 
@@ -56,8 +67,12 @@ assert [hit.content for hit in hits] == ["Bob eats vegetarian food."]
 assert [item.key for item in items] == ["food"]
 assert runs == []
 assert memory.search("bob", "food fish") == []
+memory.close()
 
 # [sections]
+from langgraph_agentmem import AgentMemory
+
+memory = AgentMemory.open()
 project = memory.create_active_memory(
     "agent-7",
     "Project",
@@ -76,22 +91,6 @@ assert project.sections["progress"].content == "The draft is done yet."
 assert project.sections["open"].content == "- The review"
 assert hits == []
 memory.close()
-
-import json
-
-import psycopg
-
-with psycopg.connect(DSN) as connection:
-    connection.execute("CREATE TABLE active_memory (id int, external_id text, title text, sections jsonb)")
-    connection.execute("CREATE TABLE shortterm_memory (id int, external_id text, title text)")
-    for table in ("shortterm_memory_chunk", "longterm_memory_chunk"):
-        columns = "id int, external_id text, shortterm_memory_id int, content text"
-        connection.execute(f"CREATE TABLE {table} ({columns})")
-    row = ("agent-9", "Bridge", json.dumps({"progress": {"content": "The draft is done.", "update_count": 2}}))
-    connection.execute("INSERT INTO active_memory VALUES (1, %s, %s, %s)", row)
-    connection.execute("INSERT INTO shortterm_memory VALUES (1, 'agent-9', 'Bridge')")
-    connection.execute("INSERT INTO shortterm_memory_chunk VALUES (1, 'agent-9', 1, 'It has two lanes.')")
-OLD_DSN = DSN
 
 # [legacy]
 from langgraph_agentmem import AgentMemory

@@ -7,22 +7,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-# [add]
-from langgraph_agentmem import AgentMemory
-
-with AgentMemory.open() as memory:
-    report = memory.add(
-        "alice",
-        [
-            {"role": "user", "content": "I live in Oslo.", "id": "m1", "time": "2026-05-08T14:03"},
-            {"role": "assistant", "content": "Then you know winters.", "id": "m2", "time": "2026-05-08T14:04"},
-        ],
-    )
-    print(report.summary)  # 2 messages kept, 0 known, 0 skipped; without a model, nothing was inferred
-    print(memory.search("alice", "Where does the user live?")[0].content)  # [2026-05-08 14:03] User: I live in Oslo.
-# [end]
-assert (report.added, report.inferred) == (["m1", "m2"], False)
-
 
 class Model(BaseChatModel):
     """Says what was found, whatever it is asked."""
@@ -48,8 +32,24 @@ model = Model(
     ]
 )
 
+# [add]
+from langgraph_agentmem import AgentMemory
+
+with AgentMemory.open() as memory:
+    report = memory.add(
+        "alice",
+        [
+            {"role": "user", "content": "I live in Oslo.", "id": "m1", "time": "2026-05-08T14:03"},
+            {"role": "assistant", "content": "Then you know winters.", "id": "m2", "time": "2026-05-08T14:04"},
+        ],
+    )
+    print(report.summary)  # 2 messages kept, 0 known, 0 skipped; without a model, nothing was inferred
+    print(memory.search("alice", "Where does the user live?")[0].content)  # [2026-05-08 14:03] User: I live in Oslo.
+# [end]
+assert (report.added, report.inferred) == (["m1", "m2"], False)
+
 # [model]
-with AgentMemory.open(model=model) as memory:  # or "provider:model"
+with AgentMemory.open(model=model) as memory:
     memory.add("bob", [{"role": "user", "content": "I live in Oslo.", "id": "m1"}])
     report = memory.add("bob", [{"role": "user", "content": "I have moved to Bergen.", "id": "m2"}])
     for fact in report.facts:
@@ -61,7 +61,7 @@ with AgentMemory.open(model=model) as memory:  # or "provider:model"
 assert [fact.corrected for fact in report.facts] == ["Lives in Oslo."]
 
 # [import]
-history = ({"role": "user", "content": f"Message {n}.", "id": f"m{n}"} for n in range(10_000))
+history = ({"role": "user", "content": f"Message {n}.", "id": f"m{n}"} for n in range(1_000))
 with AgentMemory.open() as memory:
-    memory.add("carol", history, title="Support", on_progress=lambda passed: print(passed, "of 10000"))
+    memory.add("carol", history, title="Support", on_progress=lambda passed: print(passed, "of 1000"))
 # [end]

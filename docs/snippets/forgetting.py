@@ -1,39 +1,36 @@
 """Forgets, keeps the receipt, and looks again."""
 
-import tempfile
-from pathlib import Path
-
 from works_on import WorksOn
-
-folder = Path(tempfile.mkdtemp())
 
 # [memory]
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open(extractor=WorksOn())
-apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["team"]})
-memory.update_active_memory_section("alice", apollo.id, "team", "- Ada works on Engine.")
-memory.consolidate("alice", apollo.id)
+apollo = memory.create_active_memory("bob", "Apollo", {"sections": ["team"]})
+memory.update_active_memory_section("bob", apollo.id, "team", "- Ada works on Engine.")
+memory.consolidate("bob", apollo.id)
 
-receipt = memory.delete_active_memory("alice", apollo.id, forget=True)
+receipt = memory.delete_active_memory("bob", apollo.id, forget=True)
 print(receipt.removed["memory_chunk"], receipt.removed["entity"])  # 1 2
 # [end]
 assert receipt is not None
 assert (receipt.removed["memory_chunk"], receipt.removed["entity"]) == (1, 2)
 
-memory.create_active_memory("alice", "Borealis", {"sections": ["team"]}, {"team": "- Bo works on Docs."})
 # [tenant]
-receipt = memory.forget_tenant("alice")
+from pathlib import Path
+
+memory.create_active_memory("bob", "Borealis", {"sections": ["team"]}, {"team": "- Bo works on Docs."})
+receipt = memory.forget_tenant("bob")
 print(receipt.removed["active_memory"], receipt.removed["memory_chunk"], receipt.removed["section"])  # 1 1 1
 for left in receipt.remains:
     print(left.where, left.count, left.why)
 
-(folder / "alice.json").write_text(receipt.model_dump_json())
+Path("bob.json").write_text(receipt.model_dump_json())
 # [end]
 assert [receipt.removed[name] for name in ("active_memory", "memory_chunk", "section")] == [1, 1, 1]
 
 # [verify]
-check = memory.verify_receipt((folder / "alice.json").read_text())
+check = memory.verify_receipt(Path("bob.json").read_text())
 print(check.gone, check.intact, check.found)  # True True {}
 # [end]
 assert (check.gone, check.intact, check.found) == (True, True, {})

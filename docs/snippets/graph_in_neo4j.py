@@ -6,15 +6,6 @@ from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.models.entity import ExtractedEntity, ExtractedRelationship, Extraction
 from langgraph_agentmem.models.run import ModelUsage
 
-# [project]
-from langgraph_agentmem.projection import GraphProjector
-
-with GraphProjector.open() as projector:  # AGENTMEM_DSN, NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD, NEO4J_DATABASE
-    report = projector.run_once()
-    print(report.projected, report.dead, report.problems)
-# [end]
-
-
 ALICE = f"alice {uuid.uuid4()}"
 
 
@@ -40,7 +31,17 @@ with AgentMemory.open(extractor=Works()) as filling:
     report = filling.projector.run_once()
     assert (report.projected, report.dead, report.problems) == (11, 0, {})
 
+# [project]
+from langgraph_agentmem.projection import GraphProjector
+
+with GraphProjector.open() as projector:  # AGENTMEM_DSN, NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD, NEO4J_DATABASE
+    report = projector.run_once()
+    print(report.projected, report.dead, report.problems)
+# [end]
+
 # [read]
+from langgraph_agentmem import AgentMemory
+
 with AgentMemory.open(graph="neo4j") as memory:  # or AGENTMEM_GRAPH=neo4j
     around = memory.graph.neighborhood(ALICE, ["Engine"], depth=2, tier="longterm")
     print([(entity.name, entity.distance) for entity in around.entities])  # [('Engine', 0), ('Ada', 1), ('Bo', 1)]

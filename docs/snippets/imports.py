@@ -15,10 +15,7 @@ from sqlalchemy import URL
 OLD_DSN = os.environ["AGENTMEM_DSN"]
 SESSION = str(UUID(int=1))
 embeddings = DeterministicFakeEmbedding(size=64)
-
-
-def users() -> dict[str, str]:
-    return {SESSION: "alice"}
+sessions = {SESSION: "alice"}
 
 
 def engine() -> PGEngine:
@@ -55,7 +52,6 @@ print(report.summary)  # 1 row read: 1 written, 0 known, 0 kept as they stand he
 assert (report.written, report.verified) == (1, 1)
 
 # [history]
-sessions = users()  # from wherever your application keeps whose a session is
 report = memory.import_chat_history("chat_history", OLD_DSN, tenant=sessions.get)
 for refusal in report.refusals:
     print(refusal.place, refusal.reason)

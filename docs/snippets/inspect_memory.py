@@ -4,7 +4,7 @@
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open()
-apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]})
+apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]}, exist_ok=True)
 memory.update_active_memory_section("alice", apollo.id, "plan", "- Deadline: May 1", source="Bo")
 memory.consolidate("alice", apollo.id)
 

@@ -11,8 +11,8 @@ import os
 
 folder = os.environ["MODEL_FOLDER"]  # holds model.onnx and tokenizer.json
 memory = AgentMemory.open(index=f"local:{folder}")
-notes = memory.create_active_memory("alice", "Notes", {"sections": ["team"]}, {"team": "Ada writes the engine."})
-hit = memory.search("alice", "Who builds the engine?")[0]
+notes = memory.create_active_memory("bob", "Notes", {"sections": ["team"]}, {"team": "Ada writes the engine."})
+hit = memory.search("bob", "Who builds the engine?")[0]
 print(hit.content, hit.arms.vector > 0)  # Ada writes the engine. True
 # [end]
 
@@ -25,9 +25,9 @@ named = {"embed": embeddings, "name": "mine, with prefixes"}  # other prefixes m
 
 # [reembed]
 with AgentMemory.open(index=named, reembed=f"local:{folder}") as both:
-    print(both.search("alice", "Who builds the engine?")[0].content)  # by the old embedder
-    print(both.queue.embed_pending())  # 1: all vectors are computed again, and then used
-    print(both.search("alice", "Who builds the engine?")[0].content)  # by the new one
+    print(both.search("bob", "Who builds the engine?")[0].content)  # by the old embedder
+    print(both.queue.embed_pending())  # how many: all vectors are computed again, and then used
+    print(both.search("bob", "Who builds the engine?")[0].content)  # by the new one
 # [end]
 
 
@@ -39,7 +39,7 @@ def shared_words(query: str, texts: list[str]) -> list[float]:
 
 
 with AgentMemory.open(index=named, reranker=shared_words) as reranked:
-    hit = reranked.search("alice", "Who writes the engine?")[0]
+    hit = reranked.search("bob", "Who writes the engine?")[0]
     print(hit.rerank_score, hit.content)  # 2.0 Ada writes the engine.
 # [end]
 

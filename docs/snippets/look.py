@@ -6,7 +6,7 @@ from works_on import WorksOn
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open(extractor=WorksOn())  # a chat model finds entities in prose: model="provider:model"
-apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["plan", "team"]})
+apollo = memory.create_active_memory("alice", "Apollo", {"sections": ["plan", "team"]}, exist_ok=True)
 plan = {"section_id": "plan", "new_content": "- Deadline: May 1\n- Budget: 5000"}
 team = {"section_id": "team", "new_content": "- Ada works on Engine.\n- Bo works on Engine."}
 apollo = memory.update_active_memory_sections("alice", apollo.id, [plan, team])

@@ -11,7 +11,7 @@ from langgraph_agentmem.mcp import create_mcp_server
 
 async def main() -> None:
     memory = AgentMemory.open()
-    async with memory, Client(create_mcp_server(memory, tenant="alice")) as client:
+    async with memory, Client(create_mcp_server(memory, tenant="bob")) as client:
         sections = [{"id": "plan", "content": "- Deadline: May 1"}]
         await client.call_tool("create_active_memory", {"title": "Apollo", "sections": sections})
         found = await client.call_tool("search_memories", {"query": "When is the deadline?"})

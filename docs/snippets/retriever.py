@@ -4,9 +4,9 @@
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open()  # AGENTMEM_DSN, or an embedded PostgreSQL
-memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]}, {"plan": "- Deadline: May 1\n- Budget: 5000"})
+memory.create_active_memory("bob", "Apollo", {"sections": ["plan"]}, {"plan": "- Deadline: May 1\n- Budget: 5000"})
 
-retriever = memory.as_retriever("alice", k=3)
+retriever = memory.as_retriever("bob", k=3)
 for document in retriever.invoke("What is the budget?"):
     print(document.page_content, document.metadata["section_id"], document.metadata["score"])
 # [end]

@@ -2,7 +2,6 @@
 
 import os
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from langgraph_agentmem.cli.app import app as agentmem
@@ -15,11 +14,13 @@ app_dsn = make_conninfo(os.environ["AGENTMEM_DSN"], user="agentmem_app")
 from langgraph_agentmem import AgentMemory, AgentMemorySettings
 
 with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
-    memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]}, {"plan": "- Deadline: May 1"})
+    memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]}, exist_ok=True)
     memory.create_active_memory("bob", "Gemini", {"sections": ["plan"]}, {"plan": "- Deadline: June 1"})
 # [end]
 
 # [sql]
+import psycopg
+
 with psycopg.connect(app_dsn) as connection:
     connection.execute("SELECT set_config('agentmem.external_id', 'alice', true)")
     print(connection.execute("SELECT title FROM agentmem.active_memory").fetchall())  # [('Apollo',)]

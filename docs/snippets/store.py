@@ -1,6 +1,5 @@
 """AgentMemoryStore in the place of LangGraph's PostgreSQL stores."""
 
-import asyncio
 import os
 
 import pytest
@@ -24,8 +23,10 @@ with AgentMemoryStore.from_conn_string(DSN, index={"embed": embed, "dims": 2, "f
     # [end]
     assert (best.namespace, best.key) == (("alice", "preferences"), "drink")
 
-
 # [drop_in_async]
+import asyncio
+
+
 async def main() -> None:
     async with AgentMemoryStore.from_conn_string(DSN) as store:
         await store.aput(("alice", "preferences"), "drink", {"text": "Alice likes green tea."})
@@ -178,7 +179,8 @@ with AgentMemoryStore.from_conn_string(DSN, tiers=("active", "shortterm", "longt
     assert store.get(chunks[0].namespace, chunks[0].key).value["tier"] == "shortterm"
     assert store.search(("@shortterm",), query="window")[0].key == chunks[0].key
 
-    # [delete]
+# [delete]
+with AgentMemoryStore.from_conn_string(DSN) as store:
     store.delete(("erin", "notes"), "seat")
     print(store.search(("erin",), query="window"), store.memory.search("erin", "window"))  # [] []
     # [end]

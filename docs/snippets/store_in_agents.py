@@ -1,6 +1,5 @@
 """AgentMemoryStore with agents, langmem and deepagents."""
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -8,26 +7,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 warnings.filterwarnings("ignore", "Importing Send from langgraph.constants is deprecated")  # a dependency of langmem
 
-from fakes import TurnsModel, calls
-from langchain_core.messages import AIMessage
-
-DSN = os.environ["AGENTMEM_DSN"]
+from fakes import ObligingModel
 
 
 def embed(texts: list[str]) -> list[list[float]]:
     return [[float("food" in text), 1.0] for text in texts]
 
 
-model = TurnsModel(
-    turns=[
-        calls(("save_preference", {"topic": "food", "text": "Alice eats vegetarian food."})),
-        AIMessage("Done."),
-        calls(("manage_memory", {"content": "Alice eats vegetarian food."})),
-        AIMessage("Done."),
-        calls(("Memory", {"content": "Alice sits by the window."})),
-        calls(("write_file", {"file_path": "/plan.md", "content": "Take the train."})),
-        AIMessage("Done."),
-    ]
+model = ObligingModel(
+    arguments={
+        ("", "save_preference"): {"topic": "food", "text": "Alice eats vegetarian food."},
+        ("", "manage_memory"): {"content": "Alice eats vegetarian food."},
+        ("", "Memory"): {"content": "Alice sits by the window."},
+        ("", "write_file"): {"file_path": "/plan.md", "content": "Take the train."},
+    }
 )
 
 # [agent]
@@ -46,7 +39,7 @@ def save_preference(topic: str, text: str, runtime: ToolRuntime) -> str:
     return "saved"
 
 
-store = AgentMemoryStore.from_conn_string(DSN)
+store = AgentMemoryStore.from_conn_string()
 agent = create_agent(model, [save_preference], store=store)
 agent.invoke({"messages": [("user", "I eat vegetarian food.")]}, {"configurable": {"user_id": "alice"}})
 # [end]
@@ -54,13 +47,16 @@ assert store.get(("alice", "preferences"), "food").value == {"text": "Alice eats
 store.close()
 
 # [langmem]
+from langchain.agents import create_agent
 from langmem import create_manage_memory_tool, create_memory_store_manager, create_search_memory_tool
+
+from langgraph_agentmem import AgentMemoryStore
 
 MEMORIES = ("memories", "{langgraph_user_id}")
 INDEX = {"embed": embed, "dims": 2, "fields": ["content"]}
 ALICE = {"configurable": {"langgraph_user_id": "alice"}}
 
-store = AgentMemoryStore.from_conn_string(DSN, owner=1, index=INDEX)
+store = AgentMemoryStore.from_conn_string(owner=1, index=INDEX)
 tools = [create_manage_memory_tool(MEMORIES), create_search_memory_tool(MEMORIES)]
 agent = create_agent(model, tools, store=store)
 agent.invoke({"messages": [("user", "I eat vegetarian food.")]}, ALICE)
@@ -85,7 +81,7 @@ def files_of(runtime):
     return ("files", runtime.context["user"])
 
 
-with AgentMemoryStore.from_conn_string(DSN, owner=1, index=INDEX) as store:
+with AgentMemoryStore.from_conn_string(owner=1, index=INDEX) as store:
     agent = create_deep_agent(model, backend=StoreBackend(namespace=files_of), store=store, context_schema=dict)
     agent.invoke({"messages": [("user", "Plan my journey.")]}, context={"user": "alice"})
     # [end]

@@ -8,9 +8,9 @@ embeddings = DeterministicFakeEmbedding(size=64)
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open(index=embeddings)  # what the vectors come from
-memory.create_active_memory("alice", "Apollo", {"sections": ["plan"]}, {"plan": "- Deadline: May 1\n- Budget: 5000"})
+memory.create_active_memory("carol", "Apollo", {"sections": ["plan"]}, {"plan": "- Deadline: May 1\n- Budget: 5000"})
 
-vectors = memory.as_vectorstore("alice")
+vectors = memory.as_vectorstore("carol")
 for document, distance in vectors.similarity_search_with_score("What is the budget?", k=2):
     print(document.page_content, document.metadata["section_id"], distance)
 print(vectors.similarity_search("What is the budget?", filter={"tier": {"$in": ["shortterm", "longterm"]}}))  # []

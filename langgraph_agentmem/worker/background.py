@@ -10,15 +10,18 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 
 import anyio
 
-from langgraph_agentmem import bridge, telemetry
+from langgraph_agentmem import bridge, callers, telemetry
 from langgraph_agentmem.worker.worker import MemoryWorker
 
 _LAST_SECONDS = 5.0
 """How long the process's end waits for workers that nobody has stopped."""
 _logger = logging.getLogger(__name__)
+_working: ContextVar[bool] = ContextVar("working", default=False)
+"""Whether this is a task of a worker within the application."""
 _made: "weakref.WeakSet[BackgroundWorker]" = weakref.WeakSet()
 
 
@@ -64,15 +67,23 @@ class BackgroundWorker:
             await anyio.sleep(0.005)
 
     def leave(self) -> None:
-        """Give back what is under way, as the process ends and nobody has stopped the worker."""
+        """Begin to give back what is under way, as the process ends and nobody has stopped the worker."""
+        if self._running is None or not self._runs():
+            return
+        _, task, loop, _ = self._running
+        if loop.is_running():
+            loop.call_soon_threadsafe(task.cancel)
+        else:
+            task.cancel()
+
+    def left(self) -> None:
+        """Wait until it is given back."""
         if self._running is None or not self._runs():
             return
         _, task, loop, _ = self._running
         if not loop.is_running():  # as that of a notebook's kernel, which was stopped and not closed
-            task.cancel()
             loop.run_until_complete(asyncio.wait([task], timeout=_LAST_SECONDS))
             return
-        loop.call_soon_threadsafe(task.cancel)
         until = time.monotonic() + _LAST_SECONDS
         while not task.done() and loop.is_running() and time.monotonic() < until:
             time.sleep(0.005)
@@ -86,6 +97,7 @@ class BackgroundWorker:
 
 
 async def _work(worker: MemoryWorker) -> None:
+    _working.set(True)
     try:
         await worker.arun()
     except Exception as error:
@@ -93,9 +105,21 @@ async def _work(worker: MemoryWorker) -> None:
         _logger.error(message, telemetry.described(error))
 
 
+def _tells(record: logging.LogRecord) -> bool:
+    """Whether psycopg is to log it: not that a statement of a cancelled worker ends unfinished, which is meant."""
+    task = asyncio.current_task() if _working.get() and callers.on_running_loop() else None
+    return task is None or not task.cancelling()
+
+
+logging.getLogger("psycopg").addFilter(_tells)
+
+
 @atexit.register
 def _leave() -> None:
     # registered after the embedded server's end, and so called before it
-    for worker in list(_made):
-        with suppress(RuntimeError):  # the loop was closed, or its thread has ended it, at this moment
-            worker.leave()
+    workers = list(_made)
+    # all of them before one is waited for: another one on its loop would take up what it gives back
+    for step in (BackgroundWorker.leave, BackgroundWorker.left):
+        for worker in workers:
+            with suppress(RuntimeError):  # the loop was closed, or its thread has ended it, at this moment
+                step(worker)

@@ -92,10 +92,55 @@ threading.Thread(target=loop.run_forever, daemon=True).start()
 asyncio.run_coroutine_threadsafe(use(other, "bob"), loop).result()
 """
 
+A_COROUTINE = """
+asked, memories = threading.Event(), [opened(), opened()]
+
+async def both():
+    await use(memories[0], "alice")
+    asked.clear()
+    await use(memories[1], "bob")
+
+asyncio.run(both())
+"""
+MANY_IN_A_KERNEL = """
+asked, memories = threading.Event(), [opened() for _ in range(6)]
+
+async def all_of_them():
+    for memory in memories:
+        await memory.aget_active_memories("alice")
+    await use(memories[0], "alice")
+
+asyncio.new_event_loop().run_until_complete(all_of_them())
+"""
+AMID_STATEMENTS = """
+import asyncio, psycopg
+from langgraph_agentmem import AgentMemorySettings, AgentMemoryStore
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+async def use():
+    settings = AgentMemorySettings(worker_poll_seconds=0.01)
+    stores = [AgentMemoryStore.from_conn_string({dsn!r}, background=True, settings=settings) for _ in range(2)]
+    for store in stores:
+        await store.aput(("alice", "notes"), "a", {{"text": "a fox"}})
+    blocking = await psycopg.AsyncConnection.connect({dsn!r})
+    await blocking.execute("LOCK TABLE agentmem.active_memory IN ACCESS EXCLUSIVE MODE")
+    watching = await psycopg.AsyncConnection.connect({dsn!r}, autocommit=True)
+    while (await (await watching.execute(WAITING)).fetchone())[0] < 2:
+        await asyncio.sleep(0.01)
+    for connection in (watching, blocking):
+        connection.pgconn.finish()
+
+asyncio.run(use())
+"""
+
 
 def ends_amid_a_run(program: str, dsn: str | None = None, folder: Path | None = None) -> None:
     tests = str(Path(fakes.__file__).parent)
-    code = AMID_A_RUN.format(dsn=dsn, folder=folder and str(folder), tests=tests) + program
+    ends_quietly(AMID_A_RUN.format(dsn=dsn, folder=folder and str(folder), tests=tests) + program)
+
+
+def ends_quietly(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
@@ -119,6 +164,25 @@ def test_a_program_that_closes_nothing_ends_quietly(data_dir: Path) -> None:
 def test_loops_that_nobody_has_stopped_give_back_what_is_under_way(dsn: str) -> None:
     ends_amid_a_run(A_KERNEL, dsn)
     assert_given_back(dsn, runs=2)
+
+
+@pytest.mark.slow
+def test_a_coroutine_that_closes_nothing_gives_back_what_is_under_way(dsn: str) -> None:
+    ends_amid_a_run(A_COROUTINE, dsn)
+    assert_given_back(dsn, runs=2)
+
+
+@pytest.mark.slow
+def test_what_one_worker_gives_back_at_the_end_no_other_takes(dsn: str) -> None:
+    ends_amid_a_run(MANY_IN_A_KERNEL, dsn)
+    assert_given_back(dsn)
+
+
+@pytest.mark.slow
+def test_workers_that_end_amid_statements_end_quietly(dsn: str) -> None:
+    ends_quietly(AMID_STATEMENTS.format(dsn=dsn))
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT update_count FROM agentmem.section").fetchall() == [(2,)]
 
 
 @pytest.mark.parametrize(
