@@ -13,6 +13,7 @@
     │   ├── SectionNotFoundError
     │   ├── RunNotFoundError
     │   └── EntityNotFoundError
+    ├── NotGrantedError                        another tenant shares nothing with this one
     ├── ConflictError                          somebody else was first
     │   ├── DuplicateTitleError
     │   ├── RevisionConflictError              carries the current revision and content
@@ -101,6 +102,10 @@ class RunNotFoundError(NotFoundError):
 
 class EntityNotFoundError(NotFoundError):
     """The tenant has no entity with that name or id."""
+
+
+class NotGrantedError(AgentMemoryError):
+    """A tenant may search nothing of another one, who has granted nothing, or no longer, or whom there is not."""
 
 
 class ConflictError(AgentMemoryError):
