@@ -48,3 +48,24 @@ with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) 
         # [end]
         said = str(error)
 assert "looks over all tenants" in said
+
+# [share]
+with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
+    memory.grants.give("alice", "bob", ("alice", "Apollo"))
+    hits = memory.grants.search("bob", "When is the deadline?", shared_by="alice")
+    print([(hit.shared_by, hit.content) for hit in hits])  # [('alice', '- Deadline: May 1')]
+    # [end]
+    assert [(hit.shared_by, hit.content) for hit in hits] == [("alice", "- Deadline: May 1")]
+
+# [revoke]
+from langgraph_agentmem.errors import NotGrantedError
+
+with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
+    memory.grants.revoke("alice", "bob")
+    try:
+        memory.grants.search("bob", "When is the deadline?", shared_by="alice")
+    except NotGrantedError as error:
+        print(error)  # 'alice' lets 'bob' search nothing, or no longer; ...
+        # [end]
+        said = str(error)
+assert "lets 'bob' search nothing" in said

@@ -32,14 +32,18 @@ from langgraph_agentmem.storage.driver.rows import (
     gathered,
     send,
 )
-from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.sections import UnchunkedMemory, unchunked_memories
 from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
 
-_SQL = statements("search")
 _SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
 _GRANTED = template("grants", "granted_memories")
+_COUNTS = {
+    some: [template("search", name).format(counted=of).as_bytes(None) for name in ("count_chunks", "count_words")]
+    for some, of in ((False, sql.SQL("")), (True, template("search", "of_memories")))
+}
+"""The statements that count a tenant's chunks and their words: all of them, or those of some memories."""
 _NEAREST = 40
 """Nearest vectors that are candidates, where not all chunks are compared."""
 _MOST_MATCHES = 1_000
@@ -114,9 +118,10 @@ async def set_up(
 async def count(connection: Connection, external_id: str, memory_ids: list[int] | None = None) -> Frequencies:
     """How frequent words are among a tenant's chunks, or among those of some memories."""
     params: Json = {"external_id": external_id, "memory_ids": memory_ids}
-    chunks: int = (await first_row(connection, _SQL["count_chunks"], params))["chunks"]
+    count_chunks, count_words = _COUNTS[memory_ids is not None]
+    chunks: int = (await first_row(connection, count_chunks, params))["chunks"]
     params |= {"every": -(-chunks // SAMPLE) or 1, "most": 2 * SAMPLE}
-    rows = await all_rows(connection, _SQL["count_words"], params)
+    rows = await all_rows(connection, count_words, params)
     memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
     holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
     return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories)

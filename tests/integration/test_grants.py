@@ -4,6 +4,7 @@ Everything is tried without row-level security and with it, there as the role th
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -17,6 +18,7 @@ from guarded import APP, WORKER, as_role, guard
 from people import answer
 from sql_files import TENANT_TABLES
 from store_and_memory import names
+from wire import wire
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStore
 from langgraph_agentmem.errors import InvalidInputError, InvalidTextError, NotGrantedError, RedactionError
@@ -275,6 +277,42 @@ async def test_without_a_grant_it_is_the_same_error_whether_there_is_such_an_own
     with nothing_for("bob", "carol"):  # nor can it be passed on
         await found(memory, owner="carol")
     assert await found(memory, reader="carol") == {"an owl"}
+
+
+async def test_what_is_granted_to_somebody_else_is_not_found_besides(memory: AgentMemory) -> None:
+    for name in ("notes", "plans"):
+        await noted(memory, "alice", name, text=f"an owl in {name}")
+    await memory.grants.agive("alice", "bob", NOTES)
+    await memory.grants.agive("alice", "carol", ("alice", "plans"))
+    await memory.grants.agive("dave", "bob", ())
+
+    assert await found(memory) == {"an owl in notes"}
+    assert await found(memory, reader="carol") == {"an owl in plans"}
+    assert await found(memory, owner="dave") == set()
+
+
+async def test_without_a_grant_nothing_is_asked_of_the_owner(opened: Open) -> None:
+    memory = opened(settings={"pool_size": 1})
+    await noted(memory, *NOTES, text="an owl")
+    async with wire(memory) as traffic:
+        traffic.clear()
+        with nothing_for("bob"):
+            await found(memory)
+        sent = [statement.text for statement in traffic.statements]
+
+    assert {table for text in sent for table in re.findall(r"(?:FROM|JOIN) agentmem\.(\w+)", text)} == {"read_grant"}
+    assert sum("set_config('agentmem.external_id'" in text for text in sent) <= 1, "only the reader is named"
+
+
+@pytest.mark.parametrize("owners_dsn", ["on"], indirect=True, ids=["with-policies"])
+async def test_the_database_is_asked_for_the_grant_as_the_reader(memory: AgentMemory, rows: Rows) -> None:
+    await memory.grants.agive("alice", "bob", ())
+    assert await found(memory) == set()
+
+    rows("DROP POLICY agentmem_reader ON agentmem.read_grant")
+    with nothing_for("bob"):
+        await found(memory)
+    assert len(await memory.grants.alist("alice")) == 1
 
 
 async def test_a_grant_ends_by_the_databases_clock(memory: AgentMemory, rows: Rows) -> None:
