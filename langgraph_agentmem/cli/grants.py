@@ -13,8 +13,8 @@ from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.grant import Grant
 
 app: Final = typer.Typer(help="What tenants let each other search.", no_args_is_help=True)
-Owner = Annotated[str, typer.Argument(metavar="OWNER", help="The tenant whose memory it is.")]
-Reader = Annotated[str, typer.Argument(metavar="READER", help="The tenant who may search it.")]
+GrantOwner = Annotated[str, typer.Argument(metavar="OWNER", help="The tenant whose memory it is.")]
+GrantReader = Annotated[str, typer.Argument(metavar="READER", help="The tenant who may search it.")]
 _PREFIX = "The first labels of the namespaces, the tenant's label included, as in: alice notes."
 
 
@@ -38,8 +38,8 @@ def list_grants(
 @app.command()
 @report_errors
 def give(
-    owner: Owner,
-    reader: Reader,
+    owner: GrantOwner,
+    reader: GrantReader,
     namespace: Annotated[list[str] | None, typer.Argument(metavar="LABEL", help=_PREFIX)] = None,
     dsn: Dsn = None,
     everything: Annotated[bool, typer.Option("--all", help="All memories, without a label.")] = False,
@@ -61,8 +61,8 @@ def give(
 @app.command()
 @report_errors
 def revoke(
-    owner: Owner,
-    reader: Reader,
+    owner: GrantOwner,
+    reader: GrantReader,
     namespace: Annotated[list[str] | None, typer.Argument(metavar="LABEL", help=_PREFIX)] = None,
     dsn: Dsn = None,
 ) -> None:
