@@ -14,6 +14,9 @@
     │   ├── RunNotFoundError
     │   └── EntityNotFoundError
     ├── ForeignThreadError                     a thread of LangGraph's is another tenant's
+
+
+    ├── NotGrantedError                        another tenant shares nothing with this one
     ├── ConflictError                          somebody else was first
     │   ├── DuplicateTitleError
     │   ├── RevisionConflictError              carries the current revision and content
@@ -117,6 +120,10 @@ class ForeignThreadError(AgentMemoryError):
             "guesses"
         )
         self.thread_id = thread_id
+
+
+class NotGrantedError(AgentMemoryError):
+    """A tenant may search nothing of another one, who has granted nothing, or no longer, or whom there is not."""
 
 
 class ConflictError(AgentMemoryError):

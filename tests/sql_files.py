@@ -74,6 +74,8 @@ COUNTS_OVER_ALL_TENANTS = {
     "health:projections",
     "health:outbox",
 }
+READS_OF_GRANTS = {"grants:received"}
+"""What is granted to a tenant is in the rows of those who grant it."""
 
 
 def found(check, statements=None) -> dict[str, list[str]]:

@@ -67,3 +67,24 @@ with AgentMemorySaver.from_conn_string(bind_threads=True) as saver:
         # [end]
         said = str(error)
 assert said.startswith("thread '1' is another tenant's; give each tenant threads of its own")
+
+# [share]
+with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
+    memory.grants.give("alice", "bob", ("alice", "Apollo"))
+    hits = memory.grants.search("bob", "When is the deadline?", shared_by="alice")
+    print([(hit.shared_by, hit.content) for hit in hits])  # [('alice', '- Deadline: May 1')]
+    # [end]
+    assert [(hit.shared_by, hit.content) for hit in hits] == [("alice", "- Deadline: May 1")]
+
+# [revoke]
+from langgraph_agentmem.errors import NotGrantedError
+
+with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
+    memory.grants.revoke("alice", "bob")
+    try:
+        memory.grants.search("bob", "When is the deadline?", shared_by="alice")
+    except NotGrantedError as error:
+        print(error)  # 'alice' lets 'bob' search nothing, or no longer; ...
+        # [end]
+        said = str(error)
+assert "lets 'bob' search nothing" in said

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from langgraph_agentmem.cli import db, graph, imports, mcp, queue, reviews, threads
+from langgraph_agentmem.cli import db, grants, graph, imports, mcp, queue, reviews, threads
 from langgraph_agentmem.cli.consolidating import consolidate, promote, runs, undo
 from langgraph_agentmem.cli.demo import demo
 from langgraph_agentmem.cli.doctor import doctor
@@ -32,6 +32,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(queue.app, name="queue")
 app.add_typer(graph.app, name="graph")
 app.add_typer(reviews.app, name="reviews")
+app.add_typer(grants.app, name="grants")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(imports.app, name="import")
 app.add_typer(threads.app, name="threads")

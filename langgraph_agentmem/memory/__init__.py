@@ -1,8 +1,9 @@
 """The memory that applications open, and its parts."""
 
+from langgraph_agentmem.memory.grants import Grants
 from langgraph_agentmem.memory.memory import AgentMemory
 from langgraph_agentmem.memory.queue import Queue
 from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
 
-__all__ = ["AgentMemory", "Queue", "Reviews", "Runs"]
+__all__ = ["AgentMemory", "Grants", "Queue", "Reviews", "Runs"]

@@ -12,6 +12,7 @@ from langgraph_agentmem.embedding import Index
 from langgraph_agentmem.errors import ConfigurationError, EntityNotFoundError, MemoryBusyError, MissingDependencyError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import opening
+from langgraph_agentmem.memory.grants import Grants
 from langgraph_agentmem.memory.queue import Queue
 from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
@@ -85,6 +86,7 @@ class AgentMemory(bridge.Opened):
         runs: The log of consolidation runs: `list` them, `undo` one.
         reviews: What runs have left to a person: what is `pending`, the `disputes` of a run, and how to `decide` them.
         queue: What waits: `run_due`, `flush`, `status`, `dead_letters`, `retry` and `embed_pending`.
+        grants: What tenants let each other search: `give`, `revoke`, `list`, `received`, and `search` it.
 
     Examples:
         >>> with AgentMemory.open() as memory:
@@ -104,6 +106,7 @@ class AgentMemory(bridge.Opened):
         self.runs: Runs = Runs(resources)
         self.reviews: Reviews = Reviews(resources)
         self.queue: Queue = Queue(resources, self._consolidation)
+        self.grants: Grants = Grants(resources)
         self._worker = BackgroundWorker(partial(MemoryWorker, self))
         if background:
             resources.database.on_use = self._worker.ensure

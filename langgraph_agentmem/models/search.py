@@ -43,6 +43,7 @@ class SearchHit(Value):
         unclear_with: Ids of valid chunks of its section that it perhaps takes the place of, or that perhaps take its
             place; the rules could not tell. Of those that are hits, the later one comes first.
         disputed: Whether it, or a relationship that it states, waits for a person's review.
+        shared_by: The tenant that has granted it, where it was found by `memory.grants.search`; None for one's own.
         rerank_score: What a reranker says of it; None without one, or where it says nothing of this hit.
         metadata: What it belongs to in its section, the outermost first: `headings`, and `parents` (keys, items of
             lists, names of records), where there are any.
@@ -76,6 +77,7 @@ class SearchHit(Value):
     superseded_by: int | None = None
     unclear_with: list[int] = Field(default_factory=list[int])
     disputed: bool = False
+    shared_by: str | None = None
     rerank_score: float | None = None
     metadata: Json = Field(default_factory=dict)
 
@@ -94,6 +96,7 @@ class SearchHit(Value):
         ended = f" until {self.end_date:%Y-%m-%d}" if self.end_date else ""
         disputed = ", disputed" if self.disputed else ""
         where = f"{self.tier} {cut(self.section_id, 30)} of {cut(self.memory_title, 30)}"
+        where += f" shared by {cut(self.shared_by, 30)}" if self.shared_by is not None else ""
         return f"{self.score:.2f} {where}{ended}{disputed}: {cut(self.content.strip())}"
 
     def _sum(self) -> str:
@@ -105,6 +108,8 @@ class SearchHit(Value):
 
     def _state(self) -> str:
         said = [self.tier, f"section {self.section_id!r} of {self.memory_title!r}"]
+        if self.shared_by is not None:
+            said.append(f"shared by {self.shared_by!r}")
         if self.end_date is not None:
             by = f", replaced by chunk {self.superseded_by}" if self.superseded_by else ""
             said.append(f"valid until {self.end_date:%Y-%m-%d %H:%M}{by}")

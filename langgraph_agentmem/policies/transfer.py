@@ -22,8 +22,9 @@ TABLES = (
     "active_memory", "section", "thread_section", "noted_message", "shortterm_memory", "consolidation_run",
     "memory_chunk", "entity", "relationship", "mention", "state_history", "dispute", "tombstone",
 )  # fmt: skip
-"""What is exported, in the order of references. What waits to be projected is noted anew where it comes to."""
-NOT_EXPORTED = ("coming_vector", "graph_outbox", "graph_projection")
+"""What is exported, in the order of references. What waits to be projected is noted anew where it comes to; whom
+a grant names may be somebody else there."""
+NOT_EXPORTED = ("coming_vector", "graph_outbox", "graph_projection", "read_grant")
 _OTHER_KEYS = {"section", "thread_section", "noted_message", "consolidation_run"}
 WITH_IDS = tuple(name for name in TABLES if name not in _OTHER_KEYS)
 """Tables whose ids the database draws."""

@@ -93,6 +93,29 @@ def namespace(value: object) -> tuple[str, ...]:
     return labels
 
 
+def two_tenants(owner: object, reader: object) -> tuple[str, str]:
+    """Who grants something, and to whom: two different tenants."""
+    giver, receiver = tenant(owner), tenant(reader)
+    if giver == receiver:
+        raise InvalidInputError(f"a grant is to another tenant, not from {giver!r} to itself; who may search all of it")
+    return giver, receiver
+
+
+def granted_prefix(value: object, owner: str, reader: str) -> tuple[str, ...]:
+    """The first labels of the namespaces that are granted; none for all. It fits into an index beside both tenants."""
+    if not isinstance(value, list | tuple):
+        raise InvalidInputError(f"namespace must be a tuple of labels, () for all memories, not {_shown(value)}")
+    labels = namespace(cast("object", value)) if value else ()
+    limit = _KEY_BYTES - len(owner.encode()) - len(reader.encode())
+    # an array keeps up to eight bytes more of each label
+    if (size := sum(len(label.encode()) + 8 for label in labels)) > limit:
+        raise InvalidTextError(
+            f"namespace takes {size:,} bytes; the limit is {limit:,} for {_shown(owner)} and {_shown(reader)}: grant a "
+            "shorter prefix"
+        )
+    return labels
+
+
 def not_reserved(labels: tuple[object, ...]) -> None:
     """Refuse labels under which stores find what was consolidated: a memory there could be neither read nor written."""
     for label in labels:

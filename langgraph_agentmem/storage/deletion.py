@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.deletion import RowCounts
-from langgraph_agentmem.storage import outbox, support
+from langgraph_agentmem.storage import grants, outbox, support
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, first_row
 from langgraph_agentmem.storage.driver.statements import statements
@@ -154,7 +154,12 @@ async def waiting(connection: Connection, external_id: str) -> tuple[int, bool]:
 async def rows_of_tenant(connection: Connection, external_id: str, since: datetime) -> tuple[RowCounts, RowCounts]:
     """A tenant's rows by table: (those of before a time, those since then)."""
     rows = await all_rows(connection, _SQL["rows_of_tenant"], {"external_id": external_id, "since": since})
-    return {row["name"]: row["count"] - row["since"] for row in rows}, {row["name"]: row["since"] for row in rows}
+    before = {row["name"]: row["count"] - row["since"] for row in rows}
+    later = {row["name"]: row["since"] for row in rows}
+    # what others have granted to the tenant is in their rows
+    for grant in await grants.received(connection, external_id, expired=True):
+        (later if grant.created_at >= since else before)["read_grant"] += 1
+    return before, later
 
 
 async def rows_of_memories(connection: Connection, external_id: str, memory_ids: Sequence[int]) -> RowCounts:

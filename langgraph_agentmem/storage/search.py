@@ -32,13 +32,18 @@ from langgraph_agentmem.storage.driver.rows import (
     gathered,
     send,
 )
-from langgraph_agentmem.storage.driver.statements import statements, template
+from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.sections import UnchunkedMemory, unchunked_memories
 from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
 
-_SQL = statements("search")
 _SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
+_GRANTED = template("grants", "granted_memories")
+_COUNTS = {
+    some: [template("search", name).format(counted=of).as_bytes(None) for name in ("count_chunks", "count_words")]
+    for some, of in ((False, sql.SQL("")), (True, template("search", "of_memories")))
+}
+"""The statements that count a tenant's chunks and their words: all of them, or those of some memories."""
 _NEAREST = 40
 """Nearest vectors that are candidates, where not all chunks are compared."""
 _MOST_MATCHES = 1_000
@@ -110,12 +115,13 @@ async def set_up(
     return gathered(sent)
 
 
-async def count(connection: Connection, external_id: str) -> Frequencies:
-    """How frequent words are among a tenant's chunks."""
-    params: Json = {"external_id": external_id}
-    chunks: int = (await first_row(connection, _SQL["count_chunks"], params))["chunks"]
+async def count(connection: Connection, external_id: str, memory_ids: list[int] | None = None) -> Frequencies:
+    """How frequent words are among a tenant's chunks, or among those of some memories."""
+    params: Json = {"external_id": external_id, "memory_ids": memory_ids}
+    count_chunks, count_words = _COUNTS[memory_ids is not None]
+    chunks: int = (await first_row(connection, count_chunks, params))["chunks"]
     params |= {"every": -(-chunks // SAMPLE) or 1, "most": 2 * SAMPLE}
-    rows = await all_rows(connection, _SQL["count_words"], params)
+    rows = await all_rows(connection, count_words, params)
     memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
     holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
     return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories)
@@ -131,6 +137,7 @@ async def send_hits(
     as_of: datetime | None,
     limit: int,
     named: list[NamedMention] | None = None,
+    reader: str | None = None,
 ) -> Deferred[list[DictRow]]:
     """Ask for a tenant's best chunks, with every arm's score, best first.
 
@@ -143,6 +150,7 @@ async def send_hits(
         as_of: Valid at that time; valid now if None.
         limit: The most.
         named: The entities that the question names, as a graph database found them; looked for here if None.
+        reader: Only what the tenant's grants open to this one as the statement runs; everything if None.
     """
     mentions = [(mention.name_key, mention.confidence, mention.chunk_id) for mention in named or ()]
     arms = ("named_keys", "named_confidences", "named_chunks")
@@ -157,7 +165,10 @@ async def send_hits(
     }
     # None, unlike an empty list, lets the statement look for the entities itself
     params |= dict.fromkeys(arms) if named is None else columns(mentions, *arms)
-    return await _hits_statement(compared.form, connection.guarded).send(connection, params, list)
+    if reader is not None:
+        # how many chunks the tenant has besides is not known here: what is granted is looked up by its memories
+        params |= {"reader": reader, "tenant_chunks": float("inf")}
+    return await _hits_statement(compared.form, connection.guarded, reader is not None).send(connection, params, list)
 
 
 async def send_items(
@@ -220,13 +231,13 @@ def _multirange(days: Sequence[Days]) -> str:
 
 
 @lru_cache(maxsize=50)
-def _hits_statement(form: VectorForm | None, guarded: bool) -> RawStatement:
+def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> RawStatement:
     holes: dict[str, sql.Composable] = {
         "in_scope": template("search", "in_memories"),
         "memories": sql.SQL("(SELECT unnest(%(memory_ids)s::bigint[]) AS id)"),
         "scope_chunks": sql.SQL("%(scope_chunks)s::float8"),
         "visible": template("search", "valid"),
-        "kept": sql.SQL("TRUE"),
+        "kept": template("search", "granted").format(memories=_GRANTED) if granted else sql.SQL("TRUE"),
         "document": sql.SQL("NULL::bigint"),
         "item": sql.SQL("k.id"),
         "moment": sql.SQL("NULL::timestamptz"),

@@ -1,4 +1,4 @@
-"""`agentmem memories`, `show`, `edit`, `search`, `entity`, `runs`, `consolidate`, `promote`, `undo`, `export`, `demo`."""
+"""`agentmem memories`, `show`, `edit`, `search`, `entity`, `runs`, `consolidate`, `promote`, `undo`, `export`, `grants`, `demo`."""
 
 import asyncio
 import gzip
@@ -211,3 +211,25 @@ async def test_an_exported_file_is_imported_once_also_from_a_pipe(
     damaged = await asyncio.to_thread(agentmem, "import", "file", file, AGENTMEM_DSN=there)
     assert (damaged.returncode, "Traceback" in damaged.stderr) == (1, False)
     assert "cannot be read" in damaged.stderr
+
+
+async def test_grants_are_given_listed_and_revoked(
+    memory: AgentMemory, told: Callable[..., Any], refused: Callable[..., Any]
+) -> None:
+    assert "--all for all of them" in await refused("grants", "give", "alice", "bob")
+    assert "--all for all of them" in await refused("grants", "give", "alice", "bob", "alice", "--all")
+    given = await told("grants", "give", "alice", "bob", "alice", "my notes", "--days", 2, "--json")
+    assert (given["namespace"], given["expires_at"] > given["created_at"]) == (["alice", "my notes"], True)
+    assert await told("grants", "give", "alice", HOSTILE, "--all") == (
+        "\\x1b[31mred\\x1b[0m [bold]b[/bold] \\x202eturned may search everything of alice\n"
+    )
+
+    assert [each["reader"] for each in await told("grants", "list", "alice", "--json")] == [HOSTILE, "bob"]
+    listed = await told("grants", "list", "alice")
+    assert "'alice' 'my notes'" in listed
+    assert "everything" in listed
+    assert await told("grants", "list", "bob", "--received", "--json") == [given]
+    assert await told("grants", "list", "bob") == "Nobody else may search its memory.\n"
+    assert await told("grants", "list", "alice", "--received") == "It may search nothing of others.\n"
+    assert await told("grants", "revoke", "alice", "bob", "alice") == "0 grants revoked\n"
+    assert await told("grants", "revoke", "alice", "bob") == "1 grants revoked\n"

@@ -158,6 +158,7 @@ VERSION_1 = """
     VALUES ('alice', 'entity', 1, 'upsert', 1), ('alice', 'chunk', 1, 'upsert', 0);
     INSERT INTO agentmem.graph_projection (external_id, store, origin, drawn, applied)
     VALUES ('alice', 'neo4j', gen_random_uuid(), 2, 1);
+    INSERT INTO agentmem.read_grant (external_id, reader, namespace) VALUES ('alice', 'bob', '{alice}');
 """
 FILL = {0: "SELECT 1", 1: VERSION_1}
 """What a database of each version may hold."""

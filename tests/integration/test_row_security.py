@@ -47,6 +47,7 @@ ROWS = {
     "tombstone": "(external_id, id, memory_id, dispute_id, kind, key) VALUES (%(t)s, 1, 1, 1, 'entity', '')",
     "graph_outbox": "(external_id, id, kind, target_id, operation, revision) VALUES (%(t)s, 1, 'entity', 1, 'upsert', 1)",
     "graph_projection": f"(external_id, store, origin) VALUES (%(t)s, 'neo4j', '{UUID}')",
+    "read_grant": "(external_id, reader, namespace) VALUES (%(t)s, 'dave', '{}')",
 }
 """A row of each table, in an order in which they can be inserted."""
 
@@ -112,7 +113,8 @@ def test_every_such_table_has_its_policies(connect: Connect, table: str) -> None
         [f"agentmem.{table}"],
     )
 
-    assert found.fetchall() == [(True, True, ["agentmem_lookup", "agentmem_tenant"])]
+    readers = ["agentmem_reader"] if table == "read_grant" else []
+    assert found.fetchall() == [(True, True, ["agentmem_lookup", *readers, "agentmem_tenant"])]
 
 
 @pytest.mark.parametrize("table", ROWS)

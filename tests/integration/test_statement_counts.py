@@ -22,6 +22,7 @@ from texts import State, agent
 from wire import Wire, wire
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver
+from langgraph_agentmem.memory.grants import Grants
 from langgraph_agentmem.memory.queue import Queue
 from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
@@ -229,6 +230,23 @@ class Operations:
     async def embed_pending(self, n: int) -> Call:
         return lambda: self.memory.queue.aembed_pending("alice")
 
+    # Grants
+
+    async def give(self, n: int) -> Call:
+        return lambda: self.memory.grants.agive("alice", "bob", ("alice", "Notes"))
+
+    async def search_granted(self, n: int) -> Call:
+        return lambda: self.memory.grants.asearch("bob", "who knows Bob?", shared_by="alice")
+
+    async def list_grants(self, n: int) -> Call:
+        return lambda: self.memory.grants.alist("alice")
+
+    async def received(self, n: int) -> Call:
+        return lambda: self.memory.grants.areceived("bob")
+
+    async def revoke(self, n: int) -> Call:
+        return lambda: self.memory.grants.arevoke("alice", "bob")
+
     # A store
 
     async def put(self, n: int) -> Call:
@@ -370,6 +388,11 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Queue.adead_letters", Operations.dead_letters, (1, 1), (1, 1)),
     ("Queue.aretry", Operations.retry, (2, 1), (2, 1)),
     ("Queue.aembed_pending, with nothing pending", Operations.embed_pending, (1, 1), (3, 2)),
+    ("Grants.agive", Operations.give, (1, 2), (1, 2)),
+    ("Grants.asearch", Operations.search_granted, (5, 7), (5, 7)),
+    ("Grants.alist", Operations.list_grants, (1, 1), (1, 1)),
+    ("Grants.areceived", Operations.received, (1, 1), (1, 1)),
+    ("Grants.arevoke", Operations.revoke, (1, 1), (1, 1)),
     ("AgentMemoryStore.aput", Operations.put, (1, 1), (1, 2)),
     ("AgentMemoryStore.aput, for a while", Operations.put_for_a_while, (1, 1), (1, 2)),
     ("AgentMemoryStore.abatch, of five puts", Operations.put_many, (1, 1), (1, 2)),
@@ -396,8 +419,8 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Graph.anamed", Operations.named, (2, 1), (2, 1)),
     # last: the driver remembers a hundred statements, and would have forgotten some of the others' by then
     ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (26, 32), (26, 32)),
-    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (38, 44), (38, 44)),
-    ("AgentMemory.averify_receipt", Operations.verify_receipt, (3, 2), (3, 2)),
+    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (40, 46), (40, 46)),
+    ("AgentMemory.averify_receipt", Operations.verify_receipt, (4, 3), (4, 3)),
     ("AgentMemory.asweep, with nothing to remove", Operations.sweep_all, (1, 1), (1, 1)),
     ("AgentMemory.aimport_legacy", Operations.import_legacy, (26, 29), (26, 29)),
 ]
@@ -437,7 +460,7 @@ async def counted(operation: Callable[[int], Awaitable[Call]], traffic: Wire) ->
 
 
 def test_every_operation_is_counted() -> None:
-    kinds = (AgentMemory, Runs, Reviews, Queue, AgentMemoryStore, AgentMemorySaver, Graph)
+    kinds = (AgentMemory, Runs, Reviews, Queue, Grants, AgentMemoryStore, AgentMemorySaver, Graph)
     own = {
         f"{kind.__name__}.{name}" for kind in kinds for name in vars(kind) if is_operation(getattr(kind, name), name)
     }

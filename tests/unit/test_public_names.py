@@ -11,7 +11,7 @@ import pytest
 
 import langgraph_agentmem
 from langgraph_agentmem import AgentMemory, projection, views
-from langgraph_agentmem.memory import Queue, Reviews, Runs
+from langgraph_agentmem.memory import Grants, Queue, Reviews, Runs
 
 PUBLIC = [
     "ActiveMemory",
@@ -83,6 +83,7 @@ METHODS = {
     },
     Runs: {"list", "undo"},
     Reviews: {"pending", "disputes", "decide"},
+    Grants: {"give", "revoke", "list", "received", "search"},
     Queue: {"run_due", "flush", "status", "dead_letters", "retry", "embed_pending"},
 }
 """Methods that come twice, by their sync names."""
@@ -206,7 +207,9 @@ def test_the_methods_of_a_memory_and_its_groups_are_these_each_once_async_and_on
 def test_a_memory_has_its_groups():
     memory = AgentMemory.open("postgresql://nowhere")
 
-    assert [type(group) for group in (memory.runs, memory.reviews, memory.queue)] == [Runs, Reviews, Queue]
+    assert [type(group) for group in (memory.runs, memory.reviews, memory.queue, memory.grants)] == [
+        Runs, Reviews, Queue, Grants,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "name"), named(COROUTINES))

@@ -14,6 +14,7 @@ from sql_files import (
     FILES,
     INDEXES,
     MIGRATIONS,
+    READS_OF_GRANTS,
     READS_OVER_ALL_TENANTS,
     SCHEMA,
     STATEMENTS,
@@ -96,7 +97,7 @@ def tenants_missing(sql: str) -> list[str]:
 
 
 def test_every_reference_to_a_tenant_table_names_the_tenant():
-    excepted = READS_OVER_ALL_TENANTS | COUNTS_OVER_ALL_TENANTS
+    excepted = READS_OVER_ALL_TENANTS | COUNTS_OVER_ALL_TENANTS | READS_OF_GRANTS
     queries = {n: sql for n, sql in STATEMENTS.items() if not sql.startswith("CREATE ") and n not in excepted}
 
     assert found(tenants_missing, queries) == {}
@@ -139,3 +140,12 @@ def test_what_counts_over_all_tenants_returns_one_row_and_locks_nothing(name):
     assert tenants_missing(sql), "the exception is not needed any more"
     assert sql.startswith("SELECT count(*)")
     assert not re.search(r"\bFOR (UPDATE|SHARE|NO KEY)|\b(UPDATE|DELETE|INSERT|GROUP BY)\b", sql)
+
+
+@pytest.mark.parametrize("name", sorted(READS_OF_GRANTS))
+def test_what_is_granted_to_a_tenant_is_read_by_that_tenant_and_nothing_else_is(name):
+    sql = STATEMENTS[name]
+
+    assert tenants_missing(sql), "the exception is not needed any more"
+    assert re.findall(r"agentmem\.(\w+)", sql) == ["read_grant"]
+    assert re.search(r"WHERE reader = %\(reader\)s( ORDER BY [\w, ]+)?$", sql)

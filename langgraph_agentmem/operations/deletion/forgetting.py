@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from langgraph_agentmem.errors import MemoryBusyError
 from langgraph_agentmem.models.deletion import DeletionReceipt, ForgottenThread, RowCounts
+from langgraph_agentmem.operations import granting
 from langgraph_agentmem.operations.deletion import survivors, threads
 from langgraph_agentmem.operations.deletion.survivors import Survivors
 from langgraph_agentmem.operations.sections.memories import existing, transcripts
@@ -58,7 +59,9 @@ async def forget_tenant(
     """See `AgentMemory.aforget_tenant`."""
     tenant, named = validation.tenant(external_id), threads.checked(named)
     started, removal = await _now(resources, tenant), Removal()
-    # first, as sections take along what is known of their threads
+    # first, so that nobody else reads on
+    removal.add({"read_grant": await granting.forget(resources, tenant)})
+    # before memories, as sections take along what is known of their threads
     known = await threads.of_tenant(resources, tenant)
     wanted = {id: known.get(id, False) for id in named}
     wanted |= {id: False for id, shared in known.items() if checkpoints and not shared}

@@ -61,9 +61,17 @@ async def asked(resources: Resources, external_id: str | None, query: str, now: 
     return Asked(question, await resources.embedder.embed_query(text), model)
 
 
-async def compared(resources: Resources, connection: Connection, external_id: str, asked: Asked) -> Compared:
-    """What a tenant's chunks are compared with; how frequent its words are is counted if that is not known."""
-    known = resources.frequencies.get(external_id) or await _counted(resources, connection, external_id)
+async def compared(
+    resources: Resources, connection: Connection, external_id: str, asked: Asked, granted: list[int] | None = None
+) -> Compared:
+    """What a tenant's chunks are compared with; how frequent its words are is counted if that is not known.
+
+    Where only some memories are granted to who asks, words are counted in these alone, and that is kept for nobody.
+    """
+    if granted is not None:
+        known = await storage.count(connection, external_id, granted)
+    else:
+        known = resources.frequencies.get(external_id) or await _counted(resources, connection, external_id)
     weighed = None if asked.question is None else asking.weighed(asked.question, known)
     return Compared(weighed, asked.vector, asked.model, known, resources.settings)
 

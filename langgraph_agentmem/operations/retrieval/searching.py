@@ -33,6 +33,7 @@ class HitSearch:
         text: The question.
         limit: The most hits.
         named: The entities that it names, as another graph database found them.
+        reader: Who asks for what the tenant has granted to them; None for the tenant itself.
     """
 
     tenant: str
@@ -43,6 +44,7 @@ class HitSearch:
     as_of: datetime | None
     asked: Asked
     named: list[NamedMention] | None
+    reader: str | None = None
 
 
 async def search(
@@ -74,8 +76,12 @@ async def prepared(
     limit: int = 10,
     as_of: datetime | None = None,
     now: datetime | None = None,
+    reader: str | None = None,
 ) -> HitSearch:
     """A search that is ready to be sent.
+
+    For a reader, the tenant is not asked how frequent its words are, and what its entities are called: that is granted
+    to nobody.
 
     Raises:
         InvalidInputError: An argument cannot be accepted.
@@ -89,9 +95,9 @@ async def prepared(
     memories = checked_memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
-    asked = await asking.asked(resources, tenant, text, now or as_of)
-    named = await _named(resources, tenant, asked)
-    return HitSearch(tenant, text, count, chosen, memories, as_of, asked, named)
+    asked = await asking.asked(resources, tenant if reader is None else None, text, now or as_of)
+    named = await _named(resources, tenant, asked) if reader is None else []
+    return HitSearch(tenant, text, count, chosen, memories, as_of, asked, named, reader)
 
 
 async def send(
@@ -99,16 +105,18 @@ async def send(
 ) -> tuple[Deferred[list[DictRow]], Deferred[list[UnchunkedMemory]]]:
     """Ask for the chunks that a search finds, and for the memories that need chunking, as `freshness.read` wants it."""
     unchunked = await storage.set_up(connection, [wanted.tenant], wanted.memory_ids)
+    granted = None if wanted.reader is None else wanted.memory_ids
     rows = await storage.send_hits(
         connection,
         wanted.tenant,
-        await asking.compared(resources, connection, wanted.tenant, wanted.asked),
+        await asking.compared(resources, connection, wanted.tenant, wanted.asked, granted),
         tiers=wanted.tiers,
         memory_ids=wanted.memory_ids,
         as_of=wanted.as_of,
         # more than are asked for: hits of which the rules could not tell which holds are ordered afterwards
         limit=max(_MIN_CANDIDATES, 2 * wanted.limit, reranking.wanted(resources, wanted.limit)),
         named=wanted.named,
+        reader=wanted.reader,
     )
     return rows, unchunked
 

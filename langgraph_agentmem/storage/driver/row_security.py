@@ -23,8 +23,8 @@ _SQL = statements("row_security")
 _MIGRATING = statements("migrating")
 _NAMED = template("row_security", "named_tenant")
 _SCHEMA = "agentmem"
-_TENANT, _LOOKUP = "agentmem_tenant", "agentmem_lookup"
-_POLICIES = [_LOOKUP, _TENANT]
+_TENANT, _LOOKUP, _READER = "agentmem_tenant", "agentmem_lookup", "agentmem_reader"
+_GRANTS = "read_grant"
 _LOOKED_AT = {
     "active_memory": (
         "external_id", "id", "namespace", "section_count", "due_at", "lease_owner", "lease_expires_at",
@@ -52,7 +52,7 @@ async def state(connection: AsyncConnection[DictRow]) -> RowSecurity:
     assert role is not None
     return RowSecurity(
         tables=[table["name"] for table in tables],
-        unguarded=[t["name"] for t in tables if not t["enabled"] or t["policies"] != _POLICIES],
+        unguarded=[t["name"] for t in tables if not t["enabled"] or t["policies"] != sorted(_policies(t["name"]))],
         open_views=[view["name"] for view in views],
         role=role["name"],
         held=all(table["active"] for table in tables),
@@ -108,19 +108,24 @@ async def _make_lookups(connection: AsyncConnection[DictRow]) -> None:
 def _guarding(found: RowSecurity) -> list[Composable]:
     """What gives tables and views what they lack; those that lack nothing are not locked."""
     made: list[Composable] = []
-    policies = {
-        _TENANT: template("row_security", "tenant_policy"),
-        _LOOKUP: template("row_security", "lookup_policy"),
-    }
     for name in found.unguarded:
         table = Identifier(_SCHEMA, name)
         made.append(template("row_security", "enable").format(table=table))
-        for policy, statement in policies.items():
+        for policy, statement in _policies(name).items():
             named = {"policy": Identifier(policy), "table": table}
             made.append(template("row_security", "drop_policy").format(**named))
             made.append(statement.format(**named, role=Identifier(LOOKUPS), named=_NAMED))
     made += [template("row_security", "guard_view").format(view=Identifier(_SCHEMA, name)) for name in found.open_views]
     return made
+
+
+def _policies(table: str) -> dict[str, SQL]:
+    """The policies of a table, by name."""
+    policies = {
+        _TENANT: template("row_security", "tenant_policy"),
+        _LOOKUP: template("row_security", "lookup_policy"),
+    }
+    return policies | ({_READER: template("row_security", "reader_policy")} if table == _GRANTS else {})
 
 
 def _looking() -> list[Composable]:

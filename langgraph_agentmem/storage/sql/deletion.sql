@@ -249,6 +249,9 @@ FROM agentmem.relationship r WHERE r.external_id = %(external_id)s
 UNION ALL
 SELECT 'state_history', count(*), count(*) FILTER (WHERE h.at >= %(since)s) FROM agentmem.state_history h
 WHERE h.external_id = %(external_id)s
+UNION ALL
+SELECT 'read_grant', count(*), count(*) FILTER (WHERE g.created_at >= %(since)s) FROM agentmem.read_grant g
+WHERE g.external_id = %(external_id)s
 
 -- name: rows_of_memories
 -- How many rows of memories there are, by table.

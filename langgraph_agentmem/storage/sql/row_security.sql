@@ -50,6 +50,10 @@ DROP POLICY IF EXISTS {policy} ON {table}
 -- that there never is. The subquery is evaluated once a statement, not once a row.
 CREATE POLICY {policy} ON {table} USING (external_id = (SELECT {named}))
 
+-- name: reader_policy
+-- A tenant to whom something is granted reads the grant as well; only who gives it writes it.
+CREATE POLICY {policy} ON {table} FOR SELECT USING (reader = (SELECT {named}))
+
 -- name: named_tenant
 -- The tenant that the transaction names.
 current_setting(CASE current_setting('agentmem.external_id', true) WHEN '' THEN 'agentmem.external_id_is_empty'

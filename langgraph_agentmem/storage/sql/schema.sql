@@ -449,6 +449,24 @@ CREATE TABLE agentmem.graph_projection (
 );
 
 
+-- Sharing: what a tenant lets others search.
+
+-- A grant: the reader may search what the owner's open memories hold under a prefix of their namespaces, and do nothing else.
+-- Written by the owner, one for each reader and prefix. One that has expired is as good as none; it goes with the owner's
+-- next grant. Both sides' forgetting removes it.
+CREATE TABLE agentmem.read_grant (
+    external_id text NOT NULL CHECK (external_id <> ''), -- the owner
+    reader text NOT NULL,                               -- another tenant
+    namespace text[] NOT NULL,                          -- the prefix; empty for all memories
+    expires_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (external_id, reader, namespace)
+);
+
+-- A reader asks what it has received.
+CREATE INDEX read_grant_reader ON agentmem.read_grant (reader);
+
+
 -- The tiers, for people who read with SQL; nothing is written through these views.
 
 CREATE VIEW agentmem.shortterm_memory_chunk AS SELECT * FROM agentmem.memory_chunk WHERE tier = 'shortterm';

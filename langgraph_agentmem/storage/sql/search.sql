@@ -1,17 +1,21 @@
 -- name: count_chunks
--- How many valid chunks a tenant has.
-SELECT count(*) AS chunks FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND end_date IS NULL
+-- How many valid chunks a tenant has, or some of its memories.
+SELECT count(*) AS chunks FROM agentmem.memory_chunk c WHERE c.external_id = %(external_id)s AND c.end_date IS NULL {counted}
 
 -- name: count_words
--- How many of a tenant's valid chunks, or of a sample of them, hold each word, and belong to each memory.
+-- How many of these chunks, or of a sample of them, hold each word, and belong to each memory.
 WITH counted AS MATERIALIZED (
     SELECT c.memory_id, c.own_words FROM agentmem.memory_chunk c
-    WHERE c.external_id = %(external_id)s AND c.end_date IS NULL AND (%(every)s = 1 OR mod(c.id, %(every)s) = 0)
+    WHERE c.external_id = %(external_id)s AND c.end_date IS NULL AND (%(every)s = 1 OR mod(c.id, %(every)s) = 0) {counted}
     LIMIT %(most)s
 )
 SELECT w.word, NULL AS memory_id, count(*) AS chunks FROM counted k CROSS JOIN unnest(k.own_words) AS w (word) GROUP BY w.word
 UNION ALL
 SELECT NULL, k.memory_id, count(*) FROM counted k GROUP BY k.memory_id
+
+-- name: of_memories
+-- Of some memories, which an index finds.
+AND c.memory_id = ANY (%(memory_ids)s::bigint[])
 
 -- name: scored
 -- The part of a search that finds and scores: every chunk of the scope where that is small, else candidates.
@@ -146,6 +150,10 @@ SELECT NULL::bigint AS id, NULL::float8 AS share WHERE false
 -- name: in_memories
 -- A chunk of the memories that are searched.
 (%(memory_ids)s::bigint[] IS NULL OR c.memory_id = ANY (%(memory_ids)s::bigint[]))
+
+-- name: granted
+-- A chunk of a memory that is granted to who asks, as the statement itself sees it.
+(c.memory_id IN ({memories})) IS TRUE
 
 -- name: valid
 -- A chunk of the tiers that are searched, valid at the time that is asked for, or now.

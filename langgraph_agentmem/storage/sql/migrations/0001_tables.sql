@@ -383,6 +383,18 @@ CREATE TABLE agentmem.graph_projection (
     PRIMARY KEY (external_id, store)
 );
 
+-- What another tenant may search: what open memories hold under a prefix of their namespaces.
+CREATE TABLE agentmem.read_grant (
+    external_id text NOT NULL CHECK (external_id <> ''),
+    reader text NOT NULL,
+    namespace text[] NOT NULL,
+    expires_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (external_id, reader, namespace)
+);
+
+CREATE INDEX read_grant_reader ON agentmem.read_grant (reader);
+
 CREATE VIEW agentmem.shortterm_memory_chunk AS SELECT * FROM agentmem.memory_chunk WHERE tier = 'shortterm';
 CREATE VIEW agentmem.longterm_memory_chunk AS SELECT * FROM agentmem.memory_chunk WHERE tier = 'longterm';
 CREATE VIEW agentmem.shortterm_entity AS SELECT * FROM agentmem.entity WHERE tier = 'shortterm';
