@@ -37,17 +37,17 @@ check: $(STAMP)  ## Within 90 seconds: style, types, layers, unit tests, and wha
 test: $(STAMP)  ## Lint, types, layer contracts and all tests, in a quarter of an hour on two cores
 	@$(MAKE) --no-print-directory -k -j 4 lint types complete-types contracts
 	@$(BIN)/python tests/neo4j_server.py
-	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python tests/programs.py
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-row-security: $(STAMP)  ## The integration tests again, as a role that row-level security holds
 	@$(BIN)/python tests/neo4j_server.py
-	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python tests/programs.py
 	AGENTMEM_TEST_ROW_SECURITY=1 $(BIN)/python -m pytest tests/integration -n $(WORKERS)
 
 coverage: $(STAMP)  ## All tests again, slower, with the lines and branches that none of them reaches
 	@$(BIN)/python tests/neo4j_server.py
-	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python tests/programs.py
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html
 
 matrix: $(STAMP)  ## Other Pythons, other versions of dependencies, other servers

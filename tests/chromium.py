@@ -1,7 +1,4 @@
-"""A real browser without a screen, driven over Chrome's DevTools protocol.
-
-As a script, which `make test` runs first, it sees to it that there is one: in CI, as root, it installs Debian's.
-"""
+"""A real browser without a screen, driven over Chrome's DevTools protocol."""
 
 import base64
 import json
@@ -48,40 +45,6 @@ def program() -> str | None:
     """The browser: the one that is named, or one that is installed."""
     named = os.environ.get(NAMED)
     return next(filter(None, map(shutil.which, [named] if named else NAMES)), None)
-
-
-def provide() -> None:
-    """See to it that there is a browser where one is demanded, or say that its test will be skipped."""
-    lack, demanded = missing(), os.environ.get("CI", "").lower() == "true"
-    if lack and demanded and not os.environ.get(NAMED) and os.geteuid() == 0 and shutil.which("apt-get"):
-        install()
-        lack = missing()
-    if lack:
-        outcome = "fail" if demanded else "be skipped"
-        print(f"The inspector's test in a browser will {outcome}: {lack}.", flush=True)
-
-
-def install() -> None:
-    """Install Debian's, in two tries, as networks fail; what has failed is told, and the test that needs it fails."""
-    for attempt in ("", "; once more"):
-        print(f"Installing a Chromium for the tests{attempt}:", end=" ", flush=True)
-        began = time.monotonic()
-        if all(_apt_get(*step) for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"])):
-            print(f"done, {time.monotonic() - began:.0f} s", flush=True)
-            return
-
-
-def _apt_get(*arguments: str) -> bool:
-    print(f"apt-get {arguments[0]} ...", end=" ", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    patient = ["-q", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300"]
-    said = subprocess.run(
-        ["apt-get", *patient, *arguments],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
-    if said.returncode:
-        print(f"failed with {said.returncode}:\n{said.stdout[-2000:]}", flush=True)
-    return said.returncode == 0
 
 
 class Tab:
@@ -190,7 +153,3 @@ def _tab_address(port: int) -> str:
     with urlopen(f"http://127.0.0.1:{port}/json/list", timeout=_PATIENCE) as answer:
         pages = [each for each in json.load(answer) if each["type"] == "page"]
     return pages[0]["webSocketDebuggerUrl"]
-
-
-if __name__ == "__main__":
-    provide()

@@ -11,9 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+
+def _found() -> str | None:
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+
+
+PROGRAM = _found()
+needed = pytest.mark.skipif(
+    not PROGRAM and os.environ.get("CI", "").lower() != "true", reason="there is no pgbouncer here (Debian: pgbouncer)"
+)
+"""For tests that want one: without it they are skipped, but fail where it is demanded."""
 _FOLLOWS_STATEMENTS = (1, 21)
 """From this version on it can prepare a client's statements itself, in whichever session the client gets."""
 
@@ -51,6 +61,11 @@ server_round_robin = 1
     finally:
         process.terminate()
         process.wait()
+
+
+def missing() -> str | None:
+    """Why there is no PgBouncer for the tests; None where there is one."""
+    return None if _found() else "it is not installed (Debian: apt-get install pgbouncer)"
 
 
 def version() -> tuple[int, int]:

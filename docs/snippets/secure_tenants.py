@@ -70,21 +70,21 @@ assert said.startswith("thread '1' is another tenant's; give each tenant threads
 
 # [share]
 with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
-    memory.grants.give("alice", "bob", ("alice", "Apollo"))
-    hits = memory.grants.search("bob", "When is the deadline?", shared_by="alice")
-    print([(hit.shared_by, hit.content) for hit in hits])  # [('alice', '- Deadline: May 1')]
+    memory.grants.give("bob", "alice", ("bob", "Gemini"))
+    hits = memory.grants.search("alice", "When is the deadline?", shared_by="bob")
+    print([(hit.shared_by, hit.content) for hit in hits])  # [('bob', '- Deadline: June 1')]
     # [end]
-    assert [(hit.shared_by, hit.content) for hit in hits] == [("alice", "- Deadline: May 1")]
+    assert [(hit.shared_by, hit.content) for hit in hits] == [("bob", "- Deadline: June 1")]
 
 # [revoke]
 from langgraph_agentmem.errors import NotGrantedError
 
 with AgentMemory.open(app_dsn, settings=AgentMemorySettings(row_security="on")) as memory:
-    memory.grants.revoke("alice", "bob")
+    memory.grants.revoke("bob", "alice")
     try:
-        memory.grants.search("bob", "When is the deadline?", shared_by="alice")
+        memory.grants.search("alice", "When is the deadline?", shared_by="bob")
     except NotGrantedError as error:
-        print(error)  # 'alice' lets 'bob' search nothing, or no longer; ...
+        print(error)  # 'bob' lets 'alice' search nothing, or no longer; ...
         # [end]
         said = str(error)
-assert "lets 'bob' search nothing" in said
+assert "lets 'alice' search nothing" in said

@@ -59,7 +59,7 @@ async def test_from_an_empty_database_to_two_roles_in_two_commands(
     for chosen in ({"AGENTMEM_ROW_SECURITY": "on"}, {}):
         migrated = db("migrate", "--checkpoints", **chosen)
         assert (migrated.returncode, migrated.stderr) == (0, "")
-        assert "16 tables hold tenants apart, but not from" in row_security(migrated), "what does so stays"
+        assert "17 tables hold tenants apart, but not from" in row_security(migrated), "what does so stays"
     granted = db("roles", "--app", app, "--worker", worker, "--run")
     assert (granted.returncode, f'CREATE ROLE "{app}" LOGIN' in granted.stdout) == (0, True)
     assert "CREATE ROLE" not in db("roles", "--app", app, "--worker", worker, "--run").stdout
@@ -68,7 +68,7 @@ async def test_from_an_empty_database_to_two_roles_in_two_commands(
         status = db("status", role=role, AGENTMEM_ROW_SECURITY="on")
         assert status.returncode == 0, status.stdout
         assert row_security(status) == (
-            f"ok row security 16 tables hold tenants apart from '{role}', which {may} look over all of them"
+            f"ok row security 17 tables hold tenants apart from '{role}', which {may} look over all of them"
         )
     settings: Any = AgentMemorySettings(row_security="on")
     async with AgentMemory.open(as_role(empty_dsn, app), settings=settings) as memory:

@@ -22,7 +22,7 @@ from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Pooled = Callable[..., str]
-pytestmark = pytest.mark.skipif(not pgbouncer.PROGRAM, reason="there is no pgbouncer here (Debian: pgbouncer)")
+pytestmark = pgbouncer.needed
 SETTINGS: dict[str, Any] = {"pool_size": 8, "worker_poll_seconds": 0.2, "avg_section_update_count": 1}
 
 

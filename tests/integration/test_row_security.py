@@ -452,7 +452,7 @@ async def test_without_the_setting_a_role_that_policies_hold_gets_errors_that_na
 # Behind a pooler
 
 
-@pytest.mark.skipif(not pgbouncer.PROGRAM, reason="there is no pgbouncer here (Debian: pgbouncer)")
+@pgbouncer.needed
 async def test_policies_hold_behind_a_pooler_that_gives_each_transaction_another_session(
     guarded_dsn: str, shared_folder: Path
 ) -> None:

@@ -1,8 +1,9 @@
-"""The browser of the tests: which one it is, and how CI gets one."""
+"""The browser of the tests: which one it is, and how CI gets it and other programs."""
 
 from pathlib import Path
 
 import chromium
+import programs
 import pytest
 
 CHROMIUM = "#!/bin/sh\n"
@@ -47,18 +48,21 @@ def test_the_one_that_is_named_is_taken_and_no_other(folder: Path, monkeypatch: 
 def test_without_one_it_is_said_what_becomes_of_the_test_and_how_to_get_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chromium.provide()
-    assert "in a browser will be skipped: none of chromium, chromium-browser, google-chrome" in capsys.readouterr().out
+    programs.provide("chromium", chromium.missing)
+    assert (
+        "that need chromium will be skipped: none of chromium, chromium-browser, google-chrome"
+        in capsys.readouterr().out
+    )
     monkeypatch.setenv("CI", "true")  # and no apt-get
-    chromium.provide()
+    programs.provide("chromium", chromium.missing)
     said = capsys.readouterr().out
-    assert "in a browser will fail" in said
+    assert "that need chromium will fail" in said
     assert "(Debian: apt-get install chromium)" in said
 
 
 def test_it_is_installed_in_two_tries(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program(folder / "apt-get", FAILING_ONCE.replace("{folder}", str(folder)))
-    chromium.install()
+    programs.install("chromium")
     assert chromium.program() == str(folder / "chromium")
     first, again, last = (folder / "asked").read_text().splitlines()
     assert first == again
@@ -70,5 +74,5 @@ def test_it_is_installed_in_two_tries(folder: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     assert "failed with 100:\nno route to mirror" in said
     assert said.splitlines()[-1].startswith(
-        "Installing a Chromium for the tests; once more: apt-get update ... apt-get install ... done"
+        "Installing chromium for the tests; once more: apt-get update ... apt-get install ... done"
     )
