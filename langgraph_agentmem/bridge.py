@@ -179,24 +179,29 @@ def _refusal(call: str, instead: str) -> SyncCallError:
     return SyncCallError(f"{call} would block the running event loop; use `{instead}`")
 
 
-def _refuse_patched_threads() -> None:
-    """Refuse threads that are none: the background loop would be a part of the caller's, and wait for itself."""
+_REPLACED = ("threading", "thread", "queue", "select", "socket", "subprocess", "os", "signal", "time")
+"""What event loops, threads and the embedded server are made of, as gevent or eventlet call it."""
+
+
+def _refuse_patches() -> None:
+    """Refuse what is not what it looks like: loops would be a part of the caller's, and wait for themselves."""
     gevent, eventlet = (sys.modules.get(name) for name in ("gevent.monkey", "eventlet.patcher"))
-    patched = (gevent and gevent.is_module_patched("threading")) or (eventlet and eventlet.is_monkey_patched("thread"))
+    patched = [name for name in _REPLACED if gevent and gevent.is_module_patched(name)]
+    patched += [name for name in _REPLACED if eventlet and eventlet.is_monkey_patched(name)]
     if patched:
         raise ConfigurationError(
-            "threads were replaced by greenlets (gevent.monkey.patch_all() or eventlet.monkey_patch()), within which "
-            "no event loop can run for sync calls; leave threads as they are, e.g. monkey.patch_all(thread=False)"
+            f"{', '.join(dict.fromkeys(patched))} were replaced (gevent.monkey.patch_all(), eventlet.monkey_patch()): "
+            "no event loop can run sync calls so; leave them as they are in a process that uses memory"
         )
 
 
-_refuse_patched_threads()
+_refuse_patches()
 
 
 def _portal() -> BlockingPortal:
     with _lock:
         if not _portals:
-            _refuse_patched_threads()
+            _refuse_patches()
             started: Future[BlockingPortal] = Future()
             # a daemon, so that a process that closes nothing can end all the same
             # of this kind on every system: psycopg cannot use the one that Windows has by default

@@ -32,7 +32,7 @@ print("fine")
 PATCHED = """
 import sys, types
 sys.modules["{module}"] = patched = types.ModuleType("{module}")
-patched.{function} = lambda name: True
+patched.{function} = {of}.__contains__
 from langgraph_agentmem import AgentMemory
 """
 
@@ -49,6 +49,16 @@ def test_a_platform_that_does_not_fork_can_import_and_call() -> None:
 @pytest.mark.parametrize(
     ("module", "function"), [("gevent.monkey", "is_module_patched"), ("eventlet.patcher", "is_monkey_patched")]
 )
-def test_threads_that_are_greenlets_are_refused_at_import(module: str, function: str) -> None:
-    done = run(PATCHED.format(module=module, function=function))
-    assert "ConfigurationError: threads were replaced by greenlets" in done.stderr
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        (["threading", "socket", "ssl"], "threading, socket were replaced"),
+        (["queue"], "queue were replaced"),
+        (["ssl"], None),
+    ],
+)
+def test_what_greenlets_replace_is_refused_at_import(
+    module: str, function: str, of: list[str], said: str | None
+) -> None:
+    done = run(PATCHED.format(module=module, function=function, of=of))
+    assert (f"ConfigurationError: {said}" in done.stderr) if said else not done.stderr, done.stderr
