@@ -14,8 +14,6 @@
     │   ├── RunNotFoundError
     │   └── EntityNotFoundError
     ├── ForeignThreadError                     a thread of LangGraph's is another tenant's
-
-
     ├── NotGrantedError                        another tenant shares nothing with this one
     ├── ConflictError                          somebody else was first
     │   ├── DuplicateTitleError

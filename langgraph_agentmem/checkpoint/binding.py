@@ -69,8 +69,8 @@ class ThreadBinding:
     def _named(self, config: RunnableConfig) -> tuple[str, str]:
         configurable = config.get("configurable", {})
         thread, tenant = configurable.get("thread_id"), self._mapping.tenant_of(config)
-        keys = " or ".join(map(repr, self._mapping.tenant_keys))
         if thread is None or tenant is None:
+            keys = " or ".join(map(repr, self._mapping.tenant_keys))
             missing = "thread, as 'thread_id'" if thread is None else f"tenant, as {keys}"
             raise InvalidInputError(
                 f"threads are bound to tenants here, and the config's configurable names no {missing}; it looks like "
