@@ -24,6 +24,10 @@ from langgraph_agentmem.storage.langgraph.upstream import CheckpointStatement
 
 T = TypeVar("T")
 _SQL = statements("checkpoints")
+_TENANTS_NAMED, _TENANTS_OF_THREAD = (
+    template("checkpoints", name).format(named=template("checkpoints", "named_tenant")).as_bytes(None)
+    for name in ("tenants_named", "tenants_of_thread")
+)
 _SETUP_LOCK = zlib.crc32(b"agentmem.checkpoints")
 _TURN_SECONDS = 0.05
 _NEWEST = len(AsyncPostgresSaver.MIGRATIONS) - 1
@@ -198,7 +202,7 @@ async def tenants_named(
     """Which tenants the checkpoints of threads name in their metadata, under the first of these names that is there."""
     params = {"thread_ids": list(thread_ids), "tenant_keys": list(tenant_keys)}
     found: dict[str, set[str]] = {}
-    for row in await all_rows(connection, _SQL["tenants_named"], params):
+    for row in await all_rows(connection, _TENANTS_NAMED, params):
         found.setdefault(row["thread_id"], set()).update([row["tenant"]] if row["tenant"] is not None else [])
     return found
 
@@ -206,7 +210,7 @@ async def tenants_named(
 async def tenants_of(connection: Connection, thread_id: str, tenant_keys: Sequence[str]) -> set[str]:
     """Which tenants a thread's checkpoints name, of all its namespaces."""
     params = {"thread_id": thread_id, "tenant_keys": list(tenant_keys)}
-    return {row["tenant"] for row in await all_rows(connection, _SQL["tenants_of_thread"], params)}
+    return {row["tenant"] for row in await all_rows(connection, _TENANTS_OF_THREAD, params)}
 
 
 async def rows_of(connection: Connection, thread_ids: Sequence[str]) -> dict[str, int]:

@@ -190,9 +190,7 @@ SELECT DISTINCT thread_id FROM checkpoints WHERE thread_id > %(after)s ORDER BY 
 
 -- name: tenants_named
 -- Which tenants the checkpoints of threads name: by the first of some names that their metadata have.
-SELECT DISTINCT c.thread_id, (
-    SELECT c.metadata ->> k.key FROM unnest(%(tenant_keys)s::text[]) WITH ORDINALITY AS k (key, place)
-    WHERE c.metadata ->> k.key IS NOT NULL ORDER BY k.place LIMIT 1) AS tenant
+SELECT DISTINCT c.thread_id, {named} AS tenant
 FROM checkpoints c
 WHERE c.thread_id = ANY (%(thread_ids)s) AND c.checkpoint_ns = ''
 
@@ -200,10 +198,13 @@ WHERE c.thread_id = ANY (%(thread_ids)s) AND c.checkpoint_ns = ''
 -- Which tenants the checkpoints of a thread name, in whichever namespace.
 SELECT DISTINCT t.tenant
 FROM checkpoints c
-CROSS JOIN LATERAL (
-    SELECT c.metadata ->> k.key AS tenant FROM unnest(%(tenant_keys)s::text[]) WITH ORDINALITY AS k (key, place)
-    WHERE c.metadata ->> k.key IS NOT NULL ORDER BY k.place LIMIT 1) t
-WHERE c.thread_id = %(thread_id)s
+CROSS JOIN LATERAL (SELECT {named} AS tenant) t
+WHERE c.thread_id = %(thread_id)s AND t.tenant IS NOT NULL
+
+-- name: named_tenant
+-- The tenant that a checkpoint names: what its metadata have under the first of some names that is there.
+(SELECT c.metadata ->> k.key FROM unnest(%(tenant_keys)s::text[]) WITH ORDINALITY AS k (key, place)
+ WHERE c.metadata ->> k.key IS NOT NULL ORDER BY k.place LIMIT 1)
 
 -- name: rows_of_threads
 -- How many rows each of these threads has.
