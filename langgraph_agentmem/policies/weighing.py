@@ -22,21 +22,23 @@ from langgraph_agentmem.models.chunk import ChunkWords, TextChunk
 from langgraph_agentmem.policies import dates
 from langgraph_agentmem.policies.words import Reader, Word, dimension, is_letter_of_pair
 
-_K1 = 0.9
+K1 = 0.9
+"""How often a chunk of the usual length has a word that weighs half of the most."""
 _B = 0.6
 _USUAL_LENGTH = 75.0
 """Words, with those of the neighbours by their weights: what lines of dialogue and of notes come to."""
-_MOST_WEIGHT = _K1 + 1
+MOST_WEIGHT = K1 + 1
+"""What a word weighs at most, however often a chunk has it."""
 _SHORT_LENGTH = 15.0
-ONCE = _MOST_WEIGHT / (1 + _K1 * (1 - _B + _B * _SHORT_LENGTH / _USUAL_LENGTH))
+ONCE = MOST_WEIGHT / (1 + K1 * (1 - _B + _B * _SHORT_LENGTH / _USUAL_LENGTH))
 """What a word weighs that a short chunk says once: one that says what is asked, and nothing else, answers it fully."""
 BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
 """What a word of a neighbour counts, by how far behind or before the chunk it stands. Only what is said, behind a
 label, is understood by what is said around it; paragraphs and items of a list stand for themselves, under their
 headings."""
-ITEMS_BESIDE = 0.5
-"""What the neighbours of a store's item count besides: what was put before and after it, as far as it is said as well.
-That is known only when they are compared, as each is written by itself."""
+ITEMS_BESIDE = 0.75
+"""What that counts for the items of a store: what was put before and after one, as far as it is said as well. It need not
+be about the same. It is known only when they are compared, as each is written by itself."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
 _LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:：\n]{0,39})(?::\s|：)")
@@ -122,8 +124,8 @@ def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Rea
     if len(sums) > _MOST:
         heaviest = sorted(sums, key=lambda at: (at not in own, -sums[at], at))[:_MOST]
         sums = {at: sums[at] for at in heaviest}
-    norm = _K1 * (1 - _B + _B * length / _USUAL_LENGTH)
-    weights = {at: f * _MOST_WEIGHT / (f + norm) for at, f in sums.items()}
+    norm = K1 * (1 - _B + _B * length / _USUAL_LENGTH)
+    weights = {at: f * MOST_WEIGHT / (f + norm) for at, f in sums.items()}
     return ChunkWords(sorted({*own, *above, *dates.dimensions(chunk.text)}), weights, fields[place].label)
 
 

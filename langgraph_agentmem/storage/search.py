@@ -17,7 +17,7 @@ from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.ranking import LEAST_RECENCY, WEIGHTS
-from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, vector_text
+from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, K1, MOST_WEIGHT, ONCE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.connections import Connection
@@ -79,6 +79,8 @@ class Compared(NamedTuple):
         return {
             "question": vector_text(question.weights, DIMENSIONS),
             "best": question.best,
+            "asked_words": as_array(question.weights),
+            "asked_weights": as_array(question.weights.values()),
             "rare_words": as_array(question.rare),
             "labels": as_array(question.labels),
             "query_words": as_array(question.words),
@@ -242,6 +244,7 @@ def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> Ra
         "item": sql.SQL("k.id"),
         "moment": sql.SQL("NULL::timestamptz"),
         "said": sql.SQL("false"),
+        "own_words": sql.SQL(""),
         "beside": sql.SQL(""),
         "lexical": sql.SQL("o.own_lexical"),
         "share": sql.SQL("g.share"),
@@ -258,12 +261,14 @@ def _items_statement(
 ) -> RawStatement:
     """The statement for a shape of query; putting it together takes as long as running it."""
     selected = _selection(omit_expired, documents, sql.SQL(cast("LiteralString", condition)) if condition else None)
+    said = template("search", "said").format(document=selected["document"])
     holes: dict[str, sql.Composable] = {
         **selected,
         "in_scope": sql.SQL("(c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE"),
         "memories": sql.SQL("scope"),
         "item": sql.SQL("(k.memory_id, k.section_id, k.document)"),
-        "said": template("search", "said").format(document=selected["document"]),
+        "said": said,
+        "own_words": template("search", "own_words").format(said=said),
         "beside": _beside(),
         "lexical": sql.SQL("coalesce(b.lexical, o.own_lexical)"),
         "share": sql.SQL("NULL::float8"),
@@ -279,13 +284,13 @@ def _items_statement(
 
 def _beside() -> sql.Composable:
     """What items have of a question's words, with what those put before and after them have."""
-    terms = [
-        sql.SQL("{} * coalesce({}(o.own_lexical, {}) OVER put, 0)").format(
-            sql.Literal(weight), sql.SQL("lag" if distance < 0 else "lead"), sql.Literal(abs(distance))
-        )
-        for distance, weight in BESIDE.items()
-    ]
-    return template("search", "beside").format(beside=sql.Literal(ITEMS_BESIDE), sum=sql.SQL(" + ").join(terms))
+    shares = {0: 1.0} | {-distance: share * ITEMS_BESIDE for distance, share in BESIDE.items()}
+    places = [sql.SQL("({}, {}::float8)").format(places, share) for places, share in shares.items()]
+    numbers = {"once": ONCE, "most": MOST_WEIGHT, "half": K1}
+    return template("search", "beside").format(
+        places=sql.SQL(", ").join(places),
+        **{name: sql.SQL("{}::float8").format(number) for name, number in numbers.items()},
+    )
 
 
 def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool) -> sql.Composable:

@@ -118,7 +118,7 @@ CASE WHEN c.label = ANY (%(labels)s::text[]) THEN c.label END AS named,
 CASE WHEN %(half_life)s::float8 IS NULL THEN 1
      ELSE greatest(power(0.5, greatest(extract(epoch FROM now() - c.start_date), 0) / 86400 / %(half_life)s::float8), {least_recency}) END AS recency,
 least(greatest(-(c.words <#> %(question)s::sparsevec) / %(best)s, 0), 1) AS own_lexical,
-CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector
+CASE WHEN c.embedding_model = {model} THEN greatest((coalesce({similarity}, 0) - {floor}) / (1 - {floor}), 0) ELSE 0 END AS vector{own_words}
 
 -- name: graph
 -- The chunks that mention what the query names, with the share of it that they mention, by confidence.
@@ -134,13 +134,33 @@ GROUP BY m.chunk_id
 -- Whether it is the beginning of an item, and something that is said. What follows in a longer one has its own neighbours.
 c.label IS NOT NULL AND {document} IS NULL AND c.chunk_order = 0
 
+-- name: own_words
+-- What the neighbours of what is said are asked for.
+, CASE WHEN {said} THEN c.own_words END AS own_words
+
 -- name: beside
--- What is said has a part of what was said in the items that were put before and after it; where all are compared, as else
--- those are not known.
+-- What is said is found by what was said in the items that were put before and after it, too, each word saturated as in one
+-- text, of the usual length; where all are compared, as else those are not known. Grouping takes the place of a join, whose
+-- sides the planner could misjudge.
+said AS MATERIALIZED (
+    SELECT o.id, o.memory_id, row_number() OVER (PARTITION BY o.memory_id ORDER BY o.id) AS place, o.own_lexical, o.own_words
+    FROM compared o WHERE o.said AND (SELECT w.taken FROM way w) <> 'some'
+),
 beside AS MATERIALIZED (
-    SELECT o.id, least(o.own_lexical + {beside} * ({sum}), 1) AS lexical FROM compared o
-    WHERE o.said AND (SELECT w.taken FROM way w) <> 'some'
-    WINDOW put AS (PARTITION BY o.memory_id ORDER BY o.id)
+    SELECT max(g.id) AS id, least(max(g.own_lexical) / {once} + sum(g.gained) / %(best)s, 1) AS lexical
+    FROM (
+        SELECT s.memory_id, s.place, s.id, s.own_lexical, 0 AS gained FROM said s
+        UNION ALL
+        SELECT h.memory_id, h.place, NULL, NULL, h.weight * ({most} * h.times / (h.times + {half}) - h.own)
+        FROM (
+            SELECT s.memory_id, s.place + d.places AS place, a.weight, sum(d.share) AS times,
+                   max(CASE WHEN d.places = 0 THEN 1 ELSE 0 END) AS own
+            FROM said s
+            JOIN unnest(%(asked_words)s::int[], %(asked_weights)s::float8[]) AS a (word, weight)
+              ON s.own_lexical > 0 AND a.word = ANY (s.own_words)
+            CROSS JOIN (VALUES {places}) AS d (places, share)
+            GROUP BY s.memory_id, s.place + d.places, a.word, a.weight) h) g
+    GROUP BY g.memory_id, g.place
 ),
 
 -- name: no_graph
