@@ -37,8 +37,8 @@ BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
 label, is understood by what is said around it; paragraphs and items of a list stand for themselves, under their
 headings."""
 ITEMS_BESIDE = 0.75
-"""What that counts for the items of a store: what was put before and after one, as far as it is said as well. It need not
-be about the same. It is known only when they are compared, as each is written by itself."""
+"""What that counts for the items of a store: what was put before and after one, as far as it is said as well. It need
+not be about the same. It is known only when they are compared, as each is written by itself."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
 _LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:：\n]{0,39})(?::\s|：)")

@@ -135,7 +135,7 @@ async def test_what_is_said_again_and_again_counts_less_each_time(opens: Opens) 
     await store.abatch(for_filler)
     hits = {hit.key: hit.score for hit in await store.asearch(NS, query="falcon owl", limit=20)}
 
-    assert list(hits)[:2] == ["k7", "k6"]
+    assert {*list(hits)[:2]} == {"k6", "k7"}
     assert all(hits[key] < 1 for key in hits)
     assert hits["k2"] > hits["k0"] > 0, "more of it stands before the last"
 
