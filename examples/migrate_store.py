@@ -66,7 +66,7 @@ async def before(narrator: Narrator, dsn: str, users: list[str]) -> None:
 
 async def bring_along(narrator: Narrator, memory: AgentMemory) -> None:
     """What there is to do. It may be repeated, as long as the agent writes there."""
-    report = await memory.aimport_store()
+    report = await memory.imports.astore()
     narrator.facts({"Import": report.summary})
     if report.hash != report.source_hash or report.refused:
         raise SystemExit("migrate_store: not everything has arrived")

@@ -38,7 +38,7 @@ with AgentMemoryStore.from_conn_string(DSN, pool_config={"max_size": 10}) as sto
 from langgraph_agentmem import AgentMemory
 
 with AgentMemory.open(DSN) as memory:
-    report = memory.import_store()  # of this database; import_store(OLD_DSN) of another one
+    report = memory.imports.store()  # of this database; imports.store(OLD_DSN) of another one
     print(report.summary)
     # 2 rows read: 1 written, 1 known, 0 kept as they stand here, 0 skipped, 0 refused; 2 verified
     # [end]
@@ -96,7 +96,7 @@ memory.close()
 from langgraph_agentmem import AgentMemory
 
 with AgentMemory.open() as memory:
-    report = memory.import_legacy(OLD_DSN)
+    report = memory.imports.legacy(OLD_DSN)
     print(report.summary)
     for table, count in report.tables.items():
         print(table, count.read, count.verified)

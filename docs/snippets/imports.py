@@ -46,20 +46,20 @@ with psycopg.connect(OLD_DSN) as connection:
 from langgraph_agentmem import AgentMemory
 
 memory = AgentMemory.open(index=embeddings)
-report = memory.import_store(OLD_DSN)
+report = memory.imports.store(OLD_DSN)
 print(report.summary)  # 1 row read: 1 written, 0 known, 0 kept as they stand here, 0 skipped, 0 refused; 1 verified
 # [end]
 assert (report.written, report.verified) == (1, 1)
 
 # [history]
-report = memory.import_chat_history("chat_history", OLD_DSN, tenant=sessions.get)
+report = memory.imports.chat_history("chat_history", OLD_DSN, tenant=sessions.get)
 for refusal in report.refusals:
     print(refusal.place, refusal.reason)
 # [end]
 assert (report.written, report.refusals, report.tenants) == (2, [], ["alice"])
 
 # [documents]
-report = memory.import_vectorstore(OLD_DSN, table="guides", tenant=lambda metadata: metadata["user"])
+report = memory.imports.vectorstore(OLD_DSN, table="guides", tenant=lambda metadata: metadata["user"])
 print(report.vectors, report.without_vectors)
 # [end]
 assert (report.written, report.vectors) == (1, 1)
@@ -68,7 +68,7 @@ assert (report.written, report.vectors) == (1, 1)
 from langgraph_agentmem.errors import ImportMismatchError
 
 try:
-    report = memory.import_store(OLD_DSN, on_progress=lambda passed, total: print(passed, "of", total))
+    report = memory.imports.store(OLD_DSN, on_progress=lambda passed, total: print(passed, "of", total))
 except ImportMismatchError as error:
     for difference in error.report.differences:
         print(difference.place, difference.reason)

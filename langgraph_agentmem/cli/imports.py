@@ -53,7 +53,7 @@ def postgres_history(
     rule = tenant if tenants is None else _listed(tenants).get
     _carry_out(
         dsn,
-        lambda memory, progress: memory.import_chat_history(
+        lambda memory, progress: memory.imports.chat_history(
             table, source, schema=schema, tenant=rule, on_progress=progress
         ),
         as_json=as_json,
@@ -87,7 +87,7 @@ def vectorstore(
     rule = tenant if tenant_key is None else partial(_at, tenant_key)
     _carry_out(
         dsn,
-        lambda memory, progress: memory.import_vectorstore(
+        lambda memory, progress: memory.imports.vectorstore(
             source,
             table=table,
             collection=collection,
@@ -122,7 +122,7 @@ def store(
     """Items of LangGraph's PostgresStore or AsyncPostgresStore, with their times, lifetimes and vectors."""
     _carry_out(
         dsn,
-        lambda memory, progress: memory.import_store(
+        lambda memory, progress: memory.imports.store(
             source, schema=schema, owner=owner, default_tenant=default_tenant, on_progress=progress
         ),
         as_json=as_json,
@@ -150,7 +150,7 @@ def legacy(
     graph = None if neo4j is None else Neo4jDatabase.of(AgentMemorySettings(neo4j_uri=neo4j))
     _carry_out(
         dsn,
-        lambda memory, progress: memory.import_legacy(source, schema=schema, neo4j=graph, on_progress=progress),
+        lambda memory, progress: memory.imports.legacy(source, schema=schema, neo4j=graph, on_progress=progress),
         as_json=as_json,
     )
 

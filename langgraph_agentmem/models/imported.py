@@ -104,7 +104,7 @@ class ImportReport(Value):
         >>> with PostgresStore.from_conn_string(memory.dsn) as old:
         ...     old.setup()
         ...     old.put(("alice", "preferences"), "drink", {"text": "Green tea."})
-        >>> report = memory.import_store()
+        >>> report = memory.imports.store()
         >>> report.read, report.written, report.verified
         (1, 1, 1)
         >>> print(report.summary)

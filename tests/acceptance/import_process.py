@@ -17,7 +17,7 @@ async def main() -> None:
     async with AgentMemory.open() as memory:
         crashing.kill_at_commit(int(os.environ["KILL_AT"]), os.environ["WHEN"], of=os.environ["OF"].encode())
         graph = {"neo4j": Neo4jDatabase.of(memory.settings)} if memory.settings.neo4j_uri else {}
-        await getattr(memory, f"aimport_{os.environ['IMPORT']}")(**graph)
+        await getattr(memory.imports, f"a{os.environ['IMPORT']}")(**graph)
 
 
 asyncio.run(main())

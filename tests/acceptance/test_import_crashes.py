@@ -38,7 +38,7 @@ def test_killed_in_the_middle_the_same_call_goes_on(dsn: str, rows: Rows, when: 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert rows("SELECT count(*) FROM agentmem.section") == [(standing,)]
     with AgentMemory.open(dsn) as memory:
-        report = memory.import_store()
+        report = memory.imports.store()
         assert (report.written, report.known, report.verified) == (250 - standing, standing, 250)
     assert rows("SELECT count(*), max(revision) FROM agentmem.section") == [(250, 1)]
     assert rows("SELECT count(*) FROM agentmem.memory_chunk") == [(250,)]
@@ -66,7 +66,7 @@ def test_an_older_system_goes_on_where_its_import_was_killed(dsn: str, rows: Row
     [(standing,)] = rows("SELECT count(*) FROM agentmem.memory_chunk WHERE origin = 'import'")
     assert 0 < standing < 255
     with AgentMemory.open(dsn) as memory:
-        report = memory.import_legacy()
+        report = memory.imports.legacy()
         assert (report.known, report.verified) == (9 + standing, 264)
     assert rows(
         "SELECT count(*), count(DISTINCT metadata ->> 'legacy_id') FROM agentmem.memory_chunk WHERE origin = 'import'"
@@ -92,9 +92,9 @@ async def test_an_older_graph_goes_on_where_its_import_was_killed(
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert rows("SELECT count(*) FROM agentmem.entity") == [(2,)]
         async with AgentMemory.open(dsn) as memory:
-            report = await memory.aimport_legacy(neo4j=neo4j)
+            report = await memory.imports.alegacy(neo4j=neo4j)
             assert (report.written, report.known, report.verified) == (7, 16, 23)
-            assert (await memory.aimport_legacy(neo4j=neo4j)).written == 0
+            assert (await memory.imports.alegacy(neo4j=neo4j)).written == 0
     finally:
         await older.clear()
     assert rows("SELECT count(*) FROM agentmem.entity") == [(6,)]

@@ -66,7 +66,7 @@ async def test_all_of_it_comes_along_is_counted_and_is_found(
 ) -> None:
     older = await filled(empty, form, rows)
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert {name: report.tables[name].verified for name in COUNTS} == COUNTS
     assert (report.written, report.verified, report.refused, report.refusals) == (23, 23, 0, [])
@@ -100,7 +100,7 @@ async def test_all_of_it_comes_along_is_counted_and_is_found(
 async def test_state_history_comes_along_in_order_with_the_memory_here_that_gave_it(
     older: Older, memory: AgentMemory, rows: Rows
 ) -> None:
-    await memory.aimport_legacy(neo4j=older.neo4j)
+    await memory.imports.alegacy(neo4j=older.neo4j)
 
     bridge = await memory.aget_entity(older.seven, "bridge")
     [(project,)] = rows(
@@ -119,7 +119,7 @@ async def test_state_history_comes_along_in_order_with_the_memory_here_that_gave
 async def test_a_search_finds_what_an_entity_is_said_of_and_nothing_of_another_tenant(
     older: Older, memory: AgentMemory
 ) -> None:
-    await memory.aimport_legacy(neo4j=older.neo4j)
+    await memory.imports.alegacy(neo4j=older.neo4j)
 
     hits = await memory.asearch(older.seven, "Who is Grace?", limit=50)
     assert [hit.entities for hit in hits if hit.content == "The bridge is drawn by Grace."] == [["Grace", "bridge"]]
@@ -133,10 +133,10 @@ async def test_a_search_finds_what_an_entity_is_said_of_and_nothing_of_another_t
 async def test_the_same_again_writes_nothing_and_what_is_new_there_comes(
     older: Older, memory: AgentMemory, rows: Rows, dsn: str
 ) -> None:
-    await memory.aimport_legacy(neo4j=older.neo4j)
+    await memory.imports.alegacy(neo4j=older.neo4j)
     before = rows(EVERYTHING)
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert (report.written, report.known, report.verified) == (0, 23, 23)
     assert rows(EVERYTHING) == before
@@ -146,7 +146,7 @@ async def test_the_same_again_writes_nothing_and_what_is_new_there_comes(
     )
     await older.run("CREATE (:LongtermEntity {external_id: $seven, name: 'wood'})")
     await older.run("MATCH (:ShorttermEntity {external_id: $seven})-[r]->() SET r.end_date = datetime('2025-01-01')")
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
     assert (report.written, report.known, report.verified) == (3, 21, 24)
     bridge = await memory.aget_entity(older.seven, "bridge")
     assert (bridge.description, bridge.state_history[-1]) == ("Of stone.", {"action": "rebuilt"})
@@ -157,14 +157,14 @@ async def test_the_same_again_writes_nothing_and_what_is_new_there_comes(
 
 
 async def test_what_was_changed_here_stays(older: Older, memory: AgentMemory, rows: Rows, dsn: str) -> None:
-    await memory.aimport_legacy(neo4j=older.neo4j)
+    await memory.imports.alegacy(neo4j=older.neo4j)
     first = (await memory.aget_active_memories(older.seven))[0]
     assert (await memory.apromote(older.seven, first.id, force=True)).status == "promoted"
     bridge = await memory.aget_entity(older.seven, "bridge")
     assert bridge.revision == 2  # the short-term one was merged into it
     await older.run("MATCH (e:LongtermEntity {external_id: $seven}) SET e.description = 'Gone.'")
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert (report.written, report.kept) == (1, 1)
     assert [(await memory.aget_entity(older.seven, name)).description for name in ("bridge", "steel")] == [
@@ -189,7 +189,7 @@ async def test_what_cannot_stand_here_is_refused_and_named(older: Older, memory:
         nul="a\0b",
     )
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert report.refused == 6
     reasons = {remark.place: remark.reason for remark in report.refusals}
@@ -208,7 +208,7 @@ async def test_entities_without_a_memory_and_of_deleted_tenants(older: Older, me
     for table in ("longterm_memory_chunk", "shortterm_memory_chunk", "shortterm_memory", "active_memory"):
         rows(f"DELETE FROM {table} WHERE external_id = %s", older.eight)
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     # one without, and one whose memory is another tenant's: both are told apart here as they are there
     assert rows(
@@ -220,7 +220,7 @@ async def test_entities_without_a_memory_and_of_deleted_tenants(older: Older, me
 
 
 async def test_two_at_once_write_each_once(older: Older, memory: AgentMemory, opened: Open, rows: Rows) -> None:
-    both = await asyncio.gather(memory.aimport_legacy(neo4j=older.neo4j), opened().aimport_legacy(neo4j=older.neo4j))
+    both = await asyncio.gather(memory.imports.alegacy(neo4j=older.neo4j), opened().imports.alegacy(neo4j=older.neo4j))
 
     assert [report.verified for report in both] == [23, 23]
     assert rows("SELECT count(*) FROM agentmem.entity") == [(6,)]
@@ -231,14 +231,14 @@ async def test_what_a_copy_of_ours_holds_is_not_taken_for_an_older_graph(
     older: Older, opened: Open, rows: Rows
 ) -> None:
     memory = opened(graph=older.neo4j, index=WordEmbedder())
-    await memory.aimport_legacy(neo4j=older.neo4j)
+    await memory.imports.alegacy(neo4j=older.neo4j)
     assert rows("SELECT count(*) FROM agentmem.entity WHERE embedding IS NOT NULL") == [(4,)]
     await older.clear()
     async with GraphProjector(memory.resources.database, older.neo4j) as projector:
         assert (await projector.arun_once(older.seven)).problems == {}
         assert (await projector.averify(older.seven)).differences == []
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert (report.written, report.known) == (0, 14)
 
@@ -250,7 +250,7 @@ async def test_what_differs_at_the_end_is_an_error(older: Older, memory: AgentMe
     rows("CREATE TRIGGER other BEFORE INSERT ON agentmem.relationship FOR EACH ROW EXECUTE FUNCTION other()")
 
     with pytest.raises(ImportMismatchError) as raised:
-        await memory.aimport_legacy(neo4j=older.neo4j)
+        await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert {difference.place for difference in raised.value.report.differences} == {
         "shortterm relationship Grace → bridge",
@@ -270,7 +270,7 @@ async def test_a_neo4j_that_cannot_be_read_is_told_before_anything_is_written(
     }
     for error, neo4j in wrong.items():
         with pytest.raises(error):
-            await memory.aimport_legacy(neo4j=neo4j)
+            await memory.imports.alegacy(neo4j=neo4j)
         await neo4j.close()
     assert rows("SELECT count(*) FROM agentmem.active_memory") == [(0,)]
 
@@ -278,7 +278,7 @@ async def test_a_neo4j_that_cannot_be_read_is_told_before_anything_is_written(
 async def test_nothing_of_what_is_redacted_comes_along(older: Older, opened: Open, rows: Rows) -> None:
     memory = opened(redact=lambda text: text.replace("steel", "[metal]").replace("Grace draws", "[name] draws"))
 
-    report = await memory.aimport_legacy(neo4j=older.neo4j)
+    report = await memory.imports.alegacy(neo4j=older.neo4j)
 
     assert {remark.place for remark in report.refusals} == {
         "longterm entity [metal]",

@@ -53,7 +53,7 @@ async def test_documents_become_items_with_their_metadata_and_vectors(table: str
     embedder = WordEmbedder()
     memory = opened(index=embedder)
 
-    report = await memory.aimport_vectorstore(table=table, tenant=user)
+    report = await memory.imports.avectorstore(table=table, tenant=user)
 
     assert (report.read, report.written, report.verified, report.vectors) == (3, 3, 3, 2)
     assert report.hash == report.source_hash
@@ -76,12 +76,12 @@ async def test_documents_become_items_with_their_metadata_and_vectors(table: str
 async def test_the_same_again_adds_nothing_and_what_was_written_here_stays(
     table: str, memory: AgentMemory, rows: Rows
 ) -> None:
-    await memory.aimport_vectorstore(table=table, tenant=user)
-    assert (await memory.aimport_vectorstore(table=table, tenant=user)).known == 3
+    await memory.imports.avectorstore(table=table, tenant=user)
+    assert (await memory.imports.avectorstore(table=table, tenant=user)).known == 3
     await AgentMemoryStore(memory).aput(("bob", "guides"), "d2", {"content": "Written here."})
     rows("UPDATE guides SET content = content || ' Or later.'")
 
-    report = await memory.aimport_vectorstore(table=table, tenant=user)
+    report = await memory.imports.avectorstore(table=table, tenant=user)
 
     assert (report.written, report.kept, report.verified) == (2, 1, 2)
     assert (await AgentMemoryStore(memory).aget(("bob", "guides"), "d2")).value == {"content": "Written here."}
@@ -97,12 +97,12 @@ async def test_a_collection_of_pgvector(dsn: str, opened: Open, rows: Rows) -> N
         old._engine.dispose()
     memory = opened(index=WordEmbedder())
 
-    report = await memory.aimport_vectorstore(collection="guides", tenant=user)
+    report = await memory.imports.avectorstore(collection="guides", tenant=user)
 
     assert (report.written, report.verified, report.vectors, report.tenants) == (2, 2, 2, ["alice", "bob"])
     assert rows("SELECT section_id FROM agentmem.section ORDER BY 1") == [("guides d1",), ("guides d2",)]
     with pytest.raises(ConfigurationError, match="the source has no collection 'guide'"):
-        await memory.aimport_vectorstore(collection="guide")
+        await memory.imports.avectorstore(collection="guide")
 
 
 async def test_documents_of_nobody_are_the_default_tenants_or_are_refused(
@@ -112,14 +112,14 @@ async def test_documents_of_nobody_are_the_default_tenants_or_are_refused(
         "INSERT INTO guides (langchain_id, content, embedding, langchain_metadata) SELECT 'x' || i, t, (SELECT embedding FROM guides LIMIT 1), m::json FROM (VALUES (1, 'Nobody''s.', '{}'), (2, '', '{}'), (3, 'A list.', '[1]'), (4, 'NUL.', '{\"a\": \"\\u0000\"}')) v (i, t, m)"
     )
 
-    report = await memory.aimport_vectorstore(table=table, tenant=user)
+    report = await memory.imports.avectorstore(table=table, tenant=user)
 
     assert (report.written, report.skipped, report.refused) == (3, 1, 3)
     reasons = {remark.place: remark.reason for remark in report.refusals}
     assert reasons["document 'x1'"] == "tenant= gives no tenant for document 'x1'"
     assert "no JSON object" in reasons["document 'x3'"]
     assert reasons["document 'x4'"] == "tenant= gives no tenant for document 'x4'"
-    report = await memory.aimport_vectorstore(table=table)
+    report = await memory.imports.avectorstore(table=table)
     assert (report.tenants, report.written, report.refused) == (["default"], 4, 2)
     assert "holds a NUL character" in report.refusals[1].reason
 
@@ -133,7 +133,7 @@ async def test_other_names_of_columns(dsn: str, memory: AgentMemory) -> None:
         connection.execute("INSERT INTO old.\"Docs\" VALUES (1, 'A text.', '[1,0]', 'x', 'y')")
     names = {"id_column": "k%", "content_column": "body", "embedding_column": "vec"}
 
-    report = await memory.aimport_vectorstore(table="Docs", schema="old", tenant="alice", **names)
+    report = await memory.imports.avectorstore(table="Docs", schema="old", tenant="alice", **names)
 
     assert (report.written, report.verified) == (1, 1)
     item = await AgentMemoryStore(memory).aget(("alice", "Docs"), "1")
@@ -141,11 +141,11 @@ async def test_other_names_of_columns(dsn: str, memory: AgentMemory) -> None:
     assert item.value == {"content": "A text.", "metadata": {"100% the tag": "x"}}
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("INSERT INTO old.\"Docs\" VALUES (2, 'One.', '[1,0]'), (2, 'Another.', '[1,0]')")
-    report = await memory.aimport_vectorstore(table="Docs", schema="old", tenant="alice", **names)
+    report = await memory.imports.avectorstore(table="Docs", schema="old", tenant="alice", **names)
     assert (report.known, report.written, report.refused) == (1, 1, 1)
     assert report.refusals[0].reason == "another row of the source has the same key"
     with pytest.raises(ConfigurationError, match="has no column 'langchain_id', but 'k%', 'body'"):
-        await memory.aimport_vectorstore(table="Docs", schema="old")
+        await memory.imports.avectorstore(table="Docs", schema="old")
     for wrong in ({}, {"table": "a", "collection": "b"}):
         with pytest.raises(ConfigurationError, match="either table=, for a PGVectorStore, or collection="):
-            await memory.aimport_vectorstore(**wrong)
+            await memory.imports.avectorstore(**wrong)

@@ -59,7 +59,7 @@ async def test_sessions_become_conversations_word_for_word_and_no_model_is_asked
     memory = opened(model=model)
     passed: list[tuple[int, int]] = []
 
-    report = await memory.aimport_chat_history("chats", tenant=USERS.get, on_progress=lambda *so: passed.append(so))
+    report = await memory.imports.achat_history("chats", tenant=USERS.get, on_progress=lambda *so: passed.append(so))
 
     assert (report.read, report.written, report.skipped, report.verified) == (9, 7, 2, 7)
     assert report.tenants == ["alice", "bob"]
@@ -78,12 +78,12 @@ async def test_sessions_become_conversations_word_for_word_and_no_model_is_asked
 
 async def test_the_same_again_adds_nothing_and_what_came_since_is_added(source: str, memory: AgentMemory) -> None:
     for written, known in ((7, 0), (0, 7)):
-        report = await memory.aimport_chat_history("chats", tenant="carol")
+        report = await memory.imports.achat_history("chats", tenant="carol")
         assert (report.written, report.known, report.verified) == (written, known, 7)
     await memory.aadd("carol", [{"role": "user", "content": "Said here."}], title=FIRST)
     say(source, {FIRST: [HumanMessage("Said there.")]})
 
-    report = await memory.aimport_chat_history("chats", tenant="carol")
+    report = await memory.imports.achat_history("chats", tenant="carol")
 
     assert (report.written, report.known, report.verified) == (1, 7, 8)
     [transcript] = [m for m in await memory.aget_active_memories("carol") if m.title == f"{FIRST}/messages"]
@@ -92,7 +92,7 @@ async def test_the_same_again_adds_nothing_and_what_came_since_is_added(source: 
 
 
 async def test_by_default_each_session_is_its_own_tenant(source: str, memory: AgentMemory) -> None:
-    report = await memory.aimport_chat_history("chats")
+    report = await memory.imports.achat_history("chats")
 
     assert report.tenants == [FIRST, SECOND]
     assert await contents(memory, SECOND, SECOND) == ["User: Yes.", "User: Yes.", "Assistant: Hello."]
@@ -100,7 +100,7 @@ async def test_by_default_each_session_is_its_own_tenant(source: str, memory: Ag
 
 
 async def test_two_imports_at_once_add_each_message_once(source: str, opened: Open, rows: Rows) -> None:
-    imports = [opened().aimport_chat_history("chats", tenant="carol") for _ in range(2)]
+    imports = [opened().imports.achat_history("chats", tenant="carol") for _ in range(2)]
 
     assert sum(report.written for report in await asyncio.gather(*imports)) == 7
     assert rows("SELECT count(*) FROM agentmem.noted_message") == [(7,)]
@@ -120,7 +120,7 @@ async def test_what_cannot_be_kept_is_refused_and_keeps_nothing_from_it(source: 
     ):
         rows("INSERT INTO chats (session_id, message) VALUES (%s, %s)", session, json.dumps(message))
 
-    report = await opened(redact=redact).aimport_chat_history("chats", tenant=USERS.get)
+    report = await opened(redact=redact).imports.achat_history("chats", tenant=USERS.get)
 
     assert (report.read, report.written, report.skipped, report.refused, report.verified) == (15, 8, 2, 5, 8)
     reasons = {remark.place.split()[1]: remark.reason for remark in report.refusals}
@@ -135,19 +135,19 @@ async def test_what_cannot_be_kept_is_refused_and_keeps_nothing_from_it(source: 
 async def test_a_message_that_somebody_has_edited_here_stays_and_one_that_is_gone_is_told(
     source: str, memory: AgentMemory, rows: Rows
 ) -> None:
-    await memory.aimport_chat_history("chats", tenant=USERS.get)
+    await memory.imports.achat_history("chats", tenant=USERS.get)
     transcripts = "SELECT id FROM agentmem.active_memory WHERE title LIKE '%%messages' AND external_id = 'alice'"
     [(transcript,)] = rows(transcripts)
     edit = {"section_id": "000001", "old_content": "I live in Oslo.", "new_content": "I live in Rome."}
     await memory.aupdate_active_memory_sections("alice", transcript, [edit], source="Ada")
 
-    assert (await memory.aimport_chat_history("chats", tenant=USERS.get)).verified == 6
+    assert (await memory.imports.achat_history("chats", tenant=USERS.get)).verified == 6
     rows("UPDATE agentmem.section SET source = 'import'")
     with pytest.raises(ImportMismatchError, match=rf"1 of 9 rows .* chats:2 of session {FIRST}: another text of it"):
-        await memory.aimport_chat_history("chats", tenant=USERS.get)
+        await memory.imports.achat_history("chats", tenant=USERS.get)
     rows("UPDATE agentmem.section SET value = value - 'messages' WHERE external_id = 'bob'")
     with pytest.raises(ImportMismatchError) as caught:
-        await memory.aimport_chat_history("chats", tenant=USERS.get)
+        await memory.imports.achat_history("chats", tenant=USERS.get)
     assert len(caught.value.report.differences) == 4
 
 
@@ -157,7 +157,7 @@ async def test_long_messages_and_sessions_come_whole(dsn: str, memory: AgentMemo
         dsn, {FIRST: [HumanMessage(f"{number}: {long}" if number == 7 else f"Line {number}.") for number in range(130)]}
     )
 
-    report = await memory.aimport_chat_history("chats", tenant="alice")
+    report = await memory.imports.achat_history("chats", tenant="alice")
 
     assert (report.written, report.verified) == (130, 130)
     assert rows("SELECT count(*) FROM agentmem.section WHERE section_id ~ '^[0-9]{6}$'") == [(3,)]
@@ -165,21 +165,21 @@ async def test_long_messages_and_sessions_come_whole(dsn: str, memory: AgentMemo
 
 async def test_wrong_arguments_say_what_would_be_right(source: str, memory: AgentMemory) -> None:
     with pytest.raises(ConfigurationError, match=r"has no table 'talks' .* PostgresChatMessageHistory.create_tables"):
-        await memory.aimport_chat_history("talks")
+        await memory.imports.achat_history("talks")
     with pytest.raises(ConfigurationError, match="tenant must be a tenant's name or a function"):
-        await memory.aimport_chat_history("chats", tenant=7)  # type: ignore[arg-type]
+        await memory.imports.achat_history("chats", tenant=7)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="on_progress must be a function, not 5"):
-        await memory.aimport_chat_history("chats", tenant="alice", on_progress=5)  # type: ignore[arg-type]
+        await memory.imports.achat_history("chats", tenant="alice", on_progress=5)  # type: ignore[arg-type]
     assert await memory.aget_active_memories("alice") == []
     with pytest.raises(InvalidInputError, match="table must not be empty"):
-        await memory.aimport_chat_history("")
+        await memory.imports.achat_history("")
     with psycopg.connect(source, autocommit=True) as connection:
         connection.execute('CREATE TABLE "a""b.c" (id int, "x""; DROP TABLE chats; --" int)')
     with pytest.raises(ConfigurationError, match="has no column 'session_id', but 'id', 'x\"; DROP TABLE chats; --'"):
-        await memory.aimport_chat_history('a"b.c')
+        await memory.imports.achat_history('a"b.c')
 
     def failing(session: str) -> str:
         raise KeyError(session)
 
     with pytest.raises(KeyError):
-        await memory.aimport_chat_history("chats", tenant=failing)
+        await memory.imports.achat_history("chats", tenant=failing)

@@ -55,7 +55,7 @@ def day(year: int, month: int, day: int, hour: int = 0) -> datetime:
 async def test_all_of_it_comes_along_and_is_counted(form: Form, memory: AgentMemory, dsn: str) -> None:
     passed: list[tuple[int, int]] = []
 
-    report = await memory.aimport_legacy(on_progress=lambda *counts: passed.append(counts))
+    report = await memory.imports.alegacy(on_progress=lambda *counts: passed.append(counts))
 
     assert {name: (count.read, count.verified) for name, count in report.tables.items()} == {
         name: (count, count) for name, count in COUNTS.items()
@@ -67,7 +67,7 @@ async def test_all_of_it_comes_along_and_is_counted(form: Form, memory: AgentMem
 
 
 async def test_memories_keep_their_sections_templates_and_counts(form: Form, memory: AgentMemory) -> None:
-    await memory.aimport_legacy()
+    await memory.imports.alegacy()
 
     first, second, nowhere = await memory.aget_active_memories("agent-7")
     assert (first.title, first.namespace) == ("Project", ("agent-7", "Project"))
@@ -92,7 +92,7 @@ async def test_memories_keep_their_sections_templates_and_counts(form: Form, mem
 
 
 async def test_chunks_keep_their_tier_section_times_and_validity(form: Form, memory: AgentMemory, rows: Rows) -> None:
-    await memory.aimport_legacy()
+    await memory.imports.alegacy()
 
     chunks = rows(
         "SELECT c.content, c.tier, c.section_id, a.title, c.start_date, c.end_date, c.confidence, c.importance FROM agentmem.memory_chunk c JOIN agentmem.active_memory a ON a.id = c.memory_id WHERE c.origin = 'import' ORDER BY c.id"
@@ -115,7 +115,7 @@ async def test_chunks_keep_their_tier_section_times_and_validity(form: Form, mem
 
 
 async def test_it_is_found_by_its_tenant_alone_as_of_any_time(older: None, memory: AgentMemory) -> None:
-    await memory.aimport_legacy()
+    await memory.imports.alegacy()
 
     [hit] = await memory.asearch("agent-7", "Grace", limit=1)
     assert (hit.content, hit.tier, hit.section_id) == ("The bridge is drawn by Grace.", "shortterm", "progress")
@@ -131,17 +131,17 @@ async def test_it_is_found_by_its_tenant_alone_as_of_any_time(older: None, memor
 
 
 async def test_the_same_again_changes_nothing(form: Form, memory: AgentMemory, rows: Rows) -> None:
-    await memory.aimport_legacy()
+    await memory.imports.alegacy()
     before = rows(EVERYTHING)
 
-    report = await memory.aimport_legacy()
+    report = await memory.imports.alegacy()
 
     assert (report.written, report.known, report.verified) == (0, 14, 14)
     assert rows(EVERYTHING) == before
 
 
 async def test_what_has_changed_there_since_is_brought_up_to_date(older: None, memory: AgentMemory, rows: Rows) -> None:
-    await memory.aimport_legacy()
+    await memory.imports.alegacy()
     rows(
         "UPDATE active_memory SET sections = jsonb_set(sections, '{progress,content}', '\"The bridge stands.\"'), metadata = '{\"owner\": \"Grace\"}' WHERE id = 1"
     )
@@ -149,7 +149,7 @@ async def test_what_has_changed_there_since_is_brought_up_to_date(older: None, m
     rows("UPDATE longterm_memory_chunk SET end_date = now() WHERE id = 1")
     rows("INSERT INTO shortterm_memory_chunk (external_id, shortterm_memory_id, content) VALUES ('agent-8', 2, 'New.')")
 
-    report = await memory.aimport_legacy()
+    report = await memory.imports.alegacy()
 
     assert (report.read, report.written, report.known, report.verified) == (15, 5, 10, 15)
     first, *_ = await memory.aget_active_memories("agent-7")
@@ -161,14 +161,14 @@ async def test_what_has_changed_there_since_is_brought_up_to_date(older: None, m
         ("The bridge is of wood.", False),
         ("The bridge is drawn by Ada.", True),
     ]
-    assert (await memory.aimport_legacy()).known == 15
+    assert (await memory.imports.alegacy()).known == 15
 
 
 async def test_what_was_written_here_stays(older: None, memory: AgentMemory, rows: Rows) -> None:
     template = {"sections": ["progress", "mine"]}
     mine = await memory.acreate_active_memory("agent-7", "Project", template, {"progress": "Begun anew."})
 
-    report = await memory.aimport_legacy()
+    report = await memory.imports.alegacy()
 
     assert (report.written, report.kept, report.verified) == (12, 2, 12)
     here = await memory.aget_active_memory("agent-7", mine.id)
@@ -180,7 +180,7 @@ async def test_what_was_written_here_stays(older: None, memory: AgentMemory, row
     assert "legacy_id" not in here.metadata
     rows("UPDATE agentmem.memory_chunk SET end_date = now() WHERE content = 'The bridge is of steel.'")
     rows("UPDATE longterm_memory_chunk SET content = 'The bridge is of stone.' WHERE id = 1")
-    assert (await memory.aimport_legacy()).kept == 3
+    assert (await memory.imports.alegacy()).kept == 3
     assert rows("SELECT count(*) FROM agentmem.memory_chunk WHERE content LIKE '%%stone%%'") == [(0,)]
 
 
@@ -191,7 +191,7 @@ async def test_vectors_are_taken_over_where_the_model_fits(older: None, opened: 
             rows(f"UPDATE {table} SET embedding = %s WHERE id = %s", str(embedder.embed_documents([content])[0]), id)
     embedder.calls.clear()
 
-    report = await opened(index=embedder).aimport_legacy()
+    report = await opened(index=embedder).imports.alegacy()
 
     assert (report.vectors, report.without_vectors) == (5, "")
     assert rows("SELECT count(*) FROM agentmem.memory_chunk WHERE embedding IS NULL") == [(0,)]
@@ -202,7 +202,7 @@ async def test_vectors_are_taken_over_where_the_model_fits(older: None, opened: 
 async def test_vectors_of_another_model_are_computed_again(older: None, opened: Open, rows: Rows) -> None:
     rows("UPDATE shortterm_memory_chunk SET embedding = array_fill(0.1, ARRAY[64])::vector")
 
-    report = await opened(index=WordEmbedder()).aimport_legacy()
+    report = await opened(index=WordEmbedder()).imports.alegacy()
 
     assert report.vectors == 0
     assert "are not those that" in report.without_vectors
@@ -219,7 +219,7 @@ async def test_what_cannot_stand_here_is_refused_and_keeps_nothing_else(
         "INSERT INTO longterm_memory_chunk (external_id, content) VALUES ('agent-9', '  '), ('agent-9', repeat('x', 2000000))"
     )
 
-    report = await memory.aimport_legacy()
+    report = await memory.imports.alegacy()
 
     assert {remark.place: remark.reason for remark in report.refusals} == {
         "section 'a' of memory 4": "external_id must not be empty",
@@ -237,7 +237,7 @@ async def test_what_cannot_stand_here_is_refused_and_keeps_nothing_else(
 async def test_consolidation_and_promotion_go_on_from_there(
     form: Form, memory: AgentMemory, rows: Rows, dsn: str
 ) -> None:
-    await memory.aimport_legacy()
+    await memory.imports.alegacy()
     first, *_ = await memory.aget_active_memories("agent-7")
     await memory.aupdate_active_memory_section("agent-7", first.id, "progress", "The bridge is drawn by Grace.")
 
@@ -262,7 +262,7 @@ async def test_what_differs_at_the_end_is_an_error_that_names_it(older: None, me
     rows("CREATE TRIGGER lost BEFORE INSERT ON agentmem.memory_chunk FOR EACH ROW EXECUTE FUNCTION lost()")
 
     with pytest.raises(ImportMismatchError) as raised:
-        await memory.aimport_legacy()
+        await memory.imports.alegacy()
 
     [difference] = raised.value.report.differences
     assert (difference.place, difference.reason) == ("shortterm chunk 1", "it is not here")
@@ -272,10 +272,10 @@ async def test_what_differs_at_the_end_is_an_error_that_names_it(older: None, me
 
 async def test_tables_that_are_missing_or_others_are_named(memory: AgentMemory, rows: Rows) -> None:
     with pytest.raises(ConfigurationError, match="no table 'active_memory' on its search path"):
-        await memory.aimport_legacy()
+        await memory.imports.alegacy()
     rows("CREATE TABLE active_memory (id int, external_id text)")
     with pytest.raises(ConfigurationError, match="no column 'title'"):
-        await memory.aimport_legacy()
+        await memory.imports.alegacy()
 
 
 async def test_empty_tables_are_nothing(memory: AgentMemory, rows: Rows) -> None:
@@ -284,14 +284,14 @@ async def test_empty_tables_are_nothing(memory: AgentMemory, rows: Rows) -> None
     for statement in legacy_tables.tables("newer"):
         rows(statement)
 
-    report = await memory.aimport_legacy(schema="old")
+    report = await memory.imports.alegacy(schema="old")
 
     assert (report.read, report.verified) == (0, 0)
     assert rows("SELECT count(*) FROM agentmem.active_memory") == [(0,)]
 
 
 async def test_two_at_once_write_each_row_once(older: None, memory: AgentMemory, opened: Open, rows: Rows) -> None:
-    both = await asyncio.gather(memory.aimport_legacy(), opened().aimport_legacy())
+    both = await asyncio.gather(memory.imports.alegacy(), opened().imports.alegacy())
 
     assert [report.verified for report in both] == [14, 14]
     assert rows(
@@ -302,7 +302,7 @@ async def test_two_at_once_write_each_row_once(older: None, memory: AgentMemory,
 async def test_nothing_of_what_is_redacted_comes_along(older: None, opened: Open, rows: Rows) -> None:
     memory = opened(redact=lambda text: text.replace("Grace", "[name]").replace("Ada", "[name]"))
 
-    report = await memory.aimport_legacy()
+    report = await memory.imports.alegacy()
 
     assert report.verified == 14
     assert [hit.content for hit in await memory.asearch("agent-7", "drawn", limit=1)] == [

@@ -23,6 +23,7 @@ from wire import Wire, wire
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver
 from langgraph_agentmem.memory.grants import Grants
+from langgraph_agentmem.memory.imports import Imports
 from langgraph_agentmem.memory.queue import Queue
 from langgraph_agentmem.memory.reviews import Reviews
 from langgraph_agentmem.memory.runs import Runs
@@ -101,14 +102,14 @@ class Operations:
         async with AsyncPostgresStore.from_conn_string(self.dsn) as old:
             await old.setup()
             await old.aput(("alice", "imported"), f"item {n}", {"text": "A fox."})
-        return self.memory.aimport_store
+        return self.memory.imports.astore
 
     async def import_vectorstore(self, n: int) -> Call:
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
             columns = "langchain_id text, content text, embedding vector(2)"
             await connection.execute(f"CREATE TABLE documents_{n} ({columns})".encode())
             await connection.execute(f"INSERT INTO documents_{n} VALUES ('d', 'A fox.', '[1,0]')".encode())
-        return lambda: self.memory.aimport_vectorstore(table=f"documents_{n}", tenant="alice")
+        return lambda: self.memory.imports.avectorstore(table=f"documents_{n}", tenant="alice")
 
     async def import_legacy(self, n: int) -> Call:
         async with await psycopg.AsyncConnection.connect(self.memory.dsn, autocommit=True) as connection:
@@ -116,14 +117,14 @@ class Operations:
                 await connection.execute(statement.encode())
             insert = b"INSERT INTO shortterm_memory_chunk (external_id, shortterm_memory_id, content) VALUES "
             await connection.execute(insert + f"('agent-7', 1, 'Chunk {n}.')".encode())
-        return self.memory.aimport_legacy
+        return self.memory.imports.alegacy
 
     async def import_chat_history(self, n: int) -> Call:
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
             await PostgresChatMessageHistory.acreate_tables(connection, f"chats_{n}")
             history = PostgresChatMessageHistory(f"chats_{n}", str(UUID(int=n)), async_connection=connection)
             await history.aadd_messages([HumanMessage("A fox.")])
-        return lambda: self.memory.aimport_chat_history(f"chats_{n}", tenant="alice")
+        return lambda: self.memory.imports.achat_history(f"chats_{n}", tenant="alice")
 
     async def delete(self, n: int) -> Call:
         id = await self.made(f"deleted {n}")
@@ -376,9 +377,9 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.ahistory", Operations.history, (1, 2), (1, 2)),
     ("Runs.alist", Operations.list_runs, (1, 1), (1, 1)),
     ("Runs.aundo", Operations.undo, (12, 18), (12, 18)),
-    ("AgentMemory.aimport_store", Operations.import_store, (5, 9), (5, 9)),
-    ("AgentMemory.aimport_vectorstore", Operations.import_vectorstore, (5, 9), (5, 9)),
-    ("AgentMemory.aimport_chat_history", Operations.import_chat_history, (9, 17), (9, 18)),
+    ("Imports.astore", Operations.import_store, (5, 9), (5, 9)),
+    ("Imports.avectorstore", Operations.import_vectorstore, (5, 9), (5, 9)),
+    ("Imports.achat_history", Operations.import_chat_history, (9, 17), (9, 18)),
     ("Reviews.apending", Operations.pending, (2, 1), (2, 1)),
     ("Reviews.adisputes", Operations.disputes, (6, 7), (6, 7)),
     ("Reviews.adecide", Operations.decide, (24, 31), (24, 31)),
@@ -422,7 +423,7 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("AgentMemory.aforget_tenant", Operations.forget_tenant, (40, 46), (40, 46)),
     ("AgentMemory.averify_receipt", Operations.verify_receipt, (4, 3), (4, 3)),
     ("AgentMemory.asweep, with nothing to remove", Operations.sweep_all, (1, 1), (1, 1)),
-    ("AgentMemory.aimport_legacy", Operations.import_legacy, (26, 29), (26, 29)),
+    ("Imports.alegacy", Operations.import_legacy, (26, 29), (26, 29)),
 ]
 """(round trips, statements) of an operation that was done before: without vectors, and with an embedder."""
 ONCE = {"aas_vectorstore", "asetup", "aclose", "astart_ttl_sweeper", "astop_ttl_sweeper"}
@@ -460,7 +461,7 @@ async def counted(operation: Callable[[int], Awaitable[Call]], traffic: Wire) ->
 
 
 def test_every_operation_is_counted() -> None:
-    kinds = (AgentMemory, Runs, Reviews, Queue, Grants, AgentMemoryStore, AgentMemorySaver, Graph)
+    kinds = (AgentMemory, Runs, Reviews, Queue, Grants, Imports, AgentMemoryStore, AgentMemorySaver, Graph)
     own = {
         f"{kind.__name__}.{name}" for kind in kinds for name in vars(kind) if is_operation(getattr(kind, name), name)
     }

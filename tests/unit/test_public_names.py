@@ -11,7 +11,7 @@ import pytest
 
 import langgraph_agentmem
 from langgraph_agentmem import AgentMemory, projection, views
-from langgraph_agentmem.memory import Grants, Queue, Reviews, Runs
+from langgraph_agentmem.memory import Grants, Imports, Queue, Reviews, Runs
 
 PUBLIC = [
     "ActiveMemory",
@@ -74,16 +74,13 @@ METHODS = {
         "context",
         "as_vectorstore",
         "get_entity",
-        "import_chat_history",
-        "import_vectorstore",
-        "import_store",
         "history",
-        "import_legacy",
         "draw_entities",
     },
     Runs: {"list", "undo"},
     Reviews: {"pending", "disputes", "decide"},
     Grants: {"give", "revoke", "list", "received", "search"},
+    Imports: {"chat_history", "vectorstore", "store", "legacy"},
     Queue: {"run_due", "flush", "status", "dead_letters", "retry", "embed_pending"},
 }
 """Methods that come twice, by their sync names."""
@@ -207,8 +204,8 @@ def test_the_methods_of_a_memory_and_its_groups_are_these_each_once_async_and_on
 def test_a_memory_has_its_groups():
     memory = AgentMemory.open("postgresql://nowhere")
 
-    assert [type(group) for group in (memory.runs, memory.reviews, memory.queue, memory.grants)] == [
-        Runs, Reviews, Queue, Grants,
+    assert [type(group) for group in (memory.runs, memory.reviews, memory.queue, memory.grants, memory.imports)] == [
+        Runs, Reviews, Queue, Grants, Imports,
     ]  # fmt: skip
 
 
