@@ -17,7 +17,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 
-from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError
 from langgraph_agentmem.storage.driver import conninfo
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY, ForWhom
@@ -156,6 +156,21 @@ class Connection(AsyncConnection[DictRow]):
         hung_up.detach()
 
 
+def check_loop() -> None:
+    """Refuse an event loop of a kind that cannot tell when a socket has news, as the driver wants to hear.
+
+    Raises:
+        ConfigurationError: The running one is of such a kind, as Windows' is by default.
+    """
+    kind = type(asyncio.get_running_loop())
+    if kind.add_reader is asyncio.AbstractEventLoop.add_reader:
+        raise ConfigurationError(
+            f"psycopg cannot use the event loop that runs here ({kind.__name__}, by default that of Windows); run the "
+            "program on another, as asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) does, or call the sync "
+            "methods in a thread, as in asyncio.to_thread(memory.search, ...)"
+        )
+
+
 async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, connect_seconds: float) -> Connection:
     """A new connection.
 
@@ -164,7 +179,11 @@ async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, con
         prepares: Whether statements are prepared, which asks for a session of its own on the server.
         answer_seconds: How long to wait for each answer.
         connect_seconds: How long to wait for each of the servers that the DSN names, if that does not say it.
+
+    Raises:
+        ConfigurationError: The driver cannot use the event loop.
     """
+    check_loop()
     connection = await Connection.connect(
         conninfo.complete(dsn, connect_seconds),
         autocommit=True,
