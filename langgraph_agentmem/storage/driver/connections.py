@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import select
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
+from psycopg.waiting import Ready
 
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError
 from langgraph_agentmem.storage.driver import conninfo
@@ -28,6 +30,8 @@ T = TypeVar("T")
 _SQL = statements("row_security")
 _CLEAN_SECONDS = 2.0
 _JSON = json.JSONDecoder()
+_TELLS_OF_SHUTDOWNS = os.name != "nt"
+"""Whether who waits for a socket hears that it was shut down on this side."""
 
 
 class Connection(AsyncConnection[DictRow]):
@@ -115,6 +119,8 @@ class Connection(AsyncConnection[DictRow]):
         """Wait for the server, as the driver does wherever it waits for one, but not for ever."""
         if self.answer_seconds is None:
             return await super().wait(gen, *args, **kwargs)
+        if not _TELLS_OF_SHUTDOWNS:
+            gen = self._woken(gen)
         loop = asyncio.get_running_loop()
         self._asked = loop.time()
         if not self._watched:
@@ -123,6 +129,17 @@ class Connection(AsyncConnection[DictRow]):
             return await super().wait(gen, *args, **kwargs)
         finally:
             self._asked = None
+
+    def _woken(self, gen: Generator[int, int, Any]) -> Generator[int, int, Any]:
+        """What the driver waits for, with news of the end where it was hung up, as the socket does not tell."""
+        try:
+            wanted = next(gen)
+            while True:
+                # the driver looks up ten times a second, with nothing to tell
+                found = yield wanted
+                wanted = gen.send(found or (Ready.R if self.silent else found))
+        except StopIteration as end:
+            return end.value
 
     async def heard(self, seconds: float) -> AsyncGenerator[None]:
         """What the server tells by itself for so long; nothing is waited for in vain meanwhile."""
