@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import anyio.to_thread
@@ -25,6 +25,7 @@ from langgraph_agentmem.errors import ConfigurationError, SyncCallError
 P = ParamSpec("P")
 S = TypeVar("S")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 _waiting: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("waiting", default=None)
 """The event loop of the thread that waits for a sync call."""
@@ -138,6 +139,12 @@ def run(function: Callable[[], Coroutine[Any, Any, R]]) -> R:
         _waiting.reset(token)
 
 
+def run_here(function: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: *Ts) -> R:
+    """Run an async function on an event loop of this thread, which has none yet, and wait for it."""
+    # of this kind on every system: psycopg cannot use the one that Windows has by default
+    return anyio.run(function, *args, backend_options={"loop_factory": asyncio.SelectorEventLoop})
+
+
 def loop() -> asyncio.AbstractEventLoop:
     """The background loop."""
     portal = _portal()
@@ -204,9 +211,7 @@ def _portal() -> BlockingPortal:
             _refuse_patches()
             started: Future[BlockingPortal] = Future()
             # a daemon, so that a process that closes nothing can end all the same
-            # of this kind on every system: psycopg cannot use the one that Windows has by default
-            serve = partial(anyio.run, backend_options={"loop_factory": asyncio.SelectorEventLoop})
-            thread = threading.Thread(target=serve, args=(_serve, started), name="agentmem", daemon=True)
+            thread = threading.Thread(target=run_here, args=(_serve, started), name="agentmem", daemon=True)
             thread.start()
             _portals.append((started.result(), thread))
             # not earlier: what ends last was registered first, and the embedded server is to outlive its users here

@@ -1,5 +1,6 @@
 """The command line, `agentmem`."""
 
+import io
 import sys
 
 
@@ -11,4 +12,12 @@ def main() -> None:
         if (error.name or "").split(".")[0] not in {"typer", "rich"}:
             raise
         sys.exit('The command line needs typer and rich: pip install "langgraph-agentmem[cli]"')
+    _speak_utf_8()
     app()
+
+
+def _speak_utf_8() -> None:
+    """Read and write pipes in UTF-8, as files are: not all of memory can be said in the code pages of Windows."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.options import AsJson, Dsn, Tenant
 from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import ago, err, in_one_line, out, progress_bar, report_errors
@@ -43,7 +44,7 @@ def project(
         with _projector(dsn) as projector:
             projector.retry_dead(tenant)
     if follow:
-        asyncio.run(_follow(dsn, tenant, poll_seconds))
+        bridge.run_here(_follow, dsn, tenant, poll_seconds)
     with _projector(dsn) as projector, progress_bar("projecting") as progress:
         report = projector.run_once(tenant, progress=progress)
     _print_report(report, f"{report.projected:,} changes projected")

@@ -1,10 +1,10 @@
 """`agentmem inspect`: a page that shows why something was recalled, and where to correct it."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.options import Dsn
 from langgraph_agentmem.cli.terminal import listening, log_warnings, report_errors
 from langgraph_agentmem.errors import MissingDependencyError
@@ -48,7 +48,7 @@ def inspect(
     secret = memory.settings.inspector_token
     token = secret.get_secret_value() if secret else None
     app = application(Access(memory, tenant, write), host, token=token, allowed_hosts=allowed_host or ())
-    asyncio.run(_serve(memory, app, host, port))
+    bridge.run_here(_serve, memory, app, host, port)
 
 
 async def _serve(memory: AgentMemory, app: "ASGIApp", host: str, port: int) -> None:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import anyio
 import typer
 from rich.table import Table
 
+from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.options import AsJson, Dsn
 from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import in_one_line, listening, log_warnings, out, report_errors
@@ -76,7 +76,7 @@ def serve(
     if http is None:
         if tokens is not None:
             raise ConfigurationError(f"tokens are for --http; over standard input, leave out --tokens ({_TOKENS})")
-        anyio.run(_over_stdio, memory, _server(memory, tenant, None, allow_forget=allow_forget))
+        bridge.run_here(_over_stdio, memory, _server(memory, tenant, None, allow_forget=allow_forget))
         return
     from langgraph_agentmem.mcp.http import address, create_mcp_app  # noqa: PLC0415 - optional
 
@@ -85,7 +85,7 @@ def serve(
     hosts, origins = allowed_host or (), allowed_origin or ()
     limits = {"requests_per_minute": rate, "max_body_bytes": max_body}
     made = create_mcp_app(server, host=host, allowed_hosts=hosts, allowed_origins=origins, **limits)
-    anyio.run(_over_http, memory, made, host, port)
+    bridge.run_here(_over_http, memory, made, host, port)
 
 
 @token.command()

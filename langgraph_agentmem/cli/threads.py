@@ -1,11 +1,11 @@
 """`agentmem threads ...`: the checkpoints of LangGraph's threads."""
 
-import asyncio
 import re
 from typing import Annotated, Final
 
 import typer
 
+from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.options import Dsn
 from langgraph_agentmem.cli.terminal import out, report_errors
 from langgraph_agentmem.memory import AgentMemory
@@ -31,7 +31,7 @@ def prune(
     found = re.fullmatch(r"([1-9]\d{0,5})([hdw])", older_than.strip())
     if found is None:
         raise typer.BadParameter(f"--older-than {older_than!r} is no time; it looks like 12h, 30d or 8w")
-    count = asyncio.run(_pruned(dsn, int(found[1]) * _HOURS[found[2]] / 24))
+    count = bridge.run_here(_pruned, dsn, int(found[1]) * _HOURS[found[2]] / 24)
     out.print(f"{count:,} threads removed")
 
 

@@ -1,6 +1,5 @@
 """`agentmem export`, and its counterpart, `agentmem import file`."""
 
-import asyncio
 import gzip
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Annotated, BinaryIO, cast
 
 import typer
 
+from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.options import Dsn
 from langgraph_agentmem.cli.terminal import as_text, err, out, progress_bar, report_errors
 from langgraph_agentmem.errors import InvalidInputError
@@ -39,7 +39,7 @@ def export(
     Checkpoints of LangGraph are not in it.
     """
     with _writing(file) as write:
-        done = asyncio.run(_export(dsn, tenant, write, vectors))
+        done = bridge.run_here(_export, dsn, tenant, write, vectors)
     (err if str(file) == "-" else out).print(as_text(done.summary))
 
 
@@ -80,7 +80,7 @@ def import_file(
 ) -> None:
     """Take an exported file into a database that does not know its tenants yet: all of it, or nothing."""
     with _kept(file) as kept:
-        done = asyncio.run(_import(dsn, kept))
+        done = bridge.run_here(_import, dsn, kept)
     out.print(as_text(done.summary))
 
 
@@ -105,7 +105,8 @@ def _kept(file: Path) -> Generator[Path]:
     if str(file) != "-":
         yield file
         return
-    with tempfile.NamedTemporaryFile(prefix="agentmem-import-") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.flush()
-        yield Path(copy.name)
+    with tempfile.TemporaryDirectory(prefix="agentmem-import-") as folder:
+        copy = Path(folder) / "export"
+        with copy.open("wb") as written:  # and closed: Windows opens no temporary file a second time
+            shutil.copyfileobj(sys.stdin.buffer, written)
+        yield copy

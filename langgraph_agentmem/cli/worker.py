@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import signal
-from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.options import Dsn, Tenant
 from langgraph_agentmem.cli.terminal import log_warnings, out, report_errors
 from langgraph_agentmem.memory import AgentMemory
@@ -39,7 +40,7 @@ def worker(
     log_warnings()
     logging.getLogger("langgraph_agentmem").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
-        asyncio.run(_work(dsn, tenant, concurrency, poll_seconds, grace_seconds, once=once))
+        bridge.run_here(partial(_work, dsn, tenant, concurrency, poll_seconds, grace_seconds, once=once))
     except asyncio.CancelledError:
         raise typer.Exit(130) from None
 
@@ -79,6 +80,11 @@ def _stop_when_told(worker: MemoryWorker) -> None:
             task.cancel()
         worker.stop()
 
-    with suppress(NotImplementedError):  # on Windows; Ctrl+C stops it at once there
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def heard(number: int, frame: object) -> None:
+        loop.call_soon_threadsafe(told)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
             loop.add_signal_handler(number, told)
+        except NotImplementedError:  # on Windows, where it is heard when the loop wakes, as it does to look for work
+            signal.signal(number, heard)

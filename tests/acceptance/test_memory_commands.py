@@ -1,7 +1,9 @@
 """`agentmem memories`, `show`, `edit`, `search`, `entity`, `runs`, `consolidate`, `promote`, `undo`, `export`, `grants`, `demo`."""
 
 import asyncio
+import functools
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -17,10 +19,12 @@ from people import answer, consolidate, start
 from tiny_model import write_tiny_model
 
 from langgraph_agentmem import AgentMemory
+from langgraph_agentmem.cli import transfer
 
 Open = Callable[..., AgentMemory]
 Done = subprocess.CompletedProcess[str]
 AGENTMEM = Path(sys.executable).with_name("agentmem")
+AS_ON_WINDOWS = Path(__file__).with_name("command_as_on_windows.py")
 HOSTILE = "\x1b[31mred\x1b[0m [bold]b[/bold] \u202eturned"
 
 
@@ -143,6 +147,45 @@ async def test_a_text_comes_from_a_file_from_standard_input_or_from_an_editor(
     assert "exclude each other" in await refused("edit", "alice", id, "facts", "--content", "x", "--file", "y")
     assert "cannot be read" in await refused("edit", "alice", id, "facts", "--file", tmp_path / "none")
     assert "unknown section 'none'" in await refused("edit", "alice", id, "none", "--content", "x")
+
+
+async def test_pipes_are_utf_8_whatever_the_locale(memory: AgentMemory, dsn: str) -> None:
+    id = await start(memory, "alice")
+    say = functools.partial(
+        subprocess.run, env=os.environ | {"AGENTMEM_DSN": dsn, "PYTHONIOENCODING": "cp1252"}, capture_output=True
+    )
+    edited = await asyncio.to_thread(
+        say, [AGENTMEM, "edit", "alice", str(id), "facts", "--file", "-"], input="May 1 → 三月".encode()
+    )
+    assert (edited.returncode, edited.stderr) == (0, b"")
+    assert (await memory.aget_active_memory("alice", id)).sections["facts"].content == "May 1 → 三月"
+    shown = await asyncio.to_thread(say, [AGENTMEM, "show", "alice", str(id)])
+    assert (shown.returncode, shown.stderr, "May 1 → 三月" in shown.stdout.decode()) == (0, b"", True)
+
+
+async def test_commands_work_where_the_default_loop_is_as_on_windows(
+    memory: AgentMemory, dsn: str, new_database: Any, template: str, tmp_path: Path
+) -> None:
+    await consolidate(memory, "alice", await start(memory, "alice"), "Ada is here.")
+    file = tmp_path / "all.jsonl"
+    for database, command in (
+        (dsn, ("export", file)),
+        (new_database(template), ("import", "file", file)),
+        (dsn, ("threads", "prune", "--older-than", "1d")),
+    ):
+        done = await asyncio.to_thread(
+            forking.run, AS_ON_WINDOWS, *map(str, command), env=os.environ | {"AGENTMEM_DSN": database}
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_comes_from_a_pipe_is_kept_in_a_closed_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"exported")))
+    with transfer._kept(Path("-")) as kept:
+        descriptors = Path("/proc/self/fd") if Path("/proc/self/fd").exists() else Path("/dev/fd")
+        opened = [os.fstat(int(each.name)).st_ino for each in descriptors.iterdir() if each.exists()]
+        assert (kept.read_bytes(), kept.stat().st_ino in opened) == (b"exported", False)
+    assert not kept.parent.exists()
 
 
 async def test_all_is_exported_into_a_file_that_is_there_when_it_is_whole(

@@ -22,6 +22,7 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings
 Rows = Callable[..., list[tuple[Any, ...]]]
 AGENTMEM = Path(sys.executable).with_name("agentmem")
 HANGS = Path(__file__).with_name("hanging_command.py")
+AS_ON_WINDOWS = Path(__file__).with_name("command_as_on_windows.py")
 APPLIED = "SELECT count(*) FROM agentmem.consolidation_run WHERE status = 'applied'"
 HELD = "SELECT count(*) FROM agentmem.active_memory WHERE lease_owner IS NOT NULL"
 
@@ -65,6 +66,15 @@ async def test_a_worker_consolidates_what_comes_until_it_is_told_to_stop(
     assert (done.returncode, done.stdout) == (0, "")
     assert re.search(r" INFO memory 1 of 'alice': applied, 1 updates in 0\.\d\d s\n", done.stderr)
     assert "secret" not in done.stderr
+
+
+async def test_a_worker_works_and_stops_where_loops_are_as_on_windows(dsn: str, rows: Rows) -> None:
+    await write(dsn)
+    with forking.Process(AS_ON_WINDOWS, "worker", "--poll-seconds", "60", env=environment(dsn)) as worker:
+        await until_rows(rows, APPLIED, [(1,)])
+        worker.send_signal(signal.SIGINT)
+        done = await asyncio.to_thread(worker.wait)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize(("grace", "signals", "code"), [("0.2", 1, 0), ("600", 2, 130)])

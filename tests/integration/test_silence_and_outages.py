@@ -11,6 +11,7 @@ from waiting import until
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings, MemoryWorker
 from langgraph_agentmem.errors import OutageError, StorageError
+from langgraph_agentmem.storage.driver import connections
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
@@ -59,6 +60,21 @@ async def test_a_call_on_a_connection_that_fell_silent_ends_in_time_and_the_next
         found = await store.aget(NS, "k")
         assert found is not None
         assert time.monotonic() - started < ANSWER, "those beside it were given up as well"
+
+
+async def test_silence_ends_where_sockets_do_not_tell_that_they_were_shut_down(
+    memory: AgentMemory, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    store = AgentMemoryStore(memory)
+    await store.aput(NS, "k", {"text": "a falcon"})
+    proxy.fall_silent()
+    with monkeypatch.context() as as_on_windows:
+        as_on_windows.setattr(connections, "_TELLS_OF_SHUTDOWNS", False)
+        as_on_windows.setattr(asyncio.get_running_loop(), "add_reader", lambda *_: None)
+        with pytest.raises(OutageError, match="no answer within"):
+            await asyncio.wait_for(store.aget(NS, "k"), 60)
+    assert await store.aget(NS, "k") is not None
 
 
 @pytest.mark.parametrize("kind", ["read", "write", "search", "transaction"])

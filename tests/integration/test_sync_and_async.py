@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -25,7 +26,7 @@ from langgraph_agentmem import (
     recall_node,
     remember_node,
 )
-from langgraph_agentmem.errors import SyncCallError
+from langgraph_agentmem.errors import ConfigurationError, SyncCallError
 
 TEMPLATE = {"sections": ["notes"]}
 
@@ -52,6 +53,21 @@ def test_a_memory_sets_itself_up_on_the_first_call(empty_dsn: str) -> None:
 async def test_a_sync_call_on_the_running_loop_names_the_async_twin(memory: AgentMemory) -> None:
     with pytest.raises(SyncCallError, match=r"search\(\) would block.*await asearch"):
         memory.search("alice", "fox")
+
+
+class Blind(asyncio.SelectorEventLoop):
+    """An event loop as Windows has by default, which does not tell when a socket has news."""
+
+    add_reader = asyncio.AbstractEventLoop.add_reader
+
+
+def test_a_loop_that_the_driver_cannot_use_is_refused_at_once(dsn: str, tmp_path: Path) -> None:
+    with AgentMemory.open(dsn) as memory, asyncio.Runner(loop_factory=Blind) as runner:
+        for use in (memory, AgentMemory.open(dsn), AgentMemory.open(data_dir=tmp_path / "data")):
+            with pytest.raises(ConfigurationError, match=r"\(Blind, .*loop_factory=asyncio.SelectorEventLoop"):
+                runner.run(use.asearch("alice", "fox"))
+        assert runner.run(asyncio.to_thread(memory.search, "alice", "fox")) == []
+    assert not (tmp_path / "data").exists()
 
 
 def test_one_memory_serves_several_threads(dsn: str) -> None:

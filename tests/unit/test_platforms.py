@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.storage.driver import embedded
 
 WITHOUT = """
 import os, select, sys
@@ -44,6 +48,15 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 def test_a_platform_that_does_not_fork_can_import_and_call() -> None:
     done = run(WITHOUT)
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_data_that_the_wheel_refuses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("15\n")
+    with pytest.raises(ConfigurationError, match=r"cannot use .*expecting version 18 but found version 15"):
+        embedded._of_the_wheel(data)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import select
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -16,8 +17,9 @@ from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
+from psycopg.waiting import Ready
 
-from langgraph_agentmem.errors import AgentMemoryError
+from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError
 from langgraph_agentmem.storage.driver import conninfo
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY, ForWhom
@@ -28,6 +30,8 @@ T = TypeVar("T")
 _SQL = statements("row_security")
 _CLEAN_SECONDS = 2.0
 _JSON = json.JSONDecoder()
+_TELLS_OF_SHUTDOWNS = os.name != "nt"
+"""Whether who waits for a socket hears that it was shut down on this side."""
 
 
 class Connection(AsyncConnection[DictRow]):
@@ -115,6 +119,8 @@ class Connection(AsyncConnection[DictRow]):
         """Wait for the server, as the driver does wherever it waits for one, but not for ever."""
         if self.answer_seconds is None:
             return await super().wait(gen, *args, **kwargs)
+        if not _TELLS_OF_SHUTDOWNS:
+            gen = self._woken(gen)
         loop = asyncio.get_running_loop()
         self._asked = loop.time()
         if not self._watched:
@@ -123,6 +129,17 @@ class Connection(AsyncConnection[DictRow]):
             return await super().wait(gen, *args, **kwargs)
         finally:
             self._asked = None
+
+    def _woken(self, gen: Generator[int, int, Any]) -> Generator[int, int, Any]:
+        """What the driver waits for, with news of the end where it was hung up, as the socket does not tell."""
+        try:
+            wanted = next(gen)
+            while True:
+                # the driver looks up ten times a second, with nothing to tell
+                found = yield wanted
+                wanted = gen.send(found or (Ready.R if self.silent else found))
+        except StopIteration as end:
+            return end.value
 
     async def heard(self, seconds: float) -> AsyncGenerator[None]:
         """What the server tells by itself for so long; nothing is waited for in vain meanwhile."""
@@ -156,6 +173,21 @@ class Connection(AsyncConnection[DictRow]):
         hung_up.detach()
 
 
+def check_loop() -> None:
+    """Refuse an event loop of a kind that cannot tell when a socket has news, as the driver wants to hear.
+
+    Raises:
+        ConfigurationError: The running one is of such a kind, as Windows' is by default.
+    """
+    kind = type(asyncio.get_running_loop())
+    if kind.add_reader is asyncio.AbstractEventLoop.add_reader:
+        raise ConfigurationError(
+            f"psycopg cannot use the event loop that runs here ({kind.__name__}, by default that of Windows); run the "
+            "program on another, as asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) does, or call the sync "
+            "methods in a thread, as in asyncio.to_thread(memory.search, ...)"
+        )
+
+
 async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, connect_seconds: float) -> Connection:
     """A new connection.
 
@@ -164,7 +196,11 @@ async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, con
         prepares: Whether statements are prepared, which asks for a session of its own on the server.
         answer_seconds: How long to wait for each answer.
         connect_seconds: How long to wait for each of the servers that the DSN names, if that does not say it.
+
+    Raises:
+        ConfigurationError: The driver cannot use the event loop.
     """
+    check_loop()
     connection = await Connection.connect(
         conninfo.complete(dsn, connect_seconds),
         autocommit=True,

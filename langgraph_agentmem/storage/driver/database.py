@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver import embedded, migrate, row_security, tenants
-from langgraph_agentmem.storage.driver.connections import Connection, clean, connect, undo
+from langgraph_agentmem.storage.driver.connections import Connection, check_loop, clean, connect, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
 from langgraph_agentmem.storage.driver.pool import Pool, TakenConnection
 from langgraph_agentmem.storage.driver.session import Pooler, Session, session_of
@@ -144,6 +144,7 @@ class Database:
             OutageError: The server cannot be reached.
         """
         if self.dsn is None:
+            check_loop()  # no server is started in vain
             self.dsn = await anyio.to_thread.run_sync(embedded.start, self.data_dir)
         async with self._alone(self.dsn) as connection:
             if self._session is not None:

