@@ -41,6 +41,7 @@ class WeighedQuestion(NamedTuple):
         best: What a short chunk weighs that says each of its words once.
         rare: Where its rarest words are weighed.
         words: All of its words, as entities' names are compared with them.
+        telling: Those of them by which an entity is looked for: a name that most chunks hold tells nothing apart.
         labels: What in it may be a label.
         dates: Where the days that it asks for stand among a chunk's words.
         days: The same as dates.
@@ -50,6 +51,7 @@ class WeighedQuestion(NamedTuple):
     best: float
     rare: list[int]
     words: list[str]
+    telling: list[str]
     labels: list[str]
     dates: list[int]
     days: list[Days]
@@ -77,9 +79,9 @@ def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion
     # a part that no chunk holds was read for nothing: no answer is the worse for not having it
     holding = {at: chunks for at, chunks, part in held if chunks or not part}
     weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
-    texts = [word.text for word in question.words]
+    texts, named = ([word.text for word in words] for words in (question.words, telling))
     best, days = sum(weights.values()) * ONCE or 1.0, question.days
-    return WeighedQuestion(weights, best, _rarest(holding), texts, question.labels, dates.looked_up(days), days)
+    return WeighedQuestion(weights, best, _rarest(holding), texts, named, question.labels, dates.looked_up(days), days)
 
 
 def _is_common(word: Word, frequencies: Frequencies) -> bool:

@@ -75,7 +75,7 @@ class Compared(NamedTuple):
     @property
     def params(self) -> dict[str, Any]:
         """As the statement takes it."""
-        question = self.question or WeighedQuestion({}, 1.0, [], [], [], [], [])
+        question = self.question or WeighedQuestion({}, 1.0, [], [], [], [], [], [])
         return {
             "question": vector_text(question.weights, DIMENSIONS),
             "best": question.best,
@@ -84,6 +84,7 @@ class Compared(NamedTuple):
             "rare_words": as_array(question.rare),
             "labels": as_array(question.labels),
             "query_words": as_array(question.words),
+            "telling_words": as_array(question.telling),
             "vector": as_vector(self.vector),
             "with_vector": self.vector is not None,
             "tenant_chunks": self.frequencies.chunks,

@@ -205,6 +205,16 @@ async def test_what_a_query_names_is_found_with_the_chunks_that_mention_it(world
     assert await world.graph.anamed(world.tenant, ["knows"]) == []
 
 
+async def test_an_entity_whose_name_most_chunks_hold_is_asked_for_only_where_nothing_else_is(world: World) -> None:
+    lines = "\n".join([*(f"- Zoe rows on lake {n}." for n in range(12)), "- Swimming is for summers."])
+    await world.memory.acreate_active_memory(world.tenant, "Sports", {"sections": ["sports"]}, {"sports": lines})
+    [best, *others] = await world.memory.asearch(world.tenant, "Does Zoe like swimming?")
+    assert best.content.strip() == "- Swimming is for summers."
+    assert [hit.arms.graph for hit in (best, *others) if hit.arms.graph] == []
+    assert "graph" not in best.weights
+    assert [hit for hit in await world.memory.asearch(world.tenant, "Zoe") if hit.arms.graph]
+
+
 async def test_names_of_several_words_want_all_of_them(world: World, opened: Open) -> None:
     def found(name: str, data: dict[str, Any]) -> dict[str, Any]:
         ids = [chunk["id"] for chunk in data["chunks"]]

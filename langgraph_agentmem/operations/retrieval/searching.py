@@ -14,6 +14,8 @@ from langgraph_agentmem.operations.retrieval import asking, reranking
 from langgraph_agentmem.operations.retrieval.asking import Asked
 from langgraph_agentmem.operations.sections import freshness
 from langgraph_agentmem.policies import ranking, validation
+from langgraph_agentmem.policies.asking import WeighedQuestion
+from langgraph_agentmem.policies.words import Reader
 from langgraph_agentmem.projection.graph import PostgresGraph
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import search as storage
@@ -106,16 +108,17 @@ async def send(
     """Ask for the chunks that a search finds, and for the memories that need chunking, as `freshness.read` wants it."""
     unchunked = await storage.set_up(connection, [wanted.tenant], wanted.memory_ids)
     granted = None if wanted.reader is None else wanted.memory_ids
+    compared = await asking.compared(resources, connection, wanted.tenant, wanted.asked, granted)
     rows = await storage.send_hits(
         connection,
         wanted.tenant,
-        await asking.compared(resources, connection, wanted.tenant, wanted.asked, granted),
+        compared,
         tiers=wanted.tiers,
         memory_ids=wanted.memory_ids,
         as_of=wanted.as_of,
         # more than are asked for: hits of which the rules could not tell which holds are ordered afterwards
         limit=max(_MIN_CANDIDATES, 2 * wanted.limit, reranking.wanted(resources, wanted.limit)),
-        named=wanted.named,
+        named=_telling(wanted.named, compared.question, resources.reader),
         reader=wanted.reader,
     )
     return rows, unchunked
@@ -136,6 +139,16 @@ async def _named(resources: Resources, external_id: str, asked: Asked) -> list[N
     if isinstance(resources.graph, PostgresGraph) or asked.question is None:
         return None
     return await resources.graph.anamed(external_id, [word.text for word in asked.question.words])
+
+
+def _telling(
+    named: list[NamedMention] | None, question: WeighedQuestion | None, reader: Reader
+) -> list[NamedMention] | None:
+    """Those of the entities that tell something apart, as PostgreSQL's search looks for them by itself."""
+    if named is None or question is None:
+        return named
+    telling = set(question.telling)
+    return [mention for mention in named if any(word.text in telling for word in reader.words(mention.name_key))]
 
 
 def check_moments(**moments: object) -> None:

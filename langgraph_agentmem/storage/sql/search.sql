@@ -103,12 +103,12 @@ c.own_words && %(rare_words)s::int[]
 c.id = ANY (ARRAY(SELECT agentmem.chunks_with_words(%(rare_words)s::int[])))
 
 -- name: with_query_words
--- An entity whose name holds a word of the query.
-e.name_words && %(query_words)s::text[]
+-- An entity whose name holds a word of the query that tells something apart.
+e.name_words && %(telling_words)s::text[]
 
 -- name: with_query_words_guarded
 -- The same where policies keep the index from being used.
-e.id = ANY (ARRAY(SELECT agentmem.entities_with_words(%(query_words)s::text[])))
+e.id = ANY (ARRAY(SELECT agentmem.entities_with_words(%(telling_words)s::text[])))
 
 -- name: compared
 -- What is compared of a chunk: no more than is needed of each, as there may be thousands.
@@ -186,7 +186,7 @@ WITH mentioned AS MATERIALIZED (
     SELECT e.name_key, e.confidence, m.chunk_id
     FROM agentmem.entity e
     LEFT JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.entity_id = e.id
-    -- The index finds the names that share a word with the query, of which it holds every word.
+    -- The index finds the names that share a telling word with the query, of which it holds every word.
     WHERE e.external_id = %(external_id)s AND %(named_keys)s::text[] IS NULL
       AND {with_query_words} AND e.name_words <@ %(query_words)s::text[]
     UNION ALL
