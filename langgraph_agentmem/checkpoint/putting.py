@@ -13,6 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph_agentmem import telemetry
 from langgraph_agentmem.checkpoint.mapping import ThreadMapping
 from langgraph_agentmem.errors import StateConflictError
+from langgraph_agentmem.models.item import Namespace
 from langgraph_agentmem.models.thread import PutCheckpoint, SectionConflict, SeenSection, ThreadMemory
 from langgraph_agentmem.operations.sections import threads, values
 from langgraph_agentmem.operations.sections.threads import Merged, ThreadWrite
@@ -216,15 +217,20 @@ class _LeftSections:
     """
 
     def __init__(self) -> None:
-        self._threads: dict[ThreadMemory, _Left] = {}
+        self._threads: dict[tuple[str, Namespace, str], _Left] = {}
 
     def of(self, thread: ThreadMemory) -> _Left | None:
-        return self._threads.get(thread)
+        return self._threads.get(_key(thread))
 
     def note(self, thread: ThreadMemory, left: _Left) -> None:
-        while len(self._threads) >= _MAX_THREADS and thread not in self._threads:
+        key = _key(thread)
+        while len(self._threads) >= _MAX_THREADS and key not in self._threads:
             self._threads.pop(next(iter(self._threads)), None)
-        self._threads[thread] = left
+        self._threads[key] = left
 
     def forget(self, thread: ThreadMemory) -> None:
-        self._threads.pop(thread, None)
+        self._threads.pop(_key(thread), None)
+
+
+def _key(thread: ThreadMemory) -> tuple[str, Namespace, str]:
+    return thread.external_id, thread.namespace, thread.thread_id

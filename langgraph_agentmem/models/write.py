@@ -1,13 +1,13 @@
 """Values that are ready to be written into sections."""
 
-from pydantic import Field
+from dataclasses import dataclass, field
 
-from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.chunk import PlacedChunk, Vectors
 from langgraph_agentmem.models.item import ItemKey, Namespace
 
 
-class SectionWrite(Value):
+@dataclass(frozen=True, kw_only=True)
+class SectionWrite:
     """A section's value that is checked, and can be written.
 
     Attributes:
@@ -29,7 +29,7 @@ class SectionWrite(Value):
     expected: int | None = None
     chunks: list[PlacedChunk] | None = None
     counted: int | None = None
-    vectors: Vectors = Field(default_factory=dict[bytes, list[float]])
+    vectors: Vectors = field(default_factory=dict[bytes, list[float]])
 
     @property
     def key(self) -> ItemKey:

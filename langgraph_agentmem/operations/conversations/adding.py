@@ -354,4 +354,4 @@ async def _made(connection: Connection, place: _Place) -> int:
 
 
 def _with(vectors: Vectors, batch: ValueBatch) -> ValueBatch:
-    return replace(batch, writes=[write.model_copy(update={"vectors": vectors}) for write in batch.writes])
+    return replace(batch, writes=[replace(write, vectors=vectors) for write in batch.writes])

@@ -1,7 +1,7 @@
 """Writes what a source holds as items, unless somebody else has written there, and compares them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from psycopg.rows import DictRow
@@ -136,7 +136,7 @@ class Items:
         put, value = items.unchunked(
             self._resources, self._ownership, item.at, item.value, item.fields, item.ttl_minutes
         )
-        return _Ready(item, put.model_copy(update={"counted": item.updates}), value)
+        return _Ready(item, replace(put, counted=item.updates), value)
 
     async def _present(self, tenant: str, ready: Sequence[_Ready]) -> dict[ItemKey, PresentItem]:
         async with self._resources.database.connection(tenant) as connection:
@@ -164,7 +164,7 @@ class Items:
         given = [each.incoming.vectors for each in wanted]
         vectors = await self._takeover.vectors(list(zip(chunks, given, strict=True)), tally)
         return {
-            each.put.key: each.put.model_copy(update={"chunks": own, "vectors": vectors})
+            each.put.key: replace(each.put, chunks=own, vectors=vectors)
             for each, own in zip(wanted, chunks, strict=True)
         }
 

@@ -175,4 +175,4 @@ def _write(settings: AgentMemorySettings, row: MemoryRow, section: Section, chan
 
 
 def _with_vectors(batch: ValueBatch, vectors: Vectors) -> ValueBatch:
-    return replace(batch, writes=[write.model_copy(update={"vectors": vectors}) for write in batch.writes])
+    return replace(batch, writes=[replace(write, vectors=vectors) for write in batch.writes])

