@@ -28,8 +28,10 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from wire import wire
 
-SECTIONS, OTHERS, AT_ONCE = 10, 40, 4
-SETTINGS = AgentMemorySettings(max_pending_minutes=None, max_pending_updates=10**6, avg_section_update_count=1e6)
+SECTIONS, OTHERS, AT_ONCE = 10, 40, 2
+SETTINGS = AgentMemorySettings(
+    max_pending_minutes=None, max_pending_updates=10**6, avg_section_update_count=1e6, answer_timeout_seconds=600
+)
 FORGETTER, OTHER = "forgetter", "another tenant"
 OPEN = """
 SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity

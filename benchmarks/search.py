@@ -320,6 +320,7 @@ async def measure(size: str, doors: Sequence[str], server: str) -> None:
 
 
 async def main() -> None:
+    global ROUNDS, WARM_UP
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="texts of one tenant, or tenants x texts")
     parser.add_argument(
@@ -328,8 +329,10 @@ async def main() -> None:
         default=["sections", "items", "AsyncPostgresStore"],
         help="the last one is the peer of the ratios",
     )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of searches in turn, besides a few to warm up")
     parser.add_argument("--data", type=Path, help="folder of the server's data, which is kept")
     given = parser.parse_args()
+    ROUNDS, WARM_UP = given.rounds, min(given.rounds, WARM_UP)
     server = started(given.data)
     for size in given.sizes:
         await measure(size, given.doors, server)
