@@ -252,6 +252,7 @@ class Simulation:
     def take(self, worker: Worker) -> None:
         taken, worker.offered = worker.offered[: worker.room], worker.offered[worker.room :]
         worker.room -= len(taken)
+        worker.last = taken[-1] if taken else worker.last
         for tenant in taken:
             self.counts["claims"] += 1
             self.at(self.served(self.fleet.claim), lambda tenant=tenant: self.claimed(worker, tenant))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT, COLUMNS = 380, 210, 2
+LETTER = 5.8
 LEFT, TOP, RIGHT, BOTTOM = 52, 34, 12, 40
 COLOURS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6")
 Lines = Mapping[str, Sequence[float]]
@@ -38,6 +39,7 @@ def _chart(x: Sequence[float], title: str, lines: Lines) -> str:
         parts.append(f'<text x="{LEFT - 4}" y="{y + 4}" text-anchor="end">{highest * part:,.4g}</text>')
         place = LEFT + wide * part
         parts.append(f'<text x="{place}" y="{TOP + tall + 14}" text-anchor="middle">{longest * part:,.0f}</text>')
+    named = LEFT
     for number, (name, values) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = " ".join(
@@ -45,5 +47,6 @@ def _chart(x: Sequence[float], title: str, lines: Lines) -> str:
             for at, value in zip(x, values, strict=True)
         )
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.3"/>')
-        parts.append(f'<text x="{LEFT + number * wide / len(lines)}" y="28" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{named}" y="28" fill="{colour}" font-size="10">{escape(name)}</text>')
+        named += 10 + LETTER * len(name)
     return "".join(parts)

@@ -50,6 +50,7 @@ THINGS = ("engine", "budget", "launch date", "supplier", "test rig", "report", "
 STATES = ("approved", "late", "on hold", "done", "in review", "cancelled", "ordered", "broken")
 SETTINGS = AgentMemorySettings(avg_section_update_count=1.5, max_pending_updates=6, shortterm_update_threshold=5)
 """A memory is due at each sixth update, so that about every tenth operation leads to a consolidation."""
+MOST_DRAWN = 150
 STARTED = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN agentmem_due'"
 BUSY = "SELECT count(*) FROM agentmem.active_memory WHERE due_at <= now() OR lease_owner IS NOT NULL"
 
@@ -343,8 +344,9 @@ async def run(given: argparse.Namespace) -> None:
         async with sampler.every(given.every):
             await asyncio.gather(*(load.work(client, goes_on, pause) for client in range(given.clients)))
             await until(dsn, BUSY, lambda busy: busy == 0)
-    x = [sample["seconds"] for sample in sampler.samples]
-    (given.out / "soak.svg").write_text(charts(x, "seconds", panels(sampler.samples)), encoding="utf-8")
+    drawn = sampler.samples[:: max(len(sampler.samples) // MOST_DRAWN, 1)]
+    x = [sample["seconds"] for sample in drawn]
+    (given.out / "soak.svg").write_text(charts(x, "seconds", panels(drawn)), encoding="utf-8")
     table(HEADER, quarters(sampler.samples))
     told = ", ".join(f"{count:,} × {kind}" for kind, count in load.by_kind.most_common())
     longest = max(sample["longest_transaction_seconds"] for sample in sampler.samples)
