@@ -21,7 +21,6 @@ from hashed_embeddings import INDEX
 from search import LIMIT, Words, loaded, settled
 from server import database, started
 from talks import Conversation
-from writing import table
 
 from langgraph_agentmem import AgentMemorySettings
 
@@ -34,7 +33,7 @@ async def opened(server: str, talks: Sequence[Conversation], stack: AsyncExitSta
     name = f"neighbours {uuid4().hex}"
     dsn = database(server, name)
     door = await stack.enter_async_context(DOORS["items"](dsn, INDEX, AgentMemorySettings()))
-    await loaded(dsn, door, talks)
+    await loaded(dsn, door, talks, cut=False)  # items with vectors have their chunks
     settled(dsn, name)
     return door
 
@@ -67,16 +66,19 @@ async def main() -> None:
     server = started()
     words = Words(np.random.default_rng(20))
     small = [words.conversation(f"tenant {number}", given.each) for number in range(given.small)]
-    rows: list[list[str]] = []
+    for cells in (HEADER, ["---"] * len(HEADER)):
+        print(f"| {' | '.join(cells)} |")
     for size in given.large:
         large = words.conversation("large", size)
         async with AsyncExitStack() as stack:
             alone = await opened(server, [large], stack)
             small_alone = await opened(server, small[:1], stack)
             among = await opened(server, [large, *small], stack)
-            rows.append(await row(f"{size:,} texts", large, alone, among, given.searches))
-            rows.append(await row(f"{given.each} texts beside", small[0], small_alone, among, given.searches))
-    table(HEADER, rows)
+            for name, talk, door in (
+                (f"{size:,} texts", large, alone),
+                (f"{given.each} beside", small[0], small_alone),
+            ):
+                print(f"| {' | '.join(await row(name, talk, door, among, given.searches))} |", flush=True)
 
 
 if __name__ == "__main__":

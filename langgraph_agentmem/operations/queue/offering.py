@@ -51,7 +51,7 @@ class Offers:
         return in_turn(waiting)[:limit]
 
     def go_on_behind(self, external_id: str) -> None:
-        """Let the next look begin behind the tenant of the memory that was taken last, where others were offered as well.
+        """Let the next look begin behind the tenant of the memory that was taken last, though others were offered.
 
         Whoever takes two of a hundred, as runs take long, would otherwise pass over the rest.
         """
