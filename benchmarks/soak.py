@@ -21,7 +21,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,6 +79,7 @@ class Load:
         self.threads = [Thread(tenant, 2, 2) for tenant in range(tenants)]
         self.saved = Counter[int]()
         self._turns = [asyncio.Lock() for _ in range(tenants)]
+        self._keys = defaultdict[tuple[int, str], asyncio.Lock](asyncio.Lock)
         self._memories: dict[str, list[int]] = {}
         self._chance = chance
         self._shares = list(accumulate(1 / (number + 10) for number in range(tenants)))
@@ -133,8 +134,9 @@ class Load:
 
     async def put(self, client: int, tenant: int) -> None:
         key, text = f"k{self._chance.randrange(KEYS)}", self._text(1)
-        self._note(self.items, (f"user {tenant}", key), client, text)
-        await self.store.aput((f"user {tenant}", "items"), key, {"text": text})
+        async with self._keys[tenant, key]:  # of puts of one key in one tick, a store carries out the last
+            self._note(self.items, (f"user {tenant}", key), client, text)
+            await self.store.aput((f"user {tenant}", "items"), key, {"text": text})
 
     async def get(self, client: int, tenant: int) -> None:
         await self.store.aget((f"user {tenant}", "items"), f"k{self._chance.randrange(KEYS)}")
