@@ -1,4 +1,4 @@
-"""Measures `AgentMemorySaver` beside LangGraph's `AsyncPostgresSaver`: `make bench`, or with a number of rounds.
+"""Measures `AgentMemorySaver` beside LangGraph's `AsyncPostgresSaver`: `make bench`, or with numbers of rounds.
 
 Both work on one embedded PostgreSQL in a temporary folder, each in a database of its own, with the same checkpoints,
 and take turns in every round. As many agents as there are calls at once have a thread and a tenant each. With mapped
@@ -6,9 +6,9 @@ sections, a third contestant does in two calls what `AgentMemorySaver` does in o
 with `AsyncPostgresSaver`, then updates the sections with `AgentMemory`.
 """
 
+import argparse
 import asyncio
 import statistics
-import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -169,7 +169,12 @@ async def opened(
 
 async def main() -> None:
     """Everything, on one embedded server."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    global WARM_UP
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", type=int, nargs="?", default=20)
+    parser.add_argument("--warm-up", type=int, default=WARM_UP, help="rounds before these")
+    given = parser.parse_args()
+    rounds, WARM_UP = given.rounds, given.warm_up
     server = started()
     for title, (changes, every) in CHANGES.items():
         print(f"## Mapped sections: {title}\n")

@@ -10,11 +10,9 @@ calls and estimates tokens at four characters each.
 """
 
 import asyncio
-import json
 import os
 import platform
 import random
-import re
 import signal
 import statistics
 import subprocess
@@ -22,20 +20,13 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from folders import temporary
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatResult
+from stand_in import StandInModel
 
 from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemorySettings, MemoryWorker
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from fakes import ScriptedModel
 
 SIZES = (1, 5, 20, 50)
 SECTIONS = (3, 5, 10)
@@ -52,43 +43,6 @@ THINKING = 0.3
 NAMES = ("Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal")
 THINGS = ("engine", "budget", "launch date", "supplier", "test rig", "report", "contract", "prototype")
 STATES = ("approved", "late", "on hold", "done", "in review", "cancelled", "ordered", "broken")
-
-
-def _answer(schema: str, data: dict[str, Any]) -> dict[str, Any]:
-    if schema == "Extraction":
-        found = [(name, chunk["id"]) for chunk in data["chunks"] for name in re.findall(r"[A-Z]\w+", chunk["content"])]
-        entities = [{"name": name, "types": ["person"], "chunk_ids": [id]} for name, id in found]
-        return {"entities": entities, "relationships": []}
-    kept = [
-        {
-            "section_id": section["section_id"],
-            "decisions": [{"chunk_id": r["chunk_id"], "action": "keep"} for r in section["replacements"]],
-        }
-        for section in data["sections"]
-    ]
-    return {"sections": kept}
-
-
-class StandInModel(ScriptedModel):
-    """Finds capitalised names as entities, keeps both sides of conflicts, and takes a set time for it."""
-
-    answer: Callable[[str, dict[str, Any]], dict[str, Any]] = _answer
-    seconds: float = 0.0
-
-    def usage(self, asked: list[BaseMessage], answered: AIMessage) -> UsageMetadata:
-        read = len("".join(str(message.content) for message in asked)) // 4
-        written = len(json.dumps(answered.tool_calls[0]["args"])) // 4
-        return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        await asyncio.sleep(self.seconds)
-        return self._generate(messages, stop, **kwargs)
 
 
 def text_of(index: int, mark: str) -> str:

@@ -1,13 +1,13 @@
-"""Measures the least that a put and a checkpoint with sections demand: `make bench`, or with a number of rounds.
+"""Measures the least that a put and a checkpoint with sections demand: `make bench`, or with numbers of rounds.
 
 What `AgentMemoryStore` and `AgentMemorySaver` do besides LangGraph's stores and checkpointers (count updates on the
 memory's row, write sections) is done here by one bare statement that checks nothing, on the tables of this package. No
 implementation on them can be faster.
 """
 
+import argparse
 import asyncio
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -109,7 +109,7 @@ class BareCheckpoints:
         self.thread.follow(stored)
 
 
-async def compare(what: str, calls: Sequence[tuple[Call, int]], at_once: int, rounds: int) -> None:
+async def compare(what: str, calls: Sequence[tuple[Call, int]], at_once: int, rounds: int, warm_up: int) -> None:
     """Print how long bare statements and LangGraph's take for what is done at once; they take turns in every round.
 
     Args:
@@ -117,20 +117,21 @@ async def compare(what: str, calls: Sequence[tuple[Call, int]], at_once: int, ro
         calls: Of both, with how many work at once.
         at_once: What this stands for.
         rounds: Those that count.
+        warm_up: Those before them.
     """
     taken: list[list[float]] = [[] for _ in calls]
-    for turn in range(WARM_UP + rounds):
+    for turn in range(warm_up + rounds):
         for (call, workers), milliseconds in zip(calls, taken, strict=True):
             for _ in range(PER_ROUND // at_once):
                 began = time.perf_counter()
                 await asyncio.gather(*(call(worker) for worker in range(workers)))
-                if turn >= WARM_UP:
+                if turn >= warm_up:
                     milliseconds.append((time.perf_counter() - began) * 1e3)
     bare, theirs = map(statistics.median, taken)
     print(f"| {what} | {at_once} | {bare:.2f} | {theirs:.2f} | {theirs / bare:.2f} |", flush=True)
 
 
-async def puts(server: str, at_once: int, rounds: int) -> None:
+async def puts(server: str, at_once: int, rounds: int, warm_up: int) -> None:
     """Items without vectors; bare ones that are put at once are put together."""
     async with AsyncExitStack() as stack:
         dsn = database(server)
@@ -145,10 +146,10 @@ async def puts(server: str, at_once: int, rounds: int) -> None:
             key = f"key {next(numbers)}"
             await theirs.aput(("alice", "items"), key, {"text": f"{TEXT}{key}"})
 
-        await compare("put", [(lambda _: bare.put(at_once), 1), (put_theirs, at_once)], at_once, rounds)
+        await compare("put", [(lambda _: bare.put(at_once), 1), (put_theirs, at_once)], at_once, rounds, warm_up)
 
 
-async def checkpoints(server: str, at_once: int, rounds: int) -> None:
+async def checkpoints(server: str, at_once: int, rounds: int, warm_up: int) -> None:
     """Checkpoints of several agents, each of which has a memory and a connection."""
     async with AsyncExitStack() as stack:
         dsn = database(server)
@@ -170,20 +171,22 @@ async def checkpoints(server: str, at_once: int, rounds: int) -> None:
             checkpoint: Any = threads[agent].next()
             threads[agent].follow(await theirs.aput(threads[agent].config, *checkpoint))
 
-        await compare(
-            "checkpoint", [(lambda agent: agents[agent].put(), at_once), (put_theirs, at_once)], at_once, rounds
-        )
+        calls = [(lambda agent: agents[agent].put(), at_once), (put_theirs, at_once)]
+        await compare("checkpoint", calls, at_once, rounds, warm_up)
 
 
 async def main() -> None:
     """Everything, on one embedded server."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", type=int, nargs="?", default=20)
+    parser.add_argument("--warm-up", type=int, default=WARM_UP, help="rounds before these")
+    given = parser.parse_args()
     server = started()
     print("| call | at once | bare statements, ms for all | LangGraph's | ratio |\n|---|---|---|---|---|")
     for at_once in PUTS_AT_ONCE:
-        await puts(server, at_once, rounds)
+        await puts(server, at_once, given.rounds, given.warm_up)
     for at_once in CHECKPOINTS_AT_ONCE:
-        await checkpoints(server, at_once, rounds)
+        await checkpoints(server, at_once, given.rounds, given.warm_up)
 
 
 if __name__ == "__main__":

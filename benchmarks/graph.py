@@ -4,6 +4,7 @@ One run on one machine: an embedded PostgreSQL in a temporary folder, and the Ne
 that is started for the run. The two readers take turns with the same questions.
 """
 
+import argparse
 import asyncio
 import atexit
 import os
@@ -37,8 +38,8 @@ INSERT INTO agentmem.active_memory (external_id, id, namespace, title, template)
 VALUES (%(tenant)s, 1, '{{bench}}', 'Bench', '{{"sections": [{{"id": "facts"}}]}}');
 
 INSERT INTO agentmem.entity (
-    external_id, id, tier, name, name_key, form_key, name_search, types, confidence, importance, first_seen)
-SELECT %(tenant)s, i, 'longterm', 'Entity ' || i, 'entity ' || i, 'entity' || i, to_tsvector('english', 'Entity ' || i),
+    external_id, id, tier, name, name_key, form_key, name_words, types, confidence, importance, first_seen)
+SELECT %(tenant)s, i, 'longterm', 'Entity ' || i, 'entity ' || i, 'entity' || i, ARRAY['entity', i::text],
        '{{thing}}', 0.8, 0.5, now()
 FROM generate_series(1, {entities}) i;
 
@@ -49,10 +50,10 @@ SELECT %(tenant)s, row_number() OVER (), 'longterm', s, t, '{{knows}}', 0.8, 0.5
 WHERE s <> t;
 
 INSERT INTO agentmem.memory_chunk (
-    external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, tier, text_search,
-    word_count)
+    external_id, id, memory_id, section_id, section_revision, chunk_order, content, content_hash, tier, words,
+    own_words)
 SELECT %(tenant)s, i, 1, 'facts', 1, i, 'text ' || i, sha256(i::text::bytea), 'longterm',
-       to_tsvector('english', 'text'), 2
+       '{{1:1}}/1000000000', '{{1}}'
 FROM generate_series(1, {chunks}) i;
 
 INSERT INTO agentmem.mention (external_id, chunk_id, entity_id)
@@ -167,6 +168,15 @@ async def measure_mending(projector: GraphProjector) -> None:
 
 
 async def main() -> None:
+    global ENTITIES, RELATIONSHIPS, CHUNKS, QUESTIONS
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--entities", type=int, default=ENTITIES, help="twice as many relationships, half as many chunks"
+    )
+    parser.add_argument("--questions", type=int, default=QUESTIONS)
+    given = parser.parse_args()
+    ENTITIES, RELATIONSHIPS, CHUNKS = given.entities, 2 * given.entities, given.entities // 2
+    QUESTIONS = given.questions
     database = neo4j()
     folder = temporary() / "data"
     async with AgentMemory.open(data_dir=folder, graph=database) as memory:

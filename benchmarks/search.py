@@ -269,8 +269,15 @@ def settled(dsn: str, name: str) -> float:
     return float(row[0])
 
 
-async def loaded(dsn: str, door: Door, talks: Sequence[Conversation]) -> None:
-    """Write all texts, and make the indexes of vectors and words only then, which takes a fraction of the time."""
+async def loaded(dsn: str, door: Door, talks: Sequence[Conversation], *, cut: bool = True) -> None:
+    """Write all texts, and make the indexes of vectors and words only then, which takes a fraction of the time.
+
+    Args:
+        dsn: The database.
+        door: That leads to it.
+        talks: The texts.
+        cut: Whether what the door has written is cut into chunks only by the first search of each tenant.
+    """
     nobody = Conversation("nobody", [{"0": "Ann: nothing"}])
     await door.write([nobody])
     await door.ask(nobody, "nothing", LIMIT)  # now there are all tables and indexes
@@ -282,7 +289,7 @@ async def loaded(dsn: str, door: Door, talks: Sequence[Conversation]) -> None:
         for index, _ in indexes:
             connection.execute(f"DROP INDEX {index}")
         await door.write(talks)
-        for talk in talks:
+        for talk in talks if cut else ():
             await door.ask(talk, "chunks are cut by the first search", LIMIT)
         connection.execute("SET maintenance_work_mem = '1GB'")
         for _, definition in indexes:
@@ -320,6 +327,7 @@ async def measure(size: str, doors: Sequence[str], server: str) -> None:
 
 
 async def main() -> None:
+    global ROUNDS, WARM_UP
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="texts of one tenant, or tenants x texts")
     parser.add_argument(
@@ -328,8 +336,10 @@ async def main() -> None:
         default=["sections", "items", "AsyncPostgresStore"],
         help="the last one is the peer of the ratios",
     )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of searches in turn, besides a few to warm up")
     parser.add_argument("--data", type=Path, help="folder of the server's data, which is kept")
     given = parser.parse_args()
+    ROUNDS, WARM_UP = given.rounds, min(given.rounds, WARM_UP)
     server = started(given.data)
     for size in given.sizes:
         await measure(size, given.doors, server)

@@ -13,12 +13,14 @@ from langgraph_agentmem.storage.driver import embedded
 
 
 def started(folder: Path | None = None) -> str:
-    """The DSN of an embedded server; prints what it runs on.
+    """The DSN of an embedded server, or of the one that BENCH_SERVER names; prints what it runs on.
 
     Args:
         folder: Where its data stays; by default a temporary folder, which goes with the process.
     """
-    server = make_conninfo(embedded.start((folder or temporary()) / "data"), dbname="postgres")
+    server = os.environ.get("BENCH_SERVER") or make_conninfo(
+        embedded.start((folder or temporary()) / "data"), dbname="postgres"
+    )
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     return server
 

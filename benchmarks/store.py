@@ -6,10 +6,10 @@ searches miss too many of the nearest items with these defaults, it is measured 
 Items belong to topics: a topic has words of its own besides common ones, and its vectors scatter around a centre.
 """
 
+import argparse
 import asyncio
 import gc
 import statistics
-import sys
 import time
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -287,10 +287,16 @@ async def measure(server: str, size: int, layout: str) -> None:
 
 async def main() -> None:
     """Everything, on one embedded server."""
-    sizes = [int(argument) for argument in sys.argv[1:]] or list(SIZES)
+    global ROUNDS, WARM_UP
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", type=int, nargs="*", default=SIZES, help="numbers of items")
+    parser.add_argument("--layouts", nargs="+", choices=NAMESPACES, default=list(NAMESPACES))
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="and as many before these that do not count")
+    given = parser.parse_args()
+    ROUNDS = WARM_UP = given.rounds
     server = started()
-    for size in sizes:
-        for layout in NAMESPACES:
+    for size in given.sizes:
+        for layout in given.layouts:
             await measure(server, size, layout)
 
 

@@ -131,7 +131,7 @@ def calls(items: int) -> dict[str, tuple[Call, int]]:
     }  # fmt: skip
 
 
-async def run(server: str, items: int, *, vectors: bool) -> None:
+async def run(server: str, items: int, *, vectors: bool, share: float) -> None:
     kept = f"{items}_vectors" if vectors else str(items)
     names = [f"tenants_{kept}_{kind}" for kind in ("plain", "guarded")]
     plain, guarded = (make_conninfo(server, dbname=name) for name in names)
@@ -147,7 +147,7 @@ async def run(server: str, items: int, *, vectors: bool) -> None:
             await hold_apart(guarded)
     async with opened(plain, guarded, index) as stores:
         for name, (call, rounds) in calls(items).items():
-            took = await measure(stores, call, rounds)
+            took = await measure(stores, call, max(round(rounds * share), 1))
             shown = "  ".join(f"{v} {took[v] * 1e3:8.3f} ms ×{took[v] / took['plain']:.2f}" for v in VARIANTS)
             print(f"{items:>7} items{', vectors' if vectors else ''}  {name:<7} {shown}", flush=True)
 
@@ -157,11 +157,12 @@ def main() -> None:
     parser.add_argument("--dsn", help="a superuser's; by default that of an embedded server")
     parser.add_argument("--folder", type=Path, help="of the embedded server's data; by default the user's")
     parser.add_argument("--items", type=int, action="append")
+    parser.add_argument("--share", type=float, default=1.0, help="of the calls that are made otherwise")
     parser.add_argument("--vectors", action="store_true")
     chosen = parser.parse_args()
     server = chosen.dsn or embedded.start(chosen.folder)
     for items in chosen.items or [2_000]:
-        asyncio.run(run(server, items, vectors=chosen.vectors))
+        asyncio.run(run(server, items, vectors=chosen.vectors, share=chosen.share))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ other's: by the clock of a caller that is alone, and by the seconds of processor
 checkouts run on this one's environment, so that what they depend on is the same.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -175,7 +176,7 @@ class Checkout:
         return json.loads(self.process.stdout.readline())
 
 
-def compare(others: Path, wanted: list[str]) -> None:
+def compare(others: Path, wanted: list[str], turns: int) -> None:
     other, this = Checkout(others), Checkout(Path(__file__).parent.parent)
     print(f"{'operation':26}{'other, ms':>10}{'clock':>8}{'client':>8}{'server':>8}{'both':>8}")
     for name in other.operations:
@@ -183,7 +184,7 @@ def compare(others: Path, wanted: list[str]) -> None:
             continue
         calls = OF_MANY if name.startswith("32") or name == "search by words" else CALLS
         pairs: list[tuple[list[float], list[float]]] = []
-        for turn in range(TURNS + 1):
+        for turn in range(turns + 1):
             order = [other, this] if turn % 2 else [this, other]
             took = {checkout: checkout.turn(name, calls) for checkout in order}
             if turn:  # the first one is to warm up
@@ -197,7 +198,12 @@ def compare(others: Path, wanted: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--serve":
+    if sys.argv[1:2] == ["--serve"]:
         asyncio.run(serve(Path(sys.argv[2])))
     else:
-        compare(Path(sys.argv[1]), sys.argv[2:])
+        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("other", type=Path, help="the other checkout's folder")
+        parser.add_argument("operations", nargs="*", help="those whose names have one of these in them; all by default")
+        parser.add_argument("--turns", type=int, default=TURNS)
+        given = parser.parse_args()
+        compare(given.other, given.operations, given.turns)

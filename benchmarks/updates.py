@@ -4,6 +4,7 @@ Everything runs in one process against one embedded PostgreSQL in a temporary fo
 round, so that whatever disturbs the machine disturbs all of them.
 """
 
+import argparse
 import asyncio
 import hashlib
 import os
@@ -222,6 +223,15 @@ def table(header: list[str], rows: Iterable[list[str]]) -> None:
 
 
 async def main() -> None:
+    global SIZES, ROUNDS, MEMORIES, PROMOTED
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="sections that are written at once")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument(
+        "--memories", type=int, default=MEMORIES, help="that are consolidated; half as many are promoted"
+    )
+    given = parser.parse_args()
+    SIZES, ROUNDS, MEMORIES, PROMOTED = given.sizes, given.rounds, given.memories, given.memories // 2
     folder = temporary() / "data"
     async with AgentMemory.open(data_dir=folder) as memory:
         assert memory.dsn is not None

@@ -108,9 +108,9 @@ async def delete_memory(connection: Connection, external_id: str, memory_id: int
     }
 
 
-async def sharing(connection: Connection, external_id: str, memory_id: int) -> list[int]:
-    """Other memories that have given to the long-term entities to which this one has given."""
-    params = {"external_id": external_id, "memory_id": memory_id}
+async def sharing(connection: Connection, external_id: str, memory_id: int, since: datetime | None) -> list[int]:
+    """Other memories that have given to the long-term entities to which this one has given; only those since a time."""
+    params: Json = {"external_id": external_id, "memory_id": memory_id, "since": since}
     return [row["memory_id"] for row in await all_rows(connection, _SQL["memories_sharing"], params)]
 
 

@@ -208,8 +208,10 @@ class MemoryWorker:
                 return []
             self._offered_until = time.monotonic() + _OFFERED_SECONDS
         waiting = [memory for memory in self._offered if memory not in self._running]
-        self._offered = waiting[room:]
-        return waiting[:room]
+        taken, self._offered = waiting[:room], waiting[room:]
+        if taken:
+            self._offers.go_on_behind(taken[-1][0])
+        return taken
 
     async def _consolidate(self, memory: Memory) -> None:
         started = time.perf_counter()

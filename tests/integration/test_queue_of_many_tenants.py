@@ -11,6 +11,7 @@ from langgraph_agentmem import AgentMemory, MemoryWorker
 from langgraph_agentmem.operations.queue import offering
 from langgraph_agentmem.operations.queue.offering import Offers
 from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.worker import worker
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Open = Callable[..., AgentMemory]
@@ -102,6 +103,22 @@ async def test_a_worker_drains_a_backlog_and_each_tenant_early(opened: Open, row
     assert report.applied == 13
     order = [tenant for (tenant,) in rows("SELECT external_id FROM agentmem.consolidation_run ORDER BY started_at")]
     assert "small" in order[:2]
+
+
+async def test_a_worker_that_takes_few_of_those_that_it_is_offered_skips_no_tenant(
+    opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = opened(settings={"avg_section_update_count": 0.1})
+    names = [f"tenant {number:02}" for number in range(12)]
+    for name in names:
+        made = await memory.acreate_active_memory(name, "Notes", {"sections": ["a"]})
+        await memory.aupdate_active_memory_section(name, made.id, "a", "- One.")
+    monkeypatch.setattr(worker, "_MAX_OFFERED", 4)
+    monkeypatch.setattr(worker, "_OFFERED_SECONDS", -1.0)  # it looks again after each memory, as after long runs
+    await MemoryWorker(memory, concurrency=1).arun_until_idle()
+    order = [tenant for (tenant,) in rows("SELECT external_id FROM agentmem.consolidation_run ORDER BY started_at")]
+    first = names.index(order[0])
+    assert order == names[first:] + names[:first]
 
 
 async def test_a_long_queue_is_read_from_its_index_without_sorting(

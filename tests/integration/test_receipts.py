@@ -14,6 +14,7 @@ from people import start
 from store_and_memory import everything
 from triggers import out_of_luck
 from waiting import until_waiting
+from wire import wire
 
 from langgraph_agentmem import AgentMemory
 from langgraph_agentmem.errors import InvalidInputError, MemoryNotFoundError, StorageError
@@ -282,6 +283,37 @@ async def test_two_at_once_share_the_work(memory: AgentMemory, opened: Open, row
     assert (both, all(grown.values())) == (before, True)
     assert left_of(rows) == {}
     assert (await memory.averify_receipt(first)).gone
+
+
+async def test_memories_that_share_what_they_know_take_no_more_round_trips_each_for_being_many(
+    memory: AgentMemory, opened: Open
+) -> None:
+    trips: dict[int, int] = {}
+    for count in (1, 3, 5):
+        for i in range(count):
+            await promoted(memory, f"Project {i}", f"{OPEN}, number {i}", tenant=f"tenant of {count}")
+        alone = opened(settings={"pool_size": 1})
+        await alone.queue.astatus()
+        async with wire(alone) as traffic:
+            await alone.aforget_tenant(f"tenant of {count}")
+            trips[count] = traffic.round_trips
+    assert trips[5] - trips[3] <= trips[3] - trips[1]
+
+
+async def test_what_a_memory_that_stays_has_said_of_a_tenant_that_is_forgotten_goes(
+    memory: AgentMemory, rows: Rows, dsn: str
+) -> None:
+    old = await promoted(memory, "Old", SECRET)
+    with psycopg.connect(dsn) as holder:  # a writer of the old memory, for which forgetting waits
+        holder.execute("SELECT 1 FROM agentmem.active_memory WHERE id = %s FOR UPDATE", [old])
+        going = asyncio.create_task(memory.aforget_tenant("alice"))
+        await until_waiting(rows)
+        new = await promoted(memory, "New", OPEN, f"{OPEN}, again")
+    await going
+    assert [each.id for each in await memory.aget_active_memories("alice")] == [new]
+    held = everything(rows).casefold()
+    assert [word for word in ("zebra", "hush", "hides") if word in held] == []
+    assert_consistent(dsn)
 
 
 async def test_what_is_written_meanwhile_is_new_and_said_to_be(memory: AgentMemory, rows: Rows, dsn: str) -> None:

@@ -10,7 +10,14 @@ PACKAGE = ROOT / "langgraph_agentmem"
 CHAPTERS = sorted((ROOT / "docs" / "explanation").rglob("*.md"))
 SOURCES = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".sql", ".cypher"}]
 WORDS = {word for source in SOURCES for word in re.findall(r"\w+", source.read_text(encoding="utf-8"))}
-OTHERS = {"n_tup_hot_upd", "n_tup_upd", "pg_stat_user_tables", "ts_rank"}
+OTHERS = {
+    "autovacuum_vacuum_scale_factor",
+    "n_distinct",
+    "n_tup_hot_upd",
+    "n_tup_upd",
+    "pg_stat_user_tables",
+    "ts_rank",
+}
 """Names of PostgreSQL's that the chapters speak of and the code does not."""
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -48,7 +48,7 @@ async def forget_memory(resources: Resources, external_id: object, memory_id: ob
     removal, known = Removal(), threads.KnownThreads()
     for each in ids:
         known |= await threads.of_memory(resources, tenant, each)
-        await _forget(resources, tenant, each, removal, seize=False)
+        await _forget(resources, tenant, each, removal)
     listed = await threads.counted(resources, known)
     return await _receipt(resources, tenant, removal, listed, started, memory_ids=tuple(ids))
 
@@ -68,7 +68,7 @@ async def forget_tenant(
     removed = await threads.counted(resources, wanted, removed=True)
     removal.add(await threads.remove(resources, [thread.thread_id for thread in removed]))
     async for memory_id in _before(resources, tenant, started):
-        await _forget(resources, tenant, memory_id, removal, seize=True)
+        await _forget(resources, tenant, memory_id, removal, all_before=started)
     await _forget_longterm_rest(resources, tenant, removal)
     left = await threads.counted(resources, {id: shared for id, shared in known.items() if id not in wanted})
     return await _receipt(resources, tenant, removal, [*removed, *left], started)
@@ -85,12 +85,15 @@ async def _before(resources: Resources, external_id: str, before: datetime) -> A
             return
 
 
-async def _forget(resources: Resources, external_id: str, memory_id: int, removal: Removal, *, seize: bool) -> None:
-    """Forget a memory; with `seize` also one that a run holds, which is then not applied."""
-    if not await _close(resources, external_id, memory_id, removal, seize=seize):
+async def _forget(
+    resources: Resources, external_id: str, memory_id: int, removal: Removal, *, all_before: datetime | None = None
+) -> None:
+    """Forget a memory; where all of a tenant before a time go, also one that a run holds, which is then not applied."""
+    if not await _close(resources, external_id, memory_id, removal, seize=all_before is not None):
         return
     async with resources.database.connection(external_id) as connection:
-        sharing = await storage.sharing(connection, external_id, memory_id)
+        # the logs of memories that go as well go with them: rewriting these takes a transaction for each two memories
+        sharing = await storage.sharing(connection, external_id, memory_id, since=all_before)
     # before, as they are known by what is removed below, and after, as others may have been promoted meanwhile
     changed = await survivors.forget_promotions(resources, external_id, sharing)
     while await _forget_some(resources, external_id, memory_id, removal):

@@ -19,8 +19,9 @@ class Offers:
     """Memories that are due, as one worker takes them.
 
     Tenants have their turns by name, and who looks again goes on behind the last one that had a turn, so that each has
-    its turn, however many there are. Where one begins is drawn by chance, so that several workers rarely want the same
-    memory; of more tenants than one look shows, the one comes first that waits longest.
+    its turn, however many there are. That is the last one that was offered, unless it is said which one was taken last.
+    Where one begins is drawn by chance, so that several workers rarely want the same memory; of more tenants than one
+    look shows, the one comes first that waits longest.
 
     Args:
         resources: The open memory's.
@@ -48,6 +49,13 @@ class Offers:
             del ids[each:]
             random.shuffle(ids)  # several workers look at once
         return in_turn(waiting)[:limit]
+
+    def go_on_behind(self, external_id: str) -> None:
+        """Let the next look begin behind the tenant of the memory that was taken last, though others were offered.
+
+        Whoever takes two of a hundred, as runs take long, would otherwise pass over the rest.
+        """
+        self._last = external_id
 
     async def _first(self, connection: Connection, limit: int) -> Waiting:
         waiting, complete = await _look(connection, "", limit)

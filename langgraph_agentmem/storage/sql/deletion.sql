@@ -129,12 +129,14 @@ DELETE FROM agentmem.active_memory WHERE external_id = %(external_id)s AND id = 
 RETURNING id
 
 -- name: memories_sharing
--- Other memories that have given to the long-term entities to which a memory has given.
+-- Other memories that have given to the long-term entities to which a memory has given; if so asked, of those made since a time.
 SELECT DISTINCT o.memory_id FROM agentmem.shortterm_memory s
 JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.shortterm_memory_id = s.id
 JOIN agentmem.entity p ON p.external_id = %(external_id)s AND p.longterm_id = e.longterm_id
 JOIN agentmem.shortterm_memory o ON o.external_id = %(external_id)s AND o.id = p.shortterm_memory_id
+JOIN agentmem.active_memory m ON m.external_id = %(external_id)s AND m.id = o.memory_id
 WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s AND o.memory_id <> %(memory_id)s
+  AND (%(since)s::timestamptz IS NULL OR m.created_at >= %(since)s)
 ORDER BY o.memory_id
 
 -- name: forget_promotion_decisions
