@@ -128,7 +128,7 @@ def test_only_reads_without_locks_may_look_at_all_tenants(name):
     sql = STATEMENTS[name]
 
     assert tenants_missing(sql), "the exception is not needed any more"
-    assert re.match(r"SELECT (DISTINCT )?((\w\.)?external_id\b|\(n\.namespace\b)", sql)
+    assert re.match(r"SELECT (DISTINCT )?((\w\.)?external_id\b|\(a\.namespace\b)", sql)
     assert not re.search(r"\bFOR (UPDATE|SHARE|NO KEY)|\b(UPDATE|DELETE|INSERT)\b", sql)
     assert re.search(r"\bLIMIT %\(limit\)s( OFFSET %\(offset\)s)?$", sql) or name == "sections:tenants"
 

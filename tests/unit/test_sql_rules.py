@@ -142,8 +142,7 @@ RULED_OUT = {
 }
 SETS_FOR_A_SEARCH = {
     "settings by SET LOCAL, not by function": {
-        "search:set_up_search",
-        "vectors:ann_settings",
+        "session:setting",
         "vectors:set_up_vector_view",
         "session:set_up_session",
         "row_security:serve_tenant",
