@@ -56,7 +56,7 @@ def connection(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 def tenants(tenant: str) -> SimpleNamespace:
     """Two tenants whose rows are on different servers, as far as there are two."""
     with psycopg.connect(DSN) as connection:
-        where = "SELECT nodename || ':' || nodeport FROM pg_dist_shard s JOIN pg_dist_shard_placement p USING (shardid) WHERE s.shardid = get_shard_id_for_distribution_column('agentmem.section', %s)"
+        where = "SELECT nodename || ':' || nodeport FROM pg_dist_shard s JOIN pg_dist_shard_placement p USING (shardid) WHERE s.shardid = get_shard_id_for_distribution_column('agentmem.section', %s::text)"
         first = connection.execute(where, [tenant]).fetchone()
         others = (f"{tenant} {number}" for number in range(1_000))
         other = next((name for name in others if connection.execute(where, [name]).fetchone() != first), f"{tenant} 0")
