@@ -19,9 +19,9 @@ if DSN:
     os.environ["AGENTMEM_TEST_CITUS_DSN"] = DSN
 WANTED = (
     "needs a Citus cluster: set AGENTMEM_CITUS_DSN to a database on its coordinator that has the extensions citus and "
-    "vector, and whose schema agentmem and LangGraph's tables may be dropped (docs/how-to/use-citus.md has one)"
+    "vector, and whose schema agentmem and LangGraph's checkpoint tables may be dropped (docs/how-to/use-citus.md has one)"
 )
-LANGGRAPHS = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations", "store", "store_vectors")
+LANGGRAPHS = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations")
 BEFORE = "from before"
 """A tenant that had memory before the tables were distributed."""
 
