@@ -178,16 +178,16 @@ def _list_statement(condition: str, page_limit: int) -> RawStatement:
     )
 
 
-def _json_path(conditions: Iterable[tuple[str, Namespace]]) -> str:
-    """What a namespace has to be, as a JSON path that is true or false of the list of its labels."""
-    tests = ["$.size() >= 0"]
+def _json_path(conditions: Iterable[tuple[str, Namespace]]) -> str | None:
+    """What a namespace has to be, as a JSON path that is true or false of the list of its labels; None for anything."""
+    tests: list[str] = []
     for kind, path in conditions:
         tests.append(f"$.size() >= {len(path)}")
         for place, label in enumerate(path):
             where = f"last - {len(path) - 1 - place}" if kind == "suffix" else str(place)
             if label != "*":
                 tests.append(f"$[{where}] == {as_json(label)}")
-    return " && ".join(f"({test})" for test in tests)
+    return " && ".join(f"({test})" for test in tests) or None
 
 
 def _listed_item(row: DictRow) -> FoundItem:

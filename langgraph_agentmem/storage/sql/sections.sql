@@ -328,7 +328,7 @@ LIMIT %(limit)s
 
 -- name: namespaces
 -- Namespaces with items, of one tenant or all, whose label at the owner's place is the tenant, or that belong to nobody;
--- those of which the conditions, a JSON path, hold.
+-- those of which the conditions, a JSON path, hold, if there are any.
 SELECT DISTINCT (a.namespace[1:coalesce(%(max_depth)s::int, cardinality(a.namespace))]) COLLATE "C" AS namespace
 FROM agentmem.active_memory a
 WHERE a.closed_at IS NULL AND a.section_count > 0
@@ -339,7 +339,7 @@ WHERE a.closed_at IS NULL AND a.section_count > 0
            WHERE (%(external_id)s::text IS NULL OR s.external_id = %(external_id)s)
              AND s.external_id = a.external_id AND s.memory_id = a.id
              AND (s.expires_at IS NULL OR s.expires_at > now())))
-  AND jsonb_path_match(to_jsonb(a.namespace), %(conditions)s::jsonpath)
+  AND (%(conditions)s::jsonpath IS NULL OR jsonb_path_match(to_jsonb(a.namespace), %(conditions)s::jsonpath))
 ORDER BY 1
 LIMIT %(limit)s OFFSET %(offset)s
 
