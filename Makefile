@@ -9,7 +9,7 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-row-security test-model api notebooks hooks bench release-check clean
+.PHONY: help demo check test coverage matrix lint types complete-types contracts unit docs near test-row-security test-citus test-model api notebooks hooks bench release-check clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ test-row-security: $(STAMP)  ## The integration tests again, as a role that row-
 	@$(BIN)/python tests/neo4j_server.py
 	@$(BIN)/python tests/programs.py
 	AGENTMEM_TEST_ROW_SECURITY=1 $(BIN)/python -m pytest tests/integration -n $(WORKERS)
+
+test-citus: $(STAMP)  ## What is different on a Citus cluster, which AGENTMEM_CITUS_DSN names and which this empties
+	$(BIN)/python -m pytest tests/citus
 
 coverage: $(STAMP)  ## All tests again, slower, with the lines and branches that none of them reaches
 	@$(BIN)/python tests/neo4j_server.py

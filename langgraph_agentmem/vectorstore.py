@@ -18,10 +18,12 @@ from langgraph_agentmem.errors import ConfigurationError, EmbeddingMismatchError
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage.driver import conninfo
+from langgraph_agentmem.storage.driver.connections import local_settings
 from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.storage.driver.translation import translation
 from langgraph_agentmem.storage.vectors import (
     VIEW_SET_UP,
+    VIEW_SETTINGS,
     EmbeddingModel,
     has_vector_view,
     make_vector_view,
@@ -113,6 +115,7 @@ class VectorStores:
         await self._make_view(model)
         # transactions read there for whom they are
         options = {"agentmem_tenant": tenant, "agentmem_model": model.id}
+        options["agentmem_distributes"] = self._resources.database.distributes
         engine = PGEngine.from_engine(self._connections().execution_options(**options), bridge.loop())
         opened = await AgentMemoryVectorStore.create(
             engine,
@@ -185,6 +188,9 @@ class _Queries(Embeddings):
 def _begin(connection: Connection) -> None:
     """Say for whom a transaction is; without that, the view is empty."""
     options = connection.get_execution_options()
+    if options["agentmem_distributes"]:
+        for statement in local_settings({"agentmem.external_id": options["agentmem_tenant"], **VIEW_SETTINGS}):
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
     found = connection.exec_driver_sql(VIEW_SET_UP, {"external_id": options["agentmem_tenant"]}).mappings().one()
     if found["model"] != options["agentmem_model"]:
         raise EmbeddingMismatchError(

@@ -43,39 +43,40 @@ VIEWS = {match[1] for sql in PRESENT if (match := re.match(r"CREATE VIEW agentme
 TENANT_TABLES = {name for name, body in TABLES.items() if re.search(r"\bexternal_id\b", body)}
 
 READS_OVER_ALL_TENANTS = {
-    "sections:all_unchunked_memories",
-    "chunks:unembedded_chunks",
-    "reembedding:chunks_to_reembed",
-    "reembedding:tenants_with_coming_vectors",
-    "chunks:waiting_chunks",
-    "sections:expired",
-    "sections:namespaces",
-    "sections:tenants",
-    "sections:some_namespaces",
-    "reviews:pending_runs",
-    "projection:waiting_tenants",
-    "projection:known_tenants",
-    "queue:all_dead_letters",
-    "queue:due_after",
-    "queue:longest_waiting",
-    "queue:tenants_with_dead_letters",
-    "health:all_failing_models",
-    "threads:tenants_of_threads",
-    "deletion:others_threads",
-    "retention:some_tenants",
+    "sections:all_unchunked_memories": "a worker brings the chunks of whichever memory is behind up to date",
+    "chunks:unembedded_chunks": "a worker embeds whatever waits for a vector of the model in use",
+    "reembedding:chunks_to_reembed": "another embedder takes the place of the one in use for all",
+    "reembedding:tenants_with_coming_vectors": "the same: they are then taken tenant by tenant",
+    "chunks:waiting_chunks": "a worker embeds whatever waits for a vector",
+    "sections:expired": "a sweeper removes what has expired, of whomever",
+    "sections:namespaces": "a store whose namespaces name no tenant first lists those of all",
+    "sections:tenants": "a store searches under a prefix that names no tenant: of which ones is there anything?",
+    "sections:some_namespaces": "a store looks whether its namespaces name their tenants where the others do",
+    "reviews:pending_runs": "reviewers ask what waits for them, of whomever",
+    "projection:waiting_tenants": "a projector asks whose graph has changed",
+    "projection:known_tenants": "a projector that begins anew asks who has a graph",
+    "queue:all_dead_letters": "operators ask what was set aside, of whomever",
+    "queue:due_after": "a worker takes what is due, of each tenant in turn",
+    "queue:longest_waiting": "a worker begins with whoever waits longest",
+    "queue:tenants_with_dead_letters": "operators put back what was set aside, tenant by tenant",
+    "health:all_failing_models": "operators ask whose model fails",
+    "threads:tenants_of_threads": "a thread is deleted by its id alone",
+    "deletion:others_threads": "a thread that another tenant uses as well is kept when one is forgotten",
+    "retention:some_tenants": "operators, and what keeps for so long, go through all tenants",
 }
 COUNTS_OVER_ALL_TENANTS = {
-    "queue:queue_status",
-    "reviews:count_pending",
-    "health:chunks_without_vectors",
-    "health:chunks_of_other_models",
-    "health:expired_leases",
-    "health:reviews",
-    "health:projections",
-    "health:outbox",
+    "queue:queue_status": "operators ask how long the queue is",
+    "reviews:count_pending": "operators ask how much waits for a person",
+    "health:chunks_without_vectors": "operators ask what waits for a vector",
+    "health:chunks_of_other_models": "operators ask what has a vector of another model",
+    "health:expired_leases": "operators ask which runs have died",
+    "health:reviews": "operators ask since when somebody waits for a person",
+    "health:projections": "operators ask whose graph is projected",
+    "health:outbox": "operators ask how far projections are behind",
 }
-READS_OF_GRANTS = {"grants:received"}
-"""What is granted to a tenant is in the rows of those who grant it."""
+READS_OF_GRANTS = {"grants:received": "what is granted to a tenant is in the rows of those who grant it"}
+FOR_EVERYONE = READS_OVER_ALL_TENANTS | COUNTS_OVER_ALL_TENANTS | READS_OF_GRANTS
+"""Statements about all tenants at once, each with the reason. On a cluster they go to every server."""
 
 
 def found(check, statements=None) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from langgraph_agentmem.cli.doctor import say
 from langgraph_agentmem.cli.options import AsJson, Dsn
 from langgraph_agentmem.cli.terminal import out, report_errors
 from langgraph_agentmem.memory import AgentMemory
-from langgraph_agentmem.models.health import Finding
+from langgraph_agentmem.models.health import Distribution, Finding
 from langgraph_agentmem.operations.health import guarding
 from langgraph_agentmem.settings import AgentMemorySettings
 
@@ -67,6 +67,34 @@ def _found(dsn: str | None) -> list[Finding]:
         return bridge.run(partial(guarding.status, memory.resources))
     finally:
         memory.close()
+
+
+@app.command()
+@report_errors
+def distribute(
+    dsn: Dsn = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+) -> None:
+    """Distribute the tables over the servers of a Citus cluster by tenant, as far as they are not; run it as the owner.
+
+    Where there is no Citus, nothing is done. Writers wait meanwhile.
+    """
+    memory = _owners(dsn, AgentMemorySettings())
+    try:
+        found = bridge.run(partial(guarding.distribute, memory.resources, dry_run=dry_run))
+    finally:
+        memory.close()
+    out.print(escape(_outcome(found, dry_run=dry_run)))
+
+
+def _outcome(found: Distribution | None, *, dry_run: bool) -> str:
+    if found is None:
+        return "This database has no Citus: nothing was done."
+    where = f"over {found.nodes} servers by tenant"
+    if not found.local:
+        return f"All {len(found.tables)} tables were distributed {where} before: nothing was done."
+    verb = "Would be distributed" if dry_run else "Distributed"
+    return f"{verb} {where}: {', '.join(found.local)}."
 
 
 @app.command()

@@ -103,6 +103,43 @@ class RowSecurity(Value):
     inherits: bool
 
 
+class TenantTable(Value):
+    """A table that has tenants.
+
+    Attributes:
+        by: The column by which it is distributed; None where it is not.
+        guarded: Whether row-level security holds it.
+    """
+
+    name: str
+    by: str | None
+    guarded: bool
+
+
+class Distribution(Value):
+    """How a database is distributed over the servers of a cluster.
+
+    Attributes:
+        version: Of Citus.
+        nodes: Servers that take rows.
+        tables: That have tenants, each behind those that it refers to.
+    """
+
+    version: str
+    nodes: int
+    tables: list[TenantTable]
+
+    @property
+    def distributed(self) -> bool:
+        """Whether any of them is."""
+        return any(table.by is not None for table in self.tables)
+
+    @property
+    def local(self) -> list[str]:
+        """The names of those that are not."""
+        return [table.name for table in self.tables if table.by is None]
+
+
 class Permissions(Value):
     """What a role may do with a database's tables.
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from langgraph_agentmem.models.health import (
     Counts,
+    Distribution,
     FailingModel,
     Finding,
     Indexes,
@@ -14,7 +15,7 @@ from langgraph_agentmem.models.health import (
     Severity,
 )
 from langgraph_agentmem.models.queue import QueueStatus
-from langgraph_agentmem.policies import guarding
+from langgraph_agentmem.policies import distributing, guarding
 
 LONG_WAIT = 300.0
 """Seconds after which somebody should have come for what waits: many times what a worker rests between two looks."""
@@ -100,6 +101,19 @@ def row_security(found: RowSecurity, *, wanted: bool) -> Finding:
     if found.unguarded or found.open_views:
         return _warning(check, *(problem or ("", "")))
     return _ok(check, f"{len(found.tables)} tables hold tenants apart, but not from {found.role!r}")
+
+
+def distribution(found: Distribution) -> Finding:
+    """Whether all tables that have tenants are distributed, if one is."""
+    check, citus = "distribution", f"Citus {found.version}"
+    if not found.distributed:
+        return _ok(check, f"{citus}: every table is on this server alone")
+    if found.local:
+        said = f"{citus}: not distributed are {', '.join(found.local)}"
+        return Finding(severity="error", check=check, found=said, advice=f"run `{distributing.COMMAND}` as the owner")
+    if (problem := distributing.problem(found)) is not None:
+        return Finding(severity="error", check=check, found=f"{citus}: {problem[0]}", advice=problem[1])
+    return _ok(check, f"{citus}: {len(found.tables)} tables are distributed by tenant over {found.nodes} servers")
 
 
 def vectors(chunks: int, embedder: str | None) -> Finding:

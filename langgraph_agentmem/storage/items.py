@@ -1,6 +1,6 @@
 """Sections as items of a store: by namespace and key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, LiteralString, cast
 
@@ -136,8 +136,7 @@ async def send_namespaces(
     """Ask for namespaces that have items, sorted."""
     connection.serve(tenant_or_everyone(external_id))
     params: Json = listing.model_dump(include={"max_depth", "omit_expired", "limit", "offset"})
-    conditions = [{"type": kind, "path": path} for kind, path in listing.conditions]
-    params |= {"external_id": external_id, "conditions": as_json(conditions), **ownership.model_dump()}
+    params |= {"external_id": external_id, "conditions": _json_path(listing.conditions), **ownership.model_dump()}
     return await send(connection, _SQL["namespaces"], params, lambda rows: [tuple(row["namespace"]) for row in rows])
 
 
@@ -177,6 +176,18 @@ def _list_statement(condition: str, page_limit: int) -> RawStatement:
             filter=sql.SQL(cast("LiteralString", condition)), page_limit=sql.Literal(page_limit)
         )
     )
+
+
+def _json_path(conditions: Iterable[tuple[str, Namespace]]) -> str | None:
+    """What a namespace has to be, as a JSON path that is true or false of the list of its labels; None for anything."""
+    tests: list[str] = []
+    for kind, path in conditions:
+        tests.append(f"$.size() >= {len(path)}")
+        for place, label in enumerate(path):
+            where = f"last - {len(path) - 1 - place}" if kind == "suffix" else str(place)
+            if label != "*":
+                tests.append(f"$[{where}] == {as_json(label)}")
+    return " && ".join(f"({test})" for test in tests) or None
 
 
 def _listed_item(row: DictRow) -> FoundItem:

@@ -123,12 +123,12 @@ async def describe(connection: Connection, external_id: str, memories: Sequence[
         memories: Such as have been made by an import, or have no template.
     """
     rows = [
-        (as_array(m.namespace), m.title, as_json(m.metadata), m.legacy_id, m.created_at, m.updated_at) for m in memories
+        (as_json(m.namespace), m.title, as_json(m.metadata), m.legacy_id, m.created_at, m.updated_at) for m in memories
     ]
     names = ("namespaces", "titles", "metadata", "legacy_ids", "created_ats", "updated_ats")
     await connection.execute(_SQL["describe_memories"], {"external_id": external_id, **columns(rows, *names)})
     sections = [
-        (as_array(m.namespace), section.id, position, section.title, section.description)
+        (as_json(m.namespace), section.id, position, section.title, section.description)
         for m in memories
         for position, section in enumerate(m.template.sections)
     ]

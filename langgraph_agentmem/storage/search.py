@@ -32,12 +32,16 @@ from langgraph_agentmem.storage.driver.rows import (
     gathered,
     send,
 )
+from langgraph_agentmem.storage.driver.session import as_parts
 from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.filters import compiled
-from langgraph_agentmem.storage.sections import UnchunkedMemory, unchunked_memories
+from langgraph_agentmem.storage.sections import UnchunkedMemory, send_unchunked, unchunked_memories
 from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
 
-_SET_UP = RawStatement(template("search", "set_up_search").format(ann_settings=ANN_SETTINGS))
+_SETTINGS = ANN_SETTINGS | {"jit": "off", "max_parallel_workers_per_gather": "0", "enable_sort": "off"}
+_SET_UP = RawStatement(
+    template("search", "set_up_search").format(settings=as_parts(_SETTINGS | {"plan_cache_mode": "force_generic_plan"}))
+)
 _GRANTED = template("grants", "granted_memories")
 _COUNTS = {
     some: [template("search", name).format(counted=of).as_bytes(None) for name in ("count_chunks", "count_words")]
@@ -107,6 +111,10 @@ async def set_up(
         tenants: Whose memories are searched.
         memory_ids: Only these.
     """
+    if connection.distributes:
+        # what a plan is for depends on the tenant there: on where the rows are
+        connection.set_local(_SETTINGS)
+        return gathered([await send_unchunked(connection, tenant, memory_ids) for tenant in tenants])
     # what several tenants ask together is one statement, but where the server has to hold them apart
     groups = [[tenant] for tenant in tenants] if connection.guarded else [list(tenants)]
     sent: list[Deferred[list[UnchunkedMemory]]] = []

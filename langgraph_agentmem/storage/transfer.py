@@ -3,17 +3,25 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.policies.transfer import WITH_IDS
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, send
+from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, columns, send
 from langgraph_agentmem.storage.driver.statements import migrations, statements, template, text_hash
 
 _SQL = statements("transfer")
 _SCHEMA = "agentmem"
 _AT_ONCE = 500
+_LARGEST_IDS = (
+    SQL(" UNION ALL ")
+    .join(
+        template("transfer", "largest_id").format(name=Literal(f"{_SCHEMA}.{table}"), table=Identifier(_SCHEMA, table))
+        for table in WITH_IDS
+    )
+    .as_bytes(None)
+)
 
 
 def schema_hashes() -> list[str]:
@@ -69,7 +77,6 @@ async def insert(
 async def finish(connection: Connection, external_id: str) -> None:
     """See to what follows from a tenant's new rows."""
     await connection.execute(_SQL["abandon_runs"], {"external_id": external_id})
-    for table in WITH_IDS:
-        sql = template("transfer", "pass_ids").format(table=Identifier(_SCHEMA, table))
-        await connection.execute(sql, {"external_id": external_id, "name": f"{_SCHEMA}.{table}"})
+    largest = await all_rows(connection, _LARGEST_IDS, {"external_id": external_id})
+    await connection.execute(_SQL["pass_ids"], columns([(row["name"], row["id"]) for row in largest], "names", "ids"))
     await connection.execute(_SQL["project_tenant"], {"external_id": external_id})

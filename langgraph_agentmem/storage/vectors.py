@@ -11,14 +11,22 @@ from langgraph_agentmem.models.vectors import VectorIndex
 from langgraph_agentmem.policies import fingerprints
 from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
 from langgraph_agentmem.storage.driver.rows import as_json
+from langgraph_agentmem.storage.driver.session import as_parts
 from langgraph_agentmem.storage.driver.statements import statements, template
 
 _SQL = statements("vectors")
 _MIGRATING = statements("migrating")
-ANN_SETTINGS = template("vectors", "ann_settings")
-"""Settings for a search by vectors, as parts of a statement."""
-VIEW_SET_UP: str = template("vectors", "set_up_vector_view").format(ann_settings=ANN_SETTINGS).as_string(None)
-"""What a transaction that reads the view over a model's vectors begins with."""
+ANN_SETTINGS = {
+    "hnsw.iterative_scan": "strict_order",
+    "hnsw.ef_search": "40",
+    "ivfflat.iterative_scan": "relaxed_order",
+    "ivfflat.probes": "10",
+}
+"""An HNSW index looks at as many candidates as a search takes, and an IVFFlat index at ten lists first."""
+VIEW_SETTINGS = ANN_SETTINGS | {"hnsw.max_scan_tuples": "2147483647"}
+"""For a search in the view over a model's vectors, which goes on until there are enough rows that pass."""
+VIEW_SET_UP: str = template("vectors", "set_up_vector_view").format(settings=as_parts(VIEW_SETTINGS)).as_string(None)
+"""What a transaction that reads that view begins with."""
 _OPERATORS: dict[str, LiteralString] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 _CLASSES: dict[str, LiteralString] = {"cosine": "cosine_ops", "l2": "l2_ops", "inner_product": "ip_ops"}
 _SIMILARITIES: dict[str, LiteralString] = {

@@ -51,6 +51,14 @@ def row_security(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(line.split())
 
 
+def test_a_server_without_citus_has_nothing_to_distribute_over(db: Db) -> None:
+    for arguments in ((), ("--dry-run",)):
+        done = db("distribute", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "This database has no Citus: nothing was done.\n"
+    assert "distribution" not in db("status").stdout
+
+
 async def test_from_an_empty_database_to_two_roles_in_two_commands(
     db: Db, roles: tuple[str, str], empty_dsn: str
 ) -> None:

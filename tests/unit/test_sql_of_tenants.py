@@ -12,6 +12,7 @@ from sql_files import (
     BLOCK,
     COUNTS_OVER_ALL_TENANTS,
     FILES,
+    FOR_EVERYONE,
     INDEXES,
     MIGRATIONS,
     READS_OF_GRANTS,
@@ -97,8 +98,7 @@ def tenants_missing(sql: str) -> list[str]:
 
 
 def test_every_reference_to_a_tenant_table_names_the_tenant():
-    excepted = READS_OVER_ALL_TENANTS | COUNTS_OVER_ALL_TENANTS | READS_OF_GRANTS
-    queries = {n: sql for n, sql in STATEMENTS.items() if not sql.startswith("CREATE ") and n not in excepted}
+    queries = {n: sql for n, sql in STATEMENTS.items() if not sql.startswith("CREATE ") and n not in FOR_EVERYONE}
 
     assert found(tenants_missing, queries) == {}
 
@@ -123,12 +123,45 @@ def test_a_reference_without_the_tenant_is_found(bad):
     assert tenants_missing(bad)
 
 
+def tables_not_joined(sql: str) -> list[str]:
+    """Tables that an insert reads beside a first one without joining them by the tenant: a value for each is not enough."""
+    read = re.sub(r"INSERT INTO agentmem\.\w+", "", sql) if sql.startswith("INSERT") else ""
+    aliases = [m[2] for m in re.finditer(r"(?:FROM|JOIN) agentmem\.(\w+) (\w+)", read) if m[1] in TENANT_TABLES]
+    joined = re.findall(r"\b(\w+)\.external_id = \w+\.external_id", read)
+    branches = read.count("UNION ALL") + read.count("ARRAY(SELECT") + read.count("(SELECT") + 1
+    return aliases[branches:] if len(joined) < len(aliases) - branches else []
+
+
+def test_what_an_insert_reads_of_several_tables_is_joined_by_the_tenant():
+    assert found(tables_not_joined, STATEMENTS) == {}
+
+
+def test_a_table_that_is_not_joined_is_found():
+    tenant = "external_id = %(external_id)s"
+    bad = f"INSERT INTO agentmem.mention (external_id, chunk_id) SELECT %(external_id)s, c.id FROM agentmem.entity e JOIN agentmem.memory_chunk c ON c.{tenant} WHERE e.{tenant}"
+
+    assert tables_not_joined(bad) == ["c"]
+    assert not tables_not_joined(bad.replace(" WHERE", " AND c.external_id = e.external_id WHERE"))
+
+
+def asked_beside_counts(sql: str) -> list[str]:
+    """Subqueries in what is selected over all tenants, or over lists of the statement's own: no server can answer them alone."""
+    [selected, *_] = re.split(r"\bFROM agentmem\.|\bFROM \(SELECT\b", sql, maxsplit=1)
+    return re.findall(r"\(SELECT\b", selected) + re.findall(r"EXISTS \(SELECT \S+ FROM (?:jsonb_\w+|unnest)\(", sql)
+
+
+def test_what_is_asked_over_all_tenants_is_asked_of_each_server_alone():
+    assert found(asked_beside_counts, {name: STATEMENTS[name] for name in FOR_EVERYONE}) == {}
+    assert asked_beside_counts("SELECT count(*), (SELECT count(*) FROM agentmem.section) FROM agentmem.entity")
+    assert asked_beside_counts("SELECT 1 FROM agentmem.entity e WHERE EXISTS (SELECT 1 FROM jsonb_each(%(x)s))")
+
+
 @pytest.mark.parametrize("name", sorted(READS_OVER_ALL_TENANTS))
 def test_only_reads_without_locks_may_look_at_all_tenants(name):
     sql = STATEMENTS[name]
 
     assert tenants_missing(sql), "the exception is not needed any more"
-    assert re.match(r"SELECT (DISTINCT )?((\w\.)?external_id\b|\(n\.namespace\b)", sql)
+    assert re.match(r"SELECT (DISTINCT )?((\w\.)?external_id\b|\(a\.namespace\b)", sql)
     assert not re.search(r"\bFOR (UPDATE|SHARE|NO KEY)|\b(UPDATE|DELETE|INSERT)\b", sql)
     assert re.search(r"\bLIMIT %\(limit\)s( OFFSET %\(offset\)s)?$", sql) or name == "sections:tenants"
 

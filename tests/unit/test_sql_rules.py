@@ -89,6 +89,54 @@ def test_on_conflict_takes_its_times_from_excluded():
     assert times_on_conflict("INSERT INTO x (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET last_updated = now()")
 
 
+def sums_on_conflict(sql: str) -> list[str]:
+    """Times with zones plus intervals: they depend on the session's zone, and what is updated on a conflict may not."""
+    return re.findall(r"ON CONFLICT\b.*?\b\w+_at \+", sql, re.I)
+
+
+def test_on_conflict_nothing_depends_on_the_sessions_time_zone():
+    assert found(sums_on_conflict) == {}
+    assert sums_on_conflict(
+        "INSERT INTO x (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = excluded.b_at + interval ''"
+    )
+
+
+def arrays_read_of_columns(sql: str) -> list[str]:
+    """Casts of columns to arrays, which is stable, beside rows that are changed; what is inserted is read before."""
+    return re.findall(r"\b\w+\.\w+::\w+\[\]", sql) if re.match("UPDATE|DELETE", sql) else []
+
+
+def test_where_rows_are_changed_no_text_is_read_as_an_array():
+    assert found(arrays_read_of_columns) == {}
+    assert arrays_read_of_columns("UPDATE agentmem.section s SET text_fields = u.fields::text[] FROM u WHERE true")
+
+
+def bare_elements_set(sql: str) -> list[str]:
+    """Elements of arrays as what is set: Citus takes such for the place that is set, and its server crashes."""
+    element = r"\b\w+ = (?:[\w.]+|\((?:[^()]|\([^()]*\))*\))\["
+    return [
+        one for changed in re.findall(r"\bSET (.*?)(?= FROM | WHERE |$)", sql) for one in re.findall(element, changed)
+    ]
+
+
+def test_nothing_is_set_to_a_bare_element_of_an_array():
+    assert found(bare_elements_set) == {}
+    assert bare_elements_set("UPDATE x SET a = (%(b)s::bytea[])[array_position(%(c)s::text[], x.d)] WHERE true")
+    assert bare_elements_set("UPDATE x SET a = 1, b = x.c[1] FROM y WHERE true")
+    assert not bare_elements_set("UPDATE x SET a = coalesce((%(b)s::bytea[])[x.c], x.a) WHERE true")
+
+
+def numbers_with_tables(sql: str) -> list[str]:
+    """Numbers drawn where a table is read: that may be on another server, which has sequences of its own."""
+    return re.findall(r"\b(?:nextval|setval)\(", sql) if re.search(r"\bagentmem\.|\{table\}", sql) else []
+
+
+def test_no_statement_that_reads_a_table_draws_numbers():
+    assert found(numbers_with_tables) == {}
+    assert numbers_with_tables("SELECT setval('', max(t.id)) FROM agentmem.entity t")
+    assert numbers_with_tables("SELECT setval('', max(t.id)) FROM {table} t")
+
+
 def conflicts_without_tenant(sql: str) -> list[str]:
     return re.findall(
         r"ON CONFLICT \((?!external_id, |name, dimensions, )[^)]*\)|ON CONFLICT ON CONSTRAINT \w+", sql, re.I
@@ -142,8 +190,7 @@ RULED_OUT = {
 }
 SETS_FOR_A_SEARCH = {
     "settings by SET LOCAL, not by function": {
-        "search:set_up_search",
-        "vectors:ann_settings",
+        "session:setting",
         "vectors:set_up_vector_view",
         "session:set_up_session",
         "row_security:serve_tenant",

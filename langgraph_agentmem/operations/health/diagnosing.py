@@ -11,7 +11,7 @@ from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.policies import diagnosing, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import health, queue
-from langgraph_agentmem.storage.driver import migrate, row_security, structure
+from langgraph_agentmem.storage.driver import distribution, migrate, row_security, structure
 from langgraph_agentmem.storage.driver.statements import migrations
 from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
 from langgraph_agentmem.storage.vectors import EmbeddingModel, index_of, mismatch, model_in_use
@@ -68,6 +68,8 @@ async def of_database(resources: Resources, connection: Bare) -> tuple[list[Find
     if version is not None:
         wanted = resources.settings.row_security == "on"
         found.append(diagnosing.row_security(await row_security.state(connection), wanted=wanted))
+    if (distributed := await distribution.state(connection, server["citus"])) is not None:
+        found.append(diagnosing.distribution(distributed))
     if not current:
         return found, False
     permissions = await structure.permissions(connection)

@@ -1,8 +1,9 @@
 """Prepares a database for those who use it: tables, row-level security, and what roles may do."""
 
-from langgraph_agentmem.models.health import Finding
+from langgraph_agentmem.models.health import Distribution, Finding
 from langgraph_agentmem.operations.health import diagnosing
 from langgraph_agentmem.resources import Resources
+from langgraph_agentmem.storage.driver import migrate as migration
 from langgraph_agentmem.storage.driver import row_security
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 from langgraph_agentmem.storage.vectors import has_vector_view, make_vector_view
@@ -36,6 +37,23 @@ async def status(resources: Resources) -> list[Finding]:
     async with resources.database.as_it_is() as connection:
         found, _ = await diagnosing.of_database(resources, connection)
     return found
+
+
+async def distribute(resources: Resources, *, dry_run: bool) -> Distribution | None:
+    """Distribute what has tenants over the servers of a cluster, as far as it is not.
+
+    Args:
+        resources: Of a memory that the owner has opened.
+        dry_run: Whether to do no more than look.
+
+    Returns:
+        How the database was distributed before; None without Citus.
+
+    Raises:
+        ConfigurationError: It cannot be distributed, or there are no tables yet.
+    """
+    async with resources.database.as_it_is(patient=True) as connection:
+        return await migration.distribute(connection, dry_run=dry_run)
 
 
 async def roles(resources: Resources, app: str | None, worker: str | None, *, run: bool) -> list[str]:

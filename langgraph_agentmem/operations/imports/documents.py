@@ -46,7 +46,7 @@ async def import_vectorstore(
     tenant: object,
     on_progress: OnPassed | None,
 ) -> ImportReport:
-    """See `AgentMemory.aimport_vectorstore`."""
+    """See `Imports.avectorstore`."""
     if (table is None) == (collection is None):
         raise ConfigurationError("give either table=, for a PGVectorStore, or collection=, for a PGVector, not both")
     importing.checked_rule(tenant)

@@ -38,7 +38,7 @@ async def import_chat_history(
     tenant: object,
     on_progress: OnPassed | None,
 ) -> ImportReport:
-    """See `AgentMemory.aimport_chat_history`."""
+    """See `Imports.achat_history`."""
     importing.checked_rule(tenant)
     history = _History(resources, validation.name(table, "table"), schema, tenant)
     return await run(resources, dsn, {table: history}, on_progress)

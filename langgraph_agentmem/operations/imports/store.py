@@ -32,7 +32,7 @@ async def import_store(
     index: bool | Sequence[str] | None,
     on_progress: OnPassed | None,
 ) -> ImportReport:
-    """See `AgentMemory.aimport_store`."""
+    """See `Imports.astore`."""
     reader = _Store(schema, resources.settings.store_fields, index)
     return await run(resources, dsn, {"store": Items(resources, ownership, reader)}, on_progress)
 

@@ -16,18 +16,20 @@ import psycopg
 from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import Identifier, Literal
 from psycopg.types.json import set_json_loads
 from psycopg.waiting import Ready
 
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError
 from langgraph_agentmem.storage.driver import conninfo
-from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY, ForWhom
 from langgraph_agentmem.storage.driver.translation import LOOKUPS, translation
 
 T = TypeVar("T")
 
 _SQL = statements("row_security")
+_SET_LOCAL = template("session", "set_local")
 _CLEAN_SECONDS = 2.0
 _JSON = json.JSONDecoder()
 _TELLS_OF_SHUTDOWNS = os.name != "nt"
@@ -48,6 +50,8 @@ class Connection(AsyncConnection[DictRow]):
     """Whether its user has the rights to write."""
     guarded: bool = False
     """Whether the server is told for whom it is used, as row-level security wants."""
+    distributes: bool = False
+    """Whether the server may have its rows on others: what holds there it has to be told in so many words."""
     served: ForWhom = NOBODY
     """For whom it is used, as the server was told last."""
     _kept: Mapping[bytes, bytes] = MappingProxyType({})
@@ -66,6 +70,25 @@ class Connection(AsyncConnection[DictRow]):
         """Whether the server takes writes on it, as far as it has told."""
         told = self.pgconn.parameter_status
         return self.may_write and b"on" not in (told(b"in_hot_standby"), told(b"default_transaction_read_only"))
+
+    def open_block(self) -> None:
+        """Begin a transaction block for what follows in the pipeline, where the server may have its rows on others.
+
+        That a pipeline is one transaction is between this connection and its server: the others would commit what each
+        statement does there.
+        """
+        if self.distributes:
+            self._send_unread(partial(self.pgconn.send_query_params, b"BEGIN", None))
+
+    def close_block(self) -> None:
+        """Commit what `open_block` has begun, by the pipeline's end."""
+        if self.distributes:
+            self._send_unread(partial(self.pgconn.send_query_params, b"COMMIT", None))
+
+    def set_local(self, settings: Mapping[str, str]) -> None:
+        """Let settings hold for the rest of an opened block, wherever its rows are."""
+        for statement in local_settings(settings):
+            self._send_unread(partial(self.pgconn.send_query_params, statement.encode(), None))
 
     def serve(self, tenant: ForWhom) -> None:
         """Say for whom that is which follows in the pipeline, where the server holds tenants apart.
@@ -212,6 +235,14 @@ async def connect(dsn: str, *, prepares: bool, answer_seconds: float | None, con
     return connection
 
 
+def local_settings(settings: Mapping[str, str]) -> list[str]:
+    """The statements by which settings hold for the rest of a transaction, on this server and wherever its rows are."""
+    return [
+        _SET_LOCAL.format(name=Identifier(*name.split(".")), value=Literal(value)).as_string(None)
+        for name, value in {"citus.propagate_set_commands": "local", **settings}.items()
+    ]
+
+
 def _read_json(text: bytes | str) -> Any:
     """A `jsonb`, which needs none of the guesses at encoding and white space of what the driver calls by itself."""
     return _JSON.raw_decode(text if isinstance(text, str) else text.decode())[0]
@@ -235,11 +266,12 @@ async def undo(connection: Connection, pipeline: AsyncPipeline) -> None:
     `ROLLBACK`. Where a statement has failed, that fails as well, and nothing is left to undo; only the first error
     counts, so that all others are collected here.
     """
+    statements = (b"ROLLBACK",) if connection.distributes else (b"BEGIN", b"ROLLBACK")
     undone = False
     try:
         # shielded: what was cancelled would otherwise be committed by the pipeline's end, instead of undone
         with anyio.move_on_after(_CLEAN_SECONDS, shield=True):
-            for statement in (b"BEGIN", b"ROLLBACK"):
+            for statement in statements:
                 with suppress(psycopg.Error):
                     await connection.execute(statement)
             with suppress(psycopg.Error):

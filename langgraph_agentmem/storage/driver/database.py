@@ -104,6 +104,11 @@ class Database:
         known = conninfo_to_dict(self.dsn)
         return " ".join(f"{key}={known[key]}" for key in ("host", "port", "dbname", "user") if known.get(key))
 
+    @property
+    def distributes(self) -> bool:
+        """Whether its server, which was reached before, may have its rows on others."""
+        return self._session is not None and self._session.distributes
+
     async def start(self) -> None:
         """Start the embedded server if there is no DSN, and bring the schema up to date.
 
@@ -205,8 +210,9 @@ class Database:
         """A transaction on a connection of this loop's pool, committed unless the block raises.
 
         Statements are pipelined: they wait until a result is fetched and then travel together. What a pipeline sends is
-        one transaction to the server, which its end commits; so there is no `BEGIN` and no `COMMIT`, and nothing may
-        synchronize the pipeline within the block, as the driver's own `transaction()` does.
+        one transaction to the server, which its end commits; so there is no `BEGIN` and no `COMMIT`, but where the
+        server may have its rows on others. Nothing may synchronize the pipeline within the block, as the driver's own
+        `transaction()` does.
 
         Args:
             tenant: For whom, as for `connection`.
@@ -217,12 +223,14 @@ class Database:
             TooManyCallsError: Too many callers wait for a connection already.
         """
         async with self._taken(tenant) as connection, connection.pipeline() as pipeline:
+            connection.open_block()
             connection.serve(tenant)
             try:
                 yield connection
             except BaseException:
                 await undo(connection, pipeline)
                 raise
+            connection.close_block()
 
     @asynccontextmanager
     async def rehearsal(self, tenant: ForWhom) -> AsyncGenerator[Connection]:
@@ -237,6 +245,7 @@ class Database:
         """
         async with self._taken(tenant) as connection:
             async with connection.pipeline() as pipeline:
+                connection.open_block()
                 connection.serve(tenant)
                 try:
                     yield connection

@@ -13,7 +13,9 @@ from langgraph_agentmem.errors import (
     SchemaTooNewError,
     ServerTooOldError,
 )
-from langgraph_agentmem.storage.driver.statements import migrations, statements, text_hash
+from langgraph_agentmem.models.health import Distribution
+from langgraph_agentmem.storage.driver import distribution
+from langgraph_agentmem.storage.driver.statements import commands, migrations, statements, text_hash
 
 _SQL = statements("migrating")
 _OLDEST_SERVER = 150000
@@ -50,10 +52,42 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
         version = await _version(connection)
         for number, name, script in migrations():
             if version < number <= target:
-                await connection.execute(script)
+                for command in commands(script):
+                    await connection.execute(command)
+                await _distribute_new(connection, server)
                 params = {"version": number, "name": name, "text_hash": text_hash(script)}
                 await connection.execute(_SQL["record_migration"], params)
     return target
+
+
+async def distribute(connection: AsyncConnection[DictRow], *, dry_run: bool) -> Distribution | None:
+    """Distribute what has tenants over the servers of a cluster, as far as it is not; safe for any number of processes.
+
+    Args:
+        connection: The owner's, in autocommit mode, not in a pipeline.
+        dry_run: Whether to do no more than look.
+
+    Returns:
+        How the database was distributed before; None without Citus.
+
+    Raises:
+        ConfigurationError: It cannot be distributed, or this is no coordinator.
+    """
+    async with connection.transaction():
+        await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
+        found = await distribution.state(connection, (await server_of(connection))["citus"])
+        if found is not None:
+            distribution.demand_distributable(found)
+            if not dry_run:
+                await distribution.distribute(connection, found)
+        return found
+
+
+async def _distribute_new(connection: AsyncConnection[DictRow], server: DictRow) -> None:
+    """Distribute the tables that a migration has made, where others are distributed."""
+    found = await distribution.state(connection, server["citus"])
+    if found is not None and found.distributed and found.local:
+        await distribution.distribute(connection, found)
 
 
 async def server_of(connection: AsyncConnection[DictRow]) -> DictRow:

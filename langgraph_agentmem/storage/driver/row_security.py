@@ -15,7 +15,8 @@ from psycopg.sql import SQL, Composable, Identifier
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.health import RowSecurity
 from langgraph_agentmem.policies import guarding
-from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
+from langgraph_agentmem.storage.driver import distribution
+from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK, server_of
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.driver.translation import LOOKUPS
 
@@ -79,10 +80,16 @@ async def enable(connection: AsyncConnection[DictRow]) -> None:
         connection: The owner's, in autocommit mode, not in a pipeline.
 
     Raises:
-        ConfigurationError: This user may not make the role that looks over all tenants.
+        ConfigurationError: This user may not make the role that looks over all tenants, or the tables are distributed.
     """
     async with connection.transaction():
         await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
+        citus = (await server_of(connection))["citus"]
+        if (distributed := await distribution.state(connection, citus)) is not None and distributed.distributed:
+            raise ConfigurationError(
+                "the tables are distributed over servers, to which Citus takes no policies with subqueries; leave "
+                "AGENTMEM_ROW_SECURITY off: the statements alone hold tenants apart"
+            )
         await _make_lookups(connection)
         found = await state(connection)
         for statement in [*_guarding(found), *_looking(), *_finding()]:

@@ -1,15 +1,17 @@
 """What is relied on in a session on the server: found out at first, and set up for each connection."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal as OneOf
 
 from psycopg.rows import DictRow
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from langgraph_agentmem.errors import ConfigurationError, PgvectorError
 from langgraph_agentmem.storage.driver.connections import Connection
+from langgraph_agentmem.storage.driver.distribution import demand_coordinator
 from langgraph_agentmem.storage.driver.rows import first_row
-from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.driver.statements import statements, template
 
 _SQL = statements("session")
 _RELIED_ON = {
@@ -25,7 +27,7 @@ _RELIED_ON = {
     "gin_fuzzy_search_limit": "0",
 }
 """Settings that a role or a database may have otherwise, and which then change what statements mean."""
-Pooler = Literal["auto", "transaction", "session"]
+Pooler = OneOf["auto", "transaction", "session"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +40,19 @@ class Session:
         settings: To be set for each connection.
         may_write: Whether the user has the rights to write.
         guarded: Whether the server is told for whom connections are used.
+        distributes: Whether the server may have its rows on others, as Citus has.
     """
 
     own: bool
     settings: dict[str, str] = field(default_factory=dict[str, str])
     may_write: bool = True
     guarded: bool = False
+    distributes: bool = False
 
     async def set_up(self, connection: Connection) -> None:
         """Make a new connection what is relied on; a round trip only where the server has it otherwise."""
         connection.may_write, connection.guarded = self.may_write, self.guarded
+        connection.distributes = self.distributes
         if self.settings:
             await connection.execute(_SQL["set_up_session"], _columns(self.settings), prepare=False)
 
@@ -64,6 +69,8 @@ async def session_of(connection: Connection, pooler: Pooler, *, guarded: bool = 
             f"the database's encoding is {found['encoding']}, which cannot hold every text; make one with "
             "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
         )
+    if found["distributes"]:
+        await demand_coordinator(connection)
     # what stands between has told an id of its own making; whether it keeps sessions together cannot be seen
     between = found["backend"] != connection.info.backend_pid
     own = pooler == "session" or (pooler == "auto" and not between)
@@ -74,7 +81,15 @@ async def session_of(connection: Connection, pooler: Pooler, *, guarded: bool = 
     settings = _differing(found)
     if settings and not own:
         raise _unsettable(connection, found, settings)
-    return Session(own=own, settings=settings, may_write=found["may_write"], guarded=guarded)
+    return Session(
+        own=own, settings=settings, may_write=found["may_write"], guarded=guarded, distributes=found["distributes"]
+    )
+
+
+def as_parts(settings: Mapping[str, str]) -> Composable:
+    """Settings for the rest of a transaction, as parts of a statement."""
+    setting = template("session", "setting")
+    return SQL(", ").join(setting.format(name=Literal(name), value=Literal(value)) for name, value in settings.items())
 
 
 def _differing(found: DictRow) -> dict[str, str]:

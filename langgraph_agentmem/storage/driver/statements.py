@@ -12,6 +12,9 @@ _SQL = files("langgraph_agentmem.storage") / "sql"
 _NOT_SENT = re.compile(r"^ *--.*\n|^ +", re.MULTILINE)
 """Comments and indentation: the driver remembers how to read statements of up to 4,096 bytes only."""
 
+_COMMENT = re.compile(r"--.*$", re.MULTILINE)
+_END = re.compile(r";\s*$", re.MULTILINE)
+
 
 def named_blocks(text: str, comment: str) -> dict[str, str]:
     """The blocks of a text by name; each begins with a line comment that says `name: ...`."""
@@ -38,6 +41,12 @@ def migrations() -> list[tuple[int, str, bytes]]:
     folder = _SQL / "migrations"
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(int(name[:4]), name[5:-4], (folder / name).read_bytes()) for name in found]
+
+
+def commands(migration: bytes) -> list[bytes]:
+    """The statements of a migration, each of which ends a line: Citus passes on the whole of what it was sent."""
+    text = _COMMENT.sub("", migration.decode())
+    return [part.strip().encode() for part in _END.split(text) if part.strip()]
 
 
 def text_hash(migration: bytes) -> str:

@@ -173,10 +173,13 @@ INSERT INTO agentmem.mention (external_id, chunk_id, entity_id, relationship_id)
 SELECT %(external_id)s, u.to_id, m.entity_id, m.relationship_id
 FROM unnest(%(from_ids)s::bigint[], %(to_ids)s::bigint[], %(texts)s::text[]) AS u (from_id, to_id, text)
 JOIN agentmem.mention m ON m.external_id = %(external_id)s AND m.chunk_id = u.from_id
-LEFT JOIN agentmem.relationship r ON r.external_id = %(external_id)s AND r.id = m.relationship_id
+LEFT JOIN agentmem.relationship r
+  ON r.external_id = %(external_id)s AND r.external_id = m.external_id AND r.id = m.relationship_id
 -- An entity stands for both ends, so that one condition serves entities and relationships.
-JOIN agentmem.entity a ON a.external_id = %(external_id)s AND a.id = coalesce(m.entity_id, r.source_id)
-JOIN agentmem.entity b ON b.external_id = %(external_id)s AND b.id = coalesce(m.entity_id, r.target_id)
+JOIN agentmem.entity a
+  ON a.external_id = %(external_id)s AND a.external_id = m.external_id AND a.id = coalesce(m.entity_id, r.source_id)
+JOIN agentmem.entity b
+  ON b.external_id = %(external_id)s AND b.external_id = m.external_id AND b.id = coalesce(m.entity_id, r.target_id)
 WHERE strpos(u.text, a.name_key) > 0 AND strpos(u.text, b.name_key) > 0
 ON CONFLICT DO NOTHING
 
@@ -218,7 +221,7 @@ SET operation = excluded.operation, changes = o.changes + 1, dead_at = NULL, err
 INSERT INTO agentmem.graph_outbox AS o (external_id, kind, target_id, operation, revision)
 SELECT %(external_id)s, 'chunk', m.chunk_id, %(operation)s, 0
 FROM agentmem.mention m
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = m.chunk_id
+JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.external_id = m.external_id AND c.id = m.chunk_id
 WHERE m.external_id = %(external_id)s AND c.memory_id = %(memory_id)s
   AND (%(tier)s::text IS NULL OR c.tier = %(tier)s)
   AND (%(section_ids)s::text[] IS NULL OR c.section_id = ANY (%(section_ids)s))

@@ -57,9 +57,9 @@ SET title = u.title, metadata = u.metadata::jsonb, created_at = LEAST(u.created_
 FROM unnest(%(namespaces)s::text[], %(titles)s::text[], %(metadata)s::text[], %(legacy_ids)s::text[],
             %(created_ats)s::timestamptz[], %(updated_ats)s::timestamptz[])
      AS u (namespace, title, metadata, legacy_id, created_at, updated_at)
-WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL AND a.namespace = u.namespace::text[]
-  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
-                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
+WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace_hash = hash_array_extended(ARRAY(SELECT jsonb_array_elements_text(u.namespace::jsonb)), 0)
+  AND a.namespace = ARRAY(SELECT jsonb_array_elements_text(u.namespace::jsonb))
   AND (a.template -> 'sections' = '[]' OR a.metadata ->> 'legacy_id' = u.legacy_id)
 
 -- name: describe_sections
@@ -68,9 +68,9 @@ UPDATE agentmem.section s SET position = u.position, title = u.title, descriptio
 FROM agentmem.active_memory a,
      unnest(%(namespaces)s::text[], %(section_ids)s::text[], %(positions)s::int[], %(titles)s::text[], %(descriptions)s::text[])
      AS u (namespace, section_id, position, title, description)
-WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL AND a.namespace = u.namespace::text[]
-  AND a.namespace_hash = ANY (ARRAY(SELECT hash_array_extended(n.namespace::text[], 0)
-                                    FROM unnest(%(namespaces)s::text[]) AS n (namespace)))
+WHERE a.external_id = %(external_id)s AND a.closed_at IS NULL
+  AND a.namespace_hash = hash_array_extended(ARRAY(SELECT jsonb_array_elements_text(u.namespace::jsonb)), 0)
+  AND a.namespace = ARRAY(SELECT jsonb_array_elements_text(u.namespace::jsonb))
   AND s.external_id = %(external_id)s AND s.memory_id = a.id AND s.section_id = u.section_id
 
 -- name: insert_shortterm

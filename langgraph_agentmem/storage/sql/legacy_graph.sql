@@ -56,7 +56,8 @@ INSERT INTO agentmem.mention (external_id, chunk_id, entity_id)
 SELECT %(external_id)s, c.id, e.id
 FROM unnest(%(ids)s::bigint[], %(words)s::text[]) AS u (id, words)
 JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.id = u.id
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.origin = 'import' AND c.own_words @> u.words::int[]
+JOIN agentmem.memory_chunk c
+  ON c.external_id = %(external_id)s AND c.external_id = e.external_id AND c.origin = 'import' AND c.own_words @> u.words::int[]
  AND CASE e.tier WHEN 'longterm' THEN c.tier = 'longterm' ELSE c.shortterm_memory_id = e.shortterm_memory_id END
 WHERE strpos(lower(c.content), lower(e.name)) > 0
 ON CONFLICT DO NOTHING
@@ -67,9 +68,11 @@ RETURNING chunk_id
 INSERT INTO agentmem.mention (external_id, chunk_id, relationship_id)
 SELECT %(external_id)s, a.chunk_id, r.id
 FROM agentmem.relationship r
-JOIN agentmem.mention a ON a.external_id = %(external_id)s AND a.entity_id = r.source_id
-JOIN agentmem.mention b ON b.external_id = %(external_id)s AND b.entity_id = r.target_id AND b.chunk_id = a.chunk_id
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = a.chunk_id AND c.origin = 'import'
+JOIN agentmem.mention a ON a.external_id = %(external_id)s AND a.external_id = r.external_id AND a.entity_id = r.source_id
+JOIN agentmem.mention b
+  ON b.external_id = %(external_id)s AND b.external_id = r.external_id AND b.entity_id = r.target_id AND b.chunk_id = a.chunk_id
+JOIN agentmem.memory_chunk c
+  ON c.external_id = %(external_id)s AND c.external_id = r.external_id AND c.id = a.chunk_id AND c.origin = 'import'
 WHERE r.external_id = %(external_id)s AND r.id = ANY (%(ids)s)
 ON CONFLICT DO NOTHING
 RETURNING chunk_id

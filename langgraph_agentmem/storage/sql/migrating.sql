@@ -1,9 +1,10 @@
 -- name: server
--- The server's version, and the version of pgvector that is available and installed.
+-- The server's version, the version of pgvector that is available and installed, and that of Citus in this database.
 SELECT current_setting('server_version_num')::int AS server_version,
        current_setting('server_version') AS server_version_name,
        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS installed,
+       (SELECT extversion FROM pg_extension WHERE extname = 'citus') AS citus,
        EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = 'agentmem' AND c.relname = 'schema_migration') AS migrated
 

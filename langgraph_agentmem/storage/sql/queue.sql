@@ -150,17 +150,16 @@ SELECT count(*) FILTER (WHERE q.state = 'due') AS due, count(*) FILTER (WHERE q.
        min(q.due_at) FILTER (WHERE q.state IN ('due', 'running', 'waiting')) AS oldest_due_at,
        coalesce(extract(epoch FROM now() - min(q.due_at) FILTER (WHERE q.state IN ('due', 'running', 'waiting'))), 0)::float8
            AS lag_seconds,
-       (SELECT count(*) FROM agentmem.active_memory m
-        WHERE m.model_failures > 0 AND m.closed_at IS NULL
-          AND (%(external_id)s::text IS NULL OR m.external_id = %(external_id)s)) AS model_failing
+       count(*) FILTER (WHERE q.model_failures > 0) AS model_failing
 FROM (
-    SELECT due_at,
-           CASE WHEN lease_owner IS NOT NULL AND lease_expires_at >= now() THEN 'running'
+    SELECT due_at, model_failures,
+           CASE WHEN due_at IS NULL THEN 'idle'
+                WHEN lease_owner IS NOT NULL AND lease_expires_at >= now() THEN 'running'
                 WHEN dead_at IS NOT NULL THEN 'dead'
                 WHEN due_at > now() THEN 'scheduled'
                 WHEN next_attempt_at > now() THEN 'waiting'
                 ELSE 'due' END AS state
     FROM agentmem.active_memory
-    WHERE due_at IS NOT NULL AND closed_at IS NULL
+    WHERE (due_at IS NOT NULL OR model_failures > 0) AND closed_at IS NULL
       AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
 ) q

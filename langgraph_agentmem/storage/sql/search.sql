@@ -321,8 +321,7 @@ WHERE c.external_id = %(external_id)s AND c.id = %(document)s AND c.tier = %(tie
 -- workers for them, which both takes longer than to run them; and sorts only where no index has the order. Tells besides
 -- which of the tenants' memories have sections whose chunks are those of an earlier value.
 WITH settings AS MATERIALIZED (
-    SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
-           set_config('max_parallel_workers_per_gather', '0', true), set_config('enable_sort', 'off', true), {ann_settings}
+    SELECT {settings}
 )
 SELECT s.external_id, s.memory_id
 FROM settings

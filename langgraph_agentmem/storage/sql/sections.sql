@@ -57,7 +57,8 @@ memory AS (
                   due_at = LEAST(
                       a.due_at,
                       CASE WHEN excluded.pending_updates > 0
-                           THEN excluded.updated_at + %(minutes)s::float8 * interval '1 minute' END,
+                           THEN (excluded.updated_at AT TIME ZONE 'UTC' + %(minutes)s::float8 * interval '1 minute')
+                                AT TIME ZONE 'UTC' END,
                       CASE WHEN excluded.pending_updates > 0 AND {known_is_due} THEN excluded.updated_at END)
     RETURNING id, namespace, deleted_revision, due_at, updated_at, unchunked_writes
 ),
@@ -326,27 +327,19 @@ ORDER BY s.expires_at, s.external_id, s.memory_id, s.section_id
 LIMIT %(limit)s
 
 -- name: namespaces
--- Namespaces with items, of one tenant or all, whose label at the owner's place is the tenant, or that belong to nobody.
-SELECT DISTINCT (n.namespace[1:coalesce(%(max_depth)s::int, cardinality(n.namespace))]) COLLATE "C" AS namespace
-FROM (
-    SELECT a.namespace FROM agentmem.active_memory a
-    WHERE a.closed_at IS NULL AND a.section_count > 0
-      AND (%(external_id)s::text IS NULL OR a.external_id = %(external_id)s)
-      AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
-      AND (NOT %(omit_expired)s OR EXISTS (
-               SELECT 1 FROM agentmem.section s
-               WHERE s.external_id = a.external_id AND s.memory_id = a.id
-                 AND (s.expires_at IS NULL OR s.expires_at > now())))
-) n
-WHERE NOT EXISTS (
-    SELECT 1 FROM jsonb_array_elements(%(conditions)s::jsonb) AS c
-    WHERE jsonb_array_length(c -> 'path') > cardinality(n.namespace)
-       OR EXISTS (
-           SELECT 1 FROM jsonb_array_elements_text(c -> 'path') WITH ORDINALITY AS p (label, place)
-           WHERE p.label <> '*'
-             AND p.label <> n.namespace[
-                 p.place::int + CASE WHEN c ->> 'type' = 'suffix'
-                                     THEN cardinality(n.namespace) - jsonb_array_length(c -> 'path') ELSE 0 END]))
+-- Namespaces with items, of one tenant or all, whose label at the owner's place is the tenant, or that belong to nobody;
+-- those of which the conditions, a JSON path, hold, if there are any.
+SELECT DISTINCT (a.namespace[1:coalesce(%(max_depth)s::int, cardinality(a.namespace))]) COLLATE "C" AS namespace
+FROM agentmem.active_memory a
+WHERE a.closed_at IS NULL AND a.section_count > 0
+  AND (%(external_id)s::text IS NULL OR a.external_id = %(external_id)s)
+  AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
+  AND (NOT %(omit_expired)s OR EXISTS (
+           SELECT 1 FROM agentmem.section s
+           WHERE (%(external_id)s::text IS NULL OR s.external_id = %(external_id)s)
+             AND s.external_id = a.external_id AND s.memory_id = a.id
+             AND (s.expires_at IS NULL OR s.expires_at > now())))
+  AND (%(conditions)s::jsonpath IS NULL OR jsonb_path_match(to_jsonb(a.namespace), %(conditions)s::jsonpath))
 ORDER BY 1
 LIMIT %(limit)s OFFSET %(offset)s
 

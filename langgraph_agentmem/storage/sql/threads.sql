@@ -19,11 +19,11 @@ WHERE m.external_id = %(external_id)s AND m.namespace_hash = hash_array_extended
 -- name: note_written
 -- Notes, in the statement that writes it, what a thread has of sections from now on, where it is as the thread has noted it
 -- last; a part of `write_values`, which sees to the sections' own revisions. The memory is locked before these rows, as it is
--- where sections are loaded for a thread.
+-- where sections are loaded for a thread. A bare element of an array as what is set would make a server with Citus crash.
 noted AS (
     UPDATE agentmem.thread_section t
     SET revision = t.revision + 1,
-        text_hash = (%(text_hashes)s::bytea[])[array_position(%(section_ids)s::text[], t.section_id)]
+        text_hash = coalesce((%(text_hashes)s::bytea[])[array_position(%(section_ids)s::text[], t.section_id)], t.text_hash)
     FROM memory m
     WHERE t.external_id = %(external_id)s AND t.memory_id = %(memory_id)s AND t.thread_id = %(thread_id)s
       AND t.section_id = ANY (%(section_ids)s::text[]) AND {as_seen}

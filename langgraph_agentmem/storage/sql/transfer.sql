@@ -34,11 +34,16 @@ SELECT {values} FROM jsonb_array_elements(%(rows)s::jsonb) AS e,
 UPDATE agentmem.consolidation_run SET status = 'abandoned', finished_at = now()
 WHERE external_id = %(external_id)s AND status = 'running'
 
+-- name: largest_id
+-- The largest id that a tenant has in a table; joined by UNION ALL with those of other tables.
+SELECT {name} AS name, (SELECT max(t.id) FROM {table} t WHERE t.external_id = %(external_id)s) AS id
+
 -- name: pass_ids
--- Sees to it that no id of a table is given again. Others draw numbers meanwhile: far enough ahead, none of theirs comes again.
-SELECT setval(pg_get_serial_sequence(%(name)s, 'id'), m.id + 10000)
-FROM (SELECT max(t.id) AS id FROM {table} t WHERE t.external_id = %(external_id)s) m
-WHERE m.id >= nextval(pg_get_serial_sequence(%(name)s, 'id'))
+-- Sees to it that no id of tables is given again. Others draw numbers meanwhile: far enough ahead, none of theirs comes
+-- again. It reads no table: with one, it would be run where the tenant's rows are, which may be another server.
+SELECT setval(pg_get_serial_sequence(u.name, 'id'), u.id + 10000)
+FROM unnest(%(names)s::text[], %(ids)s::bigint[]) AS u (name, id)
+WHERE u.id >= nextval(pg_get_serial_sequence(u.name, 'id'))
 
 -- name: project_tenant
 -- Tells the projection of all that a tenant's graph holds.

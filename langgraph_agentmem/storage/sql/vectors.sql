@@ -18,11 +18,6 @@ RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options
 CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
 USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
 
--- name: ann_settings
--- An HNSW index looks at as many candidates as a search takes, and an IVFFlat index at ten lists first.
-set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '40', true),
-       set_config('ivfflat.iterative_scan', 'relaxed_order', true), set_config('ivfflat.probes', '10', true)
-
 -- name: create_vector_view
 -- Valid chunks that have a vector of one model, as LangChain's PGVectorStore reads them: those of the tenant that the
 -- transaction names, and none where it names none.
@@ -52,7 +47,7 @@ SELECT to_regclass(%(view)s) IS NOT NULL AS found
 -- For a transaction that reads such a view: the tenant, no writes, and a search that goes on until there are enough rows
 -- that pass. Tells which embedding model is in use.
 SELECT set_config('agentmem.external_id', p.external_id, true), set_config('transaction_read_only', 'on', true),
-       {ann_settings}, set_config('hnsw.max_scan_tuples', '2147483647', true),
+       {settings},
        set_config('search_path', p.search_path, true),
        (SELECT e.id FROM agentmem.embedding_model e ORDER BY e.used_since DESC, e.id DESC LIMIT 1) AS model
 FROM (

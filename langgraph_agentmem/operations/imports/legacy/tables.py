@@ -29,7 +29,7 @@ async def import_legacy(
     neo4j: Neo4jDatabase | None,
     on_progress: OnPassed | None,
 ) -> ImportReport:
-    """See `AgentMemory.aimport_legacy`."""
+    """See `Imports.alegacy`."""
     ownership = Ownership(owner=resources.settings.store_owner, default_tenant=resources.settings.store_default_tenant)
     takeover = Takeover(resources)
     intakes: dict[str, Intake] = {
