@@ -45,7 +45,7 @@ async def inherit_mentions(connection: Connection, external_id: str, rows: Seque
 async def delete_unsupported(
     connection: Connection, external_id: str, supported: Sequence[tuple[int | None, int | None]]
 ) -> RowCounts:
-    """Remove those of these entities and relationships that no chunk supports any more, with their history; counts them."""
+    """Remove those of these entities and relationships that no chunk supports any more; counts what went, by table."""
     # relationships first: an entity stays as long as one of them leads from or to it
     ids = sorted({relationship for _, relationship in supported if relationship})
     relationships = await all_rows(
@@ -64,7 +64,7 @@ async def delete_unsupported(
 async def delete(
     connection: Connection, external_id: str, kind: Literal["entity", "relationship"], revisions: list[tuple[int, int]]
 ) -> int:
-    """Remove entities, with their relationships, or relationships, given as (id, revision); counts their own history."""
+    """Remove entities, with their relationships, or relationships, by (id, revision); counts their own history."""
     if not revisions:
         return 0
     sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]

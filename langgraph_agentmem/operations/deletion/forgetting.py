@@ -87,10 +87,9 @@ async def _before(resources: Resources, external_id: str, before: datetime) -> A
 
 
 async def _withdraw_longterm(resources: Resources, external_id: str, before: datetime, removal: Removal) -> None:
-    """Remove from long-term memory what only a tenant's memories of before a time support, before these go themselves.
+    """Remove from long-term memory what only a tenant's memories of before a time support, while they are still there.
 
-    Otherwise it would be made anew of what is left as each of them goes, from the parts of all the others. What somebody
-    promotes meanwhile is.
+    Otherwise it would be made anew as each of them goes, from the parts of all that are left. What is promoted meanwhile is.
     """
     async with resources.database.connection(external_id) as connection:
         if not await storage.has_longterm(connection, external_id):
@@ -107,7 +106,7 @@ async def _withdraw_longterm(resources: Resources, external_id: str, before: dat
 
 
 async def _withdraw(resources: Resources, external_id: str, memory_id: int, removal: Removal) -> None:
-    """Take a memory's support from long-term things, with those that nothing supports any more, some chunks at a time."""
+    """Take a memory's support from long-term things, and remove those without any, some chunks at a time."""
     async with resources.database.connection(external_id) as connection:
         ids = await storage.chunks(connection, external_id, memory_id)
     for start in range(0, len(ids), CHUNKS_AT_ONCE):
