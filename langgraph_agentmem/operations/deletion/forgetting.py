@@ -89,7 +89,8 @@ async def _before(resources: Resources, external_id: str, before: datetime) -> A
 async def _withdraw_longterm(resources: Resources, external_id: str, before: datetime, removal: Removal) -> None:
     """Remove from long-term memory what only a tenant's memories of before a time support, while they are still there.
 
-    Otherwise it would be made anew as each of them goes, from the parts of all that are left. What is promoted meanwhile is.
+    Otherwise it would be made anew as each of them goes, from the parts of all that are left; as what is promoted
+    meanwhile is.
     """
     async with resources.database.connection(external_id) as connection:
         if not await storage.has_longterm(connection, external_id):
