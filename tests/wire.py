@@ -64,6 +64,11 @@ class Wire:
         return sum(sent in _WAITS and sender == "B" for sent, (sender, _) in pairwise(messages))
 
     @property
+    def rows(self) -> int:
+        """How many rows were received."""
+        return sum((sender, kind) == ("B", "DataRow") for sender, kind, _ in self._said()[self._from :])
+
+    @property
     def statements(self) -> list[Sent]:
         """The statements that were run, in their order."""
         texts, found = dict[str, str](), list[Sent]()

@@ -9,7 +9,7 @@ from langgraph_agentmem.models.base import Json
 from langgraph_agentmem.models.deletion import RowCounts
 from langgraph_agentmem.storage import grants, outbox, support
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, first_row
+from langgraph_agentmem.storage.driver.rows import all_rows, first_row, one_row
 from langgraph_agentmem.storage.driver.statements import statements
 from langgraph_agentmem.storage.projection import STORE
 
@@ -79,6 +79,29 @@ async def delete_chunks(
     return dict(await first_row(connection, _SQL["forget_chunks"], params)), _supported(rows)
 
 
+async def chunks(connection: Connection, external_id: str, memory_id: int) -> list[int]:
+    """All of a memory's chunks."""
+    params = {"external_id": external_id, "memory_id": memory_id}
+    return [row["id"] for row in await all_rows(connection, _SQL["chunks_of_memory"], params)]
+
+
+async def withdraw_longterm_support(
+    connection: Connection, external_id: str, ids: Sequence[int]
+) -> tuple[RowCounts, SupportedThings]:
+    """Take the support of chunks from long-term entities and relationships; returns also which these are."""
+    params = {"external_id": external_id, "ids": list(ids)}
+    rows = await all_rows(connection, _SQL["withdraw_longterm_support"], params)
+    await outbox.enqueue_chunks(connection, external_id, (row["chunk_id"] for row in rows))
+    return {"mention": len(rows)}, _supported(rows)
+
+
+async def has_longterm(connection: Connection, external_id: str, memory_id: int | None = None) -> bool:
+    """Whether there are long-term entities of a tenant, or any that a memory has given to."""
+    name = "longterm_entity_of_tenant" if memory_id is None else "longterm_entity_of_memory"
+    params = {"external_id": external_id, "memory_id": memory_id}
+    return await one_row(connection, _SQL[name], params) is not None
+
+
 async def shortterm_rest(connection: Connection, external_id: str, memory_id: int) -> SupportedThings:
     """What is left of a memory's short-term entities and relationships."""
     params = {"external_id": external_id, "memory_id": memory_id}
@@ -92,10 +115,7 @@ async def longterm_rest(connection: Connection, external_id: str) -> SupportedTh
 
 async def delete_unsupported(connection: Connection, external_id: str, supported: SupportedThings) -> RowCounts:
     """Remove those of these entities and relationships that nothing supports any more, with their history."""
-    before = await _history(connection, external_id, supported)
-    entities, relationships = await support.delete_unsupported(connection, external_id, supported.pairs)
-    after = await _history(connection, external_id, supported)
-    return {"entity": entities, "relationship": relationships, "state_history": before - after}
+    return await support.delete_unsupported(connection, external_id, supported.pairs)
 
 
 async def delete_memory(connection: Connection, external_id: str, memory_id: int) -> RowCounts:
@@ -130,9 +150,11 @@ async def forget_history(
     return len(given), len(await all_rows(connection, _SQL["forget_former_traits"], params))
 
 
-async def memories_before(connection: Connection, external_id: str, before: datetime, limit: int) -> list[int]:
-    """Some of a tenant's memories that were made before a time."""
-    params: Json = {"external_id": external_id, "before": before, "limit": limit}
+async def memories_before(
+    connection: Connection, external_id: str, before: datetime, limit: int, *, after: int = 0
+) -> list[int]:
+    """Some of a tenant's memories that were made before a time, by their ids, after one of them."""
+    params: Json = {"external_id": external_id, "before": before, "after": after, "limit": limit}
     return [row["id"] for row in await all_rows(connection, _SQL["memories_before"], params)]
 
 
@@ -166,11 +188,6 @@ async def rows_of_memories(connection: Connection, external_id: str, memory_ids:
     """The rows of memories by table."""
     params: Json = {"external_id": external_id, "memory_ids": list(memory_ids)}
     return {row["name"]: row["count"] for row in await all_rows(connection, _SQL["rows_of_memories"], params)}
-
-
-async def _history(connection: Connection, external_id: str, things: SupportedThings) -> int:
-    params: Json = {"external_id": external_id, "entity_ids": things.entities, "relationship_ids": things.relationships}
-    return (await first_row(connection, _SQL["count_history"], params))["count"]
 
 
 def _supported(rows: Sequence[Mapping[str, int | None]]) -> SupportedThings:

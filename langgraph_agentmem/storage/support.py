@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from langgraph_agentmem.models.deletion import RowCounts
 from langgraph_agentmem.storage import outbox
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import all_rows, columns
+from langgraph_agentmem.storage.driver.rows import all_rows, columns, first_row
 from langgraph_agentmem.storage.driver.statements import statements
 
 _SQL = statements("graph")
@@ -43,27 +44,32 @@ async def inherit_mentions(connection: Connection, external_id: str, rows: Seque
 
 async def delete_unsupported(
     connection: Connection, external_id: str, supported: Sequence[tuple[int | None, int | None]]
-) -> tuple[int, int]:
-    """Remove those of these entities and relationships that no chunk supports any more; returns how many of each."""
+) -> RowCounts:
+    """Remove those of these entities and relationships that no chunk supports any more; counts what went, by table."""
     # relationships first: an entity stays as long as one of them leads from or to it
     ids = sorted({relationship for _, relationship in supported if relationship})
     relationships = await all_rows(
         connection, _SQL["unsupported_relationships"], {"external_id": external_id, "ids": ids}
     )
-    await delete(connection, external_id, "relationship", [(r["id"], r["revision"]) for r in relationships])
+    of_relationships = await delete(
+        connection, external_id, "relationship", [(r["id"], r["revision"]) for r in relationships]
+    )
     ids = sorted({entity for entity, _ in supported if entity})
     entities = await all_rows(connection, _SQL["unsupported_entities"], {"external_id": external_id, "ids": ids})
-    await delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
-    return len(entities), len(relationships)
+    of_entities = await delete(connection, external_id, "entity", [(e["id"], e["revision"]) for e in entities])
+    history = of_relationships + of_entities
+    return {"entity": len(entities), "relationship": len(relationships), "state_history": history}
 
 
 async def delete(
     connection: Connection, external_id: str, kind: Literal["entity", "relationship"], revisions: list[tuple[int, int]]
-) -> None:
-    """Remove entities, with their relationships, or relationships, given as (id, revision)."""
+) -> int:
+    """Remove entities, with their relationships, or relationships, by (id, revision); counts their own history."""
     if not revisions:
-        return
+        return 0
     sql = {"entity": "delete_entities", "relationship": "delete_relationships"}[kind]
-    await connection.execute(_SQL[sql], {"external_id": external_id, "ids": [id for id, _ in revisions]})
+    params = {"external_id": external_id, "ids": [id for id, _ in revisions]}
+    removed = await first_row(connection, _SQL[sql], params)
     # a deletion counts as one revision more
     await outbox.enqueue(connection, external_id, kind, ((id, rev + 1) for id, rev in revisions), "delete")
+    return removed["state_history"]

@@ -87,8 +87,8 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Graph.apaths", Operations.paths, (4, 3), (4, 3)),
     ("Graph.anamed", Operations.named, (2, 1), (2, 1)),
     # last: the driver remembers a hundred statements, and would have forgotten some of the others' by then
-    ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (26, 32), (26, 32)),
-    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (40, 46), (40, 46)),
+    ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (26, 30), (26, 30)),
+    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (39, 43), (39, 43)),
     ("AgentMemory.averify_receipt", Operations.verify_receipt, (4, 3), (4, 3)),
     ("AgentMemory.asweep, with nothing to remove", Operations.sweep_all, (1, 1), (1, 1)),
     ("Imports.alegacy", Operations.import_legacy, (26, 29), (26, 29)),

@@ -42,6 +42,24 @@ def test_a_bad_foreign_key_is_found(bad):
     assert bad_foreign_keys(f"CREATE TABLE agentmem.x ({bad})")
 
 
+def unchecked_by_index(table: str, body: str, indexes) -> list[str]:
+    """Foreign keys whose columns do not lead an index of all rows: whatever they refer to is removed by reading all of them."""
+    led = re.findall(r"(?:PRIMARY KEY|UNIQUE(?: NULLS NOT DISTINCT)?) \(([^)]*)\)", body)
+    led += [definition.strip(" ()") for _, name, definition in indexes if name == table and "WHERE" not in definition]
+    return [
+        key[1] for key in FOREIGN_KEY.finditer(body) if not any(f"{cols}, ".startswith(f"{key[1]}, ") for cols in led)
+    ]
+
+
+def test_every_foreign_key_is_checked_by_an_index():
+    assert {name: keys for name in TENANT_TABLES if (keys := unchecked_by_index(name, TABLES[name], INDEXES))} == {}
+    body = "external_id text, id bigint, a_id bigint, FOREIGN KEY (external_id, a_id) REFERENCES agentmem.a"
+    assert unchecked_by_index("x", body, [(False, "y", " (external_id, a_id)")])
+    assert unchecked_by_index("x", body, [(False, "x", " (external_id, a_id) WHERE a_id IS NOT NULL")])
+    assert unchecked_by_index("x", body, [(False, "x", " (external_id, id, a_id)")])
+    assert not unchecked_by_index("x", body, [(False, "x", " (external_id, a_id, id)")])
+
+
 def bad_primary_key(body: str) -> bool:
     keys = re.findall(r"PRIMARY KEY(?: \(([^)]*)\))?", body)
     return len(keys) != 1 or not keys[0].startswith("external_id, ")

@@ -67,6 +67,7 @@ async def forget_tenant(
     wanted |= {id: False for id, shared in known.items() if checkpoints and not shared}
     removed = await threads.counted(resources, wanted, removed=True)
     removal.add(await threads.remove(resources, [thread.thread_id for thread in removed]))
+    await _withdraw_longterm(resources, tenant, started, removal)
     async for memory_id in _before(resources, tenant, started):
         await _forget(resources, tenant, memory_id, removal, all_before=started)
     await _forget_longterm_rest(resources, tenant, removal)
@@ -85,6 +86,40 @@ async def _before(resources: Resources, external_id: str, before: datetime) -> A
             return
 
 
+async def _withdraw_longterm(resources: Resources, external_id: str, before: datetime, removal: Removal) -> None:
+    """Remove from long-term memory what only a tenant's memories of before a time support, while they are still there.
+
+    Otherwise it would be made anew as each of them goes, from the parts of all that are left; as what is promoted
+    meanwhile is.
+    """
+    async with resources.database.connection(external_id) as connection:
+        if not await storage.has_longterm(connection, external_id):
+            return
+    after = 0
+    while True:
+        async with resources.database.connection(external_id) as connection:
+            ids = await storage.memories_before(connection, external_id, before, _MEMORIES_AT_ONCE, after=after)
+        for id in ids:
+            await _withdraw(resources, external_id, id, removal)
+        if not ids:
+            return
+        after = ids[-1]
+
+
+async def _withdraw(resources: Resources, external_id: str, memory_id: int, removal: Removal) -> None:
+    """Take a memory's support from long-term things, and remove those without any, some chunks at a time."""
+    async with resources.database.connection(external_id) as connection:
+        ids = await storage.chunks(connection, external_id, memory_id)
+    for start in range(0, len(ids), CHUNKS_AT_ONCE):
+        async with resources.database.transaction(external_id) as connection:
+            await memories.lock_any(connection, external_id, memory_id)
+            await longterm.lock_tenant(connection, external_id)
+            some = ids[start : start + CHUNKS_AT_ONCE]
+            withdrawn, supported = await storage.withdraw_longterm_support(connection, external_id, some)
+            removed = await storage.delete_unsupported(connection, external_id, supported)
+        removal.add(receipts.added([withdrawn, removed]))
+
+
 async def _forget(
     resources: Resources, external_id: str, memory_id: int, removal: Removal, *, all_before: datetime | None = None
 ) -> None:
@@ -92,8 +127,10 @@ async def _forget(
     if not await _close(resources, external_id, memory_id, removal, seize=all_before is not None):
         return
     async with resources.database.connection(external_id) as connection:
-        # the logs of memories that go as well go with them: rewriting these takes a transaction for each two memories
-        sharing = await storage.sharing(connection, external_id, memory_id, since=all_before)
+        # the logs of memories that go as well go with them: rewriting these takes a transaction for each two memories.
+        # What those alone have given to is gone by then; looking for others reads all of the tenant's entities
+        alone = all_before is not None and not await storage.has_longterm(connection, external_id, memory_id)
+        sharing = [] if alone else await storage.sharing(connection, external_id, memory_id, since=all_before)
     # before, as they are known by what is removed below, and after, as others may have been promoted meanwhile
     changed = await survivors.forget_promotions(resources, external_id, sharing)
     while await _forget_some(resources, external_id, memory_id, removal):

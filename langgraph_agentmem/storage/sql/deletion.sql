@@ -92,6 +92,36 @@ gone AS (
 SELECT (SELECT count(*) FROM vectors) AS coming_vector, (SELECT count(*) FROM mentions) AS mention,
        (SELECT count(*) FROM gone) AS memory_chunk
 
+-- name: longterm_entity_of_tenant
+-- One of a tenant's long-term entities.
+SELECT id FROM agentmem.entity WHERE external_id = %(external_id)s AND tier = 'longterm' LIMIT 1
+
+-- name: longterm_entity_of_memory
+-- One of the long-term entities that a memory has given to and that are still there.
+SELECT w.id FROM agentmem.entity w
+WHERE w.external_id = %(external_id)s
+  AND w.id = ANY (ARRAY(SELECT e.longterm_id FROM agentmem.entity e
+                        WHERE e.external_id = %(external_id)s AND e.longterm_id IS NOT NULL
+                          AND e.shortterm_memory_id = (SELECT s.id FROM agentmem.shortterm_memory s
+                                                       WHERE s.external_id = %(external_id)s AND s.memory_id = %(memory_id)s)))
+LIMIT 1
+
+-- name: chunks_of_memory
+-- All of a memory's chunks.
+SELECT id FROM agentmem.memory_chunk WHERE external_id = %(external_id)s AND memory_id = %(memory_id)s
+
+-- name: withdraw_longterm_support
+-- Takes from long-term entities and relationships the support of chunks.
+WITH given AS MATERIALIZED (
+    SELECT t.id FROM agentmem.mention t
+    LEFT JOIN agentmem.entity e ON e.external_id = %(external_id)s AND e.id = t.entity_id
+    LEFT JOIN agentmem.relationship r ON r.external_id = %(external_id)s AND r.id = t.relationship_id
+    WHERE t.external_id = %(external_id)s AND t.chunk_id = ANY (%(ids)s) AND 'longterm' IN (e.tier, r.tier)
+)
+DELETE FROM agentmem.mention m USING given g
+WHERE m.external_id = %(external_id)s AND m.id = g.id
+RETURNING m.chunk_id, m.entity_id, m.relationship_id
+
 -- name: shortterm_rest
 -- What is left of a memory's short-term entities and relationships.
 SELECT e.id AS entity_id, NULL::bigint AS relationship_id FROM agentmem.entity e
@@ -111,12 +141,6 @@ UNION ALL
 SELECT NULL, r.id FROM agentmem.relationship r
 WHERE r.external_id = %(external_id)s AND r.tier = 'longterm'
   AND NOT EXISTS (SELECT 1 FROM agentmem.mention m WHERE m.external_id = %(external_id)s AND m.relationship_id = r.id)
-
--- name: count_history
--- How many entries the history of entities and relationships has.
-SELECT count(*) AS count FROM agentmem.state_history
-WHERE external_id = %(external_id)s
-  AND (entity_id = ANY (%(entity_ids)s) OR relationship_id = ANY (%(relationship_ids)s))
 
 -- name: forget_shortterm_memory
 -- Removes a short-term memory whose entities and relationships are gone.
@@ -164,9 +188,9 @@ WHERE external_id = %(external_id)s
 RETURNING id
 
 -- name: memories_before
--- Some of a tenant's memories that were made before a time.
+-- Some of a tenant's memories that were made before a time, after one of them.
 SELECT id FROM agentmem.active_memory
-WHERE external_id = %(external_id)s AND created_at < %(before)s
+WHERE external_id = %(external_id)s AND created_at < %(before)s AND id > %(after)s
 ORDER BY id
 LIMIT %(limit)s
 

@@ -386,9 +386,21 @@ WHERE e.external_id = %(external_id)s AND e.id = ANY (%(ids)s)
 ORDER BY e.id
 
 -- name: delete_relationships
--- Removes relationships, with their history and mentions.
-DELETE FROM agentmem.relationship WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+-- Removes relationships, with their history and mentions; counts the history.
+WITH history AS (
+    DELETE FROM agentmem.state_history WHERE external_id = %(external_id)s AND relationship_id = ANY (%(ids)s) RETURNING id
+),
+gone AS (
+    DELETE FROM agentmem.relationship WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) RETURNING id
+)
+SELECT (SELECT count(*) FROM history) AS state_history, (SELECT count(*) FROM gone) AS relationship
 
 -- name: delete_entities
--- Removes entities, with their history, mentions and relationships.
-DELETE FROM agentmem.entity WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
+-- Removes entities, with their history, mentions and relationships; counts their own history.
+WITH history AS (
+    DELETE FROM agentmem.state_history WHERE external_id = %(external_id)s AND entity_id = ANY (%(ids)s) RETURNING id
+),
+gone AS (
+    DELETE FROM agentmem.entity WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) RETURNING id
+)
+SELECT (SELECT count(*) FROM history) AS state_history, (SELECT count(*) FROM gone) AS entity
