@@ -25,10 +25,11 @@ import psycopg
 from hashed_embeddings import INDEX
 from langgraph.store.base import PutOp
 from psycopg.conninfo import make_conninfo
+from server import started
 
 from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStore
 from langgraph_agentmem.operations.sections import embeddings
-from langgraph_agentmem.storage.driver import embedded, row_security
+from langgraph_agentmem.storage.driver import row_security
 from langgraph_agentmem.storage.driver.database import Database
 
 VARIANTS = ("plain", "setting", "policies")
@@ -155,12 +156,12 @@ async def run(server: str, items: int, *, vectors: bool, share: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dsn", help="a superuser's; by default that of an embedded server")
-    parser.add_argument("--folder", type=Path, help="of the embedded server's data; by default the user's")
+    parser.add_argument("--folder", type=Path, help="of the server that is started, where what was filled stays")
     parser.add_argument("--items", type=int, action="append")
     parser.add_argument("--share", type=float, default=1.0, help="of the calls that are made otherwise")
     parser.add_argument("--vectors", action="store_true")
     chosen = parser.parse_args()
-    server = chosen.dsn or embedded.start(chosen.folder)
+    server = chosen.dsn or started(chosen.folder)
     for items in chosen.items or [2_000]:
         asyncio.run(run(server, items, vectors=chosen.vectors, share=chosen.share))
 
