@@ -10,7 +10,7 @@ from langgraph_agentmem.models.thread import LoadedSection, SeenSection, ThreadM
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import all_rows, columns
 from langgraph_agentmem.storage.driver.statements import statements
-from langgraph_agentmem.storage.driver.tenants import EVERYONE
+from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY
 from langgraph_agentmem.storage.memories import MemoryRow, memory_row
 
 _SQL = statements("threads")
@@ -77,7 +77,9 @@ async def copy(connection: Connection, source: str, target: str) -> None:
 async def _tenants(connection: Connection, thread_ids: Sequence[str]) -> list[str]:
     connection.serve(EVERYONE)
     params = {"thread_ids": list(thread_ids), "limit": _TENANTS}
-    return [row["external_id"] for row in await all_rows(connection, _SQL["tenants_of_threads"], params)]
+    found = [row["external_id"] for row in await all_rows(connection, _SQL["tenants_of_threads"], params)]
+    connection.serve(NOBODY)  # what follows, of LangGraph's tables too, is not for whoever may look over all tenants
+    return found
 
 
 def _section(row: DictRow) -> ThreadSection:

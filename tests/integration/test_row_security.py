@@ -13,6 +13,7 @@ import pytest
 from consistency import assert_consistent
 from fakes import ScriptedModel
 from guarded import APP, WORKER, as_role, guard
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.store.base import GetOp, PutOp, SearchOp
 from psycopg.conninfo import make_conninfo
 from sql_files import BLOCK, COUNTS_OVER_ALL_TENANTS, FILES, READS_OVER_ALL_TENANTS, TENANT_TABLES, VIEWS
@@ -398,6 +399,16 @@ async def test_whoever_may_look_finds_all_tenants(opened_as: OpenedAs, rows: Any
 
 
 # Opening
+
+
+async def test_a_thread_that_has_no_sections_can_be_copied(opened_as: OpenedAs) -> None:
+    """Nothing that follows the look for its tenants is done as whoever may look."""
+    saver = AgentMemorySaver(opened_as(WORKER))
+    thread = {"configurable": {"thread_id": "1", "checkpoint_ns": ""}}
+    stored = await saver.aput(thread, empty_checkpoint(), {"source": "input", "step": -1, "parents": {}}, {})
+    await saver.acopy_thread("1", "2")
+    copied = await saver.aget_tuple({"configurable": {"thread_id": "2"}})
+    assert copied.checkpoint["id"] == stored["configurable"]["checkpoint_id"]
 
 
 async def test_a_database_without_policies_is_refused_with_what_gives_it_some(empty_dsn: str) -> None:
