@@ -151,7 +151,7 @@ async def forget_history(
 
 
 async def memories_before(
-    connection: Connection, external_id: str, before: datetime, limit: int, *, after: int = 0
+    connection: Connection, external_id: str, before: datetime, limit: int, *, after: int
 ) -> list[int]:
     """Some of a tenant's memories that were made before a time, by their ids, after one of them."""
     params: Json = {"external_id": external_id, "before": before, "after": after, "limit": limit}

@@ -75,15 +75,22 @@ async def forget_tenant(
     return await _receipt(resources, tenant, removal, [*removed, *left], started)
 
 
-async def _before(resources: Resources, external_id: str, before: datetime) -> AsyncGenerator[int]:
-    """A tenant's memories that were made before a time, until there are none: somebody may have been making one."""
+async def _before(
+    resources: Resources, external_id: str, before: datetime, *, stay: bool = False
+) -> AsyncGenerator[int]:
+    """A tenant's memories that were made before a time: each once where they stay.
+
+    Else they are to go, until there are none: somebody may have been making one.
+    """
+    after = 0
     while True:
         async with resources.database.connection(external_id) as connection:
-            ids = await storage.memories_before(connection, external_id, before, _MEMORIES_AT_ONCE)
+            ids = await storage.memories_before(connection, external_id, before, _MEMORIES_AT_ONCE, after=after)
         for id in ids:
             yield id
         if not ids:
             return
+        after = ids[-1] if stay else 0
 
 
 async def _withdraw_longterm(resources: Resources, external_id: str, before: datetime, removal: Removal) -> None:
@@ -95,15 +102,8 @@ async def _withdraw_longterm(resources: Resources, external_id: str, before: dat
     async with resources.database.connection(external_id) as connection:
         if not await storage.has_longterm(connection, external_id):
             return
-    after = 0
-    while True:
-        async with resources.database.connection(external_id) as connection:
-            ids = await storage.memories_before(connection, external_id, before, _MEMORIES_AT_ONCE, after=after)
-        for id in ids:
-            await _withdraw(resources, external_id, id, removal)
-        if not ids:
-            return
-        after = ids[-1]
+    async for memory_id in _before(resources, external_id, before, stay=True):
+        await _withdraw(resources, external_id, memory_id, removal)
 
 
 async def _withdraw(resources: Resources, external_id: str, memory_id: int, removal: Removal) -> None:

@@ -118,7 +118,7 @@ def _sealed(value: object) -> object:
 
 
 _savers: dict[int, tuple[SerializerProtocol, _Saver]] = {}
-"""By the identity of the serializer, which need not be hashable."""
+"""By the identity of the serializer, which need not be hashable; it is kept, so that no other one can have that."""
 
 
 async def statements(
@@ -172,7 +172,7 @@ async def _run(serde: SerializerProtocol, cursor: _Cursor, call: Callable[[Postg
 def _saver(serde: SerializerProtocol) -> _Saver:
     """The checkpointer of a serializer; making one takes longer than many a call of it."""
     known = _savers.get(id(serde))
-    if known is None or known[0] is not serde:
+    if known is None:
         if len(_savers) >= _MOST_SAVERS:
             _savers.clear()
         _savers[id(serde)] = known = (serde, _Saver(serde))
