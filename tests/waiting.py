@@ -42,6 +42,15 @@ async def until_sleeping(rows: Rows, sessions: int) -> None:
     await until_rows(rows, sleeping, [(sessions,)])
 
 
+async def until_alone(rows: Rows) -> None:
+    """Wait until all other sessions of the test's database have ended, and so have told what they did."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'"
+    )
+    await until_rows(rows, others, [(0,)])
+
+
 async def until_idle(rows: Rows) -> None:
     """Wait until no other session of the test's database does anything."""
     busy = (

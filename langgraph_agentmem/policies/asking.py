@@ -40,6 +40,7 @@ class WeighedQuestion(NamedTuple):
         weights: Of its words, by where they are weighed.
         best: What a short chunk weighs that says each of its words once.
         rare: Where its rarest words are weighed.
+        whole: Whether these are all that a chunk could be found by, but for its vector.
         words: All of its words, as entities' names are compared with them.
         telling: Those of them by which an entity is looked for: a name that most chunks hold tells nothing apart.
         labels: What in it may be a label.
@@ -50,6 +51,7 @@ class WeighedQuestion(NamedTuple):
     weights: dict[int, float]
     best: float
     rare: list[int]
+    whole: bool
     words: list[str]
     telling: list[str]
     labels: list[str]
@@ -75,13 +77,15 @@ def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion
     telling = [word for word in question.words if not _is_common(word, frequencies)]
     if not any(frequencies.of(dimension(word.text)) for word in telling):
         telling = question.words
-    held = ((dimension(word.text), frequencies.of(dimension(word.text)), word.part) for word in telling)
-    # a part that no chunk holds was read for nothing: no answer is the worse for not having it
-    holding = {at: chunks for at, chunks, part in held if chunks or not part}
+    holding = {dimension(word.text): frequencies.of(dimension(word.text)) for word in telling}
     weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
+    # a part that no chunk holds was probably read for nothing: no answer is the worse for not having it
+    needed = {at for word in telling if holding[at := dimension(word.text)] or not word.part}
     texts, named = ([word.text for word in words] for words in (question.words, telling))
-    best, days = sum(weights.values()) * ONCE or 1.0, question.days
-    return WeighedQuestion(weights, best, _rarest(holding), texts, named, question.labels, dates.looked_up(days), days)
+    best, days = sum(weights[at] for at in needed) * ONCE or 1.0, question.days
+    rare = _rarest(holding)
+    whole = not days and {dimension(word.text) for word in question.words} <= set(rare)
+    return WeighedQuestion(weights, best, rare, whole, texts, named, question.labels, dates.looked_up(days), days)
 
 
 def _is_common(word: Word, frequencies: Frequencies) -> bool:

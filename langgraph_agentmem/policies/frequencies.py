@@ -10,7 +10,9 @@ SAMPLE = 5_000
 """Chunks that are counted at most; of more, each n-th one."""
 _TOLERATED_SHARE = 0.05
 """Of the chunks, so many may be new until they are counted again."""
-_LEAST_SECONDS = 2.0
+_LEAST_SECONDS, _MOST_SECONDS = 2.0, 60.0
+_SECONDS_A_CHUNK = 0.1
+"""The more there are, the longer they stay about the same, whoever writes meanwhile."""
 _SECONDS_PER_SECOND = 200.0
 """Counting may take a two-hundredth of the time."""
 _MOST_WORDS = 500_000
@@ -82,7 +84,8 @@ class FrequencyCache:
 
     def put(self, external_id: str, frequencies: Frequencies, seconds: float) -> None:
         """Keep what was counted, which took so long."""
-        lasting = max(_LEAST_SECONDS, _SECONDS_PER_SECOND * seconds)
+        steady = min(max(_LEAST_SECONDS, _SECONDS_A_CHUNK * frequencies.chunks), _MOST_SECONDS)
+        lasting = max(steady, _SECONDS_PER_SECOND * seconds)
         with self._changing:
             self._forget(external_id)
             self._tenants[external_id] = _Known(frequencies, self.clock() + lasting)

@@ -29,7 +29,8 @@ _USUAL_LENGTH = 75.0
 """Words, with those of the neighbours by their weights: what lines of dialogue and of notes come to."""
 MOST_WEIGHT = K1 + 1
 """What a word weighs at most, however often a chunk has it."""
-_SHORT_LENGTH = 15.0
+_SHORT_LENGTH = 20.0
+"""Words that even the shortest chunk counts for: that a line of a list has no more tells nothing for it."""
 ONCE = MOST_WEIGHT / (1 + K1 * (1 - _B + _B * _SHORT_LENGTH / _USUAL_LENGTH))
 """What a word weighs that a short chunk says once: one that says what is asked, and nothing else, answers it fully."""
 BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
@@ -39,6 +40,8 @@ headings."""
 ITEMS_BESIDE = 0.75
 """What that counts for the items of a store: what was put before and after one, as far as it is said as well. It need
 not be about the same. It is known only when they are compared, as each is written by itself."""
+_ABOVE = 0.5
+"""What a word counts that a chunk stands under: it may be about that, as all that stands there."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
 _LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:：\n]{0,39})(?::\s|：)")
@@ -100,7 +103,7 @@ def rarity(holding: float, of: float) -> float:
 
 def vector_text(weights: Mapping[int, float], dimensions: int) -> str:
     """Weights as PostgreSQL reads them for a `sparsevec`."""
-    return f"{{{','.join(f'{at}:{weights[at]:.4g}' for at in sorted(weights))}}}/{dimensions}"
+    return f"{{{','.join(f'{at}:{weights[at]:.6g}' for at in sorted(weights))}}}/{dimensions}"
 
 
 def _field(text: str, reader: Reader) -> _Field:
@@ -112,15 +115,15 @@ def _field(text: str, reader: Reader) -> _Field:
 def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Reader) -> ChunkWords:
     own = fields[place].frequencies
     sums: dict[int, float] = dict(own)
-    length = float(fields[place].length)
+    length = max(float(fields[place].length), _SHORT_LENGTH)
     for field, weight in _beside(fields, place):
         length += weight * field.length
         for at, frequency in field.frequencies.items():
             sums[at] = sums.get(at, 0.0) + weight * frequency
-    # what it stands under counts once, if it does not say so itself
+    # what it stands under counts, if it does not say so itself
     above = {dimension(word.text) for part in chunk.place.path for word in reader.words(part) if not word.empty}
     for at in above - own.keys():
-        sums[at] = sums.get(at, 0.0) + 1.0
+        sums[at] = sums.get(at, 0.0) + _ABOVE
     if len(sums) > _MOST:
         heaviest = sorted(sums, key=lambda at: (at not in own, -sums[at], at))[:_MOST]
         sums = {at: sums[at] for at in heaviest}

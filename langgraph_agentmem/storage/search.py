@@ -16,7 +16,7 @@ from langgraph_agentmem.policies.dates import Days
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.policies.ranking import LEAST_RECENCY, WEIGHTS
+from langgraph_agentmem.policies.ranking import LEAST_RECENCY, LONGER_ITEM, SHORT_ITEM, WEIGHTS
 from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, K1, MOST_WEIGHT, ONCE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -79,13 +79,14 @@ class Compared(NamedTuple):
     @property
     def params(self) -> dict[str, Any]:
         """As the statement takes it."""
-        question = self.question or WeighedQuestion({}, 1.0, [], [], [], [], [], [])
+        question = self.question or WeighedQuestion({}, 1.0, [], False, [], [], [], [], [])
         return {
             "question": vector_text(question.weights, DIMENSIONS),
             "best": question.best,
             "asked_words": as_array(question.weights),
             "asked_weights": as_array(question.weights.values()),
             "rare_words": as_array(question.rare),
+            "whole": question.whole,
             "labels": as_array(question.labels),
             "query_words": as_array(question.words),
             "telling_words": as_array(question.telling),
@@ -251,6 +252,10 @@ def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> Ra
         "kept": template("search", "granted").format(memories=_GRANTED) if granted else sql.SQL("TRUE"),
         "document": sql.SQL("NULL::bigint"),
         "item": sql.SQL("k.id"),
+        # without a vector, what holds no word of the question is no hit
+        "whole": sql.SQL(
+            "(NOT %(with_vector)s AND %(whole)s AND (SELECT count(*) FROM candidate k) < %(most_matches)s)"
+        ),
         "moment": sql.SQL("NULL::timestamptz"),
         "said": sql.SQL("false"),
         "own_words": sql.SQL(""),
@@ -276,6 +281,7 @@ def _items_statement(
         "in_scope": sql.SQL("(c.memory_id IN (SELECT o.id FROM scope o)) IS TRUE"),
         "memories": sql.SQL("scope"),
         "item": sql.SQL("(k.memory_id, k.section_id, k.document)"),
+        "whole": sql.SQL("false"),
         "said": said,
         "own_words": template("search", "own_words").format(said=said),
         "beside": _beside(),
@@ -288,7 +294,9 @@ def _items_statement(
         ),
     }
     scored = _scored(form, "no_graph", holes, guarded=guarded)
-    return RawStatement(template("search", "items").format(scored=scored, **selected))
+    numbers = {"longer": LONGER_ITEM, "short": SHORT_ITEM}
+    rule = {name: sql.SQL("{}::float8").format(number) for name, number in numbers.items()}
+    return RawStatement(template("search", "items").format(scored=scored, **rule, **selected))
 
 
 def _beside() -> sql.Composable:

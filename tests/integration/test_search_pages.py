@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from langgraph.store.base import PutOp
 from searching import INDEXED_ONLY, WORDS, everything, index, places, some_items, ways
+from waiting import until_alone
 
 from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.store import AgentMemoryStore
@@ -46,8 +47,36 @@ async def test_pages_make_up_the_whole_where_the_index_leads_the_way(opens: Open
     best = sorted(whole, key=lambda hit: -hit.score)[:10]
     assert sum(hit in whole[:10] for hit in best) >= 9, "the index finds nearly all that is nearest"
     await store.aclose()
+    await until_alone(rows)
     [(scans,)] = rows("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'memory_chunk_vectors_1'")
     assert scans > 0, "the index was asked"
+
+
+async def test_by_words_alone_nothing_is_read_that_holds_none_of_them(opens: Opens, rows: Rows, dsn: str) -> None:
+    exact = opens()
+    texts = {f"k{i:04}": f"{WORDS[i % 7]} {'quagga' if i % 200 == 3 else 'horse'} t{i}" for i in range(1200)}
+    await exact.abatch([PutOp(NS, key, {"text": text}) for key, text in texts.items()])
+    queries = ("t77", "quagga t3", "quagga or unheard of", "Did they see a t12-quagga?")
+    wanted = {query: await exact.memory.asearch("alice", query, limit=50) for query in queries}
+    before = await read_by_closing(exact, rows)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE agentmem.memory_chunk")
+
+    store = opens(**ways("approximate"))
+    for query, hits in wanted.items():
+        found = await store.memory.asearch("alice", query, limit=50)
+        assert [(hit.chunk_id, hit.score) for hit in found] == [(hit.chunk_id, hit.score) for hit in hits], query
+        assert len(found) in (1, 6, 7)
+    read = await read_by_closing(store, rows) - before
+    assert 0 < read < 3 * 1200, "words are counted once, in all of them; the chunks of a page are read once more"
+
+
+async def read_by_closing(store: AgentMemoryStore, rows: Rows) -> int:
+    """How many chunks have been read until a store is closed; a session tells that as it ends."""
+    await store.aclose()
+    await until_alone(rows)
+    [(read,)] = rows("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'memory_chunk'")
+    return read
 
 
 def matches(filter: dict[str, Any], value: dict[str, Any]) -> bool:

@@ -130,3 +130,21 @@ def test_the_rarest_words_are_looked_up_as_long_as_few_chunks_hold_one(holding, 
     found = weighed(read("red fox hen", ENGLISH, TODAY), frequencies(chunks=100_000, **holding))
 
     assert found.rare == [at(word) for word in rare]
+
+
+@pytest.mark.parametrize(
+    ("question", "whole"),
+    [("fox hen", True), ("red hen", False), ("Caroline's fox", False), ("a hen of May 2023", False)],
+)
+def test_the_rarest_words_are_all_that_finds_a_chunk_where_none_is_frequent_and_no_day_is_asked_for(question, whole):
+    known = frequencies(chunks=100_000, red=600, fox=2, caroline=90_000)
+
+    assert weighed(read(question, ENGLISH, TODAY), known).whole is whole
+
+
+def test_what_holds_a_part_that_was_in_no_chunk_when_words_were_counted_is_found_by_it():
+    parts = "frontend/backend"
+    found = weighed(read(parts, ENGLISH, TODAY), frequencies(chunks=100, frontend=1))
+
+    assert {at("frontend"), at("backend"), at(parts)} <= found.weights.keys()
+    assert found.best == pytest.approx(ONCE * (rarity(1, 100) + rarity(0, 100))), "but not missed where it is not held"

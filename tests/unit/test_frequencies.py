@@ -99,12 +99,24 @@ def test_the_first_chunk_of_a_tenant_is_noticed():
     assert cache.get("alice") is None
 
 
-@pytest.mark.parametrize(("seconds", "lasting"), [(0.0, 2.0), (0.005, 2.0), (0.05, 10.0), (1.0, 200.0)])
-def test_they_are_believed_two_hundred_times_as_long_as_counting_took_but_two_seconds_at_least(seconds, lasting):
-    cache, clock = cache_with(HUNDRED, seconds)
+@pytest.mark.parametrize(
+    ("chunks", "seconds", "lasting"),
+    [
+        (0, 0.0, 2.0),
+        (20, 0.0, 2.0),
+        (100, 0.0, 10.0),
+        (600, 0.0, 60.0),
+        (100_000, 0.0, 60.0),
+        (100, 0.1, 20.0),
+        (9, 1.0, 200.0),
+    ],
+)
+def test_they_are_believed_for_longer_the_more_chunks_there_are_and_the_longer_counting_took(chunks, seconds, lasting):
+    counted = Frequencies(chunks, chunks, {}, {})
+    cache, clock = cache_with(counted, seconds)
 
     clock.now += lasting - 0.01
-    assert cache.get("alice") == HUNDRED
+    assert cache.get("alice") == counted
     clock.now += 0.02
     assert cache.get("alice") is None
 

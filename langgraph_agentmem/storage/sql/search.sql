@@ -26,7 +26,7 @@ AND c.memory_id = ANY (%(memory_ids)s::bigint[])
 -- A small scope is compared completely: by its memories, or, where it is a good part of the tenant's chunks, in one go.
 -- In a large one, candidates are the chunks that hold one of the rarest words, the nearest vectors, and what the query's
 -- entities are mentioned in; all of them are scored exactly. Where they do not fill the page, everything is compared after
--- all, and comes behind them: so pages of whatever size make up the same order. Each way is gated by a condition that is looked at once, so that the others cost nothing.
+-- all, and comes behind them: so pages of whatever size make up the same order; but not where nothing else could be a hit. Each way is gated by a condition that is looked at once, so that the others cost nothing.
 --
 -- What the planner believes of tenants and namespaces is often wrong, as their sizes differ by orders of magnitude. So the
 -- indexes on words and vectors are not given the choice of one on the tenant (whose collation differs), and namespaces are
@@ -59,7 +59,7 @@ candidate AS MATERIALIZED (
     WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
 ),
 way AS MATERIALIZED (
-    SELECT CASE WHEN z.large AND (SELECT count(DISTINCT {item}) FROM candidate k) >= %(wanted)s THEN 'some'
+    SELECT CASE WHEN z.large AND ({whole} OR (SELECT count(DISTINCT {item}) FROM candidate k) >= %(wanted)s) THEN 'some'
                 WHEN z.narrow THEN 'memories' ELSE 'all' END AS taken
     FROM size z
 ),
@@ -222,7 +222,8 @@ JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = b.id
 JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
 
 -- name: items
--- A page of items, and of consolidated chunks that are asked for, under a prefix: an item's score is its best chunk's.
+-- A page of items, and of consolidated chunks that are asked for, under a prefix: an item's score is its best chunk's, and
+-- less where it is long.
 WITH scope AS MATERIALIZED (
     SELECT a.id, a.namespace, a.section_count
     FROM agentmem.active_memory a
@@ -232,13 +233,21 @@ WITH scope AS MATERIALIZED (
 ),
 {scored},
 found AS MATERIALIZED (
-    -- What a candidate has found keeps the score with which that did. In a list, items come from their sections alone.
-    SELECT bool_and(s.late) AS late, s.memory_id, s.section_id, s.document,
-           CASE WHEN NOT %(listing)s THEN coalesce(max(s.score) FILTER (WHERE NOT s.late), max(s.score)) END AS score,
-           max(s.moment) AS moment
-    FROM scored s
-    WHERE NOT %(listing)s OR s.document IS NOT NULL
-    GROUP BY s.memory_id, s.section_id, s.document
+    SELECT g.late, g.memory_id, g.section_id, g.document,
+           -- Of many chunks, one is like the question by accident more easily. Candidates are not all of an item's.
+           g.score / (1 + {longer} * ln(greatest(CASE WHEN (SELECT w.taken FROM way w) = 'some' AND g.document IS NULL THEN (
+               SELECT count(*) FROM agentmem.memory_chunk c
+               WHERE c.external_id = %(external_id)s AND c.memory_id = g.memory_id AND c.section_id = g.section_id AND c.current
+           ) ELSE g.chunks END / {short}, 1))) AS score,
+           g.moment
+    FROM (
+        -- What a candidate has found keeps the score with which that did. In a list, items come from their sections alone.
+        SELECT bool_and(s.late) AS late, s.memory_id, s.section_id, s.document, count(*) AS chunks,
+               CASE WHEN NOT %(listing)s THEN coalesce(max(s.score) FILTER (WHERE NOT s.late), max(s.score)) END AS score,
+               max(s.moment) AS moment
+        FROM scored s
+        WHERE NOT %(listing)s OR s.document IS NOT NULL
+        GROUP BY s.memory_id, s.section_id, s.document) g
     ORDER BY late, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
     LIMIT %(wanted)s
 ),
