@@ -42,7 +42,8 @@ server.memory.pagecache.size=128m
 db.tx_log.preallocate=false
 """
 _FLAGS = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-"""It lives for minutes: compiling its code thoroughly takes longer than what it saves."""
+_FLAGS += ["-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote"]
+"""It lives for minutes: compiling its code thoroughly takes longer than what it saves, and so does verifying it."""
 _OPENED = ["java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent"]
 
 
