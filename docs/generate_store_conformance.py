@@ -112,7 +112,8 @@ def new_database(server: str, template: str = "template0") -> str:
     """The DSN of a new database, by default an empty one; it goes with the server."""
     name = f"conformance_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # on the tests' server, which syncs nothing, copying files takes half of what logging each of their pages does
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     return make_conninfo(server, dbname=name)
 
 

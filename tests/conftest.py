@@ -30,6 +30,8 @@ hypothesis.settings.register_profile("agentmem", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("agentmem")
 TEMPLATE = "agentmem_test_template"
 FOLDER = "MEMORY_TESTS_FOLDER"
+collect_ignore = [] if os.environ.keys() & {"AGENTMEM_CITUS_DSN", "AGENTMEM_TEST_CITUS_DSN"} else ["citus"]
+"""What nothing here can run is not even collected, unless it is asked for by its path, which then says what is missing."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def _in_memory() -> Path | None:
 
 
 def _stop_neo4j(noted: Path) -> None:
-    if noted.exists():
+    if noted.exists():  # at once, as its data go as well: to end in order takes it ten seconds
         neo4j_server.end(int(noted.read_text().split()[1]))
 
 

@@ -1,6 +1,6 @@
 """Runs a page of the documentation as a reader does who copies its blocks, one after the other, into one notebook.
 
-Run as a script, `python page_runs.py PAGE`, this does so on AGENTMEM_DSN, where the README's first example has run before.
+Run as a script, `python page_runs.py PAGE`, this does so on AGENTMEM_DSN, where the README's first example is to have run before.
 """
 
 import ast
@@ -8,7 +8,6 @@ import asyncio
 import builtins
 import inspect
 import re
-import runpy
 import shlex
 import sys
 from dataclasses import dataclass
@@ -170,5 +169,4 @@ def read(command: Any, arguments: list[str], parent: Any = None) -> None:
 
 
 if __name__ == "__main__":
-    runpy.run_path(str(DOCS / "snippets" / "readme.py"))
     run(Path(sys.argv[1]))

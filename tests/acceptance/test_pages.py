@@ -1,14 +1,16 @@
 """A page of the documentation can be copied block by block, and works after whatever the README has one try first."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import chat_server
 import forking
 import page_runs
+import psycopg
 import pytest
-from page_runs import PAGES, ROOT
+from page_runs import DOCS, PAGES, ROOT
+from psycopg.conninfo import make_conninfo
 from tiny_model import write_tiny_model
 
 RUNS = Path(page_runs.__file__)
@@ -18,6 +20,24 @@ WITH_BLOCKS = [page for page in PAGES if any(map(page_runs.runs, page_runs.block
 def parameter(page: Path) -> object:
     neo4j = [pytest.mark.neo4j] if page.stem in ("neo4j", "projection") else []
     return pytest.param(page, id=str(page.relative_to(ROOT)), marks=neo4j)
+
+
+@pytest.fixture(scope="session")
+def tried(server: str, template: str) -> Iterator[str]:
+    """The name of a database in which the README's first example has run."""
+    name = f"tried_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        variables = {"AGENTMEM_DSN": make_conninfo(server, dbname=name)}
+        done = forking.run(DOCS / "snippets" / "readme.py", env=os.environ | variables)
+        assert done.returncode == 0, done.stderr
+        yield name
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def dsn(new_database: Callable[[str], str], tried: str) -> str:
+    return new_database(tried)
 
 
 @pytest.mark.parametrize("page", [parameter(page) for page in WITH_BLOCKS])

@@ -185,10 +185,8 @@ def test_workers_that_end_amid_statements_end_quietly(dsn: str) -> None:
         assert connection.execute("SELECT update_count FROM agentmem.section").fetchall() == [(2,)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Application Support", "it's", "a&b", "100%41", 'q"q', "a,b", "$(touch pwned)", "`touch pwned`", "ä ö", "l" * 120],
-)
+# the first two stay where they are: of a path with a comma, or of a long one, the sockets are elsewhere
+@pytest.mark.parametrize("name", ["it's 100%41 a&b q\"q ä", "$(touch pwned) `touch pwned`", "a,b", "l" * 120])
 def test_the_programs_take_any_path(shared_folder: Path, name: str) -> None:
     folder = shared_folder / f"paths {os.getpid()}" / name
     dsn = embedded.start(folder)

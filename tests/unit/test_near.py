@@ -15,6 +15,12 @@ def test_every_name_in_the_tables_is_that_of_a_test():
     assert [name for name in names if not near.named(name)] == []
 
 
+def test_no_two_test_files_have_the_same_name():
+    """The table names them without their folders, and pytest imports them so."""
+    names = [path.name for path in (near.ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_every_part_that_the_table_names_is_there():
     modules = [near._module(str(path.relative_to(near.ROOT))) for path in PACKAGE.rglob("*.*")]
     assert [part for part in near.NEAR if not any(module.startswith(part) for module in modules)] == []
