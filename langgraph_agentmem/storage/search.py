@@ -20,6 +20,7 @@ from langgraph_agentmem.policies.ranking import LEAST_RECENCY, WEIGHTS
 from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, K1, MOST_WEIGHT, ONCE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import tenant_indexes
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
     Deferred,
@@ -30,6 +31,7 @@ from langgraph_agentmem.storage.driver.rows import (
     columns,
     first_row,
     gathered,
+    received,
     send,
 )
 from langgraph_agentmem.storage.driver.session import as_parts
@@ -74,7 +76,9 @@ class Compared(NamedTuple):
     @property
     def form(self) -> VectorForm | None:
         """How its vectors are compared; None without any."""
-        return self.model.form if self.model and self.vector else None
+        if self.model is None or not self.vector:
+            return None
+        return self.model.form._replace(tenant=self.frequencies.vector_index)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -129,13 +133,17 @@ async def set_up(
 async def count(connection: Connection, external_id: str, memory_ids: list[int] | None = None) -> Frequencies:
     """How frequent words are among a tenant's chunks, or among those of some memories."""
     params: Json = {"external_id": external_id, "memory_ids": memory_ids}
+    # planned for any tenant, a search takes an index of one only if it says of which one; where it is planned for the
+    # tenant, there is none
+    indexes = received([]) if connection.distributes else await tenant_indexes.send(connection, external_id)
     count_chunks, count_words = _COUNTS[memory_ids is not None]
     chunks: int = (await first_row(connection, count_chunks, params))["chunks"]
     params |= {"every": -(-chunks // SAMPLE) or 1, "most": 2 * SAMPLE}
     rows = await all_rows(connection, count_words, params)
     memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
     holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
-    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories)
+    vector_index = next((index.tenant for index in await indexes() if index.usable), None)
+    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories, vector_index)
 
 
 async def send_hits(

@@ -50,6 +50,8 @@ class VectorForm(NamedTuple):
     distance: str
     index_kind: str
     floor: float
+    tenant: int | None = None
+    """The number of the tenant whose own index is searched; None for the index of all."""
 
 
 class EmbeddingModel(VectorIndex):
@@ -72,12 +74,19 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
     The statement must not name that parameter otherwise: as it is, the server reads it once, not once a row.
 
     Returns:
-        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1) and `floor` (the similarity of
-        unrelated texts). Without a model, no chunk is compared.
+        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1), `floor` (the similarity of
+        unrelated texts) and `indexed` (which chunks are in the index that is searched). Without a model, no chunk is
+        compared.
     """
     if form is None:
         nothing = sql.SQL("NULL::float8")
-        return {"model": sql.Literal(-1), "distance": nothing, "similarity": nothing, "floor": sql.Literal(0.0)}
+        return {
+            "model": sql.Literal(-1),
+            "distance": nothing,
+            "similarity": nothing,
+            "floor": sql.Literal(0.0),
+            "indexed": sql.SQL("TRUE"),
+        }
     distance = sql.SQL("{column}::{type} {operator} %(vector)s::{type}").format(
         column=sql.SQL("c.") + _column(form.vector_type),
         type=_type(form.vector_type, form.dimensions),
@@ -88,6 +97,7 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
         "distance": distance,
         "similarity": sql.SQL(_SIMILARITIES[form.distance]).format(distance),
         "floor": sql.Literal(form.floor),
+        "indexed": sql.SQL("TRUE") if form.tenant is None else _of_tenant(form.tenant, "c."),
     }
 
 
@@ -186,14 +196,22 @@ def _shown(index: VectorIndex) -> str:
     return f"{index.vector_type}, {index.distance}, {index.index_kind}{f' {options}' if options else ''}"
 
 
-def index_of(model: EmbeddingModel) -> dict[str, sql.Composed]:
-    """The statement that makes the index over a model's vectors, by the index's name; empty where it has none."""
+def index_of(model: EmbeddingModel, tenant: int | None = None) -> dict[str, sql.Composed]:
+    """The statement that makes the index over a model's vectors, by the index's name; empty where it has none.
+
+    Args:
+        model: The model.
+        tenant: The number of the tenant who is to have one for itself, which is built while others write; all tenants
+            if None.
+    """
     # not indexed: its searches compare all of a tenant's vectors, which is right, only slower
     if model.index_kind == "flat" or model.dimensions > _MAX_INDEXED[model.vector_type]:
         return {}
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
-    name = f"memory_chunk_vectors_{model.id}"
+    own = tenant is not None
+    name = f"memory_chunk_vectors_{model.id}" + (f"_{tenant % 2**64:x}" if own else "")
     statement = template("vectors", "create_vector_index").format(
+        concurrently=sql.SQL("CONCURRENTLY ") if own else sql.SQL(""),
         index=sql.Identifier(name),
         kind=sql.Identifier(model.index_kind),
         column=_column(model.vector_type),
@@ -201,6 +219,7 @@ def index_of(model: EmbeddingModel) -> dict[str, sql.Composed]:
         operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
         options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
         model=sql.Literal(model.id),
+        of_tenant=sql.SQL(" AND ") + _of_tenant(tenant, "") if own else sql.SQL(""),
     )
     return {name: statement}
 
@@ -237,6 +256,10 @@ async def make_vector_view(connection: Connected, model: EmbeddingModel) -> None
                     model=sql.Literal(model.id),
                 )
             )
+
+
+def _of_tenant(tenant: int, chunk: LiteralString) -> sql.Composed:
+    return template("vectors", "of_tenant").format(chunk=sql.SQL(chunk), tenant=sql.Literal(tenant))
 
 
 def _column(vector_type: str) -> sql.SQL:

@@ -50,7 +50,7 @@ candidate AS MATERIALIZED (
     SELECT n.* FROM (
         SELECT {chosen} FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND %(with_vector)s AND c.external_id = %(external_id)s COLLATE "C"
-          AND c.embedding_model = {model} AND {in_scope} AND {visible} AND {kept}
+          AND c.embedding_model = {model} AND {indexed} AND {in_scope} AND {visible} AND {kept}
         ORDER BY {distance}
         LIMIT %(nearest)s) n
     UNION
