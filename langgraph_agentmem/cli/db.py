@@ -129,22 +129,22 @@ def roles(
         memory.close()
 
 
-@app.command("vector-index")
+@app.command("tenant-index")
 @report_errors
-def vector_index(
+def tenant_index(
     dsn: Dsn = None,
     tenant: Annotated[
-        str | None, typer.Option(help="Make it for this tenant (external_id).", show_default=False)
+        str | None, typer.Option(help="Make them for this tenant (external_id).", show_default=False)
     ] = None,
-    drop: Annotated[bool, typer.Option("--drop", help="Drop the tenant's instead.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop them instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a large tenant an index of vectors for itself, unless it has it, or drop it; say which tenants have one.
+    """Make a large tenant indexes for itself, as far as it lacks them, or drop them; say which tenants have some.
 
-    Its searches then pass no vectors of other tenants. Others read and write meanwhile; run it as the owner.
+    Its searches then pass nothing of other tenants. Others read and write meanwhile; run it as the owner.
     """
     if drop and tenant is None:
-        raise InvalidInputError("--drop does not say whose index is to go; name the tenant with --tenant")
+        raise InvalidInputError("--drop does not say whose indexes are to go; name the tenant with --tenant")
     memory = _owners(dsn, AgentMemorySettings())
     try:
         if tenant is not None:
@@ -154,7 +154,7 @@ def vector_index(
     finally:
         memory.close()
     rows = [(each.external_id, each.name, each.bytes, "yes" if each.usable else "no") for each in found]
-    nothing = "No tenant has an index of vectors for itself."
+    nothing = "No tenant has indexes for itself."
     tell(found, as_json, lambda: print_table(("tenant", "index", "bytes", "usable"), rows, nothing))
 
 

@@ -179,13 +179,12 @@ class Indexes(Value):
 
 
 class TenantIndex(Value):
-    """An index of vectors that one tenant has for itself.
+    """An index on chunks that one tenant has for itself.
 
     Attributes:
         name: The index's.
         external_id: The tenant; None where there is no such tenant any more, or where it was not asked for.
         tenant: The number that stands for it in the index's definition.
-        model: The id of the embedding model.
         usable: Whether searches may use it; not while it is built, or when that was broken off.
         bytes: Its size.
         owned: Whether the connection's role may drop it.
@@ -194,7 +193,6 @@ class TenantIndex(Value):
     name: str
     external_id: str | None = None
     tenant: int
-    model: int
     usable: bool
     bytes: int
     owned: bool
@@ -207,7 +205,7 @@ class TenantShare(Value):
         external_id: The tenant.
         chunks: How many it has, about.
         share: Of all chunks, 0 to 1.
-        indexed: Whether it has an index of vectors for itself, of the model in use.
+        indexed: Whether it has indexes for itself, also of the vectors of the model in use.
     """
 
     external_id: str

@@ -80,7 +80,7 @@ def indexes(found: Indexes) -> Finding:
 
 
 def large_tenants(shares: Sequence[TenantShare], exact_rows: int) -> Finding:
-    """Whether large tenants have an index of vectors for themselves.
+    """Whether large tenants have indexes for themselves.
 
     None is no fault, but slower: so there is advice, but no warning, which would keep programs from being started.
 
@@ -92,11 +92,11 @@ def large_tenants(shares: Sequence[TenantShare], exact_rows: int) -> Finding:
     without = [each for each in large if not each.indexed]
     check = "tenants"
     if not without:
-        own = "each has an index of vectors for itself" if large else "no tenant is large among others"
+        own = "each large one has indexes for itself" if large else "no tenant is large among others"
         return _ok(check, own)
     told = ", ".join(f"{each.external_id!r} ({each.share:.0%} of all chunks)" for each in without)
-    advice = f"`agentmem db vector-index --tenant {shlex.quote(without[0].external_id)}` makes it, as the owner"
-    found = f"searches pass the vectors of others, without an index of its own, for {told}"
+    advice = f"`agentmem db tenant-index --tenant {shlex.quote(without[0].external_id)}` makes them, as the owner"
+    found = f"searches pass what others have, for lack of indexes of its own, of {told}"
     return Finding(severity="ok", check=check, found=found, advice=advice)
 
 

@@ -34,8 +34,8 @@ _PROJECTION = (
     "brings nothing back"
 )
 _INDEX = (
-    "the index of vectors that the tenant had for itself; it is empty after VACUUM, and a number in it stands for the "
-    "tenant; `agentmem db vector-index --tenant … --drop` removes it, as the owner of the tables"
+    "the indexes that the tenant had for itself are empty after VACUUM, and a number in them stands for the tenant; "
+    "`agentmem db tenant-index --tenant … --drop` removes them, as the owner of the tables"
 )
 _OUTBOX = "ids of what Neo4j has yet to delete; they go when it is projected"
 
@@ -91,7 +91,7 @@ def remaining(
         threads: Those that are known.
         waiting: Deletions in the outbox.
         projected: Whether anything of the tenant was ever projected.
-        indexes: Indexes of vectors that the tenant had for itself, and that this user may not drop.
+        indexes: Indexes that the tenant had for itself, and that this user may not drop.
     """
     left = [
         Remainder(where="LangGraph's checkpoints", why=why, count=count)
@@ -100,7 +100,7 @@ def remaining(
     ]
     left += [Remainder(where="graph_outbox", why=_OUTBOX, count=waiting)] if waiting else []
     left += [Remainder(where="graph_projection", why=_PROJECTION, count=1)] if projected else []
-    left += [Remainder(where="vector_index", why=_INDEX, count=indexes)] if indexes else []
+    left += [Remainder(where="tenant_index", why=_INDEX, count=indexes)] if indexes else []
     return (*left, *_ELSEWHERE)
 
 

@@ -38,7 +38,7 @@ from langgraph_agentmem.storage.driver.session import as_parts
 from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.sections import UnchunkedMemory, send_unchunked, unchunked_memories
-from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
+from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, of_tenant, parts
 
 _SETTINGS = ANN_SETTINGS | {"jit": "off", "max_parallel_workers_per_gather": "0", "enable_sort": "off"}
 _SET_UP = RawStatement(
@@ -76,9 +76,7 @@ class Compared(NamedTuple):
     @property
     def form(self) -> VectorForm | None:
         """How its vectors are compared; None without any."""
-        if self.model is None or not self.vector:
-            return None
-        return self.model.form._replace(tenant=self.frequencies.vector_index)
+        return self.model.form if self.model and self.vector else None
 
     @property
     def params(self) -> dict[str, Any]:
@@ -142,8 +140,9 @@ async def count(connection: Connection, external_id: str, memory_ids: list[int] 
     rows = await all_rows(connection, count_words, params)
     memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
     holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
-    vector_index = next((index.tenant for index in await indexes() if index.usable), None)
-    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories, vector_index)
+    own = await indexes()
+    tenant = own[0].tenant if own and all(index.usable for index in own) else None
+    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories, tenant)
 
 
 async def send_hits(
@@ -187,7 +186,9 @@ async def send_hits(
     if reader is not None:
         # how many chunks the tenant has besides is not known here: what is granted is looked up by its memories
         params |= {"reader": reader, "tenant_chunks": float("inf")}
-    return await _hits_statement(compared.form, connection.guarded, reader is not None).send(connection, params, list)
+    indexed = compared.frequencies.indexed_as
+    statement = _hits_statement(compared.form, connection.guarded, reader is not None, indexed)
+    return await statement.send(connection, params, list)
 
 
 async def send_items(
@@ -225,7 +226,8 @@ async def send_items(
         "active": "active" in search.tiers,
         "listing": search.query is None,
     }
-    statement = _items_statement(compared.form, search.omit_expired, documents, text, connection.guarded)
+    indexed = compared.frequencies.indexed_as
+    statement = _items_statement(compared.form, search.omit_expired, documents, text, connection.guarded, indexed)
     return await statement.send(
         connection, params, lambda rows: [_found_item(row, scored=bool(search.query)) for row in rows]
     )
@@ -250,7 +252,7 @@ def _multirange(days: Sequence[Days]) -> str:
 
 
 @lru_cache(maxsize=50)
-def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> RawStatement:
+def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool, indexed: int | None) -> RawStatement:
     holes: dict[str, sql.Composable] = {
         "in_scope": template("search", "in_memories"),
         "memories": sql.SQL("(SELECT unnest(%(memory_ids)s::bigint[]) AS id)"),
@@ -268,13 +270,18 @@ def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> Ra
         "joined": sql.SQL("LEFT JOIN graph g ON g.id = o.id"),
     }
     named = template("search", "with_query_words_guarded" if guarded else "with_query_words")
-    scored = _scored(form, "graph", holes, guarded=guarded)
+    scored = _scored(form, "graph", holes, guarded=guarded, indexed=indexed)
     return RawStatement(template("search", "hits").format(scored=scored, with_query_words=named))
 
 
 @lru_cache(maxsize=500)
 def _items_statement(
-    form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None, guarded: bool
+    form: VectorForm | None,
+    omit_expired: bool,
+    documents: bool,
+    condition: str | None,
+    guarded: bool,
+    indexed: int | None,
 ) -> RawStatement:
     """The statement for a shape of query; putting it together takes as long as running it."""
     selected = _selection(omit_expired, documents, sql.SQL(cast("LiteralString", condition)) if condition else None)
@@ -295,7 +302,7 @@ def _items_statement(
             selected["document"]
         ),
     }
-    scored = _scored(form, "no_graph", holes, guarded=guarded)
+    scored = _scored(form, "no_graph", holes, guarded=guarded, indexed=indexed)
     return RawStatement(template("search", "items").format(scored=scored, **selected))
 
 
@@ -310,12 +317,24 @@ def _beside() -> sql.Composable:
     )
 
 
-def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool) -> sql.Composable:
-    """The part of a statement that finds and scores; guarded where policies keep the index on words from being used."""
+def _scored(
+    form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool, indexed: int | None
+) -> sql.Composable:
+    """The part of a statement that finds and scores.
+
+    Args:
+        form: How vectors are compared.
+        graph: The block that reads the graph.
+        holes: What fills the others.
+        guarded: Whether policies keep the index on words from being used.
+        indexed: The number of a tenant that has indexes for itself; None for the indexes of all.
+    """
+    own = sql.SQL("TRUE") if indexed is None else of_tenant(indexed, "c.")
     holes |= {
+        "indexed": own,
         "with_rare_words": template("search", "with_rare_words_guarded" if guarded else "with_rare_words"),
         # ids are found by the index that has the tenant in it
-        "apart": sql.SQL("" if guarded else 'COLLATE "C"'),
+        "apart": sql.SQL("") if guarded else sql.SQL('COLLATE "C" AND ') + own,
     }
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))

@@ -1,4 +1,4 @@
-"""Indexes of vectors that one tenant has for itself, beside that of all tenants."""
+"""Indexes on chunks that one tenant has for itself, beside those of all tenants."""
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow
@@ -10,15 +10,15 @@ from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import Deferred
 from langgraph_agentmem.storage.driver.rows import send as send_statement
 from langgraph_agentmem.storage.driver.statements import statements, template
-from langgraph_agentmem.storage.vectors import EmbeddingModel, index_of, model_in_use
+from langgraph_agentmem.storage.vectors import EmbeddingModel, index_of, model_in_use, of_tenant, suffix
 
-_SQL = statements("vectors")
+_SQL = statements("tenant_indexes")
 
 Connected = AsyncConnection[DictRow]
 
 
 async def send(connection: Connection, external_id: str) -> Deferred[list[TenantIndex]]:
-    """Ask for the indexes that a tenant has for itself: one at most for each embedding model."""
+    """Ask for the indexes that a tenant has for itself."""
     return await send_statement(connection, _SQL["tenant_indexes"], {"external_id": external_id}, _read)
 
 
@@ -34,7 +34,9 @@ async def of_all(connection: Connected) -> list[TenantIndex]:
 
 
 async def make(connection: Connected, external_id: str) -> None:
-    """Make a tenant an index of its own, of the model in use, unless it has it, while others write.
+    """Make a tenant indexes of its own, on words and of the vectors of the model in use, as far as it lacks them.
+
+    Others read and write meanwhile.
 
     Args:
         connection: The owner's, in autocommit mode, not in a pipeline.
@@ -42,25 +44,24 @@ async def make(connection: Connected, external_id: str) -> None:
 
     Raises:
         ConfigurationError: There can be none in this database, or not by this user.
-        InvalidInputError: The tenant has no vectors.
+        InvalidInputError: The tenant has no chunks.
     """
     await _demand_owner(connection)
-    model = await _indexed_model(connection)
-    params = {"external_id": external_id, "embedding_model": model.id}
-    row = await (await connection.execute(_SQL["tenant_vectors"], params)).fetchone()
+    await _demand_one_server(connection)
+    row = await (await connection.execute(_SQL["tenant_number"], {"external_id": external_id})).fetchone()
     assert row is not None
-    if not row["vectors"]:
+    if not row["chunks"]:
         raise InvalidInputError(
-            f"tenant {external_id!r} has no vectors of {model.name!r} to be indexed; name one that has, as it was "
-            "spelt where its memories were written"
+            f"tenant {external_id!r} has no chunks to be indexed; name one that has, as it was spelt when its memories "
+            "were written"
         )
-    [(name, statement)] = index_of(model, row["tenant"]).items()
-    # no lock but that of the table, which whoever builds holds from the beginning to the end: building waits for all
-    # transactions that are open, also for one that waits for a lock of ours
+    # under no lock of ours: building waits for all open transactions, also for one that waits for such a lock. That of
+    # the table, which is held all the time, lets one build after the other
     unusable = [index.name for index in await _of_tenant(connection, external_id) if not index.usable]
-    await connection.execute(statement)
-    if name in unusable:
-        await connection.execute(template("vectors", "rebuild_index").format(index=sql.Identifier(name)))
+    for name, statement in _made(row["tenant"], await model_in_use(connection)).items():
+        await connection.execute(statement)
+        if name in unusable:
+            await connection.execute(template("tenant_indexes", "rebuild_index").format(index=sql.Identifier(name)))
 
 
 async def drop(connection: Connected, external_id: str) -> int:
@@ -76,13 +77,19 @@ async def drop(connection: Connected, external_id: str) -> int:
     await _demand_owner(connection)
     found = await _of_tenant(connection, external_id)
     for index in found:
-        await connection.execute(template("vectors", "drop_index").format(index=sql.Identifier(index.name)))
+        await connection.execute(template("tenant_indexes", "drop_index").format(index=sql.Identifier(index.name)))
     return len(found)
 
 
-async def shares(connection: Connected, model: EmbeddingModel) -> list[TenantShare]:
-    """The tenants with the most chunks, as the planner's statistics have them; empty where nobody may read these."""
-    rows = await (await connection.execute(_SQL["tenant_shares"], {"embedding_model": model.id})).fetchall()
+async def shares(connection: Connected, model: EmbeddingModel | None) -> list[TenantShare]:
+    """The tenants with the most chunks, as the planner's statistics have them; empty where nobody may read these.
+
+    Args:
+        connection: To the database.
+        model: The one in use, if its vectors are indexed.
+    """
+    params = {"embedding_model": model and model.id}
+    rows = await (await connection.execute(_SQL["tenant_shares"], params)).fetchall()
     return [TenantShare.model_validate(row) for row in rows]
 
 
@@ -98,26 +105,26 @@ def _read(rows: list[DictRow]) -> list[TenantIndex]:
 async def _demand_owner(connection: Connected) -> None:
     row = await (await connection.execute(_SQL["owner_of_chunks"])).fetchone()
     if row is None:
-        raise ConfigurationError("there are no tables yet, and no vectors; run `agentmem db migrate`")
+        raise ConfigurationError("there are no tables to be indexed; run `agentmem db migrate`")
     if not row["owned"]:
         raise ConfigurationError(
             f"{connection.info.user} may not make or drop indexes; connect as the owner of the tables, {row['owner']}"
         )
 
 
-async def _indexed_model(connection: Connected) -> EmbeddingModel:
-    """The model in use, whose vectors can be indexed by tenant."""
+async def _demand_one_server(connection: Connected) -> None:
     distributed = await distribution.state(connection, (await migrate.server_of(connection))["citus"])
     if distributed is not None and distributed.distributed:
         raise ConfigurationError(
-            "on a Citus cluster, no tenant has an index of vectors for itself; give a large tenant a server of its own"
+            "on a Citus cluster, no tenant has indexes for itself; give a large tenant a server for itself instead"
         )
-    model = await model_in_use(connection)
-    if model is None:
-        raise ConfigurationError("this database has no vectors to be indexed; open it with an embedder, and write")
-    if not index_of(model):
-        raise ConfigurationError(
-            f"vectors of {model.name!r} with {model.dimensions} dimensions are kept without an index, and all of a "
-            "tenant's are compared; for an index, open the database with another ann_index_config and reembed=True"
-        )
-    return model
+
+
+def _made(tenant: int, model: EmbeddingModel | None) -> dict[str, sql.Composed]:
+    """The statements that make a tenant's own indexes, by their names."""
+    name = f"memory_chunk_words{suffix(tenant)}"
+    words = template("tenant_indexes", "create_words_index").format(
+        index=sql.Identifier(name), of_tenant=of_tenant(tenant)
+    )
+    vectors = {} if model is None else index_of(model, tenant)
+    return {**vectors, name: words}

@@ -50,8 +50,6 @@ class VectorForm(NamedTuple):
     distance: str
     index_kind: str
     floor: float
-    tenant: int | None = None
-    """The number of the tenant whose own index is searched; None for the index of all."""
 
 
 class EmbeddingModel(VectorIndex):
@@ -74,19 +72,12 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
     The statement must not name that parameter otherwise: as it is, the server reads it once, not once a row.
 
     Returns:
-        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1), `floor` (the similarity of
-        unrelated texts) and `indexed` (which chunks are in the index that is searched). Without a model, no chunk is
-        compared.
+        `model` (its id), `distance` (of chunk c), `similarity` (of chunk c, 0 to 1) and `floor` (the similarity of
+        unrelated texts). Without a model, no chunk is compared.
     """
     if form is None:
         nothing = sql.SQL("NULL::float8")
-        return {
-            "model": sql.Literal(-1),
-            "distance": nothing,
-            "similarity": nothing,
-            "floor": sql.Literal(0.0),
-            "indexed": sql.SQL("TRUE"),
-        }
+        return {"model": sql.Literal(-1), "distance": nothing, "similarity": nothing, "floor": sql.Literal(0.0)}
     distance = sql.SQL("{column}::{type} {operator} %(vector)s::{type}").format(
         column=sql.SQL("c.") + _column(form.vector_type),
         type=_type(form.vector_type, form.dimensions),
@@ -97,7 +88,6 @@ def parts(form: VectorForm | None) -> dict[str, sql.Composable]:
         "distance": distance,
         "similarity": sql.SQL(_SIMILARITIES[form.distance]).format(distance),
         "floor": sql.Literal(form.floor),
-        "indexed": sql.SQL("TRUE") if form.tenant is None else _of_tenant(form.tenant, "c."),
     }
 
 
@@ -209,7 +199,7 @@ def index_of(model: EmbeddingModel, tenant: int | None = None) -> dict[str, sql.
         return {}
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
     own = tenant is not None
-    name = f"memory_chunk_vectors_{model.id}" + (f"_{tenant % 2**64:x}" if own else "")
+    name = f"memory_chunk_vectors_{model.id}{suffix(tenant) if own else ''}"
     statement = template("vectors", "create_vector_index").format(
         concurrently=sql.SQL("CONCURRENTLY ") if own else sql.SQL(""),
         index=sql.Identifier(name),
@@ -219,7 +209,7 @@ def index_of(model: EmbeddingModel, tenant: int | None = None) -> dict[str, sql.
         operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
         options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
         model=sql.Literal(model.id),
-        of_tenant=sql.SQL(" AND ") + _of_tenant(tenant, "") if own else sql.SQL(""),
+        of_tenant=sql.SQL(" AND ") + of_tenant(tenant) if tenant is not None else sql.SQL(""),
     )
     return {name: statement}
 
@@ -258,8 +248,14 @@ async def make_vector_view(connection: Connected, model: EmbeddingModel) -> None
             )
 
 
-def _of_tenant(tenant: int, chunk: LiteralString) -> sql.Composed:
-    return template("vectors", "of_tenant").format(chunk=sql.SQL(chunk), tenant=sql.Literal(tenant))
+def suffix(tenant: int) -> str:
+    """What the names of a tenant's own indexes end with, by the number that stands for it."""
+    return f"_{tenant % 2**64:x}"
+
+
+def of_tenant(tenant: int, chunk: LiteralString = "") -> sql.Composed:
+    """Which chunks are in a tenant's own indexes, by the number that stands for it."""
+    return template("tenant_indexes", "of_tenant").format(chunk=sql.SQL(chunk), tenant=sql.Literal(tenant))
 
 
 def _column(vector_type: str) -> sql.SQL:

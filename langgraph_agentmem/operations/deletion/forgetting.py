@@ -71,7 +71,7 @@ async def forget_tenant(
     async for memory_id in _before(resources, tenant, started):
         await _forget(resources, tenant, memory_id, removal, all_before=started)
     await _forget_longterm_rest(resources, tenant, removal)
-    indexes = await _forget_vector_indexes(resources, tenant, removal)
+    indexes = await _forget_own_indexes(resources, tenant, removal)
     left = await threads.counted(resources, {id: shared for id, shared in known.items() if id not in wanted})
     return await _receipt(resources, tenant, removal, [*removed, *left], started, indexes=indexes)
 
@@ -186,15 +186,15 @@ async def _forget_longterm_rest(resources: Resources, external_id: str, removal:
     removal.add(removed)
 
 
-async def _forget_vector_indexes(resources: Resources, external_id: str, removal: Removal) -> int:
-    """Drop the indexes of vectors that a tenant has for itself; returns how many are left, as only their owner may."""
+async def _forget_own_indexes(resources: Resources, external_id: str, removal: Removal) -> int:
+    """Drop the indexes that a tenant has for itself; returns how many are left, as only their owner may."""
     async with resources.database.connection(external_id) as connection:
         found = await (await tenant_indexes.send(connection, external_id))()
     if not all(index.owned for index in found):
         return len(found)
     if found:
         async with resources.database.as_it_is(patient=True) as connection:  # it waits for whoever still reads by them
-            removal.add({"vector_index": await tenant_indexes.drop(connection, external_id)})
+            removal.add({"tenant_index": await tenant_indexes.drop(connection, external_id)})
     return 0
 
 

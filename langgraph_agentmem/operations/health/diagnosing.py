@@ -78,10 +78,8 @@ async def of_database(resources: Resources, connection: Bare) -> tuple[list[Find
         model = await model_in_use(connection)
         made = {} if model is None else {name: statement.as_string(None) for name, statement in index_of(model).items()}
         found.append(diagnosing.indexes(await structure.indexes(connection, made)))
-        if made:
-            assert model is not None
-            shares = await tenant_indexes.shares(connection, model)
-            found.append(diagnosing.large_tenants(shares, resources.settings.exact_search_rows))
+        shares = await tenant_indexes.shares(connection, model if made else None)
+        found.append(diagnosing.large_tenants(shares, resources.settings.exact_search_rows))
     return found, True
 
 

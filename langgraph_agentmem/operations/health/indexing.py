@@ -1,4 +1,4 @@
-"""Indexes of vectors that large tenants have for themselves, for `agentmem db vector-index`."""
+"""Indexes that large tenants have for themselves, for `agentmem db tenant-index`."""
 
 from langgraph_agentmem.models.health import TenantIndex
 from langgraph_agentmem.policies import validation
@@ -7,14 +7,14 @@ from langgraph_agentmem.storage import tenant_indexes
 
 
 async def make(resources: Resources, external_id: object) -> None:
-    """Make a tenant an index of its own, unless it has it.
+    """Make a tenant indexes of its own, as far as it lacks them.
 
     Args:
         resources: Of a memory that the owner has opened.
         external_id: The tenant.
 
     Raises:
-        InvalidInputError: There is no such tenant with vectors.
+        InvalidInputError: There is no such tenant with chunks.
         ConfigurationError: There can be none in this database, or not by this user.
     """
     tenant = validation.tenant(external_id)
@@ -23,7 +23,7 @@ async def make(resources: Resources, external_id: object) -> None:
 
 
 async def drop(resources: Resources, external_id: object) -> None:
-    """Drop a tenant's own index, if it has it.
+    """Drop a tenant's own indexes, if it has them.
 
     Args:
         resources: Of a memory that the owner has opened.
