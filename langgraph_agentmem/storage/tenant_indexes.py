@@ -44,19 +44,18 @@ async def make(connection: Connected, external_id: str) -> None:
 
     Raises:
         ConfigurationError: There can be none in this database, or not by this user.
-        InvalidInputError: The tenant has no chunks.
+        InvalidInputError: There is no such tenant.
     """
     await _demand_owner(connection)
     await _demand_one_server(connection)
     row = await (await connection.execute(_SQL["tenant_number"], {"external_id": external_id})).fetchone()
     assert row is not None
-    if not row["chunks"]:
+    if not row["known"]:
         raise InvalidInputError(
-            f"tenant {external_id!r} has no chunks to be indexed; name one that has, as it was spelt when its memories "
-            "were written"
+            f"tenant {external_id!r} has no memories to be indexed; name one that has, as it was spelt when these were "
+            "written"
         )
-    # under no lock of ours: building waits for all open transactions, also for one that waits for such a lock. That of
-    # the table, which is held all the time, lets one build after the other
+    # under no lock of ours: building waits for all open transactions, also for one that waits for such a lock
     unusable = [index.name for index in await _of_tenant(connection, external_id) if not index.usable]
     for name, statement in _made(row["tenant"], await model_in_use(connection)).items():
         await connection.execute(statement)

@@ -13,6 +13,7 @@ from langgraph_agentmem.models.deletion import DeletionReceipt, ForgottenThread,
 from langgraph_agentmem.operations import granting
 from langgraph_agentmem.operations.deletion import survivors, threads
 from langgraph_agentmem.operations.deletion.survivors import Survivors
+from langgraph_agentmem.operations.health import indexing
 from langgraph_agentmem.operations.sections.memories import existing, transcripts
 from langgraph_agentmem.policies import receipts, validation
 from langgraph_agentmem.resources import Resources
@@ -193,8 +194,7 @@ async def _forget_own_indexes(resources: Resources, external_id: str, removal: R
     if not all(index.owned for index in found):
         return len(found)
     if found:
-        async with resources.database.as_it_is(patient=True) as connection:  # it waits for whoever still reads by them
-            removal.add({"tenant_index": await tenant_indexes.drop(connection, external_id)})
+        removal.add({"tenant_index": await indexing.drop(resources, external_id)})
     return 0
 
 

@@ -39,9 +39,9 @@ WHERE s.schemaname = 'agentmem' AND s.tablename = 'memory_chunk' AND s.attname =
 ORDER BY v.share DESC, v.external_id
 
 -- name: tenant_number
--- The number that stands for a tenant, and whether it has chunks.
+-- The number that stands for a tenant, and whether it has memories.
 SELECT hashtextextended(%(external_id)s, 0) AS tenant,
-       EXISTS (SELECT 1 FROM agentmem.memory_chunk WHERE external_id = %(external_id)s) AS chunks
+       EXISTS (SELECT 1 FROM agentmem.active_memory WHERE external_id = %(external_id)s) AS known
 
 -- name: owner_of_chunks
 -- Whether the connection's role has the rights of the owner of the chunks; no row where there are none.
