@@ -14,26 +14,25 @@ from langgraph_agentmem.storage.vectors import EmbeddingModel, index_of, model_i
 
 _SQL = statements("tenant_indexes")
 
-Connected = AsyncConnection[DictRow]
-
 
 async def send(connection: Connection, external_id: str) -> Deferred[list[TenantIndex]]:
     """Ask for the indexes that a tenant has for itself."""
     return await send_statement(connection, _SQL["tenant_indexes"], {"external_id": external_id}, _read)
 
 
-async def of_all(connection: Connected) -> list[TenantIndex]:
+async def of_all(connection: AsyncConnection[DictRow]) -> list[TenantIndex]:
     """The indexes that tenants have for themselves, with the tenants' names, as far as there are such tenants."""
     found = _read(await (await connection.execute(_SQL["tenant_indexes"], {"external_id": None})).fetchall())
     if not found:
         return []
-    params = {"tenants": [index.tenant for index in found]}
+    numbers = sorted({index.tenant for index in found})
+    params = {"tenants": numbers, "limit": len(numbers)}
     rows = await (await connection.execute(_SQL["indexed_tenants"], params)).fetchall()
     names = {row["tenant"]: row["external_id"] for row in rows}
     return [index.model_copy(update={"external_id": names.get(index.tenant)}) for index in found]
 
 
-async def make(connection: Connected, external_id: str) -> None:
+async def make(connection: AsyncConnection[DictRow], external_id: str) -> None:
     """Make a tenant indexes of its own, on words and of the vectors of the model in use, as far as it lacks them.
 
     Others read and write meanwhile.
@@ -49,8 +48,7 @@ async def make(connection: Connected, external_id: str) -> None:
     await _demand_owner(connection)
     await _demand_one_server(connection)
     row = await (await connection.execute(_SQL["tenant_number"], {"external_id": external_id})).fetchone()
-    assert row is not None
-    if not row["known"]:
+    if row is None:
         raise InvalidInputError(
             f"tenant {external_id!r} has no memories to be indexed; name one that has, as it was spelt when these were "
             "written"
@@ -63,7 +61,7 @@ async def make(connection: Connected, external_id: str) -> None:
             await connection.execute(template("tenant_indexes", "rebuild_index").format(index=sql.Identifier(name)))
 
 
-async def drop(connection: Connected, external_id: str) -> int:
+async def drop(connection: AsyncConnection[DictRow], external_id: str) -> int:
     """Drop the indexes that a tenant has for itself, and return how many there were.
 
     Args:
@@ -80,7 +78,7 @@ async def drop(connection: Connected, external_id: str) -> int:
     return len(found)
 
 
-async def shares(connection: Connected, model: EmbeddingModel | None) -> list[TenantShare]:
+async def shares(connection: AsyncConnection[DictRow], model: EmbeddingModel | None) -> list[TenantShare]:
     """The tenants with the most chunks, as the planner's statistics have them; empty where nobody may read these.
 
     Args:
@@ -92,7 +90,7 @@ async def shares(connection: Connected, model: EmbeddingModel | None) -> list[Te
     return [TenantShare.model_validate(row) for row in rows]
 
 
-async def _of_tenant(connection: Connected, external_id: str) -> list[TenantIndex]:
+async def _of_tenant(connection: AsyncConnection[DictRow], external_id: str) -> list[TenantIndex]:
     params = {"external_id": external_id}
     return _read(await (await connection.execute(_SQL["tenant_indexes"], params)).fetchall())
 
@@ -101,7 +99,7 @@ def _read(rows: list[DictRow]) -> list[TenantIndex]:
     return [TenantIndex.model_validate(row) for row in rows]
 
 
-async def _demand_owner(connection: Connected) -> None:
+async def _demand_owner(connection: AsyncConnection[DictRow]) -> None:
     row = await (await connection.execute(_SQL["owner_of_chunks"])).fetchone()
     if row is None:
         raise ConfigurationError("there are no tables to be indexed; run `agentmem db migrate`")
@@ -111,7 +109,7 @@ async def _demand_owner(connection: Connected) -> None:
         )
 
 
-async def _demand_one_server(connection: Connected) -> None:
+async def _demand_one_server(connection: AsyncConnection[DictRow]) -> None:
     distributed = await distribution.state(connection, (await migrate.server_of(connection))["citus"])
     if distributed is not None and distributed.distributed:
         raise ConfigurationError(
