@@ -216,3 +216,21 @@ async def test_a_tenant_that_is_large_among_others_is_told_of(opens: Opens, dsn:
     assert (await told())[0].endswith("of 'acme' (38% of all chunks)")
     await indexing.make(store.memory.resources, "acme")
     assert await told() == ("each large one has indexes for itself", "")
+
+
+async def test_a_hit_is_looked_up_by_its_key_however_large_its_memory_is_for_the_planner(
+    opens: Opens, dsn: str, rows: Rows
+) -> None:
+    count, small = 400, [f"small {n}" for n in range(400)]
+    store = opens(index=index(), settings={"exact_search_rows": 0})
+    await put(store, "acme", count)
+    await store.abatch([PutOp((tenant, "notes"), "k", {"text": "one"}) for tenant in small])
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+    assert len(await store.memory.asearch("acme", "t7")) == 10
+    await store.aclose()
+
+    read = "SELECT idx_tup_read FROM pg_stat_all_indexes WHERE indexrelname = 'memory_chunk_section'"
+    await until(lambda: rows("SELECT 1 FROM pg_stat_all_indexes WHERE indexrelname ~ 'vectors_1$' AND idx_scan > 0"))
+    [(before,)] = rows(read)
+    assert before < 5 * count, "not all of a memory once a hit"
