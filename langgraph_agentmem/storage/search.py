@@ -329,13 +329,13 @@ def _scored(
         guarded: Whether policies keep the index on words from being used.
         indexed: The number of a tenant that has indexes for itself; None for the indexes of all.
     """
-    own = sql.SQL("TRUE") if indexed is None else of_tenant(indexed, "c.")
-    holes |= {
-        "indexed": own,
-        "with_rare_words": template("search", "with_rare_words_guarded" if guarded else "with_rare_words"),
-        # ids are found by the index that has the tenant in it
-        "apart": sql.SQL("") if guarded else sql.SQL('COLLATE "C" AND ') + own,
-    }
+    own, k = (sql.SQL("TRUE") if indexed is None else of_tenant(indexed, each) for each in ("c.", "k."))
+    rare = (
+        template("search", "with_rare_words_guarded")
+        if guarded
+        else template("search", "with_rare_words").format(own=k)
+    )
+    holes |= {"indexed": own, "with_rare_words": rare}
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
     # hashed: the candidates are few; and there are none of a small scope

@@ -42,9 +42,8 @@ graph AS MATERIALIZED (
 ),
 candidate AS MATERIALIZED (
     SELECT m.* FROM (
-        SELECT {chosen} FROM agentmem.memory_chunk c
-        WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s {apart}
-          AND {with_rare_words} AND {in_scope} AND {visible} AND {kept}
+        SELECT {chosen} FROM {with_rare_words}
+        WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
         LIMIT %(most_matches)s) m
     UNION
     SELECT n.* FROM (
@@ -95,12 +94,16 @@ asked AS MATERIALIZED (
 )
 
 -- name: with_rare_words
--- A chunk that holds one of the rarest words.
-c.own_words && %(rare_words)s::int[]
+-- The tenant's chunks that hold one of the rarest words.
+(SELECT k.* FROM agentmem.memory_chunk k
+ WHERE k.external_id = %(external_id)s COLLATE "C" AND k.own_words && %(rare_words)s::int[] AND {own}) c
 
 -- name: with_rare_words_guarded
--- The same where policies keep the index from being used.
-c.id = ANY (ARRAY(SELECT agentmem.chunks_with_words(%(rare_words)s::int[])))
+-- The same where policies keep the index from being used: each is looked up by its whole key, as the planner would rather
+-- read all of a tenant whose size it misjudges.
+(SELECT k.* FROM agentmem.chunks_with_words(%(rare_words)s::int[]) AS f (id)
+ CROSS JOIN LATERAL (
+     SELECT h.* FROM agentmem.memory_chunk h WHERE h.external_id = %(external_id)s AND h.id = f.id LIMIT 1) k) c
 
 -- name: with_query_words
 -- An entity whose name holds a word of the query that tells something apart.
