@@ -54,7 +54,8 @@ candidate AS MATERIALIZED (
         LIMIT %(nearest)s) n
     UNION
     SELECT {chosen} FROM graph g
-    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.id
+    CROSS JOIN LATERAL (
+        SELECT k.* FROM agentmem.memory_chunk k WHERE k.external_id = %(external_id)s AND k.id = g.id LIMIT 1) c
     WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
 ),
 way AS MATERIALIZED (
