@@ -60,6 +60,7 @@ READS_OVER_ALL_TENANTS = {
     "queue:longest_waiting": "a worker begins with whoever waits longest",
     "queue:tenants_with_dead_letters": "operators put back what was set aside, tenant by tenant",
     "health:all_failing_models": "operators ask whose model fails",
+    "tenant_indexes:indexed_tenants": "operators ask which tenants have indexes for themselves",
     "threads:tenants_of_threads": "a thread is deleted by its id alone",
     "deletion:others_threads": "a thread that another tenant uses as well is kept when one is forgotten",
     "retention:some_tenants": "operators, and what keeps for so long, go through all tenants",

@@ -9,10 +9,12 @@ from rich.markup import escape
 from langgraph_agentmem import bridge
 from langgraph_agentmem.cli.doctor import say
 from langgraph_agentmem.cli.options import AsJson, Dsn
+from langgraph_agentmem.cli.output import print_table, tell
 from langgraph_agentmem.cli.terminal import out, report_errors
+from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.health import Distribution, Finding
-from langgraph_agentmem.operations.health import guarding
+from langgraph_agentmem.operations.health import guarding, indexing
 from langgraph_agentmem.settings import AgentMemorySettings
 
 app: Final = typer.Typer(help="The tables, who may use them, and row-level security.", no_args_is_help=True)
@@ -125,6 +127,35 @@ def roles(
             out.print(f"{escape(statement)};")
     finally:
         memory.close()
+
+
+@app.command("tenant-index")
+@report_errors
+def tenant_index(
+    dsn: Dsn = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Make them for this tenant (external_id).", show_default=False)
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop them instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a large tenant indexes for itself, as far as it lacks them, or drop them; say which tenants have some.
+
+    Its searches then pass nothing of other tenants. Others read and write meanwhile; run it as the owner.
+    """
+    if drop and tenant is None:
+        raise InvalidInputError("--drop does not say whose indexes are to go; name the tenant with --tenant")
+    memory = _owners(dsn, AgentMemorySettings())
+    try:
+        if tenant is not None:
+            change = indexing.drop if drop else indexing.make
+            bridge.run(partial(change, memory.resources, tenant))
+        found = bridge.run(partial(indexing.indexes, memory.resources))
+    finally:
+        memory.close()
+    rows = [(each.external_id, each.name, each.bytes, "yes" if each.usable else "no") for each in found]
+    nothing = "No tenant has indexes for itself."
+    tell(found, as_json, lambda: print_table(("tenant", "index", "bytes", "usable"), rows, nothing))
 
 
 def _owners(dsn: str | None, settings: AgentMemorySettings) -> AgentMemory:

@@ -55,8 +55,8 @@ class DeletionReceipt(Value):
         started_at: When it began, by the database's clock. A tenant's memories that were made later are left: they are
             new.
         finished_at: When it was done.
-        removed: Rows that this call has removed, by table. One that completes a call that was interrupted counts only
-            what that one had left.
+        removed: Rows that this call has removed, by table, and as `tenant_index` the indexes that the tenant had for
+            itself. One that completes a call that was interrupted counts only what that one had left.
         changed: Rows that this call has rewritten, as others support them, too: what the forgotten gave to long-term
             entities and relationships, their history, and the log of other memories' promotions.
         threads: LangGraph's threads that are known to have been mapped to the memory, or to be the tenant's.

@@ -176,3 +176,39 @@ class Indexes(Value):
     wanted: int
     missing: dict[str, str]
     broken: list[str]
+
+
+class TenantIndex(Value):
+    """An index on chunks that one tenant has for itself.
+
+    Attributes:
+        name: The index's.
+        external_id: The tenant; None where there is no such tenant any more, or where it was not asked for.
+        tenant: The number that stands for it in the index's definition.
+        usable: Whether searches may use it; not while it is built, or when that was broken off.
+        bytes: Its size.
+        owned: Whether the connection's role may drop it.
+    """
+
+    name: str
+    external_id: str | None = None
+    tenant: int
+    usable: bool
+    bytes: int
+    owned: bool
+
+
+class TenantShare(Value):
+    """A tenant with many of a database's chunks.
+
+    Attributes:
+        external_id: The tenant.
+        chunks: How many it has, about.
+        share: Of all chunks, 0 to 1.
+        indexed: Whether it has indexes for itself, also of the vectors of the model in use.
+    """
+
+    external_id: str
+    chunks: int
+    share: float
+    indexed: bool

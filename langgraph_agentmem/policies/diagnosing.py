@@ -1,5 +1,6 @@
 """What counts as wrong in what is found of a database, and what to do about it."""
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,10 +14,13 @@ from langgraph_agentmem.models.health import (
     ProjectionHealth,
     RowSecurity,
     Severity,
+    TenantShare,
 )
 from langgraph_agentmem.models.queue import QueueStatus
 from langgraph_agentmem.policies import distributing, guarding
 
+LARGE, ALONE = 0.1, 0.9
+"""From which share of all chunks on a tenant is large, and up to which there are others that its searches pass."""
 LONG_WAIT = 300.0
 """Seconds after which somebody should have come for what waits: many times what a worker rests between two looks."""
 ALWAYS_FAILS = 3
@@ -44,7 +48,7 @@ def permissions(found: Permissions) -> Finding:
     ]
     only_reads = "searches and reads answer, and every write is refused"
     if lacking and (found.unread or len(found.unwritten) < found.writable):
-        advice = f"run `agentmem db roles --app {_argument(found.role)} --run` as the owner"
+        advice = f"run `agentmem db roles --app {shlex.quote(found.role)} --run` as the owner"
         return Finding(severity="error", check=check, found=f"{role} cannot {'; cannot '.join(lacking)}", advice=advice)
     if found.standby:
         return _warning(check, f"this server only follows another: {only_reads}", "connect to the other one to write")
@@ -52,13 +56,9 @@ def permissions(found: Permissions) -> Finding:
         advice = "it is as default_transaction_read_only of the role, the database or the DSN says"
         return _warning(check, f"transactions of {role} only read: {only_reads}", advice)
     if lacking:
-        advice = f"if it is to write, run `agentmem db roles --app {_argument(found.role)} --run` as the owner"
+        advice = f"if it is to write, run `agentmem db roles --app {shlex.quote(found.role)} --run` as the owner"
         return _warning(check, f"{role} may only read: {only_reads}", advice)
     return _ok(check, f"{role} may read all {found.relations} tables and views, and write what is to be written")
-
-
-def _argument(role: str) -> str:
-    return role if role.replace("_", "").isalnum() else f"'{role}'"
 
 
 def indexes(found: Indexes) -> Finding:
@@ -77,6 +77,27 @@ def indexes(found: Indexes) -> Finding:
         severity="error" if unique else "warning",  # without a unique one writes fail, without another they are slow
         check="indexes", found="; ".join(problems), advice=f"run as the owner: {'; '.join(mends)}",
     )  # fmt: skip
+
+
+def large_tenants(shares: Sequence[TenantShare], exact_rows: int) -> Finding:
+    """Whether large tenants have indexes for themselves.
+
+    None is no fault, but slower: so there is advice, but no warning, which would keep programs from being started.
+
+    Args:
+        shares: Of the tenants that have the most.
+        exact_rows: Up to so many chunks of a tenant are compared without an index.
+    """
+    large = [each for each in shares if LARGE <= each.share <= ALONE and each.chunks > exact_rows]
+    without = [each for each in large if not each.indexed]
+    check = "tenants"
+    if not without:
+        own = "each large one has indexes for itself" if large else "no tenant is large among others"
+        return _ok(check, own)
+    told = ", ".join(f"{each.external_id!r} ({each.share:.0%} of all chunks)" for each in without)
+    advice = f"`agentmem db tenant-index --tenant {shlex.quote(without[0].external_id)}` makes them, as the owner"
+    found = f"searches pass what others have, for lack of indexes of its own, of {told}"
+    return Finding(severity="ok", check=check, found=found, advice=advice)
 
 
 def row_security(found: RowSecurity, *, wanted: bool) -> Finding:

@@ -28,12 +28,14 @@ class Frequencies:
         counted: How many of them were counted.
         holding: How many of these hold a word, by where it is weighed.
         memories: How many of these belong to a memory, by its id.
+        indexed_as: The number that stands for the tenant in the indexes that it has for itself; None where it has none.
     """
 
     chunks: int
     counted: int
     holding: Mapping[int, int]
     memories: Mapping[int, int]
+    indexed_as: int | None = None
 
     def of(self, dimension: int) -> float:
         """About how many chunks hold a word."""

@@ -33,6 +33,10 @@ _PROJECTION = (
     "the tenant's name and the numbers of its batches, also at a node in Neo4j, so that a projector which comes late "
     "brings nothing back"
 )
+_INDEX = (
+    "the indexes that the tenant had for itself are empty after VACUUM, and a number in them stands for the tenant; "
+    "`agentmem db tenant-index --tenant … --drop` removes them, as the owner of the tables"
+)
 _OUTBOX = "ids of what Neo4j has yet to delete; they go when it is projected"
 
 
@@ -78,13 +82,16 @@ def added(counts: Iterable[RowCounts]) -> RowCounts:
     return {name: total[name] for name in sorted(total) if total[name]}
 
 
-def remaining(threads: Sequence[ForgottenThread], *, waiting: int, projected: bool) -> tuple[Remainder, ...]:
+def remaining(
+    threads: Sequence[ForgottenThread], *, waiting: int, projected: bool, indexes: int = 0
+) -> tuple[Remainder, ...]:
     """What a deletion leaves.
 
     Args:
         threads: Those that are known.
         waiting: Deletions in the outbox.
         projected: Whether anything of the tenant was ever projected.
+        indexes: Indexes that the tenant had for itself, and that this user may not drop.
     """
     left = [
         Remainder(where="LangGraph's checkpoints", why=why, count=count)
@@ -93,6 +100,7 @@ def remaining(threads: Sequence[ForgottenThread], *, waiting: int, projected: bo
     ]
     left += [Remainder(where="graph_outbox", why=_OUTBOX, count=waiting)] if waiting else []
     left += [Remainder(where="graph_projection", why=_PROJECTION, count=1)] if projected else []
+    left += [Remainder(where="tenant_index", why=_INDEX, count=indexes)] if indexes else []
     return (*left, *_ELSEWHERE)
 
 

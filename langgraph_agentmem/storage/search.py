@@ -20,6 +20,7 @@ from langgraph_agentmem.policies.ranking import LEAST_RECENCY, LONGER_ITEM, SHOR
 from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, K1, MOST_WEIGHT, ONCE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage import tenant_indexes
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.rows import (
     Deferred,
@@ -30,13 +31,14 @@ from langgraph_agentmem.storage.driver.rows import (
     columns,
     first_row,
     gathered,
+    received,
     send,
 )
 from langgraph_agentmem.storage.driver.session import as_parts
 from langgraph_agentmem.storage.driver.statements import template
 from langgraph_agentmem.storage.filters import compiled
 from langgraph_agentmem.storage.sections import UnchunkedMemory, send_unchunked, unchunked_memories
-from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, parts
+from langgraph_agentmem.storage.vectors import ANN_SETTINGS, EmbeddingModel, VectorForm, of_tenant, parts
 
 _SETTINGS = ANN_SETTINGS | {"jit": "off", "max_parallel_workers_per_gather": "0", "enable_sort": "off"}
 _SET_UP = RawStatement(
@@ -130,13 +132,18 @@ async def set_up(
 async def count(connection: Connection, external_id: str, memory_ids: list[int] | None = None) -> Frequencies:
     """How frequent words are among a tenant's chunks, or among those of some memories."""
     params: Json = {"external_id": external_id, "memory_ids": memory_ids}
+    # planned for any tenant, a search takes an index of one only if it says of which one; where it is planned for the
+    # tenant, there is none
+    indexes = received([]) if connection.distributes else await tenant_indexes.send(connection, external_id)
     count_chunks, count_words = _COUNTS[memory_ids is not None]
     chunks: int = (await first_row(connection, count_chunks, params))["chunks"]
     params |= {"every": -(-chunks // SAMPLE) or 1, "most": 2 * SAMPLE}
     rows = await all_rows(connection, count_words, params)
     memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
     holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
-    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories)
+    own = await indexes()
+    tenant = own[0].tenant if own and all(index.usable for index in own) else None
+    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories, tenant)
 
 
 async def send_hits(
@@ -180,7 +187,9 @@ async def send_hits(
     if reader is not None:
         # how many chunks the tenant has besides is not known here: what is granted is looked up by its memories
         params |= {"reader": reader, "tenant_chunks": float("inf")}
-    return await _hits_statement(compared.form, connection.guarded, reader is not None).send(connection, params, list)
+    indexed = compared.frequencies.indexed_as
+    statement = _hits_statement(compared.form, connection.guarded, reader is not None, indexed)
+    return await statement.send(connection, params, list)
 
 
 async def send_items(
@@ -218,7 +227,8 @@ async def send_items(
         "active": "active" in search.tiers,
         "listing": search.query is None,
     }
-    statement = _items_statement(compared.form, search.omit_expired, documents, text, connection.guarded)
+    indexed = compared.frequencies.indexed_as
+    statement = _items_statement(compared.form, search.omit_expired, documents, text, connection.guarded, indexed)
     return await statement.send(
         connection, params, lambda rows: [_found_item(row, scored=bool(search.query)) for row in rows]
     )
@@ -243,7 +253,7 @@ def _multirange(days: Sequence[Days]) -> str:
 
 
 @lru_cache(maxsize=50)
-def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> RawStatement:
+def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool, indexed: int | None) -> RawStatement:
     holes: dict[str, sql.Composable] = {
         "in_scope": template("search", "in_memories"),
         "memories": sql.SQL("(SELECT unnest(%(memory_ids)s::bigint[]) AS id)"),
@@ -265,13 +275,18 @@ def _hits_statement(form: VectorForm | None, guarded: bool, granted: bool) -> Ra
         "joined": sql.SQL("LEFT JOIN graph g ON g.id = o.id"),
     }
     named = template("search", "with_query_words_guarded" if guarded else "with_query_words")
-    scored = _scored(form, "graph", holes, guarded=guarded)
+    scored = _scored(form, "graph", holes, guarded=guarded, indexed=indexed)
     return RawStatement(template("search", "hits").format(scored=scored, with_query_words=named))
 
 
 @lru_cache(maxsize=500)
 def _items_statement(
-    form: VectorForm | None, omit_expired: bool, documents: bool, condition: str | None, guarded: bool
+    form: VectorForm | None,
+    omit_expired: bool,
+    documents: bool,
+    condition: str | None,
+    guarded: bool,
+    indexed: int | None,
 ) -> RawStatement:
     """The statement for a shape of query; putting it together takes as long as running it."""
     selected = _selection(omit_expired, documents, sql.SQL(cast("LiteralString", condition)) if condition else None)
@@ -293,7 +308,7 @@ def _items_statement(
             selected["document"]
         ),
     }
-    scored = _scored(form, "no_graph", holes, guarded=guarded)
+    scored = _scored(form, "no_graph", holes, guarded=guarded, indexed=indexed)
     numbers = {"longer": LONGER_ITEM, "short": SHORT_ITEM}
     rule = {name: sql.SQL("{}::float8").format(number) for name, number in numbers.items()}
     return RawStatement(template("search", "items").format(scored=scored, **rule, **selected))
@@ -310,13 +325,25 @@ def _beside() -> sql.Composable:
     )
 
 
-def _scored(form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool) -> sql.Composable:
-    """The part of a statement that finds and scores; guarded where policies keep the index on words from being used."""
-    holes |= {
-        "with_rare_words": template("search", "with_rare_words_guarded" if guarded else "with_rare_words"),
-        # ids are found by the index that has the tenant in it
-        "apart": sql.SQL("" if guarded else 'COLLATE "C"'),
-    }
+def _scored(
+    form: VectorForm | None, graph: str, holes: dict[str, sql.Composable], *, guarded: bool, indexed: int | None
+) -> sql.Composable:
+    """The part of a statement that finds and scores.
+
+    Args:
+        form: How vectors are compared.
+        graph: The block that reads the graph.
+        holes: What fills the others.
+        guarded: Whether policies keep the index on words from being used.
+        indexed: The number of a tenant that has indexes for itself; None for the indexes of all.
+    """
+    own, k = (sql.SQL("TRUE") if indexed is None else of_tenant(indexed, each) for each in ("c.", "k."))
+    rare = (
+        template("search", "with_rare_words_guarded")
+        if guarded
+        else template("search", "with_rare_words").format(own=k)
+    )
+    holes |= {"indexed": own, "with_rare_words": rare}
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
     # hashed: the candidates are few; and there are none of a small scope

@@ -186,14 +186,22 @@ def _shown(index: VectorIndex) -> str:
     return f"{index.vector_type}, {index.distance}, {index.index_kind}{f' {options}' if options else ''}"
 
 
-def index_of(model: EmbeddingModel) -> dict[str, sql.Composed]:
-    """The statement that makes the index over a model's vectors, by the index's name; empty where it has none."""
+def index_of(model: EmbeddingModel, tenant: int | None = None) -> dict[str, sql.Composed]:
+    """The statement that makes the index over a model's vectors, by the index's name; empty where it has none.
+
+    Args:
+        model: The model.
+        tenant: The number of the tenant who is to have one for itself, which is built while others write; all tenants
+            if None.
+    """
     # not indexed: its searches compare all of a tenant's vectors, which is right, only slower
     if model.index_kind == "flat" or model.dimensions > _MAX_INDEXED[model.vector_type]:
         return {}
     options = [sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in model.index_options.items()]
-    name = f"memory_chunk_vectors_{model.id}"
+    own = tenant is not None
+    name = f"memory_chunk_vectors_{model.id}{suffix(tenant) if own else ''}"
     statement = template("vectors", "create_vector_index").format(
+        concurrently=sql.SQL("CONCURRENTLY ") if own else sql.SQL(""),
         index=sql.Identifier(name),
         kind=sql.Identifier(model.index_kind),
         column=_column(model.vector_type),
@@ -201,6 +209,7 @@ def index_of(model: EmbeddingModel) -> dict[str, sql.Composed]:
         operators=sql.Identifier(f"{model.vector_type}_{_CLASSES[model.distance]}"),
         options=sql.SQL("WITH ({})").format(sql.SQL(", ").join(options)) if options else sql.SQL(""),
         model=sql.Literal(model.id),
+        of_tenant=sql.SQL(" AND ") + of_tenant(tenant) if tenant is not None else sql.SQL(""),
     )
     return {name: statement}
 
@@ -237,6 +246,16 @@ async def make_vector_view(connection: Connected, model: EmbeddingModel) -> None
                     model=sql.Literal(model.id),
                 )
             )
+
+
+def suffix(tenant: int) -> str:
+    """What the names of a tenant's own indexes end with, by the number that stands for it."""
+    return f"_{tenant % 2**64:x}"
+
+
+def of_tenant(tenant: int, chunk: LiteralString = "") -> sql.Composed:
+    """Which chunks are in a tenant's own indexes, by the number that stands for it."""
+    return template("tenant_indexes", "of_tenant").format(chunk=sql.SQL(chunk), tenant=sql.Literal(tenant))
 
 
 def _column(vector_type: str) -> sql.SQL:

@@ -169,3 +169,29 @@ def test_who_only_reads_is_told_so(db: Db, roles: tuple[str, str], empty_dsn: st
     )
     session = db("status", PGOPTIONS="-c default_transaction_read_only=on")
     assert "only read: searches and reads answer" in line(session, "permissions")
+
+
+def test_a_large_tenant_gets_indexes_for_itself_and_gives_them_back(db: Db, empty_dsn: str) -> None:
+    db("migrate")
+    with AgentMemory.open(empty_dsn) as memory:
+        memory.create_active_memory("acme [x]", "Apollo", {"sections": ["plan"]})
+    nothing = "No tenant has indexes for itself.\n"
+    assert db("tenant-index").stdout == nothing
+
+    for _ in range(2):
+        done = db("tenant-index", "--tenant", "acme [x]")
+        assert (done.returncode, done.stderr, done.stdout.count("acme [x]")) == (0, "", 1), done.stdout
+    [told] = json.loads(db("tenant-index", "--json").stdout)
+    assert (told["external_id"], told["usable"], told["name"][:19]) == ("acme [x]", True, "memory_chunk_words_")
+    assert db("check").returncode == 0
+    assert db("tenant-index", "--tenant", "acme [x]", "--drop").stdout == nothing
+
+
+def test_indexes_of_nobody_in_particular_are_refused(db: Db) -> None:
+    db("migrate")
+    whose = db("tenant-index", "--drop")
+    assert (whose.returncode, whose.stdout) == (1, "")
+    assert whose.stderr == "error: --drop does not say whose indexes are to go; name the tenant with --tenant\n"
+    unknown = db("tenant-index", "--tenant", "acme")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("error: tenant 'acme' has no memories to be indexed; name one that has")

@@ -28,7 +28,10 @@ UPSERTS = tuple(
     (query, 1) for query in (AsyncPostgresSaver.UPSERT_CHECKPOINT_BLOBS_SQL, AsyncPostgresSaver.UPSERT_CHECKPOINTS_SQL)
 )
 VECTORS = VectorForm(1, 3, "halfvec", "cosine", "hnsw", 0.1)
-NOT_SENT = {"search:set_up_search": "on a cluster, settings go to its servers by SET LOCAL"}
+NOT_SENT = {
+    "search:set_up_search": "on a cluster, settings go to its servers by SET LOCAL",
+    "search:with_rare_words_guarded": "on a cluster, there is no row-level security",
+}
 
 
 def filled(file: str, name: str, **holes: Composable) -> bytes:
@@ -40,9 +43,9 @@ def built() -> Iterable[RawStatement | bytes]:
     yield from (values._statement(None, False), values._statement(UPSERTS, True))
     yield from (chunks._WRITE, search._ONE_DOCUMENT, *search._COUNTS[False], *search._COUNTS[True])
     for form in (None, VECTORS):
-        yield from (search._hits_statement(form, False, granted) for granted in (False, True))
+        yield from (search._hits_statement(form, False, granted, None) for granted in (False, True))
         for documents in (False, True):
-            yield search._items_statement(form, True, documents, "(s.value -> 'a'::text) IS NOT NULL", False)
+            yield search._items_statement(form, True, documents, "(s.value -> 'a'::text) IS NOT NULL", False, None)
     yield from (items._GET_ITEMS, items._EMBEDDED_HASHES, items._EXPIRED_ITEMS, items._REFRESH_ITEMS)
     yield items._list_statement("TRUE", 64)
     yield from (imports._PRESENT_ITEMS, imports._DATE_ITEMS, imports._DATE_CHUNKS)

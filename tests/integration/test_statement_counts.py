@@ -58,7 +58,7 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Queue.aretry", Operations.retry, (2, 1), (2, 1)),
     ("Queue.aembed_pending, with nothing pending", Operations.embed_pending, (1, 1), (3, 2)),
     ("Grants.agive", Operations.give, (1, 2), (1, 2)),
-    ("Grants.asearch", Operations.search_granted, (5, 7), (5, 7)),
+    ("Grants.asearch", Operations.search_granted, (5, 8), (5, 8)),
     ("Grants.alist", Operations.list_grants, (1, 1), (1, 1)),
     ("Grants.areceived", Operations.received, (1, 1), (1, 1)),
     ("Grants.arevoke", Operations.revoke, (1, 1), (1, 1)),
@@ -88,7 +88,7 @@ TABLE: list[tuple[str, Callable[[Operations, int], Awaitable[Call]], Counts, Cou
     ("Graph.anamed", Operations.named, (2, 1), (2, 1)),
     # last: the driver remembers a hundred statements, and would have forgotten some of the others' by then
     ("AgentMemory.adelete_active_memory, forgetting it", Operations.forget, (26, 30), (26, 30)),
-    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (39, 43), (39, 43)),
+    ("AgentMemory.aforget_tenant", Operations.forget_tenant, (40, 44), (40, 44)),
     ("AgentMemory.averify_receipt", Operations.verify_receipt, (4, 3), (4, 3)),
     ("AgentMemory.asweep, with nothing to remove", Operations.sweep_all, (1, 1), (1, 1)),
     ("Imports.alegacy", Operations.import_legacy, (26, 29), (26, 29)),

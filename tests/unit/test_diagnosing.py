@@ -4,9 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from langgraph_agentmem.models.health import FailingModel, ProjectionHealth
+from langgraph_agentmem.models.health import FailingModel, ProjectionHealth, TenantShare
 from langgraph_agentmem.models.queue import QueueStatus
-from langgraph_agentmem.policies.diagnosing import ALWAYS_FAILS, LONG_WAIT, models, projection, queue, schema
+from langgraph_agentmem.policies.diagnosing import (
+    ALONE,
+    ALWAYS_FAILS,
+    LARGE,
+    LONG_WAIT,
+    large_tenants,
+    models,
+    projection,
+    queue,
+    schema,
+)
 
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 
@@ -68,3 +78,17 @@ def test_tables_that_the_next_use_makes_or_changes_are_a_warning(version, severi
     finding = schema(version, 2)
 
     assert (finding.severity, finding.found) == (severity, found)
+
+
+@pytest.mark.parametrize(
+    ("share", "chunks", "indexed", "told"),
+    [(0.5, 5_000, False, True), (LARGE, 5_000, False, True), (0.09, 5_000, False, False), (ALONE, 5_000, False, True),
+     (0.95, 5_000, False, False), (0.5, 4_000, False, False), (0.5, 5_000, True, False)],
+)  # fmt: skip
+def test_a_tenant_is_told_of_that_is_large_among_others_and_has_no_index_of_its_own(share, chunks, indexed, told):
+    found = large_tenants([TenantShare(external_id="o'h", chunks=chunks, share=share, indexed=indexed)], 4_000)
+
+    assert found.severity == "ok", "a check before programs start is to succeed"
+    assert bool(found.advice) is told
+    if told:
+        assert """agentmem db tenant-index --tenant 'o'"'"'h'`""" in found.advice

@@ -13,11 +13,12 @@ from langgraph_agentmem.models.deletion import DeletionReceipt, ForgottenThread,
 from langgraph_agentmem.operations import granting
 from langgraph_agentmem.operations.deletion import survivors, threads
 from langgraph_agentmem.operations.deletion.survivors import Survivors
+from langgraph_agentmem.operations.health import indexing
 from langgraph_agentmem.operations.sections.memories import existing, transcripts
 from langgraph_agentmem.policies import receipts, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
-from langgraph_agentmem.storage import graph, longterm, memories, queue
+from langgraph_agentmem.storage import graph, longterm, memories, queue, tenant_indexes
 from langgraph_agentmem.storage.deletion import SupportedThings
 from langgraph_agentmem.storage.driver.connections import Connection
 
@@ -71,8 +72,9 @@ async def forget_tenant(
     async for memory_id in _before(resources, tenant, started):
         await _forget(resources, tenant, memory_id, removal, all_before=started)
     await _forget_longterm_rest(resources, tenant, removal)
+    indexes = await _forget_own_indexes(resources, tenant, removal)
     left = await threads.counted(resources, {id: shared for id, shared in known.items() if id not in wanted})
-    return await _receipt(resources, tenant, removal, [*removed, *left], started)
+    return await _receipt(resources, tenant, removal, [*removed, *left], started, indexes=indexes)
 
 
 async def _before(
@@ -185,6 +187,17 @@ async def _forget_longterm_rest(resources: Resources, external_id: str, removal:
     removal.add(removed)
 
 
+async def _forget_own_indexes(resources: Resources, external_id: str, removal: Removal) -> int:
+    """Drop the indexes that a tenant has for itself; returns how many are left, as only their owner may."""
+    async with resources.database.connection(external_id) as connection:
+        found = await (await tenant_indexes.send(connection, external_id))()
+    if not all(index.owned for index in found):
+        return len(found)
+    if found:
+        removal.add({"tenant_index": await indexing.drop(resources, external_id)})
+    return 0
+
+
 async def _take_support(
     connection: Connection,
     resources: Resources,
@@ -212,6 +225,7 @@ async def _receipt(
     started: datetime,
     *,
     memory_ids: tuple[int, ...] = (),
+    indexes: int = 0,
 ) -> DeletionReceipt:
     resources.frequencies.forget(external_id)
     for embedder in (resources.embedder, resources.successor):
@@ -233,7 +247,7 @@ async def _receipt(
             changed=removal.changed,
             threads=tuple(listed),
             projected=("pending" if waiting else "done") if projected else "never",
-            remains=receipts.remaining(listed, waiting=waiting, projected=projected),
+            remains=receipts.remaining(listed, waiting=waiting, projected=projected, indexes=indexes),
         )
     )
 

@@ -10,7 +10,7 @@ from langgraph_agentmem.errors import AgentMemoryError
 from langgraph_agentmem.models.health import Finding
 from langgraph_agentmem.policies import diagnosing, validation
 from langgraph_agentmem.resources import Resources
-from langgraph_agentmem.storage import health, queue
+from langgraph_agentmem.storage import health, queue, tenant_indexes
 from langgraph_agentmem.storage.driver import distribution, migrate, row_security, structure
 from langgraph_agentmem.storage.driver.statements import migrations
 from langgraph_agentmem.storage.driver.tenants import NOBODY, tenant_or_everyone
@@ -78,6 +78,8 @@ async def of_database(resources: Resources, connection: Bare) -> tuple[list[Find
         model = await model_in_use(connection)
         made = {} if model is None else {name: statement.as_string(None) for name, statement in index_of(model).items()}
         found.append(diagnosing.indexes(await structure.indexes(connection, made)))
+        shares = await tenant_indexes.shares(connection, model if made else None)
+        found.append(diagnosing.large_tenants(shares, resources.settings.exact_search_rows))
     return found, True
 
 

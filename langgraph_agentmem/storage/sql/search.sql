@@ -42,20 +42,20 @@ graph AS MATERIALIZED (
 ),
 candidate AS MATERIALIZED (
     SELECT m.* FROM (
-        SELECT {chosen} FROM agentmem.memory_chunk c
-        WHERE (SELECT z.large FROM size z) AND c.external_id = %(external_id)s {apart}
-          AND {with_rare_words} AND {in_scope} AND {visible} AND {kept}
+        SELECT {chosen} FROM {with_rare_words}
+        WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
         LIMIT %(most_matches)s) m
     UNION
     SELECT n.* FROM (
         SELECT {chosen} FROM agentmem.memory_chunk c
         WHERE (SELECT z.large FROM size z) AND %(with_vector)s AND c.external_id = %(external_id)s COLLATE "C"
-          AND c.embedding_model = {model} AND {in_scope} AND {visible} AND {kept}
+          AND c.embedding_model = {model} AND {indexed} AND {in_scope} AND {visible} AND {kept}
         ORDER BY {distance}
         LIMIT %(nearest)s) n
     UNION
     SELECT {chosen} FROM graph g
-    JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = g.id
+    CROSS JOIN LATERAL (
+        SELECT k.* FROM agentmem.memory_chunk k WHERE k.external_id = %(external_id)s AND k.id = g.id LIMIT 1) c
     WHERE (SELECT z.large FROM size z) AND {in_scope} AND {visible} AND {kept}
 ),
 way AS MATERIALIZED (
@@ -95,12 +95,16 @@ asked AS MATERIALIZED (
 )
 
 -- name: with_rare_words
--- A chunk that holds one of the rarest words.
-c.own_words && %(rare_words)s::int[]
+-- The tenant's chunks that hold one of the rarest words.
+(SELECT k.* FROM agentmem.memory_chunk k
+ WHERE k.external_id = %(external_id)s COLLATE "C" AND k.own_words && %(rare_words)s::int[] AND {own}) c
 
 -- name: with_rare_words_guarded
--- The same where policies keep the index from being used.
-c.id = ANY (ARRAY(SELECT agentmem.chunks_with_words(%(rare_words)s::int[])))
+-- The same where policies keep the index from being used: each is looked up by its whole key, as the planner would rather
+-- read all of a tenant whose size it misjudges.
+(SELECT k.* FROM agentmem.chunks_with_words(%(rare_words)s::int[]) AS f (id)
+ CROSS JOIN LATERAL (
+     SELECT h.* FROM agentmem.memory_chunk h WHERE h.external_id = %(external_id)s AND h.id = f.id LIMIT 1) k) c
 
 -- name: with_query_words
 -- An entity whose name holds a word of the query that tells something apart.
@@ -181,7 +185,8 @@ SELECT NULL::bigint AS id, NULL::float8 AS share WHERE false
  AND (c.end_date IS NULL OR c.end_date > %(as_of)s::timestamptz))
 
 -- name: hits
--- A search's hits, best first, with where they come from.
+-- A search's hits, best first, with where they come from: each chunk is looked up by its whole key, and its memory after
+-- it. Of tables that are joined, the planner would begin with the memory, and read all of a large one once a hit.
 WITH mentioned AS MATERIALIZED (
     SELECT e.name_key, e.confidence, m.chunk_id
     FROM agentmem.entity e
@@ -198,7 +203,9 @@ WITH mentioned AS MATERIALIZED (
 best AS MATERIALIZED (
     SELECT s.* FROM scored s WHERE %(with_vector)s OR s.score > 0 ORDER BY s.late, s.score DESC, s.id LIMIT %(wanted)s
 )
-SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title, c.section_id, c.section_revision,
+SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id,
+       (SELECT a.title FROM agentmem.active_memory a
+        WHERE a.external_id = %(external_id)s AND a.id = c.memory_id) AS memory_title, c.section_id, c.section_revision,
        c.chunk_order, c.current, c.origin, c.source, c.run_id::text AS run_id, c.start_date, c.end_date, c.superseded_by,
        c.metadata,
        CASE WHEN c.unclear_with IS NULL THEN ARRAY[]::bigint[]
@@ -218,8 +225,8 @@ SELECT c.id AS chunk_id, c.content, c.tier, c.memory_id, a.title AS memory_title
              WHERE m.external_id = %(external_id)s AND m.chunk_id = c.id ORDER BY e.name) AS entities
 FROM best b
 CROSS JOIN asked q
-JOIN agentmem.memory_chunk c ON c.external_id = %(external_id)s AND c.id = b.id
-JOIN agentmem.active_memory a ON a.external_id = %(external_id)s AND a.id = c.memory_id
+CROSS JOIN LATERAL (
+    SELECT k.* FROM agentmem.memory_chunk k WHERE k.external_id = %(external_id)s AND k.id = b.id LIMIT 1) c
 
 -- name: items
 -- A page of items, and of consolidated chunks that are asked for, under a prefix: an item's score is its best chunk's, and

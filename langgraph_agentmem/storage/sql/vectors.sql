@@ -14,9 +14,9 @@ ON CONFLICT (name, dimensions, distance, vector_type, index_kind, index_options)
 RETURNING id, name, dimensions, distance, vector_type, index_kind, index_options, floor
 
 -- name: create_vector_index
--- The approximate nearest neighbour index over one model's vectors.
-CREATE INDEX IF NOT EXISTS {index} ON agentmem.memory_chunk
-USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}
+-- The approximate nearest neighbour index over one model's vectors: all of them, or those of one tenant.
+CREATE INDEX {concurrently}IF NOT EXISTS {index} ON agentmem.memory_chunk
+USING {kind} (({column}::{type}) {operators}) {options} WHERE embedding_model = {model}{of_tenant}
 
 -- name: create_vector_view
 -- Valid chunks that have a vector of one model, as LangChain's PGVectorStore reads them: those of the tenant that the
