@@ -338,11 +338,8 @@ def _scored(
         indexed: The number of a tenant that has indexes for itself; None for the indexes of all.
     """
     own, k = (sql.SQL("TRUE") if indexed is None else of_tenant(indexed, each) for each in ("c.", "k."))
-    rare = (
-        template("search", "with_rare_words_guarded")
-        if guarded
-        else template("search", "with_rare_words").format(own=k)
-    )
+    rare = template("search", "with_rare_words_guarded" if guarded else "with_rare_words")
+    rare = rare.format(own=k, number=sql.Literal(indexed))
     holes |= {"indexed": own, "with_rare_words": rare}
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))

@@ -168,7 +168,7 @@ async def test_who_may_not_drop_them_forgets_all_else_and_says_what_is_left(guar
 
 
 @pytest.mark.skipif(EVERYWHERE, reason="the owner makes what another role then searches by")
-async def test_under_row_security_the_vectors_are_found_by_them(guarded_dsn: str, rows: Rows) -> None:
+async def test_under_row_security_vectors_and_words_are_found_by_them(guarded_dsn: str, rows: Rows) -> None:
     settings = AgentMemorySettings(row_security="on", exact_search_rows=0)
     async with AgentMemory.open(guarded_dsn, index=index()) as owners:
         await filled(AgentMemoryStore(owners), "acme", "other")
@@ -177,8 +177,8 @@ async def test_under_row_security_the_vectors_are_found_by_them(guarded_dsn: str
     with_role = f"{as_role(guarded_dsn, APP)} options='-c enable_seqscan=off'"
     async with AgentMemory.open(with_role, index=index(), settings=settings) as memory:
         assert [hit.chunk_id for hit in await memory.asearch("acme", "t7")] == before
-    [vectors, _] = [name for (name,) in rows(OWN)]
-    await until(lambda: dict(rows(SCANS))[vectors] == 1)
+    own = [name for (name,) in rows(OWN)]
+    await until(lambda: [dict(rows(SCANS))[name] for name in own] == [1, 1])
 
 
 async def test_a_tenant_that_has_nothing_and_a_database_without_tables_are_refused(

@@ -62,7 +62,9 @@ def test_every_name_is_given_once(file):
 
 
 def test_every_block_is_one_statement():
-    assert [name for name, sql in STATEMENTS.items() if not sql or ";" in sql] == []
+    without_bodies = {name: re.sub(r"\$\$.*?\$\$", "", sql, flags=re.S) for name, sql in STATEMENTS.items()}
+
+    assert [name for name, sql in without_bodies.items() if not sql or ";" in sql] == []
 
 
 def test_every_table_of_the_schema_is_described():

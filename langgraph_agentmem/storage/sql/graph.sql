@@ -391,9 +391,9 @@ WITH history AS (
     DELETE FROM agentmem.state_history WHERE external_id = %(external_id)s AND relationship_id = ANY (%(ids)s) RETURNING id
 ),
 gone AS (
-    DELETE FROM agentmem.relationship WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) RETURNING id
+    DELETE FROM agentmem.relationship WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
 )
-SELECT (SELECT count(*) FROM history) AS state_history, (SELECT count(*) FROM gone) AS relationship
+SELECT count(*) AS state_history FROM history
 
 -- name: delete_entities
 -- Removes entities, with their history, mentions and relationships; counts their own history.
@@ -401,6 +401,6 @@ WITH history AS (
     DELETE FROM agentmem.state_history WHERE external_id = %(external_id)s AND entity_id = ANY (%(ids)s) RETURNING id
 ),
 gone AS (
-    DELETE FROM agentmem.entity WHERE external_id = %(external_id)s AND id = ANY (%(ids)s) RETURNING id
+    DELETE FROM agentmem.entity WHERE external_id = %(external_id)s AND id = ANY (%(ids)s)
 )
-SELECT (SELECT count(*) FROM history) AS state_history, (SELECT count(*) FROM gone) AS entity
+SELECT count(*) AS state_history FROM history

@@ -62,10 +62,16 @@ current_setting(CASE current_setting('agentmem.external_id', true) WHEN '' THEN 
 -- name: words_function
 -- What an index finds and a policy would keep it from, as `&&` is not known to be leakproof: the ids of the rows that hold
 -- one of some words, of the tenant that the transaction names, with the rights of the owner. The tenant is compared by
--- another collation than its indexes have, as a search does, so that the index on words is used.
-CREATE OR REPLACE FUNCTION {function} (searched {type}) RETURNS SETOF bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-SELECT r.id FROM {table} r WHERE r.external_id = (SELECT {named}) COLLATE "C" AND r.{column} && searched
+-- another collation than its indexes have, as a search does, so that the index on words is used: the one of all, or the
+-- one that the tenant has for itself, which is taken only by a statement that is planned for its number.
+CREATE OR REPLACE FUNCTION {function} (searched {type}, indexed_as bigint DEFAULT NULL) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE
+        'SELECT r.id FROM {table} r WHERE r.external_id = $1 COLLATE "C" AND r.{column} && $2'
+        || coalesce(' AND hashtextextended(r.external_id, 0) = ' || indexed_as, '')
+    USING {named}, searched;
+END
 $$
 
 -- name: lookup_policy

@@ -102,7 +102,7 @@ asked AS MATERIALIZED (
 -- name: with_rare_words_guarded
 -- The same where policies keep the index from being used: each is looked up by its whole key, as the planner would rather
 -- read all of a tenant whose size it misjudges.
-(SELECT k.* FROM agentmem.chunks_with_words(%(rare_words)s::int[]) AS f (id)
+(SELECT k.* FROM agentmem.chunks_with_words(%(rare_words)s::int[], {number}) AS f (id)
  CROSS JOIN LATERAL (
      SELECT h.* FROM agentmem.memory_chunk h WHERE h.external_id = %(external_id)s AND h.id = f.id LIMIT 1) k) c
 
