@@ -47,8 +47,8 @@ def test_a_database_with_which_nothing_is_wrong(dsn: str) -> None:
     code, lines = doctor(dsn)
     assert (code, {line.split(":")[0] for line in lines.values()}) == (0, {"ok"})
     assert list(lines) == [
-        "server", "pgvector", "schema", "row security", "permissions", "indexes", "embedder", "vectors", "queue", "workers",
-        "dead letters", "leases", "model", "reviews", "projection",
+        "server", "pgvector", "schema", "row security", "permissions", "indexes", "tenants", "embedder", "vectors", "queue",
+        "workers", "dead letters", "leases", "model", "reviews", "projection",
     ]  # fmt: skip
     assert lines["server"].startswith("ok: PostgreSQL ")
     told = json.loads(forking.run(AGENTMEM, "doctor", "--json", env=os.environ | {"AGENTMEM_DSN": dsn}).stdout)
@@ -76,7 +76,7 @@ def test_tables_that_somebody_has_changed_are_an_error_behind_what_can_be_seen(d
     code, lines = doctor(dsn)
     assert (code, list(lines)) == (
         1,
-        ["server", "pgvector", "schema", "row security", "permissions", "indexes", "tables"],
+        ["server", "pgvector", "schema", "row security", "permissions", "indexes", "tenants", "tables"],
     )
     assert 'column "created_at" does not exist' in lines["tables"]
 

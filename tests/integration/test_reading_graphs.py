@@ -208,7 +208,7 @@ async def test_what_a_query_names_is_found_with_the_chunks_that_mention_it(world
 async def test_an_entity_whose_name_most_chunks_hold_is_asked_for_only_where_nothing_else_is(world: World) -> None:
     lines = "\n".join([*(f"- Zoe rows on lake {n}." for n in range(12)), "- Swimming is for summers."])
     await world.memory.acreate_active_memory(world.tenant, "Sports", {"sections": ["sports"]}, {"sports": lines})
-    [best, *others] = await world.memory.asearch(world.tenant, "Does Zoe like swimming?")
+    [best, *others] = await world.memory.asearch(world.tenant, "Is swimming good for Zoe?")
     assert best.content.strip() == "- Swimming is for summers."
     assert [hit.arms.graph for hit in (best, *others) if hit.arms.graph] == []
     assert "graph" not in best.weights
