@@ -18,9 +18,9 @@ from langgraph_agentmem.policies.words import Reader
 WEIGHTS = {"lexical": 0.45, "vector": 0.55, "label": 0.12, "graph": 0.10, "date": 0.10}
 """Of those arms that take part: vectors where there is an embedder, the others where the question names something of
 theirs that a chunk has. Chosen by benchmarks/locomo.py."""
-SHORT_ITEM, LONGER_ITEM = 4, 0.15
-"""An item of n chunks, more than 4, scores its best one's divided by 1 + 0.15 ln(n / 4): the best of many is like a
-question by accident more easily. Chosen by benchmarks/beam.py."""
+SHORT_ITEM, LONGEST_ITEM, LONGER_ITEM = 4, 1_000, 0.15
+"""An item of n chunks, more than 4, scores its best one's divided by 1 + 0.15 ln(n / 4), with n at most 1,000: the best
+of many is like a question by accident more easily. Chosen by benchmarks/beam.py."""
 LEAST_RECENCY = 0.3
 """What the score of the oldest chunk still counts, where newer ones are preferred."""
 

@@ -16,7 +16,7 @@ from langgraph_agentmem.policies.dates import Days
 from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
 from langgraph_agentmem.policies.ownership import Ownership
-from langgraph_agentmem.policies.ranking import LEAST_RECENCY, LONGER_ITEM, SHORT_ITEM, WEIGHTS
+from langgraph_agentmem.policies.ranking import LEAST_RECENCY, LONGER_ITEM, LONGEST_ITEM, SHORT_ITEM, WEIGHTS
 from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, K1, MOST_WEIGHT, ONCE, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -309,7 +309,7 @@ def _items_statement(
         ),
     }
     scored = _scored(form, "no_graph", holes, guarded=guarded, indexed=indexed)
-    numbers = {"longer": LONGER_ITEM, "short": SHORT_ITEM}
+    numbers = {"longer": LONGER_ITEM, "short": SHORT_ITEM, "longest": LONGEST_ITEM}
     rule = {name: sql.SQL("{}::float8").format(number) for name, number in numbers.items()}
     return RawStatement(template("search", "items").format(scored=scored, **rule, **selected))
 

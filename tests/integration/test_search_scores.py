@@ -81,16 +81,22 @@ async def test_scores_are_those_of_comparing_everything_as_documented(opens: Ope
 @pytest.mark.parametrize("way", ["approximate", "exact"])
 @pytest.mark.parametrize("with_vectors", [False, True])
 async def test_the_best_chunk_of_a_long_item_counts_less(opens: Opens, way: str, with_vectors: bool) -> None:
-    store = opens(index=index() if with_vectors else None, **ways(way))
-    for n in (1, 4, 5, 40):
-        others = [f"- nothing of it {i}" for i in range(n - 1)]
-        await store.aput(NS, f"of {n}", {"text": "\n".join(["- falcon", *others])})
-    scores = {hit.key: hit.score for hit in await store.asearch(NS, query="falcon", limit=4)}
+    store, lengths = opens(index=index() if with_vectors else None, **ways(way)), (1, 4, 5, 40, 80)
+    others = [f"- nothing of it {i}" for i in range(80)]
+    for n in lengths:
+        await store.aput(NS, f"of {n}", {"text": "\n".join(["- falcon", *others[: n - 1]])})
+    rest = f"- the falcon is one of the birds {' or '.join(f'number{i}' for i in range(40))}"
+    await store.aput(NS, "rest", {"text": "\n".join([rest, *others])})
+    hits = await store.asearch(NS, query="falcon", limit=6)
+    scores = {hit.key: hit.score for hit in hits if hit.key != "rest"}
 
     of_one = scores["of 1"]
-    expected = {f"of {n}": of_one / (1 + 0.15 * math.log(max(n / 4, 1))) for n in (1, 4, 5, 40)}
-    assert scores == pytest.approx(expected, rel=1e-4)
     assert of_one >= 0.45 - 1e-6
+    expected = {f"of {n}": of_one / (1 + 0.15 * math.log(max(n / 4, 1))) for n in lengths}
+    assert scores == pytest.approx({key: expected[key] for key in scores}, rel=1e-4)
+    for limit in range(1, 6):
+        fewer = await store.asearch(NS, query="falcon", limit=limit)
+        assert [(hit.key, hit.score) for hit in fewer] == [(hit.key, hit.score) for hit in hits[:limit]]
 
 
 async def test_without_an_embedder_the_words_alone_make_the_score(opens: Opens) -> None:

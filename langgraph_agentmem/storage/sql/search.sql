@@ -239,22 +239,33 @@ WITH scope AS MATERIALIZED (
       AND a.external_id = coalesce(a.namespace[%(owner)s::int + 1], %(default_tenant)s)
 ),
 {scored},
+best AS MATERIALIZED (
+    -- What a candidate has found keeps the score with which that did. In a list, items come from their sections alone.
+    SELECT bool_and(s.late) AS late, s.memory_id, s.section_id, s.document, count(*) AS chunks,
+           CASE WHEN NOT %(listing)s THEN coalesce(max(s.score) FILTER (WHERE NOT s.late), max(s.score)) END AS score,
+           max(s.moment) AS moment
+    FROM scored s
+    WHERE NOT %(listing)s OR s.document IS NOT NULL
+    GROUP BY s.memory_id, s.section_id, s.document
+),
+reach AS MATERIALIZED (
+    -- Of candidates, what scores less than this is not on the page, however long the others are.
+    SELECT min(t.score) / (1 + {longer} * ln({longest} / {short})) AS least
+    FROM (SELECT b.score FROM best b ORDER BY b.score DESC NULLS LAST LIMIT %(wanted)s) t
+),
 found AS MATERIALIZED (
     SELECT g.late, g.memory_id, g.section_id, g.document,
            -- Of many chunks, one is like the question by accident more easily. Candidates are not all of an item's.
-           g.score / (1 + {longer} * ln(greatest(CASE WHEN (SELECT w.taken FROM way w) = 'some' AND g.document IS NULL THEN (
-               SELECT count(*) FROM agentmem.memory_chunk c
-               WHERE c.external_id = %(external_id)s AND c.memory_id = g.memory_id AND c.section_id = g.section_id AND c.current
-           ) ELSE g.chunks END / {short}, 1))) AS score,
+           g.score / (1 + {longer} * ln(least(greatest(
+               CASE WHEN g.document IS NOT NULL THEN 1
+                    WHEN (SELECT w.taken FROM way w) <> 'some' THEN g.chunks
+                    WHEN g.score >= (SELECT r.least FROM reach r) THEN (
+                        SELECT count(*) FROM agentmem.memory_chunk c
+                        WHERE c.external_id = %(external_id)s AND c.memory_id = g.memory_id AND c.section_id = g.section_id
+                          AND c.current)
+                END, {short}), {longest}) / {short})) AS score,
            g.moment
-    FROM (
-        -- What a candidate has found keeps the score with which that did. In a list, items come from their sections alone.
-        SELECT bool_and(s.late) AS late, s.memory_id, s.section_id, s.document, count(*) AS chunks,
-               CASE WHEN NOT %(listing)s THEN coalesce(max(s.score) FILTER (WHERE NOT s.late), max(s.score)) END AS score,
-               max(s.moment) AS moment
-        FROM scored s
-        WHERE NOT %(listing)s OR s.document IS NOT NULL
-        GROUP BY s.memory_id, s.section_id, s.document) g
+    FROM best g
     ORDER BY late, moment DESC NULLS LAST, score DESC NULLS LAST, memory_id, section_id, document
     LIMIT %(wanted)s
 ),
