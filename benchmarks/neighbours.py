@@ -2,7 +2,7 @@
 
 The same texts as in `search.py` are items, with vectors of 384 dimensions, in three databases of one server: the large
 tenant alone, a small one alone, and all of them together. Searches of a tenant take turns, alone and among the others.
-"found" is how much of a page is the same in both.
+"found" is how much of a page is the same in both. At last, the large tenant has indexes for itself among the others.
 
     python benchmarks/neighbours.py --large 20000 --small 10000 --each 5
 """
@@ -22,20 +22,25 @@ from search import LIMIT, Words, loaded, settled
 from server import database, started
 from talks import Conversation
 
-from langgraph_agentmem import AgentMemorySettings
+from langgraph_agentmem import AgentMemory, AgentMemorySettings
+from langgraph_agentmem.operations.health import indexing
 
 WARM_UP = 5
 HEADER = ["tenant", "alone, ms", "among the others, ms", "ratio", "found"]
 
 
-async def opened(server: str, talks: Sequence[Conversation], stack: AsyncExitStack) -> Door:
-    """A door to a database with some tenants."""
+async def filled(server: str, talks: Sequence[Conversation], stack: AsyncExitStack) -> tuple[str, Door]:
+    """A database with some tenants, and a door to it."""
     name = f"neighbours {uuid4().hex}"
     dsn = database(server, name)
-    door = await stack.enter_async_context(DOORS["items"](dsn, INDEX, AgentMemorySettings()))
+    door = await opened(dsn, stack)
     await loaded(dsn, door, talks, cut=False)  # items with vectors have their chunks
     settled(dsn, name)
-    return door
+    return dsn, door
+
+
+async def opened(dsn: str, stack: AsyncExitStack) -> Door:
+    return await stack.enter_async_context(DOORS["items"](dsn, INDEX, AgentMemorySettings()))
 
 
 async def row(name: str, talk: Conversation, alone: Door, among: Door, searches: int) -> list[str]:
@@ -71,14 +76,19 @@ async def main() -> None:
     for size in given.large:
         large = words.conversation("large", size)
         async with AsyncExitStack() as stack:
-            alone = await opened(server, [large], stack)
-            small_alone = await opened(server, small[:1], stack)
-            among = await opened(server, [large, *small], stack)
-            for name, talk, door in (
-                (f"{size:,} texts", large, alone),
-                (f"{given.each} beside", small[0], small_alone),
-            ):
-                print(f"| {' | '.join(await row(name, talk, door, among, given.searches))} |", flush=True)
+            _, alone = await filled(server, [large], stack)
+            _, small_alone = await filled(server, small[:1], stack)
+            dsn, among = await filled(server, [large, *small], stack)
+            rows = [
+                await row(f"{size:,} texts", large, alone, among, given.searches),
+                await row(f"{given.each} beside", small[0], small_alone, among, given.searches),
+            ]
+            async with AgentMemory.open(dsn, background=False) as memory:
+                await indexing.make(memory.resources, large.name)
+            indexed = await opened(dsn, stack)
+            rows.append(await row(f"{size:,}, indexes for itself", large, alone, indexed, given.searches))
+        for cells in rows:
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
