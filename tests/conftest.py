@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -72,6 +73,12 @@ def _stop_neo4j(noted: Path) -> None:
 def shared_folder() -> Path:
     """A folder that all workers of this test run share."""
     return Path(os.environ[FOLDER])
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what runs with row-level security."""
+    if item.path.stem in guarded.MODULES:
+        item.add_marker("row_security")
 
 
 @pytest.hookimpl(trylast=True)
@@ -210,14 +217,20 @@ vacuumed, and while one is, the snapshot of who does it keeps dead rows where a 
 @pytest.fixture(scope="session")
 def template(server: str, shared_folder: Path) -> str:
     """The name of a migrated database, made once per test run."""
-    name = f"{TEMPLATE}_{shared_folder.name.replace('-', '_')}"
-    with FileLock(shared_folder / "template.lock"), psycopg.connect(server, autocommit=True) as connection:
-        made = shared_folder / "template.made"
+    return _template(server, shared_folder, held=guarded.EVERYWHERE)
+
+
+@cache
+def _template(server: str, shared_folder: Path, *, held: bool) -> str:
+    """The name of a migrated database, with row-level security or without."""
+    name = f"{TEMPLATE}_{'held_' if held else ''}{shared_folder.name.replace('-', '_')}"
+    with FileLock(shared_folder / f"{name}.lock"), psycopg.connect(server, autocommit=True) as connection:
+        made = shared_folder / f"{name}.made"
         if not made.exists():
             connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
             connection.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
             asyncio.run(_migrate(make_conninfo(server, dbname=name)))
-            if guarded.EVERYWHERE:
+            if held:
                 guarded.guard(make_conninfo(server, dbname=name))
             made.touch()
     return name
@@ -251,10 +264,17 @@ def new_database(server: str, maintenance: psycopg.Connection[Any]) -> Iterator[
 
 
 @pytest.fixture
-def dsn(new_database: Callable[[str], str], template: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A database of its own, migrated; memories open it as a worker's role, if the tests run with row-level security."""
-    dsn = new_database(template)
-    if guarded.EVERYWHERE:
+def dsn(
+    request: pytest.FixtureRequest,
+    new_database: Callable[[str], str],
+    server: str,
+    shared_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """A database of its own, migrated; memories open it as a worker's role, if the test runs with row-level security."""
+    held = guarded.EVERYWHERE or request.node.get_closest_marker("row_security") is not None
+    dsn = new_database(_template(server, shared_folder, held=held))
+    if held:
         guarded.opens_as_worker(monkeypatch, dsn)
     return dsn
 

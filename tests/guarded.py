@@ -16,7 +16,24 @@ from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 
 EVERYWHERE = bool(os.environ.get("AGENTMEM_TEST_ROW_SECURITY"))
-"""Whether all databases of tests have row-level security, and memories open them as a worker's role."""
+"""Whether all databases of integration tests have row-level security, and memories open them as a worker's role."""
+MODULES = frozenset(
+    {
+        "test_active_memory", "test_callbacks", "test_checkpoint_serializers_and_connections", "test_checkpointed_runs",
+        "test_checkpoints_of_langgraph", "test_chunk_histories", "test_claude_memory", "test_consolidation",
+        "test_contexts_for_prompts", "test_conversations", "test_deleted_items", "test_deleting_and_copying_threads",
+        "test_dry_runs", "test_expired_items", "test_exports", "test_filtering", "test_grants", "test_imports_of_documents",
+        "test_imports_of_histories", "test_items_are_sections", "test_memory_tools", "test_middleware", "test_namesakes",
+        "test_parked_disputes", "test_promotion", "test_pruning_threads", "test_queue", "test_queue_of_many_tenants",
+        "test_receipts", "test_redaction", "test_remembered_turns", "test_retention", "test_retrieval", "test_retriever",
+        "test_review_decisions", "test_reviews_as_memory_goes_on", "test_reviews_in_graphs", "test_reviews_of_entities",
+        "test_search_tenants", "test_stale_sections", "test_state_written_into_sections", "test_store_all_tiers",
+        "test_store_tiers", "test_tenants_of_checkpoints", "test_threads_of_tenants", "test_threads_that_start_from_memory",
+        "test_time_travel_and_delta_channels", "test_tool_standards", "test_transactions", "test_undo", "test_updates",
+        "test_vectorstore", "test_worker",
+    }
+)  # fmt: skip
+"""Half of the integration tests, which always run so: nothing that they do may need more than what a role is granted."""
 APP, WORKER = "agentmem_test_app", "agentmem_test_worker"
 """Who reads and writes for a tenant, and who in addition looks over all tenants."""
 

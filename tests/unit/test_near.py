@@ -2,6 +2,7 @@
 
 import json
 
+import guarded
 import near
 import pytest
 
@@ -19,6 +20,13 @@ def test_no_two_test_files_have_the_same_name():
     """The table names them without their folders, and pytest imports them so."""
     names = [path.name for path in (near.ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_what_runs_with_row_level_security_is_half_of_the_integration_tests():
+    integration = {path.stem for path in (near.ROOT / "tests" / "integration").glob("test_*.py")}
+    assert integration >= guarded.MODULES
+    seconds = {test.rpartition("/")[2].removesuffix(".py"): taken for test, taken in DURATIONS.items()}
+    assert sum(seconds.get(name, 0) for name in guarded.MODULES) > 0.3 * sum(seconds.get(name, 0) for name in integration)
 
 
 def test_every_part_that_the_table_names_is_there():
