@@ -220,6 +220,12 @@ def template(server: str, shared_folder: Path) -> str:
     return _template(server, shared_folder, held=guarded.EVERYWHERE)
 
 
+@pytest.fixture(scope="session")
+def guarded_template(server: str, shared_folder: Path) -> str:
+    """The name of one with row-level security."""
+    return _template(server, shared_folder, held=True)
+
+
 @cache
 def _template(server: str, shared_folder: Path, *, held: bool) -> str:
     """The name of a migrated database, with row-level security or without."""

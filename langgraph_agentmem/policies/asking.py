@@ -77,14 +77,14 @@ def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion
     telling = [word for word in question.words if not _is_common(word, frequencies)]
     if not any(frequencies.of(dimension(word.text)) for word in telling):
         telling = question.words
-    holding = {dimension(word.text): frequencies.of(dimension(word.text)) for word in telling}
+    holding = {(at := dimension(word.text)): frequencies.of(at) for word in telling}
     weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
     # a part that no chunk holds was probably read for nothing: no answer is the worse for not having it
     needed = {at for word in telling if holding[at := dimension(word.text)] or not word.part}
     texts, named = ([word.text for word in words] for words in (question.words, telling))
     best, days = sum(weights[at] for at in needed) * ONCE or 1.0, question.days
     rare = _rarest(holding)
-    whole = not days and {dimension(word.text) for word in question.words} <= set(rare)
+    whole = not days and len(telling) == len(question.words) and len(rare) == len(holding)
     return WeighedQuestion(weights, best, rare, whole, texts, named, question.labels, dates.looked_up(days), days)
 
 

@@ -337,10 +337,9 @@ def _scored(
         guarded: Whether policies keep the index on words from being used.
         indexed: The number of a tenant that has indexes for itself; None for the indexes of all.
     """
-    own, k = (sql.SQL("TRUE") if indexed is None else of_tenant(indexed, each) for each in ("c.", "k."))
+    own = sql.SQL("TRUE") if indexed is None else of_tenant(indexed, "c.")
     rare = template("search", "with_rare_words_guarded" if guarded else "with_rare_words")
-    rare = rare.format(own=k, number=sql.Literal(indexed))
-    holes |= {"indexed": own, "with_rare_words": rare}
+    holes |= {"indexed": own, "with_rare_words": rare.format(indexed=own, number=sql.Literal(indexed))}
     filled = {**holes, **parts(form), "least_recency": sql.Literal(LEAST_RECENCY)}
     chosen = template("search", "compared").format(**filled, late=sql.SQL("false"))
     # hashed: the candidates are few; and there are none of a small scope

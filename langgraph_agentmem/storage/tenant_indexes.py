@@ -7,7 +7,7 @@ from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.health import TenantIndex, TenantShare
 from langgraph_agentmem.storage.driver import distribution, migrate
 from langgraph_agentmem.storage.driver.connections import Connection
-from langgraph_agentmem.storage.driver.rows import Deferred
+from langgraph_agentmem.storage.driver.rows import Deferred, all_rows, one_row
 from langgraph_agentmem.storage.driver.rows import send as send_statement
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.vectors import EmbeddingModel, index_of, model_in_use, of_tenant, suffix
@@ -20,19 +20,18 @@ async def send(connection: Connection, external_id: str) -> Deferred[list[Tenant
     return await send_statement(connection, _SQL["tenant_indexes"], {"external_id": external_id}, _read)
 
 
-async def of_all(connection: AsyncConnection[DictRow]) -> list[TenantIndex]:
+async def of_all(connection: Connection) -> list[TenantIndex]:
     """The indexes that tenants have for themselves, with the tenants' names, as far as there are such tenants."""
-    found = _read(await (await connection.execute(_SQL["tenant_indexes"], {"external_id": None})).fetchall())
+    found = _read(await all_rows(connection, _SQL["tenant_indexes"], {"external_id": None}))
     if not found:
         return []
     numbers = sorted({index.tenant for index in found})
-    params = {"tenants": numbers, "limit": len(numbers)}
-    rows = await (await connection.execute(_SQL["indexed_tenants"], params)).fetchall()
+    rows = await all_rows(connection, _SQL["indexed_tenants"], {"tenants": numbers, "limit": len(numbers)})
     names = {row["tenant"]: row["external_id"] for row in rows}
     return [index.model_copy(update={"external_id": names.get(index.tenant)}) for index in found]
 
 
-async def make(connection: AsyncConnection[DictRow], external_id: str) -> None:
+async def make(connection: Connection, external_id: str) -> None:
     """Make a tenant indexes of its own, on words and of the vectors of the model in use, as far as it lacks them.
 
     Others read and write meanwhile.
@@ -47,21 +46,21 @@ async def make(connection: AsyncConnection[DictRow], external_id: str) -> None:
     """
     await _demand_owner(connection)
     await _demand_one_server(connection)
-    row = await (await connection.execute(_SQL["tenant_number"], {"external_id": external_id})).fetchone()
+    row = await one_row(connection, _SQL["tenant_number"], {"external_id": external_id})
     if row is None:
         raise InvalidInputError(
             f"tenant {external_id!r} has no memories to be indexed; name one that has, as it was spelt when these were "
             "written"
         )
     # under no lock of ours: building waits for all open transactions, also for one that waits for such a lock
-    unusable = [index.name for index in await _of_tenant(connection, external_id) if not index.usable]
+    unusable = [index.name for index in await (await send(connection, external_id))() if not index.usable]
     for name, statement in _made(row["tenant"], await model_in_use(connection)).items():
         await connection.execute(statement)
         if name in unusable:
             await connection.execute(template("tenant_indexes", "rebuild_index").format(index=sql.Identifier(name)))
 
 
-async def drop(connection: AsyncConnection[DictRow], external_id: str) -> int:
+async def drop(connection: Connection, external_id: str) -> int:
     """Drop the indexes that a tenant has for itself, and return how many there were.
 
     Args:
@@ -72,7 +71,7 @@ async def drop(connection: AsyncConnection[DictRow], external_id: str) -> int:
         ConfigurationError: This user may not.
     """
     await _demand_owner(connection)
-    found = await _of_tenant(connection, external_id)
+    found = await (await send(connection, external_id))()
     for index in found:
         await connection.execute(template("tenant_indexes", "drop_index").format(index=sql.Identifier(index.name)))
     return len(found)
@@ -90,17 +89,12 @@ async def shares(connection: AsyncConnection[DictRow], model: EmbeddingModel | N
     return [TenantShare.model_validate(row) for row in rows]
 
 
-async def _of_tenant(connection: AsyncConnection[DictRow], external_id: str) -> list[TenantIndex]:
-    params = {"external_id": external_id}
-    return _read(await (await connection.execute(_SQL["tenant_indexes"], params)).fetchall())
-
-
 def _read(rows: list[DictRow]) -> list[TenantIndex]:
     return [TenantIndex.model_validate(row) for row in rows]
 
 
-async def _demand_owner(connection: AsyncConnection[DictRow]) -> None:
-    row = await (await connection.execute(_SQL["owner_of_chunks"])).fetchone()
+async def _demand_owner(connection: Connection) -> None:
+    row = await one_row(connection, _SQL["owner_of_chunks"], {})
     if row is None:
         raise ConfigurationError("there are no tables to be indexed; run `agentmem db migrate`")
     if not row["owned"]:
@@ -109,7 +103,7 @@ async def _demand_owner(connection: AsyncConnection[DictRow]) -> None:
         )
 
 
-async def _demand_one_server(connection: AsyncConnection[DictRow]) -> None:
+async def _demand_one_server(connection: Connection) -> None:
     distributed = await distribution.state(connection, (await migrate.server_of(connection))["citus"])
     if distributed is not None and distributed.distributed:
         raise ConfigurationError(

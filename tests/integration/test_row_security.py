@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from consistency import assert_consistent
 from fakes import ScriptedModel
-from guarded import APP, WORKER, as_role, guard
+from guarded import APP, WORKER, as_role
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.store.base import GetOp, PutOp, SearchOp
 from psycopg.conninfo import make_conninfo
@@ -51,16 +51,6 @@ ROWS = {
     "read_grant": "(external_id, reader, namespace) VALUES (%(t)s, 'dave', '{}')",
 }
 """A row of each table, in an order in which they can be inserted."""
-
-
-@pytest.fixture(scope="module")
-def guarded_template(server: str, template: str, maintenance: psycopg.Connection[Any]) -> Iterator[str]:
-    """The name of a migrated database with policies."""
-    name = f"test_{uuid4().hex}"
-    maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-    guard(make_conninfo(server, dbname=name))
-    yield name
-    maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,8 @@ AND c.memory_id = ANY (%(memory_ids)s::bigint[])
 -- A small scope is compared completely: by its memories, or, where it is a good part of the tenant's chunks, in one go.
 -- In a large one, candidates are the chunks that hold one of the rarest words, the nearest vectors, and what the query's
 -- entities are mentioned in; all of them are scored exactly. Where they do not fill the page, everything is compared after
--- all, and comes behind them: so pages of whatever size make up the same order; but not where nothing else could be a hit. Each way is gated by a condition that is looked at once, so that the others cost nothing.
+-- all, and comes behind them: so pages of whatever size make up the same order; but not where nothing else could be a hit.
+-- Each way is gated by a condition that is looked at once, so that the others cost nothing.
 --
 -- What the planner believes of tenants and namespaces is often wrong, as their sizes differ by orders of magnitude. So the
 -- indexes on words and vectors are not given the choice of one on the tenant (whose collation differs), and namespaces are
@@ -96,8 +97,8 @@ asked AS MATERIALIZED (
 
 -- name: with_rare_words
 -- The tenant's chunks that hold one of the rarest words.
-(SELECT k.* FROM agentmem.memory_chunk k
- WHERE k.external_id = %(external_id)s COLLATE "C" AND k.own_words && %(rare_words)s::int[] AND {own}) c
+(SELECT c.* FROM agentmem.memory_chunk c
+ WHERE c.external_id = %(external_id)s COLLATE "C" AND c.own_words && %(rare_words)s::int[] AND {indexed}) c
 
 -- name: with_rare_words_guarded
 -- The same where policies keep the index from being used: each is looked up by its whole key, as the planner would rather
