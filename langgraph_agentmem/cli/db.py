@@ -92,11 +92,13 @@ def distribute(
 def _outcome(found: Distribution | None, *, dry_run: bool) -> str:
     if found is None:
         return "This database has no Citus: nothing was done."
-    where = f"over {found.nodes} servers by tenant"
-    if not found.local:
-        return f"All {len(found.tables)} tables were distributed {where} before: nothing was done."
-    verb = "Would be distributed" if dry_run else "Distributed"
-    return f"{verb} {where}: {', '.join(found.local)}."
+    if not found.local and not found.unmanaged:
+        return f"All {len(found.tables)} tables were distributed over {found.nodes} servers before: nothing was done."
+    said = [
+        f"Distributed by tenant over {found.nodes} servers: {', '.join(found.local)}." if found.local else "",
+        f"Managed by Citus on this one: {', '.join(found.unmanaged)}." if found.unmanaged else "",
+    ]
+    return " ".join(["This would be done." if dry_run else "", *said]).strip()
 
 
 @app.command()

@@ -121,13 +121,17 @@ class Distribution(Value):
 
     Attributes:
         version: Of Citus.
+        coordinator: Whether the coordinator is one of its own cluster's servers.
         nodes: Servers that take rows.
         tables: That have tenants, each behind those that it refers to.
+        unmanaged: LangGraph's checkpoint tables of which Citus does not know.
     """
 
     version: str
+    coordinator: bool
     nodes: int
     tables: list[TenantTable]
+    unmanaged: list[str]
 
     @property
     def distributed(self) -> bool:

@@ -134,6 +134,9 @@ def distribution(found: Distribution) -> Finding:
         return Finding(severity="error", check=check, found=said, advice=f"run `{distributing.COMMAND}` as the owner")
     if (problem := distributing.problem(found)) is not None:
         return Finding(severity="error", check=check, found=f"{citus}: {problem[0]}", advice=problem[1])
+    if found.unmanaged:
+        said = f"{citus}: it does not manage LangGraph's {', '.join(found.unmanaged)}"
+        return _warning(check, said, f"run `{distributing.COMMAND}` as the owner")
     return _ok(check, f"{citus}: {len(found.tables)} tables are distributed by tenant over {found.nodes} servers")
 
 

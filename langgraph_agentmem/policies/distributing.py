@@ -22,4 +22,9 @@ def problem(found: Distribution) -> tuple[str, str] | None:
             f"distributed by another column than {_COLUMN}: {', '.join(others)}",
             "run SELECT undistribute_table('agentmem.…') on each of them",
         )
+    if found.unmanaged and not found.coordinator:
+        return (
+            "the coordinator is no server of its own cluster, so that Citus cannot manage LangGraph's tables there",
+            "run SELECT citus_set_coordinator_host('its host', 5432)",
+        )
     return None

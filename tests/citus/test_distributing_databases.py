@@ -12,12 +12,20 @@ from sql_files import TENANT_TABLES
 from langgraph_agentmem import AgentMemory, AgentMemoryStore
 from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.structure import CHECKPOINT_TABLES
+from langgraph_agentmem.storage.langgraph.checkpoints import CheckpointTables
 
 Connection = psycopg.Connection[Any]
 
 
 def said(ran: list[Any]) -> str:
     return " ".join(" ".join(ran[1:]).split())
+
+
+def managed(connection: Connection) -> set[str]:
+    """The local tables that Citus manages."""
+    found = connection.execute("SELECT table_name::text FROM citus_tables WHERE citus_table_type = 'local'")
+    return {name for (name,) in found}
 
 
 def test_without_tables_there_is_nothing_to_distribute(cluster: dict[str, Any]) -> None:
@@ -27,14 +35,15 @@ def test_without_tables_there_is_nothing_to_distribute(cluster: dict[str, Any]) 
 
 def test_a_dry_run_says_what_would_be_distributed_and_does_nothing(cluster: dict[str, Any]) -> None:
     assert cluster["dry run"][0] == 0
-    assert said(cluster["dry run"]).startswith("Would be distributed over")
+    assert said(cluster["dry run"]).startswith("This would be done. Distributed by tenant over")
     assert all(name in said(cluster["dry run"]) for name in TENANT_TABLES)
     assert "every table is on this server alone" in said(cluster["status before"])
 
 
 def test_it_distributes_once(cluster: dict[str, Any]) -> None:
     assert cluster["distribute"][0] == 0
-    assert said(cluster["distribute"]).startswith("Distributed over")
+    assert said(cluster["distribute"]).startswith("Distributed by tenant over")
+    assert "Managed by Citus on this one: checkpoints, checkpoint_blobs," in said(cluster["distribute"])
     assert cluster["again"][0] == 0
     assert said(cluster["again"]).endswith("before: nothing was done.")
     assert f"{len(TENANT_TABLES)} tables are distributed by tenant over" in said(cluster["status"])
@@ -43,13 +52,15 @@ def test_it_distributes_once(cluster: dict[str, Any]) -> None:
 
 def test_what_has_tenants_is_distributed_by_them_side_by_side_and_nothing_else_is(connection: Connection) -> None:
     found = connection.execute(
-        "SELECT table_name::text, distribution_column, colocation_id, shard_count > 1 FROM citus_tables"
+        "SELECT table_name::text, distribution_column, colocation_id, shard_count > 1 FROM citus_tables "
+        "WHERE citus_table_type = 'distributed'"
     ).fetchall()
 
     assert {name.removeprefix("agentmem.") for name, *_ in found} == TENANT_TABLES
     assert len({each[1:] for each in found}) == 1
     assert found[0][1] == "external_id"
     assert found[0][3], "with one shard, no test tells whether a statement stays with its tenant"
+    assert managed(connection) == set(CHECKPOINT_TABLES)
 
 
 async def test_what_was_there_before_is_there_and_found(cluster: dict[str, Any], memory: AgentMemory) -> None:
@@ -140,6 +151,18 @@ async def test_later_migrations_change_a_distributed_database_and_distribute_wha
     assert connection.execute(f"SELECT later FROM agentmem.section WHERE external_id = '{BEFORE}'").fetchone() == (8,)
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         connection.execute("INSERT INTO agentmem.later (external_id, memory_id) VALUES ('nobody', 1)")
+
+
+async def test_langgraphs_tables_that_are_made_later_are_managed_too(dsn: str, connection: Connection) -> None:
+    for table in CHECKPOINT_TABLES:
+        connection.execute(f"DROP TABLE {table}".encode())
+    assert managed(connection) == set()
+    database = Database(dsn)
+    await database.start()
+    await CheckpointTables(database).setup()
+    await database.close()
+
+    assert managed(connection) == set(CHECKPOINT_TABLES)
 
 
 async def test_what_fails_halfway_has_done_nothing_on_any_server(tenant: str, memory: AgentMemory) -> None:

@@ -11,8 +11,12 @@ def table(name: str = "section", by: str | None = "external_id", guarded: bool =
     return {"name": name, "by": by, "guarded": guarded}
 
 
-def found(*tables: dict[str, object], nodes: int = 2) -> Distribution:
-    return Distribution.model_validate({"version": "13.2-1", "nodes": nodes, "tables": tables})
+def found(
+    *tables: dict[str, object], nodes: int = 2, coordinator: bool = True, unmanaged: tuple[str, ...] = ()
+) -> Distribution:
+    return Distribution.model_validate(
+        {"version": "13.2-1", "nodes": nodes, "coordinator": coordinator, "tables": tables, "unmanaged": unmanaged}
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,11 @@ def found(*tables: dict[str, object], nodes: int = 2) -> Distribution:
             "by another column than external_id: section by memory_id",
             "undistribute_table",
         ),
+        (
+            found(table(), coordinator=False, unmanaged=("checkpoints",)),
+            "the coordinator is no server of its own cluster",
+            "citus_set_coordinator_host",
+        ),
     ],
 )
 def test_what_cannot_be_distributed_is_told_with_what_would_be_right(
@@ -38,7 +47,16 @@ def test_what_cannot_be_distributed_is_told_with_what_would_be_right(
     assert advice in said[1]
 
 
-@pytest.mark.parametrize("state", [found(table(by=None)), found(table()), found(table(), table("mention", None))])
+@pytest.mark.parametrize(
+    "state",
+    [
+        found(table(by=None)),
+        found(table()),
+        found(table(), table("mention", None)),
+        found(table(), coordinator=False),
+        found(table(), unmanaged=("checkpoints",)),
+    ],
+)
 def test_what_is_distributed_in_part_or_as_a_whole_or_not_yet_can_be(state: Distribution) -> None:
     assert distributing.problem(state) is None
 
@@ -50,6 +68,7 @@ def test_what_is_distributed_in_part_or_as_a_whole_or_not_yet_can_be(state: Dist
         (found(table(), table("mention")), "ok", "Citus 13.2-1: 2 tables are distributed by tenant over 2 servers"),
         (found(table(), table("mention", None)), "error", "Citus 13.2-1: not distributed are mention"),
         (found(table(guarded=True)), "error", "row-level security holds section"),
+        (found(table(), unmanaged=("checkpoints",)), "warning", "it does not manage LangGraph's checkpoints"),
     ],
 )
 def test_a_diagnosis_says_how_a_database_is_distributed(state: Distribution, severity: str, said: str) -> None:
@@ -57,7 +76,7 @@ def test_a_diagnosis_says_how_a_database_is_distributed(state: Distribution, sev
 
     assert (finding.check, finding.severity) == ("distribution", severity)
     assert said in finding.found
-    assert bool(finding.advice) == (severity == "error")
+    assert bool(finding.advice) == (severity != "ok")
 
 
 def test_a_migration_is_read_statement_by_statement() -> None:

@@ -1,7 +1,8 @@
 """Citus: the tables that have tenants, distributed over servers by tenant.
 
 Each server has all rows of its tenants, so that a statement about one tenant is run as a whole by one server. What has
-no tenant stays on the coordinator: the embedding models, the list of migrations, and LangGraph's tables.
+no tenant stays on the coordinator: the embedding models, the list of migrations, and LangGraph's tables, which Citus
+manages as local ones, so that statements on any server of the cluster may name them.
 """
 
 from psycopg import AsyncConnection
@@ -11,6 +12,7 @@ from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.health import Distribution
 from langgraph_agentmem.policies import distributing
 from langgraph_agentmem.storage.driver.statements import statements
+from langgraph_agentmem.storage.driver.structure import CHECKPOINT_TABLES
 
 _SQL = statements("distribution")
 _FIRST = "active_memory"
@@ -30,9 +32,11 @@ async def state(connection: AsyncConnection[DictRow], citus: str | None) -> Dist
     if citus is None:
         return None
     await demand_coordinator(connection)
-    nodes = (await _row(connection, "nodes"))["nodes"]
+    nodes = await _row(connection, "nodes")
     tables = await (await connection.execute(_SQL["tenant_tables"])).fetchall()
-    return Distribution.model_validate({"version": citus, "nodes": nodes, "tables": tables})
+    unmanaged = await (await connection.execute(_SQL["unmanaged_tables"], {"names": CHECKPOINT_TABLES})).fetchall()
+    names = [row["name"] for row in unmanaged]
+    return Distribution.model_validate({"version": citus, **nodes, "tables": tables, "unmanaged": names})
 
 
 async def demand_coordinator(connection: AsyncConnection[DictRow]) -> None:
@@ -62,7 +66,7 @@ def demand_distributable(found: Distribution) -> None:
 
 
 async def distribute(connection: AsyncConnection[DictRow], found: Distribution) -> None:
-    """Distribute those tables that are not.
+    """Distribute those tables that are not, and let Citus manage LangGraph's where it can.
 
     Args:
         connection: The owner's, in a transaction that holds the lock of whoever changes tables.
@@ -74,6 +78,8 @@ async def distribute(connection: AsyncConnection[DictRow], found: Distribution) 
         await connection.execute(_SQL["distribute"], params)
     for name in found.local:
         await connection.execute(_SQL["drop_local_rows"], {"table": f"agentmem.{name}"})
+    for name in found.unmanaged if found.coordinator else ():
+        await connection.execute(_SQL["manage"], {"table": name})
 
 
 async def _row(connection: AsyncConnection[DictRow], name: str) -> DictRow:

@@ -54,7 +54,7 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
             if version < number <= target:
                 for command in commands(script):
                     await connection.execute(command)
-                await _distribute_new(connection, server)
+                await distribute_new(connection, server)
                 params = {"version": number, "name": name, "text_hash": text_hash(script)}
                 await connection.execute(_SQL["record_migration"], params)
     return target
@@ -83,10 +83,15 @@ async def distribute(connection: AsyncConnection[DictRow], *, dry_run: bool) -> 
         return found
 
 
-async def _distribute_new(connection: AsyncConnection[DictRow], server: DictRow) -> None:
-    """Distribute the tables that a migration has made, where others are distributed."""
+async def distribute_new(connection: AsyncConnection[DictRow], server: DictRow) -> None:
+    """Distribute the tables that a migration has made, or LangGraph, where others are distributed.
+
+    Args:
+        connection: The owner's, in a transaction.
+        server: What the server is.
+    """
     found = await distribution.state(connection, server["citus"])
-    if found is not None and found.distributed and found.local:
+    if found is not None and found.distributed:
         await distribution.distribute(connection, found)
 
 

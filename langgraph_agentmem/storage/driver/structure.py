@@ -10,13 +10,14 @@ from langgraph_agentmem.models.health import Indexes, Permissions
 from langgraph_agentmem.storage.driver.statements import migrations, statements
 
 _SQL = statements("structure")
-_CHECKPOINTS = ["checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations"]
+CHECKPOINT_TABLES = ["checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations"]
+"""The tables of LangGraph's checkpointers."""
 _CREATE_INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (\w+) ON [^;]+", re.MULTILINE)
 
 
 async def permissions(connection: AsyncConnection[DictRow]) -> Permissions:
     """What the connection's role may do with the tables."""
-    row = await (await connection.execute(_SQL["permissions"], {"checkpoints": _CHECKPOINTS})).fetchone()
+    row = await (await connection.execute(_SQL["permissions"], {"checkpoints": CHECKPOINT_TABLES})).fetchone()
     assert row is not None
     return Permissions.model_validate(row)
 

@@ -13,6 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from psycopg.rows import DictRow
 
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.storage.driver import migrate
 from langgraph_agentmem.storage.driver.connections import Connection, retrying_deadlocks
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.rows import RawStatement, all_rows, first_row, one_row
@@ -54,6 +55,8 @@ class CheckpointTables:
         if not current:
             async with self._turn(), self._database.as_it_is(patient=True) as connection:
                 await AsyncPostgresSaver(connection).setup()
+                async with connection.transaction():
+                    await migrate.distribute_new(connection, await migrate.server_of(connection))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncGenerator[None]:
