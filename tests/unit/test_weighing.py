@@ -208,6 +208,16 @@ def test_the_rarer_a_word_the_more_it_weighs_and_always_something():
     assert rarity(0, 0) > 0
 
 
+@given(holding=st.integers(0, 100), said=st.floats(0, 1))
+def test_a_word_weighs_less_the_more_of_what_is_said_is_found_by_it_besides(holding: int, said: float):
+    assert 0 < rarity(holding, 100, 1) <= rarity(holding, 100, said) <= rarity(holding, 100)
+
+
+def test_what_is_said_is_found_by_three_lines_words():
+    assert rarity(1, 1_000, 1) == pytest.approx(rarity(3, 1_000), rel=0.001)
+    assert rarity(500, 1_000, 1) == pytest.approx(rarity(875, 1_000)), "not three times as many: some lie together"
+
+
 # As PostgreSQL reads it
 
 
