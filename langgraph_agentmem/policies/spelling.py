@@ -50,8 +50,8 @@ _LAKHS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 _SIZES = re.compile(r"(?<=\d)[xX](?=\d)")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 """Arabic, Thai, Bengali."""
-_APOSTROPHES = {0x2BB: "'", 0x2BC: "'"}
-"""Those that are letters to Unicode: Hawaiʻi, п’ять."""
+_ALIKE = str.maketrans({"\u02bb": "'", "\u02bc": "'", "ی": "ي", "ک": "ك", "ہ": "ه"})
+"""Apostrophes that are letters to Unicode (Hawaiʻi); what Arabic, Persian and Urdu keyboards have for one letter."""
 _VERSION = re.compile(r"(?<![^\W_])v(?=\d+\.\d)", re.IGNORECASE)
 _TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
 _ACCENTS = re.compile(
@@ -60,10 +60,9 @@ _ACCENTS = re.compile(
 """Of Latin, Greek and Cyrillic letters; the vowels and points of Hebrew, Arabic and Hindi, which many leave out."""
 _STROKES = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
-    | {"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ہ": "ه"}
+    | {"ة": "ه", "ى": "ي"}
 )
-"""Letters that Unicode does not take apart, as those who lack them on the keyboard write them; and those that Arabic,
-Persian and Urdu keyboards have of one letter."""
+"""Letters that Unicode does not take apart, as those who lack them on the keyboard, or spare dots, write them."""
 _UNSEEN = re.compile("[\u00ad\u034f\u0640\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """What is within words but no part of them: soft hyphens, joiners, directions, what lengthens an Arabic word."""
 
@@ -75,8 +74,13 @@ def plain(text: str) -> str:
     if not text.isascii():
         # composed once more: what is unseen may have stood between a letter and its accent
         text = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
-        text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text).translate(_APOSTROPHES)
+        text = alike(text)
     return _BROKEN.sub("-", text) if "-\n" in text else text
+
+
+def alike(text: str) -> str:
+    """A text whose digits are ours, whichever script they were of, and so with letters that differ to Unicode only."""
+    return _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text).translate(_ALIKE)
 
 
 def plain_numbers(joined: str) -> list[str]:

@@ -53,6 +53,9 @@ _TITLE = re.compile(
 """What ends in a full stop before a name: Dr. No, J. Will."""
 _OWNER = re.compile(r"\b(will|may|can|do|us)['’＇]s\b", re.IGNORECASE)
 """Words without meaning of which nothing is short for "is", so that they are names there: Will's phone."""
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+_HAVE_UMLAUTS = {"danish", "estonian", "finnish", "german", "hungarian", "norwegian", "swedish", "turkish"}
+"""Languages full of such letters, which hardly anybody spells out; the German stemmer knows both."""
 _EMPTY_PAIRS = frozenset(_TABLES["stop_pairs"]["pairs"].split())
 _LONGEST = 100
 """Characters of a longer word that count."""
@@ -95,6 +98,7 @@ class Reader:
         groups = [group.split() for group in re.split(r"[|\n]", _TABLES["irregular"].get(language, ""))]
         self._regular = {form: group[0] for group in groups for form in group[1:]}
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
+        self._spells_out = language not in _HAVE_UMLAUTS | {"simple"}
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
         self._parts = WordParts(_TABLES, language, self._plain_stem)
         self._of_known = lru_cache(maxsize=50_000)(self._of_joined)  # texts repeat their words
@@ -182,6 +186,9 @@ class Reader:
         elif len(humps) == 1 and not word.empty:
             others = self._parts.others(segment[:_LONGEST], word.text)
             yield from (Word(other, segment, False, part=True) for other in others)
+            spelt_out = segment.casefold().translate(_SPELT_OUT)
+            if self._spells_out and spelt_out != segment.casefold():
+                yield self._word(spelt_out, named)._replace(said=segment, part=True)
 
     def _word(self, said: str, named: bool) -> Word:
         folded = said.casefold()[:_LONGEST]

@@ -59,7 +59,6 @@ def is_hit(query: str, text: str, language: str = "english") -> bool:
         ("résumés", "resume"),
         ("naïve", "naive"),
         ("Łódź", "Lodz"),
-        ("smørrebrød", "smorrebrod"),
         ("مُحَمَّد", "محمد"),
         ("محـــمد", "محمد"),
         ("ﻣﺤﻤﺪ", "محمد"),
@@ -271,6 +270,10 @@ def test_a_code_of_letters_and_digits_is_not_read_in_parts():
         ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00"),
         ("1299", "1\u202f299,00 €"),
         ("10am", "10 a.m."),
+        ("smørrebrød", "smorrebrod"),
+        ("mueller", "Müller"),
+        ("Oeresund", "Øresund"),
+        ("aarhus", "Århus"),
     ],
 )
 def test_what_one_writes_joined_and_another_apart_is_found_both_ways(one, other):
@@ -504,7 +507,7 @@ def test_the_parts_of_a_noun_stand_in_it(parts):
 
 @pytest.mark.parametrize("language", ["english", "french", "simple"])
 def test_words_of_other_languages_have_no_parts(language):
-    assert [word for word in reader(language).words("Mietvertrag Kündigungsfrist gekauft") if word.part] == []
+    assert [word for word in reader(language).words("Mietvertrag Zahnarzttermin gekauft") if word.part] == []
 
 
 def test_without_a_language_neither_endings_nor_empty_words_are_known():
