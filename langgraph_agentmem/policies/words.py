@@ -101,7 +101,9 @@ class Reader:
         self._spells_out = language not in _HAVE_UMLAUTS | {"simple"}
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
         self._parts = WordParts(_TABLES, language, self._plain_stem)
-        self._of_known = lru_cache(maxsize=50_000)(self._of_joined)  # texts repeat their words
+        # texts repeat their words, and long ones the words that they are joined from
+        self._of_known = lru_cache(maxsize=50_000)(self._of_joined)
+        self._looked_up = lru_cache(maxsize=20_000)(self._look_up)
 
     def words(self, text: str) -> list[Word]:
         """A text's words in order, each as often as it is there; what is joined, as a whole and by its parts."""
@@ -194,7 +196,7 @@ class Reader:
         folded = said.casefold()[:_LONGEST]
         return Word(self._looked_up(folded), said, folded in self._empty and not named)
 
-    def _looked_up(self, folded: str) -> str:
+    def _look_up(self, folded: str) -> str:
         return self._parts.infinitive(folded, self._plain_stem(self._regular.get(folded, folded)))
 
     def _plain_stem(self, word: str) -> str:
