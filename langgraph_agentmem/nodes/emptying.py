@@ -21,8 +21,8 @@ def emptied(name: str) -> Any:
     channel = _channels().get(name)
     if isinstance(channel, Topic) and channel.accumulate:
         raise ConfigurationError(
-            f"channel {name!r} is a Topic that accumulates, which nothing can empty, so that its edits would be written "
-            "again and again; declare it as a list, with a reducer such as operator.add or without"
+            f"channel {name!r} is a Topic that accumulates, which nothing can empty, so that its edits would be "
+            "written again and again; declare it as a list, with a reducer such as operator.add or without"
         )
     return Overwrite(list[Any]()) if isinstance(channel, BinaryOperatorAggregate | DeltaChannel) else []
 
