@@ -9,8 +9,8 @@ question:
     question[w] = ln(1 + (N - n + 0.5) / (n + 0.5)),         n of N chunks are found by w
 
 `n` are the chunks that hold a word themselves and, of what is said, those beside them, whose weights have it as well:
-counted without these, frequent words would weigh too much. `L` is the sum of the fields' lengths, empty words not counted. `L0` is a constant, not the average, so that a chunk's
-weights do not depend on what else has been written.
+counted without these, frequent words would weigh too much. `L` is the sum of the fields' lengths, empty words not
+counted. `L0` is a constant, not the average, so that a chunk's weights do not depend on what else has been written.
 """
 
 import math
