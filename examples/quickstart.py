@@ -45,11 +45,14 @@ from langgraph_agentmem import (
     recall_node,
     remember_node,
 )
+from langgraph_agentmem.errors import SchemaMismatchError, SchemaTooNewError
 from langgraph_agentmem.views import as_html
 
 UPDATES_PER_SECTION, CONSOLIDATIONS = 1.6, 3
 """Thresholds so low that a short conversation crosses them several times; the defaults are 5.0 and 10."""
 
+OWN = Path(tempfile.gettempdir()) / f"agentmem-demo-{getpass.getuser()}"
+"""The demo's folder, unless another one is given."""
 TIERS = {"active", "shortterm", "longterm"}
 _MOST_ATTEMPTS = 3
 _STYLE = "body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font-family: sans-serif }"
@@ -273,18 +276,31 @@ def options() -> argparse.Namespace:
     parser.add_argument("--model", metavar="PROVIDER:MODEL", help="chat model; without one a scripted model stands in")
     parser.add_argument("--embeddings", metavar="PROVIDER:MODEL", help='embedder, or "hashing" for a stand-in')
     parser.add_argument("--dsn", help="PostgreSQL with pgvector; without one an embedded server starts")
-    own = Path(tempfile.gettempdir()) / f"agentmem-demo-{getpass.getuser()}"
     parser.add_argument(
         "--data-dir", metavar="DIR", help="the embedded server's folder; by default one of the demo's own"
     )
     parser.add_argument(
-        "--page", metavar="FILE", type=Path, default=own / "remembered.html", help="the picture at the end"
+        "--page", metavar="FILE", type=Path, default=OWN / "remembered.html", help="the picture at the end"
     )
     parser.add_argument("--short", action="store_true", help="only what is found, and where it is")
-    given = parser.parse_args()
-    if not given.dsn and not given.data_dir:
-        given.data_dir = str(own / "data")
-    return given
+    return parser.parse_args()
+
+
+async def ready(given: argparse.Namespace) -> AgentMemory:
+    """A memory that is set up; of the demo's own folders, one that this version of the package has made."""
+    if given.dsn or given.data_dir:
+        return opened(given)
+    number = 1
+    while True:
+        given.data_dir = str(OWN / f"data-{number}")
+        memory = opened(given)
+        try:
+            await memory.asetup()
+        except (SchemaMismatchError, SchemaTooNewError):  # a clone at another commit has made it
+            await memory.aclose()
+            number += 1
+        else:
+            return memory
 
 
 def opened(given: argparse.Namespace) -> AgentMemory:
@@ -384,7 +400,7 @@ def conclude(demo: Demo, given: argparse.Namespace, seconds: float) -> None:
 
 async def run(given: argparse.Namespace) -> None:
     began = time.perf_counter()
-    async with opened(given) as memory:
+    async with await ready(given) as memory:
         demo = await prepared(memory, given)
         introduce(demo, given)
         await demo.tell()

@@ -174,7 +174,7 @@ class _Question(Generic[T]):
             answer = cast("dict[str, Any]", await self._runnable(way).ainvoke(self.messages, config))
         except Exception as error:
             raise _failure(error, account, way) from error
-        usage = _usage(answer["raw"], way)
+        usage = _usage(answer["raw"], account, way)
         try:
             read = (self.read or self.schema.model_validate)(_written(answer["raw"], answer["parsed"]))
         except ValueError as error:
@@ -246,8 +246,9 @@ def _ended(message: AIMessage) -> object:
     return told.get("finish_reason") or told.get("stop_reason")
 
 
-def _usage(message: AIMessage, way: StructuredOutput) -> ModelUsage:
-    usage = answers.tokens(message.usage_metadata)
+def _usage(message: AIMessage, account: _Account, way: StructuredOutput) -> ModelUsage:
+    # not every integration brings a provider's account into LangChain's form
+    usage = answers.tokens(message.usage_metadata or message.response_metadata.get("token_usage") or account.usage)
     return ModelUsage(
         calls=1, input_tokens=usage[0], output_tokens=usage[1], cost=_cost(message), structured_output=[way]
     )

@@ -281,6 +281,13 @@ def _ensured(embed: Any) -> Embeddings:
 
 
 def _model_of(embeddings: Embeddings) -> str | None:
-    """What embeddings call the model whose vectors they give; None where they do not say."""
-    named = (getattr(embeddings, attribute, None) for attribute in _MODEL_ATTRIBUTES)
-    return next((name for name in named if isinstance(name, str) and name), None)
+    """What embeddings call the model whose vectors they give; None where they do not say.
+
+    What they were given counts before defaults: of Azure, whoever names a deployment need not name its model. Those
+    that keep the vectors of others are those others.
+    """
+    embeddings = getattr(embeddings, "underlying_embeddings", embeddings)
+    attributes = {attribute: getattr(embeddings, attribute, None) for attribute in _MODEL_ATTRIBUTES}
+    said = {attribute: name for attribute, name in attributes.items() if isinstance(name, str) and name}
+    given = said.keys() & getattr(embeddings, "model_fields_set", said.keys())
+    return next((name for attribute, name in said.items() if attribute in given or not given), None)

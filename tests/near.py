@@ -99,6 +99,7 @@ NEAR = {
     "policies/frequencies": _SEARCHES,
     "policies/ranking": _SEARCHES,
     "policies/weighing": _SEARCHES,
+    "policies/spelling": _SEARCHES,
     "policies/words": _SEARCHES,
     "policies/receipts": "receipts",
     "policies/taking_turns": "queue_of_many_tenants",

@@ -5,14 +5,26 @@ from typing import Any, cast
 
 from langgraph.channels.binop import BinaryOperatorAggregate
 from langgraph.channels.delta import DeltaChannel
+from langgraph.channels.topic import Topic
 from langgraph.config import get_config
 from langgraph.types import Overwrite
 
+from langgraph_agentmem.errors import ConfigurationError
+
 
 def emptied(name: str) -> Any:
-    """What sets a channel to an empty list: past its reducer, if it has one, which would keep what is there."""
-    reduced = isinstance(_channels().get(name), BinaryOperatorAggregate | DeltaChannel)
-    return Overwrite(list[Any]()) if reduced else []
+    """What sets a channel to an empty list: past its reducer, if it has one, which would keep what is there.
+
+    Raises:
+        ConfigurationError: The channel is one that nothing empties.
+    """
+    channel = _channels().get(name)
+    if isinstance(channel, Topic) and channel.accumulate:
+        raise ConfigurationError(
+            f"channel {name!r} is a Topic that accumulates, which nothing can empty, so that its edits would be "
+            "written again and again; declare it as a list, with a reducer such as operator.add or without"
+        )
+    return Overwrite(list[Any]()) if isinstance(channel, BinaryOperatorAggregate | DeltaChannel) else []
 
 
 def _channels() -> Mapping[str, Any]:

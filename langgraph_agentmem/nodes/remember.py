@@ -20,6 +20,9 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         updates: The channel with the edits.
         output: The channel for the `ConsolidationInfo`.
 
+    Raises:
+        ConfigurationError: As it runs: the edits' channel is a `Topic` that accumulates, which nothing can empty.
+
     Examples:
         >>> edits = [{"section_id": "plan", "old_content": "May 1", "new_content": "June 1"}]
         >>> state = remember_node(memory).invoke({"external_id": "alice", "memory_id": apollo.id, "updates": edits})
@@ -29,11 +32,12 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
 
     async def remember(state: Any) -> dict[str, Any]:
         resources, tenant, id = memory.resources, given(state, "external_id"), given(state, "memory_id")
+        # what is left in the channel would be written again, over what a person has corrected meanwhile
+        nothing = emptied(updates)
         if state.get(updates):
             written = await edits.update(resources, tenant, id, state[updates], None)
         else:
             written = await memories.get(resources, tenant, id)
-        # what is left in the channel would be written again, over what a person has corrected meanwhile
-        return {updates: emptied(updates), output: written.consolidation_info.model_dump()}
+        return {updates: nothing, output: written.consolidation_info.model_dump()}
 
     return node(remember, "remember")

@@ -78,7 +78,7 @@ def weighed(question: ReadQuestion, frequencies: Frequencies) -> WeighedQuestion
     if not any(frequencies.of(dimension(word.text)) for word in telling):
         telling = question.words
     holding = {(at := dimension(word.text)): frequencies.of(at) for word in telling}
-    weights = {at: rarity(chunks, frequencies.chunks) for at, chunks in holding.items()}
+    weights = {at: rarity(chunks, frequencies.chunks, frequencies.said_share) for at, chunks in holding.items()}
     # a part that no chunk holds was probably read for nothing: no answer is the worse for not having it
     needed = {at for word in telling if holding[at := dimension(word.text)] or not word.part}
     texts, named = ([word.text for word in words] for words in (question.words, telling))

@@ -28,6 +28,7 @@ class Frequencies:
         counted: How many of them were counted.
         holding: How many of these hold a word, by where it is weighed.
         memories: How many of these belong to a memory, by its id.
+        said: How many of these are said, behind a label.
         indexed_as: The number that stands for the tenant in the indexes that it has for itself; None where it has none.
     """
 
@@ -35,7 +36,13 @@ class Frequencies:
     counted: int
     holding: Mapping[int, int]
     memories: Mapping[int, int]
+    said: int = 0
     indexed_as: int | None = None
+
+    @property
+    def said_share(self) -> float:
+        """The share of the chunks that is said."""
+        return self.said / max(self.counted, 1)
 
     def of(self, dimension: int) -> float:
         """About how many chunks hold a word."""

@@ -1,6 +1,7 @@
 """The files of Claude's memory tool: their paths, what a view shows of them, and edits of their texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from urllib.parse import unquote
 
 from langgraph_agentmem.errors import InvalidInputError
@@ -11,6 +12,8 @@ _DEPTH = 2
 _NUMBER_WIDTH = 6
 _AROUND = 2
 """Lines that are shown before and after an edit."""
+_MOST_PLACES = 20
+"""Occurrences whose lines are named."""
 
 
 def name_of(path: str) -> str:
@@ -72,16 +75,17 @@ def replaced(path: str, text: str, old: str, new: str) -> tuple[str, str]:
     Raises:
         InvalidInputError: The part does not occur exactly once.
     """
-    places = [at for at in range(len(text)) if old and text.startswith(old, at)]
+    places = list(islice(_places(text, old), _MOST_PLACES + 1))
     if not places:
         raise InvalidInputError(f"No replacement was performed, old_str `{old}` did not appear verbatim in {path}.")
     numbers = [text.count("\n", 0, at) + 1 for at in places]
     if len(places) > 1:
         raise InvalidInputError(
             f"No replacement was performed. Multiple occurrences of old_str `{old}` in lines: "
-            f"{', '.join(map(str, numbers))}. Please ensure it is unique"
+            f"{', '.join(map(str, numbers[:_MOST_PLACES]))}{', …' if len(numbers) > _MOST_PLACES else ''}. "
+            "Please ensure it is unique"
         )
-    after = text.replace(old, new)
+    after = text[: places[0]] + new + text[places[0] + len(old) :]
     lines = after.split("\n")
     shown = _numbered(lines, max(1, numbers[0] - _AROUND), min(len(lines), numbers[0] + _AROUND))
     return (
@@ -103,6 +107,14 @@ def inserted(text: str, line: int, new: str) -> str:
             f"Invalid `insert_line` parameter: {line}. It should be within the range [0, {len(lines)}]."
         )
     return "\n".join([*lines[:line], new.rstrip("\n"), *lines[line:], ""])
+
+
+def _places(text: str, old: str) -> Iterator[int]:
+    """Where a part occurs, those that overlap as well."""
+    at = text.find(old) if old else -1
+    while at >= 0:
+        yield at
+        at = text.find(old, at + 1)
 
 
 def _range(view_range: Sequence[int] | None, lines: int) -> tuple[int, int]:

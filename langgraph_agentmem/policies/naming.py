@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from langgraph_agentmem.models.base import Value
+from langgraph_agentmem.policies.spelling import alike
 
 Likeness = Literal["same", "unclear", "different"]
 """Equal but for their form; so similar that it may be a variant; or names of different things."""
@@ -36,9 +37,9 @@ class _Token(Value):
 def key(name: str) -> str:
     """What names have in common that differ in form only.
 
-    Case, Unicode form (composed or not, full width), white space, hyphens, punctuation, quotes, "&" for "and", and
-    whether a legal form is written out do not count. Everything else does: digits with what stands between them ("1.2"
-    is not "12"), and symbols ("C++" is not "C").
+    Case, Unicode form (composed or not, full width, digits of another script), white space, hyphens, punctuation,
+    quotes, "&" for "and", and whether a legal form is written out do not count. Everything else does: digits with what
+    stands between them ("1.2" is not "12"), and symbols ("C++" is not "C").
     """
     joined = ""
     for token in _tokens(name):
@@ -85,7 +86,7 @@ def likeness(a: str, b: str, similarity: float, threshold: float) -> Likeness:
 @lru_cache(maxsize=8192)
 def _tokens(name: str) -> tuple[_Token, ...]:
     """The words, numbers and symbols of a name, in their common form."""
-    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", name)).casefold().replace("i\u0307", "i")
+    text = alike(unicodedata.normalize("NFKC", _INVISIBLE.sub("", name))).casefold().replace("i\u0307", "i")
     # case folding may take letters apart
     text = unicodedata.normalize("NFKC", text).replace("&", " and ")
     tokens: list[tuple[str, str]] = []

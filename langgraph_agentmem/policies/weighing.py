@@ -6,10 +6,11 @@ once, with `k1` = 0.9 and `b` = 0.6. What does not depend on the question is kep
 question:
 
     chunk[w]    = f (k1 + 1) / (f + k1 (1 - b + b L / L0)),  f = sum over fields of field weight x frequency
-    question[w] = ln(1 + (N - n + 0.5) / (n + 0.5)),         n of N chunks hold w themselves
+    question[w] = ln(1 + (N - n + 0.5) / (n + 0.5)),         n of N chunks are found by w
 
-`L` is the sum of the fields' lengths, empty words not counted. `L0` is a constant, not the average, so that a chunk's
-weights do not depend on what else has been written.
+`n` are the chunks that hold a word themselves and, of what is said, those beside them, whose weights have it as well:
+counted without these, frequent words would weigh too much. `L` is the sum of the fields' lengths, empty words not
+counted. `L0` is a constant, not the average, so that a chunk's weights do not depend on what else has been written.
 """
 
 import math
@@ -40,6 +41,9 @@ headings."""
 ITEMS_BESIDE = 0.75
 """What that counts for the items of a store: what was put before and after one, as far as it is said as well. It need
 not be about the same. It is known only when they are compared, as each is written by itself."""
+_FOUND_BESIDE = 2.0
+"""Chunks that are found by a word of what is said, besides the one that says it. Their weights are those of 2.8 chunks,
+but who speaks of something does so in several lines."""
 _ABOVE = 0.5
 """What a word counts that a chunk stands under: it may be about that, as all that stands there."""
 _MOST = 500
@@ -96,9 +100,17 @@ def _whole(words: Sequence[Word]) -> list[str]:
     return [word.text for word in words if not word.part and not is_letter_of_pair(word)]
 
 
-def rarity(holding: float, of: float) -> float:
-    """What a word weighs in a question, by how many chunks hold it."""
-    return math.log(1 + (max(of - holding, 0) + 0.5) / (holding + 0.5))
+def rarity(holding: float, of: float, said: float = 0.0) -> float:
+    """What a word weighs in a question.
+
+    Args:
+        holding: How many chunks hold it themselves.
+        of: How many there are.
+        said: The share of them that is said, and so found by what is said beside it, too.
+    """
+    without = max(1 - holding / of, 0) if of else 1.0
+    found = of * (1 - without ** (1 + _FOUND_BESIDE * said))
+    return math.log(1 + (of - found + 0.5) / (found + 0.5))
 
 
 def vector_text(weights: Mapping[int, float], dimensions: int) -> str:

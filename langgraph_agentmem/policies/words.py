@@ -2,15 +2,15 @@
 
 A word is found in whichever form it is written: case, accents, widths and ligatures do not count, endings are taken off
 by the language's stemmer, and irregular forms (went, gone) are those of one word. What is joined (`frontend/backend`,
-`config.yaml`, `getUserName`) is found by its parts; what holds a digit (`INV-20394`, `2026-05-01`) as a whole as well.
-Scripts that put no space between words are read in pairs of letters. Words of languages that join them are found by
-their parts as well (`word_parts.py`), and numbers with units by both.
+`config.yaml`, `getUserName`) is found by its parts, and as a whole where it holds a digit (`INV-20394`, `2026-05-01`)
+or others write it as one word (`e-mail`, `O'Brien`); which signs do not count is in `spelling.py`. Scripts that put no
+space between words are read in pairs of letters. Words of languages that join them are found by their parts as well
+(`word_parts.py`), as are names and numbers, and numbers and units.
 """
 
 import re
 import threading
 import tomllib
-import unicodedata
 from collections.abc import Container, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -18,6 +18,15 @@ from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.policies.spelling import (
+    PART,
+    numbers_in_groups,
+    plain,
+    plain_numbers,
+    unseparated,
+    wholes_within,
+    without_accents,
+)
 from langgraph_agentmem.policies.word_parts import WordParts
 
 DIMENSIONS = 1_000_000_000
@@ -26,42 +35,27 @@ DIMENSIONS = 1_000_000_000
 _TABLES: dict[str, dict[str, str]] = tomllib.loads(
     files("langgraph_agentmem.policies").joinpath("words.toml").read_text(encoding="utf-8")
 )
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
-    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
-)
-"""Signs that stand on letters, which Python does not count among a word's."""
-_PUNCTUATION = (
-    "\u05be\u05c0\u05c3\u05c6\u06dd\u06de\u06e9\u0970\u09f2\u09f3\u09fa-\u09fd\u0a76\u0af0\u0af1\u0b70\u0bf3-\u0bfa\u0c77\u0c7f"
-    "\u0c84\u0d4f\u0d79\u0df4\u0e3f\u0e4f\u0e5a\u0e5b\u0f01-\u0f17\u0f1a-\u0f1f\u0f34\u0f36\u0f38\u0f3a-\u0f3d\u0f85\u0fbe-\u0fc5"
-    "\u0fc7-\u0fda\u104a-\u104f\u109e\u109f\u17d4-\u17d6\u17d8-\u17db"
-)
-"""What lies between them and is none: full stops, currencies, the Tibetan mark between syllables."""
-_PART = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[^\W_](?:[^\W_]|(?![{_PUNCTUATION}])[{_MARKS}])*")
 _CLITIC = re.compile(r"(?<=\w)['’ʼ＇](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:([,.'’])\d{3})(?:\1\d{3})*(?:(?!\1)[.,](\d{1,2}))?(?![\d.,]*\d)")
-_AMOUNT = re.compile(r"(\d+)([^\W\d_]{1,4})")
-"""A number and its unit."""
-_VERSION = re.compile(r"(?<![^\W_])v(?=\d+\.\d)", re.IGNORECASE)
-_TIME = re.compile(r"(?<=\d)T(?=\d\d:?\d\d)")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
+_CODE = re.compile(r"([^\W\d_]{2,})(\d+)|(\d+)([^\W\d_]{1,4})")
+"""A name and its number; a number and its unit."""
+_EMOJI = re.compile("[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001f3fa\U0001f400-\U0001faff]")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3006\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003134f]+)"
 )
 """Thai, Lao, Burmese, Khmer, kana, Han and Hangul: spaces do not, or not alone, tell words apart."""
 _FIRST_EAST_ASIAN = "\u3005"
-_ACCENTS = re.compile(
-    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"
-)
-"""Of Latin, Greek and Cyrillic letters; the vowels and points of Hebrew and Arabic, which most writers leave out."""
-_STROKES = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
-)
-"""Letters that Unicode does not take apart, as those who lack them on the keyboard write them."""
-_UNSEEN = re.compile("[\u00ad\u034f\u0640\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-"""What is within words but no part of them: soft hyphens, joiners, directions, what lengthens an Arabic word."""
 _ENDS_SENTENCE = (".", "!", "?", ":", "。", "！", "？")
+_TITLE = re.compile(
+    r"\W*(?:[^\W\d_]|Mrs?|Ms|Mx|Drs?|Ste?|Prof|Rev|Capt|Sgt|Lt|Hr|Fr|Mme|Mlle|Sra?|Dra)\.", re.IGNORECASE
+)
+"""What ends in a full stop before a name: Dr. No, J. Will."""
+_OWNER = re.compile(r"\b(will|may|can|do|us)['’＇]s\b", re.IGNORECASE)
+"""Words without meaning of which nothing is short for "is", so that they are names there: Will's phone."""
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+_HAVE_UMLAUTS = {"danish", "estonian", "finnish", "german", "hungarian", "norwegian", "swedish", "turkish"}
+"""Languages full of such letters, which hardly anybody spells out; the German stemmer knows both."""
 _EMPTY_PAIRS = frozenset(_TABLES["stop_pairs"]["pairs"].split())
 _LONGEST = 100
 """Characters of a longer word that count."""
@@ -104,20 +98,27 @@ class Reader:
         groups = [group.split() for group in re.split(r"[|\n]", _TABLES["irregular"].get(language, ""))]
         self._regular = {form: group[0] for group in groups for form in group[1:]}
         self._stemmer: Any = None if language == "simple" else cast("Any", snowballstemmer).stemmer(language)
+        self._spells_out = language not in _HAVE_UMLAUTS | {"simple"}
         self._one_at_a_time = threading.Lock()  # a stemmer works on a word that it keeps in itself
         self._parts = WordParts(_TABLES, language, self._plain_stem)
-        self._of_known = lru_cache(maxsize=50_000)(self._of_joined)  # texts repeat their words
+        # texts repeat their words, and long ones the words that they are joined from
+        self._of_known = lru_cache(maxsize=50_000)(self._of_joined)
+        self._looked_up = lru_cache(maxsize=20_000)(self._look_up)
 
     def words(self, text: str) -> list[Word]:
         """A text's words in order, each as often as it is there; what is joined, as a whole and by its parts."""
         shouted = text.isupper()
+        text = plain(text)
         found: list[Word] = []
         begins = True
-        for joined in _plain(text).split():
+        for joined in text.split():
             read = self._of_known if len(joined) <= _LONGEST else self._of_joined
             words, any_parts = read(joined, begins, shouted)
             found += words
-            begins = (begins and not any_parts) or joined.endswith(_ENDS_SENTENCE)
+            begins = (begins and not any_parts) or (joined.endswith(_ENDS_SENTENCE) and not _TITLE.fullmatch(joined))
+        found += (Word(number, number, False, part=True) for number in numbers_in_groups(text))
+        # looked up where nothing else is asked: most stand beside what they repeat
+        found += () if text.isascii() else (Word(emoji, emoji, True) for emoji in _EMOJI.findall(text))
         return found
 
     def asked(self, query: str) -> list[Word]:
@@ -147,14 +148,26 @@ class Reader:
             shouted: Whether all of the text is in capitals.
         """
         found: list[Word] = []
-        parts: list[str] = _PART.findall(joined)
-        if len(parts) > 1 and any(map(str.isdigit, joined)):
-            found.append(Word("-".join(parts).casefold()[:_LONGEST], joined, False))
+        owners = {owner.casefold() for owner in _OWNER.findall(joined)}
+        parts: list[str] = []
+        for plainly in plain_numbers(_CLITIC.sub("", joined)):
+            found += self._wholes(plainly)
+            parts += PART.findall(plainly)
         for part in parts:
             named = not shouted and part[0].isupper() and len(part) > 1 and (part.isupper() or not begins)
-            found += self._of_part(part, named)
+            found += self._of_part(part, named or part.casefold() in owners)
             begins = False
         return tuple(word for word in found if word.text), bool(parts)  # an accent may stand alone
+
+    def _wholes(self, joined: str) -> Iterator[Word]:
+        """What is joined as one word, if it holds a digit; and what may be a whole within it."""
+        for stretch in _UNSPACED.split(joined)[::2]:  # scripts without spaces join what is no whole
+            if len(PART.findall(stretch)) > 1:
+                whole = unseparated(stretch) if any(map(str.isdigit, stretch)) else None
+                if whole:
+                    yield self._word(whole, True)
+                within = (inner for inner in wholes_within(stretch) if inner != whole)
+                yield from (self._word(inner, True)._replace(part=True) for inner in within)
 
     def _of_part(self, part: str, named: bool) -> Iterator[Word]:
         for place, segment in enumerate(_UNSPACED.split(part)):
@@ -169,24 +182,28 @@ class Reader:
         humps = _HUMP.split(segment)
         if len(humps) > 1:
             yield from (self._word(hump, named) for hump in humps if len(hump) > 1)
-        if amount := _AMOUNT.fullmatch(segment):
-            yield from (self._word(part, named)._replace(part=True) for part in amount.groups())
+        if code := _CODE.fullmatch(segment):
+            for part in filter(None, code.groups()):
+                yield from (word._replace(part=True) for word in self._of_segment(part, named))
         elif len(humps) == 1 and not word.empty:
             others = self._parts.others(segment[:_LONGEST], word.text)
             yield from (Word(other, segment, False, part=True) for other in others)
+            spelt_out = segment.casefold().translate(_SPELT_OUT)
+            if self._spells_out and spelt_out != segment.casefold():
+                yield self._word(spelt_out, named)._replace(said=segment, part=True)
 
     def _word(self, said: str, named: bool) -> Word:
         folded = said.casefold()[:_LONGEST]
         return Word(self._looked_up(folded), said, folded in self._empty and not named)
 
-    def _looked_up(self, folded: str) -> str:
+    def _look_up(self, folded: str) -> str:
         return self._parts.infinitive(folded, self._plain_stem(self._regular.get(folded, folded)))
 
     def _plain_stem(self, word: str) -> str:
         stem = self._stem(word)
-        plain = without_accents(stem)
+        bare = without_accents(stem)
         # an accent may hide an ending: résumé is to be what resume is
-        return plain if plain == stem else without_accents(self._stem(plain))
+        return bare if bare == stem else without_accents(self._stem(bare))
 
     def _stem(self, word: str) -> str:
         if self._stemmer is None:
@@ -218,30 +235,3 @@ def _pairs(segment: str) -> Iterator[Word]:
 def is_letter_of_pair(word: Word) -> bool:
     """Whether it is one of several letters, whose pairs say more."""
     return len(word.text) == 1 < len(word.said) and word.text >= _FIRST_EAST_ASIAN
-
-
-def _plain(text: str) -> str:
-    """A text in one form, without what may be written or not.
-
-    That is widths, clitics, the T of a time, the v of a version, marks of thousands, and what cannot be seen.
-    """
-    # composed once more: what is unseen may have stood between a letter and its accent
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
-    text = _VERSION.sub("", _CLITIC.sub("", text))
-    return _GROUPED.sub(_ungrouped, _TIME.sub(" ", text))
-
-
-def without_accents(word: str) -> str:
-    """A word in NFC, without the accents of its letters."""
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word))).translate(_STROKES)
-
-
-def _ungrouped(number: re.Match[str]) -> str:
-    whole, decimals = number[0], number[2]
-    if whole.count(".") == 3 and decimals is None:  # an address
-        return whole
-    if decimals is None:
-        return re.sub(r"\D", "", whole)
-    grouped = re.sub(r"\D", "", whole[: -len(decimals) - 1])
-    return grouped if int(decimals) == 0 else f"{grouped}.{decimals}"

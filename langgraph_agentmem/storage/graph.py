@@ -177,7 +177,7 @@ async def insert_entities(
         (
             e.id, e.name, e.name.casefold(), e.form_key, as_json(e.traits.types), e.traits.description,
             e.traits.confidence, e.traits.weight, e.first_seen, as_json(e.apart_from), as_vector(e.embedding),
-            as_array(sorted({word.text for word in words.asked(e.name)})),
+            as_array(sorted({word.text for word in words.asked(e.name) if not word.part})),
         )
         for e in entities
     ]  # fmt: skip

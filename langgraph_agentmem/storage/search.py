@@ -141,9 +141,10 @@ async def count(connection: Connection, external_id: str, memory_ids: list[int] 
     rows = await all_rows(connection, count_words, params)
     memories = {row["memory_id"]: row["chunks"] for row in rows if row["memory_id"] is not None}
     holding = {row["word"]: row["chunks"] for row in rows if row["word"] is not None}
+    said = sum(row["said"] for row in rows)
     own = await indexes()
     tenant = own[0].tenant if own and all(index.usable for index in own) else None
-    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories, tenant)
+    return Frequencies(chunks, min(sum(memories.values()), chunks), holding, memories, said, tenant)
 
 
 async def send_hits(

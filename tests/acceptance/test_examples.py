@@ -7,7 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import forking
+import psycopg
 import pytest
+
+from langgraph_agentmem import AgentMemory
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +48,21 @@ def test_the_quickstart_tells_the_whole_cycle(data_dir: Path, tmp_path: Path) ->
     picture = page.read_text(encoding="utf-8")
     assert picture.count("<svg") > 3
     assert "Ferrywise" in picture
+
+
+def test_a_demo_passes_over_a_folder_that_another_version_has_made(data_dir: Path) -> None:
+    temporary = data_dir.parent
+    temporary.mkdir(parents=True)
+    assert quickstart("--short", TMPDIR=str(temporary)).returncode == 0
+    [first] = temporary.glob("agentmem-demo-*/data-1")
+    with AgentMemory.open(data_dir=first) as memory:
+        memory.setup()
+        with psycopg.connect(str(memory.dsn)) as connection:
+            connection.execute("UPDATE agentmem.schema_migration SET text_hash = 'another' WHERE version = 1")
+    result = quickstart("--short", TMPDIR=str(temporary))
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert str(first.with_name("data-2")) in result.stdout
 
 
 def test_a_demo_installs_what_it_needs_and_no_tools_of_developers(tmp_path: Path) -> None:

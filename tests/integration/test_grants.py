@@ -7,9 +7,11 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pgbouncer
 import psycopg
 import pytest
 from consistency import assert_consistent
@@ -625,3 +627,31 @@ async def test_nobody_grants_for_another_tenant(raw: Callable[[str], psycopg.Con
     insert = "INSERT INTO agentmem.read_grant (external_id, reader, namespace) VALUES ('alice', 'carol', '{}')"
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security policy"):
         raw("carol").execute(insert)
+
+
+# Behind a pooler, which gives each transaction whichever session is free
+
+
+@pgbouncer.needed
+async def test_readers_behind_a_pooler_never_see_what_another_one_was_granted(
+    guarded_dsn_of: str, new_database: Callable[[str], str], shared_folder: Path
+) -> None:
+    owners_dsn = new_database(guarded_dsn_of)
+    settings = AgentMemorySettings(row_security="on", pool_size=8)
+    with pgbouncer.before(as_role(owners_dsn, APP), shared_folder / uuid4().hex) as through:
+        async with AgentMemory.open(through, settings=settings) as memory:
+            readers = [f"reader {i}" for i in range(5)]
+            for reader in readers:
+                await noted(memory, "alice", reader, text=f"an owl for {reader}")
+                await memory.grants.agive("alice", reader, ("alice", reader))
+
+            async def reads(reader: str) -> None:
+                for _ in range(10):
+                    assert await found(memory, reader=reader) == {f"an owl for {reader}"}
+                    assert not await memory.asearch(reader, "owl")
+                assert await memory.grants.arevoke("alice", reader) == 1
+                with nothing_for(reader):
+                    await found(memory, reader=reader)
+
+            await asyncio.gather(*map(reads, readers))
+    assert_consistent(owners_dsn)

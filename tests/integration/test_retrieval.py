@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fakes import ScriptedModel, WordEmbedder
 
-from langgraph_agentmem import ActiveMemory, AgentMemory
+from langgraph_agentmem import ActiveMemory, AgentMemory, AgentMemoryStore
 from langgraph_agentmem.errors import EmbeddingError, InvalidInputError, InvalidTextError
 
 Rows = Callable[..., list[tuple[object, ...]]]
@@ -42,6 +42,32 @@ async def test_any_text_may_be_a_query(memory: AgentMemory, query: str) -> None:
     assert all(0 <= hit.score <= 1 for hit in hits)
     if query[0] in "ng東":
         assert hits
+
+
+SPELT = [
+    ("inv20394", "Please pay INV-20394."),
+    ("obrien", "Ask O'Brien."),
+    ("+4930123456", "Call +49 30 123456."),
+    ("2.3.1", "We pin pkg==2.3.1."),
+    ("llama", "It runs llama3."),
+    ("Mueller", "Müller is away."),
+    ("Will's birthday", "Will was born in June."),
+    ("wx_ada88", "她的微信号是wx_ada88。"),
+    ("2024", "เริ่มในปี ๒๐๒๔"),
+    ("🎉", "We did it 🎉"),
+]
+
+
+@pytest.mark.parametrize("embedder", [None, WordEmbedder()], ids=["words", "vectors"])
+async def test_what_is_spelt_otherwise_is_found_first_in_sections_and_among_items(opened: Open, embedder: Any) -> None:
+    memory = opened(index=embedder)
+    await notes(memory, *(text for _, text in SPELT))
+    store = AgentMemoryStore(memory)
+    for number, (_, text) in enumerate(SPELT):
+        await store.aput(("bob",), str(number), {"text": text})
+    for query, text in SPELT:
+        assert (await found(memory, query))[0] == text
+        assert (await store.asearch(("bob",), query=query))[0].value == {"text": text}
 
 
 async def test_a_chunk_is_found_by_its_neighbours_words_but_ranks_below_its_own(memory: AgentMemory) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import pytest
 from fakes import WordEmbedder
+from langgraph.channels import Topic
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
@@ -221,3 +222,13 @@ async def test_what_was_remembered_is_not_written_again_over_a_correction(
     await memory.aupdate_active_memory_section("alice", created.id, "notes", "a hen")
     await run(**({} if schema is not dict else {"updates": []}))
     assert (await memory.aget_active_memory("alice", created.id)).sections["notes"].content == "a hen"
+
+
+async def test_a_channel_that_nothing_can_empty_is_refused_before_anything_is_written(memory: AgentMemory) -> None:
+    Kept = TypedDict("Kept", {**Ids, "updates": Annotated[list[Any], Topic(dict, accumulate=True)]}, total=False)
+    created = await memory.acreate_active_memory("alice", "Notes", TEMPLATE)
+    graph: Any = StateGraph(Kept).add_node("remember", remember_node(memory)).add_edge(START, "remember").compile()
+    edit = {"section_id": "notes", "new_content": "a fox"}
+    with pytest.raises(ConfigurationError, match=r"channel 'updates' is a Topic that accumulates.*operator\.add"):
+        await graph.ainvoke({"external_id": "alice", "memory_id": created.id, "updates": [edit]})
+    assert (await memory.aget_active_memory("alice", created.id)).sections["notes"].content == ""

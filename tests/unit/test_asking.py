@@ -1,5 +1,6 @@
 """A question without its common words, and what the others weigh."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -77,6 +78,13 @@ def test_the_rarer_a_word_the_more_it_weighs():
 
     assert found == {at("red"): rarity(20, 100), at("fox"): rarity(2, 100)}
     assert found[at("fox")] > found[at("red")]
+
+
+def test_what_a_word_weighs_depends_on_how_much_is_said():
+    known = frequencies(chunks=1_000, counted=100, red=2, fox=1)
+    found = weights("red fox", replace(known, said=50))
+
+    assert found == {at("red"): rarity(20, 1_000, 0.5), at("fox"): rarity(10, 1_000, 0.5)}
 
 
 def test_the_best_possible_chunk_holds_all_words_that_weigh_as_much_as_a_word_can():

@@ -8,6 +8,7 @@ from fakes import ScriptedModel as Answering
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatResult
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, Field
 
@@ -126,6 +127,36 @@ async def test_all_chunks_of_a_run_are_one_question():
 
     assert (extraction, usage.calls) == (found("Alice"), 1)
     assert [f'"id": {id}' in model.asked[0][1][1].content for id in (1, 2, 3)] == [True] * 3
+
+
+class Told(Answering):
+    """A model whose integration leaves a provider's account as it is: in the message, or beside it."""
+
+    beside: bool
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        result = super()._generate(*args, **kwargs)
+        message: Any = result.generations[0].message
+        message.usage_metadata = None
+        told = {"token_usage": {"prompt_tokens": 70, "completion_tokens": 7}}
+        if self.beside:
+            return ChatResult(generations=result.generations, llm_output=told)
+        message.response_metadata = told
+        return result
+
+
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("answered", [Answer(text="fine"), "Sure, here it is"])
+async def test_what_a_call_cost_is_read_as_the_provider_tells_it(beside: bool, answered: Any) -> None:
+    model = Told(answer=lambda name, data: answered, beside=beside)
+
+    try:
+        _, usage = await ask(model, Answer, "Do this.", {})
+    except ModelError as error:
+        usage = ModelUsage.of_failure(error)
+
+    assert usage.calls > 0
+    assert (usage.input_tokens, usage.output_tokens) == (70 * usage.calls, 7 * usage.calls)
 
 
 async def test_past_the_budget_the_chunks_are_split_and_their_finds_and_costs_added():

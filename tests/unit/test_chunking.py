@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from langgraph_agentmem.policies import sentences as cutting
 from langgraph_agentmem.policies.chunking import chunk
 from langgraph_agentmem.policies.statements import statements
 
@@ -199,7 +200,7 @@ def test_a_fence_that_is_never_closed_reaches_to_the_end():
 
 
 @given(
-    sentences=st.lists(LINES.map(lambda line: f"The {line[:53].strip()}x."), min_size=1, max_size=12),
+    sentences=st.lists(LINES.map(lambda line: f"The {line[:50].strip()} fox."), min_size=1, max_size=12),
     mark=st.sampled_from(".!?"),
 )
 def test_a_sentence_that_fits_is_never_cut(sentences, mark):
@@ -357,3 +358,10 @@ def test_what_identifies_a_record_says_so():
     pieces = chunk("- name: Ada\n  phone: 1\n- name: Bob\n  phone: 2\n", 200)
 
     assert [piece.text.strip() for piece in pieces if piece.place.identifies] == ["- name: Ada", "- name: Bob"]
+
+
+@pytest.mark.parametrize(
+    "ends", [("मैं दिल्ली में हूँ। ", "वह मुंबई में है।"), ("هل أنت هنا؟ ", "نعم."), ("میں لاہور میں ہوں۔ ", "وہ کراچی میں ہے۔")]
+)
+def test_sentences_end_in_the_full_stops_of_their_scripts(ends):
+    assert cutting.sentences("".join(ends)) == list(ends)

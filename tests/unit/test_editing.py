@@ -153,6 +153,12 @@ def test_an_excerpt_that_occurs_twice_in_overlap_does_not_occur_exactly_once(con
         edited(content, update("b", old), limit=LIMIT)
 
 
+def test_an_excerpt_as_long_as_half_of_a_long_text_is_looked_for_once_not_at_every_character():
+    # nobody would wait for what is compared five hundred thousand times
+    with pytest.raises(ContentMismatchError, match="exactly once"):
+        edited("a" * 1_000_000, update("b", "a" * 500_000), limit=2_000_000)
+
+
 def test_long_texts_are_shown_shortened_in_a_refusal():
     with pytest.raises(ContentMismatchError) as refused:
         edited("x" * 5_000, update("b", "y" * 900), limit=LIMIT)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
+from langchain_openai import AzureOpenAIEmbeddings, OpenAIEmbeddings
 
 from langgraph_agentmem.embedding import Embedder
 from langgraph_agentmem.errors import ConfigurationError, EmbeddingError
@@ -134,6 +135,32 @@ def test_an_embedder_is_named_for_its_model_or_for_its_class_or_as_it_was_told()
     assert Embedder.of(ByModelId()).name == "lengths-v3"
     assert Embedder.of(Nameless()).name == "Nameless"
     assert Embedder.of({"embed": Lengths(), "name": "mine"}).name == "mine"
+
+
+def test_two_deployments_that_do_not_name_their_models_are_told_apart():
+    def azure(**given: str) -> str:
+        return Embedder.of(
+            AzureOpenAIEmbeddings(api_key="k", azure_endpoint="https://e", api_version="1", **given)
+        ).name
+
+    assert azure(azure_deployment="small") == "small"
+    assert azure(azure_deployment="large") == "large"
+    assert azure(model="text-embedding-3-small", azure_deployment="small") == "text-embedding-3-small"
+    assert Embedder.of(OpenAIEmbeddings(api_key="k")).name == "text-embedding-ada-002"
+    assert Embedder.of(OpenAIEmbeddings(api_key="k", model="text-embedding-3-large")).name == "text-embedding-3-large"
+
+
+def test_embeddings_that_are_kept_in_a_cache_are_the_same_model():
+    class Kept(Embeddings):
+        underlying_embeddings = Lengths()
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return self.underlying_embeddings.embed_documents(texts)
+
+        def embed_query(self, text: str) -> list[float]:
+            return self.underlying_embeddings.embed_query(text)
+
+    assert Embedder.of(Kept()).name == "lengths-v1"
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-3])

@@ -6,12 +6,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import sentencex
 
 from langgraph_agentmem.models.chunk import PlacedChunk
 from langgraph_agentmem.models.conflict import ConflictChunk
 from langgraph_agentmem.operations.sections.texts import pieces
 from langgraph_agentmem.policies.chunking import MOST_ALONE, chunk
 from langgraph_agentmem.policies.matching import compare
+from langgraph_agentmem.policies.sentences import sentences
 from langgraph_agentmem.settings import AgentMemorySettings
 
 SETTINGS = AgentMemorySettings()
@@ -83,7 +85,48 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "thousands": again("1,000"),
     "moments": again("2024-05-01T10:00:00Z "),
     "apostrophes": again("l'"),
+    "Chinese sentences": again("我住在北京。"),
+    "Japanese quotations": again("「はい。」"),
+    "Arabic": again("أنا أعيش في القاهرة منذ ٢٠٢٠. "),
+    "emoji": again("👨\u200d👩\u200d👧🇩🇪👍🏽❤️ "),
+    "pictures in Markdown": again("!["),
+    "HTML in a line": again("<p>Hello <b>World</b></p>"),
+    "CSV": lines(lambda i: f'{i},Name {i},{i}.5,2024-05-01,"a, b"'),
+    "a log": lines(lambda i: f"2024-05-01 10:00:00,{i:03d} ERROR [worker-{i}] user_{i} at 10.0.0.1:8080"),
+    "telephones": again("+49 30 123456 "),
+    "numbers": again("12 "),
+    "an account": again("DE89 3704 "),
+    "one long number": again("12 345 678 "),
+    "escapes": lambda n: "https://example.org/" + "%41" * (n // 3),
+    "humps": again("getUserName"),
+    "codes": lines(lambda i: f"INV-{i} REF{i}"),
+    "hyphenated": again("well-known-"),
+    "halves of words": again("ab-\n"),
+    "invisible spaces": again("ab\u200b"),
 }
+
+
+def test_no_sentences_are_looked_for_in_more_than_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    # what does it is no Python, so that no step of it is counted
+    seen: list[int] = []
+
+    def recorded(language: str, text: str) -> list[str]:
+        seen.append(len(text))
+        return segment(language, text)
+
+    segment = sentencex.segment
+    monkeypatch.setattr(sentencex, "segment", recorded)
+    text = "我住在北京。「他呢？」" * 2500
+    found = sentences(text)
+    assert len(found) == 5000
+    assert "".join(found) == text
+    assert max(seen) <= 4000
+    assert sum(seen) <= 1.5 * len(text)
+
+
+def test_a_sentence_without_end_is_looked_for_in_ever_more() -> None:
+    long = "word " * 5000 + "end. "
+    assert sentences("Short one. " + long + "Last one.") == ["Short one. ", long, "Last one."]
 
 
 def steps(function: Callable[[], object]) -> int:

@@ -88,6 +88,12 @@ def test_what_occurs_otherwise_is_not_replaced(old: str, said: str) -> None:
         files.replaced("/memories/x", "aaa\nb\nca" if old == "aa" else "a\nb\nca", old, "x")
 
 
+def test_of_many_occurrences_the_first_are_named() -> None:
+    # nobody would wait for what looks at every character, and counts the lines before each
+    with pytest.raises(InvalidInputError, match=r"in lines: 1, 2, (\d+, ){18}…\. Please ensure it is unique$"):
+        files.replaced("/memories/notes", "same\n" * 200_000, "same\n" * 100_000, "new")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "after"),
     [("a\nb\n", 0, "x\na\nb\n"), ("a\nb\n", 1, "a\nx\nb\n"), ("a\nb", 2, "a\nb\nx\n"), ("", 0, "x\n")],

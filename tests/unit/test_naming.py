@@ -41,6 +41,10 @@ SAME = [
     ("H₂O", "H2O"),
     ("Web\u00adSite", "website"),
     ("iPhone™ 14", "iPhone 14"),
+    ("OʼBrien", "O'Brien"),
+    ("Hawaiʻi", "Hawaii"),
+    ("علی", "علي"),
+    ("فاز ۲", "فاز 2"),
 ]
 UNCLEAR = [
     ("Jon Smith", "John Smith"),

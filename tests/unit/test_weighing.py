@@ -130,9 +130,14 @@ def test_every_weight_is_positive_and_below_the_best_and_every_own_word_has_one(
         assert set(chunk.own) <= chunk.weights.keys()
 
 
+def spelt(number):
+    """A number without digits, by which words would be read in parts."""
+    return str(number).translate(str.maketrans("0123456789", "bcdfghjklm"))
+
+
 def test_of_a_chunk_with_too_many_words_its_own_are_weighed_first():
-    before = "Ann: " + " ".join(f"before{n}" for n in range(400)) * 3
-    own = "Bob: " + " ".join(f"own{n}" for n in range(400)) + " kayak kayak"
+    before = "Ann: " + " ".join(f"before{spelt(n)}" for n in range(400)) * 3
+    own = "Bob: " + " ".join(f"own{spelt(n)}" for n in range(400)) + " kayak kayak"
     chunk = weighed([TextChunk(text=before), TextChunk(text=own)], ENGLISH)[1]
 
     assert len(chunk.weights) == 500
@@ -206,6 +211,16 @@ def test_the_rarer_a_word_the_more_it_weighs_and_always_something():
     assert rarity(0, 100) > rarity(1, 100) > rarity(50, 100) > rarity(100, 100) > 0
     assert rarity(100.5, 100) > 0  # as an estimate may say
     assert rarity(0, 0) > 0
+
+
+@given(holding=st.integers(0, 100), said=st.floats(0, 1))
+def test_a_word_weighs_less_the_more_of_what_is_said_is_found_by_it_besides(holding: int, said: float):
+    assert 0 < rarity(holding, 100, 1) <= rarity(holding, 100, said) <= rarity(holding, 100)
+
+
+def test_what_is_said_is_found_by_three_lines_words():
+    assert rarity(1, 1_000, 1) == pytest.approx(rarity(3, 1_000), rel=0.001)
+    assert rarity(500, 1_000, 1) == pytest.approx(rarity(875, 1_000)), "not three times as many: some lie together"
 
 
 # As PostgreSQL reads it

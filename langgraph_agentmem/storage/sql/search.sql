@@ -3,15 +3,17 @@
 SELECT count(*) AS chunks FROM agentmem.memory_chunk c WHERE c.external_id = %(external_id)s AND c.end_date IS NULL {counted}
 
 -- name: count_words
--- How many of these chunks, or of a sample of them, hold each word, and belong to each memory.
+-- How many of these chunks, or of a sample of them, hold each word, and belong to each memory, and how many of those are
+-- said.
 WITH counted AS MATERIALIZED (
-    SELECT c.memory_id, c.own_words FROM agentmem.memory_chunk c
+    SELECT c.memory_id, c.own_words, c.label FROM agentmem.memory_chunk c
     WHERE c.external_id = %(external_id)s AND c.end_date IS NULL AND (%(every)s = 1 OR mod(c.id, %(every)s) = 0) {counted}
     LIMIT %(most)s
 )
-SELECT w.word, NULL AS memory_id, count(*) AS chunks FROM counted k CROSS JOIN unnest(k.own_words) AS w (word) GROUP BY w.word
+SELECT w.word, NULL AS memory_id, count(*) AS chunks, 0 AS said
+FROM counted k CROSS JOIN unnest(k.own_words) AS w (word) GROUP BY w.word
 UNION ALL
-SELECT NULL, k.memory_id, count(*) FROM counted k GROUP BY k.memory_id
+SELECT NULL, k.memory_id, count(*), count(k.label) FROM counted k GROUP BY k.memory_id
 
 -- name: of_memories
 -- Of some memories, which an index finds.
