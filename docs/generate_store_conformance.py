@@ -108,13 +108,26 @@ STORES: dict[str, Callable[[str], StoreFactory]] = {
 }
 
 
+MADE: list[tuple[str, str]] = []
+"""The databases that were made: the server's DSN, and the name."""
+
+
 def new_database(server: str, template: str = "template0") -> str:
-    """The DSN of a new database, by default an empty one; it goes with the server."""
+    """The DSN of a new database, by default an empty one; `drop_databases` drops it."""
     name = f"conformance_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         # on the tests' server, which syncs nothing, copying files takes half of what logging each of their pages does
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+    MADE.append((server, name))
     return make_conninfo(server, dbname=name)
+
+
+def drop_databases() -> None:
+    """Drop what was made: hundreds, of eight megabytes each."""
+    while MADE:
+        server, name = MADE.pop()
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def page(present: str, reports: Mapping[str, Report]) -> str:

@@ -55,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(os.environ[FOLDER]).chmod(0o755)  # the server of root's tests has to pass
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)  # after the server's own handler
         atexit.register(_stop_neo4j, Path(os.environ[FOLDER]) / "neo4j.pid")
+        if given := os.environ.get("AGENTMEM_TEST_DSN"):
+            atexit.register(_drop_templates, given, Path(os.environ[FOLDER]))
 
 
 def _in_memory() -> Path | None:
@@ -62,6 +64,13 @@ def _in_memory() -> Path | None:
     place = Path("/dev/shm")
     roomy = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > 4 * 2**30
     return place if roomy else None
+
+
+def _drop_templates(server: str, folder: Path) -> None:
+    """Leave a server that outlives its tests as it was."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        for held in (False, True):
+            connection.execute(f'DROP DATABASE IF EXISTS "{_template_name(folder, held=held)}"')
 
 
 def _stop_neo4j(noted: Path) -> None:
@@ -229,7 +238,7 @@ def guarded_template(server: str, shared_folder: Path) -> str:
 @cache
 def _template(server: str, shared_folder: Path, *, held: bool) -> str:
     """The name of a migrated database, with row-level security or without."""
-    name = f"{TEMPLATE}_{'held_' if held else ''}{shared_folder.name.replace('-', '_')}"
+    name = _template_name(shared_folder, held=held)
     with FileLock(shared_folder / f"{name}.lock"), psycopg.connect(server, autocommit=True) as connection:
         made = shared_folder / f"{name}.made"
         if not made.exists():
@@ -240,6 +249,10 @@ def _template(server: str, shared_folder: Path, *, held: bool) -> str:
                 guarded.guard(make_conninfo(server, dbname=name))
             made.touch()
     return name
+
+
+def _template_name(shared_folder: Path, *, held: bool) -> str:
+    return f"{TEMPLATE}_{'held_' if held else ''}{shared_folder.name.replace('-', '_')}"
 
 
 async def _migrate(dsn: str) -> None:

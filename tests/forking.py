@@ -20,6 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from langgraph_agentmem.storage.driver import embedded
+from langgraph_agentmem.worker import background
+
 IMPORTED = [
     *(
         f"langgraph_agentmem.{name}"
@@ -152,6 +155,10 @@ def _begin(command: list[str], env: dict[str, str], cwd: Path | None, outputs: l
     sys.argv = command
     sys.path.insert(0, str(Path(command[0]).parent))
     warnings.simplefilter("error")
+    # since Python 3.13 multiprocessing forgets, in what it forks, the ends that were registered before
+    for leave in (embedded._leave, background._leave):
+        atexit.unregister(leave)
+        atexit.register(leave)
     try:
         runpy.run_path(command[0], run_name="__main__")
     finally:

@@ -13,7 +13,8 @@ from langgraph_agentmem.store import AgentMemoryStore
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 WORDS = ["falcon", "owl", "heron", "lynx", "zebra", "otter", "badger", "crane"]
-INDEXED_ONLY = {"kwargs": {"options": "-c enable_seqscan=off -c enable_sort=off -c enable_bitmapscan=off"}}
+INDEXED_ONLY = {"kwargs": {"options": "-c enable_seqscan=off -c enable_sort=off -c enable_bitmapscan=off -c jit=off"}}
+"""Before PostgreSQL 18 a plan with what is off is so dear that it would be compiled."""
 
 
 class Directions(WordEmbedder):

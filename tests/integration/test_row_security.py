@@ -168,15 +168,25 @@ def test_who_uses_the_tables_cannot_change_what_they_are(as_alice: psycopg.Conne
 
 
 @pytest.mark.parametrize("name", ["memories:memory_by_namespace", "sections:lock_memories", "sections:open_memory"])
-def test_a_namespace_is_looked_up_by_its_index(as_alice: psycopg.Connection[Row], name: str) -> None:
+def test_a_namespace_is_looked_up_by_its_index(
+    new_database: Callable[[str], str], guarded_template: str, name: str
+) -> None:
     """Under policies, a comparison of the arrays alone would read all memories of the tenant."""
     sql = re.sub(r"--.*\n", "", BLOCKS[name])
     if sql.startswith("LATERAL"):
         sql = f"SELECT * FROM (SELECT '{{alice,notes}}'::text[] AS namespace LIMIT 1) n CROSS JOIN {sql} AS m"
     for parameter, value in (("external_id", "'alice'"), ("namespaces", "'{}'"), ("namespace", "'{alice,notes}'")):
         sql = sql.replace(f"%({parameter})s", value)
-    as_alice.execute("SET LOCAL enable_seqscan = off")
-    plan = "\n".join(line for (line,) in as_alice.execute(f"EXPLAIN {sql}"))
+    dsn = new_database(guarded_template)
+    with psycopg.connect(dsn) as owner:  # so many that what an index leaves to be read matters
+        owner.execute(
+            "INSERT INTO agentmem.active_memory (external_id, namespace, title, template) "
+            "SELECT 'alice', ARRAY['alice', 'n' || i], '', '{}' FROM generate_series(1, 1000) i"
+        )
+        owner.execute("ANALYZE agentmem.active_memory")
+    with psycopg.connect(as_role(dsn, APP)) as connection:
+        connection.execute("SELECT set_config('agentmem.external_id', 'alice', true)")
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {sql}"))
 
     assert re.search(r"using active_memory_namespace on active_memory.*\n +Index Cond: .*namespace_hash = ", plan), plan
 

@@ -6,7 +6,7 @@ The page docs/reference/store-conformance.md shows the same.
 import asyncio
 import json
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,13 @@ FAILING = {
         """,
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_database_is_left() -> Iterator[None]:
+    """A server of one's own outlives its tests."""
+    yield
+    GENERATOR["drop_databases"]()
 
 
 @pytest.fixture

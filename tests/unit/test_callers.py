@@ -67,14 +67,12 @@ async def test_a_node_that_calls_is_named_by_its_own_call() -> None:
 TYPED = """
 import asyncio
 from langgraph_agentmem import bridge
-class Called:
-    async def alook(self):
-        return "seen"
-    look = bridge.blocking(alook)
-    see = bridge.either(alook)
+async def alook(self): return "seen"
 
+Called = type("Called", (), {"look": bridge.blocking(alook), "see": bridge.either(alook)})
 print(asyncio.get_running_loop() and Called().look())
 """
+"""Line by line: from a pipe, the console of Python 3.13.0 takes no more at once."""
 
 
 def test_the_console_of_asyncio_may_be_blocked() -> None:

@@ -219,10 +219,11 @@ UPDATE agentmem.active_memory SET unchunked_writes = 0
 WHERE external_id = %(external_id)s AND id = %(memory_id)s AND unchunked_writes > 0
 
 -- name: open_memory
--- The open memory of a namespace, looked up by itself; a part of statements.
+-- The open memory of a namespace, looked up by itself; a part of statements. The hash is a subquery of its own, as
+-- before PostgreSQL 18 policies leave no index a function of another table's row.
 LATERAL (
     SELECT m.id FROM agentmem.active_memory m
-    WHERE m.external_id = %(external_id)s AND m.namespace_hash = hash_array_extended(n.namespace, 0)
+    WHERE m.external_id = %(external_id)s AND m.namespace_hash = (SELECT hash_array_extended(n.namespace, 0))
       AND m.namespace = n.namespace AND m.closed_at IS NULL
     OFFSET 0)
 
