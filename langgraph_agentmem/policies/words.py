@@ -185,9 +185,10 @@ class Reader:
         if code := _CODE.fullmatch(segment):
             for part in filter(None, code.groups()):
                 yield from (word._replace(part=True) for word in self._of_segment(part, named))
-        elif len(humps) == 1 and not word.empty:
-            others = self._parts.others(segment[:_LONGEST], word.text)
-            yield from (Word(other, segment, False, part=True) for other in others)
+        elif not word.empty:
+            if len(humps) == 1:
+                others = self._parts.others(segment[:_LONGEST], word.text)
+                yield from (Word(other, segment, False, part=True) for other in others)
             spelt_out = segment.casefold().translate(_SPELT_OUT)
             if self._spells_out and spelt_out != segment.casefold():
                 yield self._word(spelt_out, named)._replace(said=segment, part=True)

@@ -164,6 +164,7 @@ def test_how_a_text_is_encoded_does_not_count(text):
 
 
 @given(text=LATIN)
+@example("ErÖffnung")
 def test_in_upper_and_in_lower_case_a_text_is_found_as_well(text):
     written = set(texts(text))
 
