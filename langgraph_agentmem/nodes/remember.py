@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from langgraph_agentmem.nodes.emptying import emptied
+from langgraph_agentmem.nodes.channels import demand, emptied
 from langgraph_agentmem.nodes.state import Node, given, node
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.resources import HasResources
@@ -20,6 +20,9 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         updates: The channel with the edits.
         output: The channel for the `ConsolidationInfo`.
 
+    Raises:
+        ConfigurationError: `memory` is something else; or, when it runs, the graph's state has no channel of edits.
+
     Examples:
         >>> edits = [{"section_id": "plan", "old_content": "May 1", "new_content": "June 1"}]
         >>> state = remember_node(memory).invoke({"external_id": "alice", "memory_id": apollo.id, "updates": edits})
@@ -28,6 +31,7 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
     """
 
     async def remember(state: Any) -> dict[str, Any]:
+        demand(state, updates, "updates")  # another name's edits would be lost
         resources, tenant, id = memory.resources, given(state, "external_id"), given(state, "memory_id")
         if state.get(updates):
             written = await edits.update(resources, tenant, id, state[updates], None)
@@ -36,4 +40,4 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         # what is left in the channel would be written again, over what a person has corrected meanwhile
         return {updates: emptied(updates), output: written.consolidation_info.model_dump()}
 
-    return node(remember, "remember")
+    return node(memory, remember, "remember")
