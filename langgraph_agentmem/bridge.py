@@ -209,6 +209,11 @@ def _portal() -> BlockingPortal:
     with _lock:
         if not _portals:
             _refuse_patches()
+            if sys.is_finalizing():  # a thread that is started now never runs, and would be waited for without end
+                raise SyncCallError(
+                    "the interpreter is ending, and runs no sync call any more, as from a __del__; call it before, in "
+                    "a `with` block or by atexit"
+                )
             started: Future[BlockingPortal] = Future()
             # a daemon, so that a process that closes nothing can end all the same
             thread = threading.Thread(target=run_here, args=(_serve, started), name="agentmem", daemon=True)

@@ -14,9 +14,10 @@ from langgraph_agentmem.models.active import content_of
 from langgraph_agentmem.policies import memory_files as files
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.resources import given_memory
 from langgraph_agentmem.store import AgentMemoryStore
 from langgraph_agentmem.store.requests import AgentMemoryItem
-from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, naming, tenant_of, tool
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, naming, tenant_of, tool
 
 __all__ = ["create_claude_memory_tool"]
 
@@ -50,7 +51,7 @@ def create_claude_memory_tool(
         >>> tool.invoke(note, {"configurable": {"user_id": "alice"}})
         'File created successfully at: /memories/trip/route.md'
     """
-    of = _MemoryFiles(given(memory), naming(external_id), validation.name(title, "title"))
+    of = _MemoryFiles(given_memory(memory), naming(external_id), validation.name(title, "title"))
     return tool(of.memory, _Command, {"provider_tool_definition": _DEFINITION})
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from langgraph_agentmem.embedding import Embedder, measured_floor
+from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
 from langgraph_agentmem.models.run import OnRun
@@ -160,3 +161,20 @@ class HasResources(Protocol):
     def resources(self) -> Resources:
         """The parts of an open memory."""
         ...
+
+
+M = TypeVar("M", bound=HasResources)
+
+
+def given_memory(memory: M) -> M:
+    """The memory, if it is one.
+
+    Raises:
+        ConfigurationError: It is something else, as a connection string.
+    """
+    if not isinstance(getattr(cast("object", memory), "resources", None), Resources):
+        raise ConfigurationError(
+            f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
+            "AgentMemory.open"
+        )
+    return memory

@@ -14,7 +14,7 @@ from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.search import SearchHit
 from langgraph_agentmem.operations.retrieval import searching
 from langgraph_agentmem.policies import validation
-from langgraph_agentmem.resources import HasResources
+from langgraph_agentmem.resources import HasResources, given_memory
 
 _METADATA = {
     "chunk_id", "tier", "memory_id", "memory_title", "section_id", "current", "start_date", "end_date", "source",
@@ -38,6 +38,7 @@ class AgentMemoryRetriever(BaseRetriever):
         as_of: What was valid at that time (with a time zone); what is valid now by default.
 
     Raises:
+        ConfigurationError: `memory` is something else.
         InvalidInputError: An argument cannot be accepted.
 
     Examples:
@@ -69,7 +70,7 @@ class AgentMemoryRetriever(BaseRetriever):
         checked_tiers, checked_ids = searching.checked_tiers(tiers), searching.checked_memory_ids(memory_ids)
         searching.check_moments(as_of=as_of)
         fields |= {
-            "memory": memory,
+            "memory": given_memory(memory),
             "external_id": validation.tenant(external_id),
             "k": validation.positive(k, "k"),
             "tiers": None if checked_tiers is None else tuple(checked_tiers),

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.errors import ConfigurationError, ConflictError, InvalidInputError, NotFoundError
-from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.policies import tenancy
 
 P = ParamSpec("P")
@@ -27,20 +26,6 @@ Told = tuple[str, Any]
 
 _ACTS_ON = (InvalidInputError, NotFoundError, ConflictError)
 """Errors of what a model has asked for; it can ask for something else. All others end the run."""
-
-
-def given(memory: AgentMemory) -> AgentMemory:
-    """The memory, if it is one.
-
-    Raises:
-        ConfigurationError: It is something else, as a connection string.
-    """
-    if not isinstance(cast("object", memory), AgentMemory):
-        raise ConfigurationError(
-            f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
-            "AgentMemory.open"
-        )
-    return memory
 
 
 def naming(external_id: NamesTenant | None) -> NamesTenant | None:

@@ -11,7 +11,8 @@ from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.active import ActiveMemory, SectionUpdate
 from langgraph_agentmem.policies import telling, validation
 from langgraph_agentmem.policies.editing import not_blind
-from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, given, naming, tenant_of, tool
+from langgraph_agentmem.resources import given_memory
+from langgraph_agentmem.tooling import NONE, NamesTenant, Runtime, Told, naming, tenant_of, tool
 
 __all__ = ["create_memory_tools"]
 
@@ -53,7 +54,7 @@ def create_memory_tools(
     """
     # what is wrong here no model could mend
     writer = validation.name(source, "source")
-    of = _MemoryTools(given(memory), naming(external_id), validation.positive(limit, "limit"), writer)
+    of = _MemoryTools(given_memory(memory), naming(external_id), validation.positive(limit, "limit"), writer)
     tools = [
         tool(of.search_memory, _Search),
         tool(of.read_memory, _Read),

@@ -22,6 +22,19 @@ from langgraph_agentmem.policies.ownership import Ownership
 _logger = logging.getLogger(__name__)
 
 
+def demand_thread(config: object) -> None:
+    """Refuse a config that names no thread.
+
+    Raises:
+        InvalidInputError: This one does not.
+    """
+    configurable: object = (
+        cast("Mapping[str, Any]", config).get("configurable") if isinstance(config, Mapping) else None
+    )
+    if not isinstance(configurable, Mapping) or cast("Mapping[str, Any]", configurable).get("thread_id") is None:
+        raise InvalidInputError('the config names no thread; it looks like {"configurable": {"thread_id": "1"}}')
+
+
 @dataclass(frozen=True)
 class ThreadMapping:
     """How threads are mapped to memories.
@@ -96,8 +109,7 @@ class ThreadMapping:
         if tenant is None:
             self._warn()
             return None
-        if configurable.get("thread_id") is None:
-            raise InvalidInputError('the config names no thread; it looks like {"configurable": {"thread_id": "1"}}')
+        demand_thread(config)
         external_id, title = validation.tenant(tenant), validation.name(self._title(configurable), "title")
         return ThreadMemory(
             external_id=external_id,

@@ -23,7 +23,7 @@ from langgraph_agentmem import bridge
 from langgraph_agentmem.bridge import blocking
 from langgraph_agentmem.checkpoint.binding import ThreadBinding
 from langgraph_agentmem.checkpoint.channels import MemorySection, state_sections, unread_marks
-from langgraph_agentmem.checkpoint.mapping import ThreadMapping
+from langgraph_agentmem.checkpoint.mapping import ThreadMapping, demand_thread
 from langgraph_agentmem.checkpoint.putting import OnConflict, Putting, StatePut
 from langgraph_agentmem.embedding import Index
 from langgraph_agentmem.errors import (
@@ -34,6 +34,7 @@ from langgraph_agentmem.errors import (
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.thread import ThreadMemory
 from langgraph_agentmem.operations.sections import threads
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -227,12 +228,14 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         Raises:
             ForeignThreadError: Threads are bound to tenants, and this one is another's; so in all methods with a
                 config.
+            InvalidInputError: The config names no thread; likewise.
 
         Examples:
             >>> latest = await saver.aget_tuple(config)
             >>> latest.checkpoint["channel_values"]["progress"]
             'Began with Rome.'
         """
+        demand_thread(config)
         found = await self._tables.read(self.serde, lambda saver: saver.get_tuple(config))
         if self._binding is not None:
             self._binding.check(config, [] if found is None else [found])
@@ -293,6 +296,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
                 "there are MemorySection marks, but a checkpointer that was given no state_schema writes checkpoints: "
                 "they do not reach memory; give it AgentMemorySaver(..., state_schema=State)"
             )
+        demand_thread(config)
         if self._binding is not None:
             await self._binding.admit(config)
         config = await self._with_tenant(config)
@@ -319,6 +323,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> (await saver.aget_tuple(config)).pending_writes
             [('task-1', 'request', 'Oslo')]
         """
+        demand_thread(config)
         if self._binding is not None:
             await self._binding.admit(config)
         _, statements = await upstream.statements(
@@ -338,6 +343,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> await saver.aget_delta_channel_history(config=latest.config, channels=[])
             {}
         """
+        demand_thread(config)
         if self._binding is not None:
             await self._binding.admit(config)
         return await self._tables.read(
@@ -354,7 +360,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> await saver.aget_tuple(config) is None, len(await memory.aget_active_memories("alice"))
             (True, 1)
         """
-        await self._delete_threads([str(thread_id)])
+        await self._delete_threads([validation.text_id(thread_id, "thread_id")])
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints of runs; what they gave to memory stays.
@@ -367,7 +373,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         Examples:
             >>> await saver.adelete_for_runs(["1f0b9f5e-6f1c-6f0a-8000-3c1e5b7a9d21"])
         """
-        runs = _ids(run_ids, "run_ids")
+        runs = validation.text_ids(run_ids, "run_ids")
         async with self._tables.transaction(NOBODY) as connection:
             if needed := await checkpoints.needing_runs(connection, runs):
                 raise CheckpointInUseError(needed)
@@ -384,7 +390,8 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> (await saver.aget_tuple({"configurable": {"thread_id": "2"}})).checkpoint["channel_values"]["progress"]
             'Began with Rome.'
         """
-        source, target = str(source_thread_id), str(target_thread_id)
+        source = validation.text_id(source_thread_id, "source_thread_id")
+        target = validation.name(validation.text_id(target_thread_id, "target_thread_id"), "target_thread_id")
         async with self._tables.transaction(NOBODY) as connection:
             if await checkpoints.thread_exists(connection, target):
                 raise InvalidInputError(
@@ -410,14 +417,16 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> [each.metadata["step"] async for each in saver.alist(config)]
             [1]
         """
-        ids = _ids(thread_ids, "thread_ids")
-        if strategy in {"delete", "delete_all"}:
+        ids = validation.text_ids(thread_ids, "thread_ids")
+        if strategy in ("delete", "delete_all"):
             await self._delete_threads(ids)
         elif strategy == "keep_latest":
             async with self._tables.transaction(NOBODY) as connection:
                 await checkpoints.keep_latest(connection, ids)
         else:
-            raise InvalidInputError(f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {strategy!r}")
+            raise InvalidInputError(
+                f"strategy must be 'keep_latest', 'delete' or 'delete_all', not {validation.shown(strategy)}"
+            )
 
     # Memory
 
@@ -553,12 +562,6 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         return found
 
     _list_all = blocking(_alist_all)
-
-
-def _ids(ids: Sequence[str], what: str) -> Sequence[str]:
-    if isinstance(ids, str):
-        raise InvalidInputError(f"{what} must be a list of ids, not the string {ids!r}")
-    return [str(id) for id in ids]
 
 
 def _large(values: Iterable[Any]) -> bool:

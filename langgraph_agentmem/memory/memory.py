@@ -515,7 +515,7 @@ class AgentMemory(bridge.Opened):
             >>> await memory.asearch("alice", "deadline")
             []
         """
-        if forget:
+        if validation.flag(forget, "forget"):
             return await forgetting.forget_memory(self._resources, external_id, memory_id)
         tenant, id = validation.tenant(external_id), validation.identifier(memory_id, "memory_id")
         # the memory last: as long as it is there, its transcripts are found, should this be interrupted
@@ -635,7 +635,7 @@ class AgentMemory(bridge.Opened):
             >>> report.status, report.updates_consumed, report.chunks_superseded
             ('applied', 1, 1)
         """
-        if dry_run:
+        if validation.flag(dry_run, "dry_run"):
             return await self._consolidation.rehearse(external_id, memory_id)
         return await self._consolidation.run(external_id, memory_id)
 
@@ -652,7 +652,7 @@ class AgentMemory(bridge.Opened):
             >>> report.status, report.chunks_added, report.entities_added
             ('promoted', 4, 3)
         """
-        return await promoting.promote(self._resources, external_id, memory_id, force=force)
+        return await promoting.promote(self._resources, external_id, memory_id, force=validation.flag(force, "force"))
 
     # Reading
 
@@ -714,7 +714,10 @@ class AgentMemory(bridge.Opened):
             >>> [(hit.tier, hit.content) for hit in hits]
             [('shortterm', '- Budget: 5000')]
         """
-        wanted: dict[Tier, bool] = {"shortterm": search_shortterm, "longterm": search_longterm}
+        wanted: dict[Tier, bool] = {
+            "shortterm": validation.flag(search_shortterm, "search_shortterm"),
+            "longterm": validation.flag(search_longterm, "search_longterm"),
+        }
         tiers: list[Tier] = [tier for tier, chosen in wanted.items() if chosen]
         return await self.asearch(external_id, query, tiers=tiers, limit=limit) if tiers else []
 

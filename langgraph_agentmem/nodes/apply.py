@@ -50,4 +50,4 @@ def apply_node(memory: HasResources) -> Node:
         report = await applying.apply(memory.resources, resolved, dry_run=state.get("dry_run", False))
         return {"report": report.model_dump(mode="json")}
 
-    return node(apply, "apply", timed=True)
+    return node(memory, apply, "apply", timed=True)

@@ -50,7 +50,7 @@ def claim_node(memory: HasResources) -> Node:
             fresh["failures"] = [_RESTS]
         return {**fresh, "claim": taken.model_dump(mode="json")}
 
-    return node(claim, "claim", timed=True)
+    return node(memory, claim, "claim", timed=True)
 
 
 def after_claim(state: ConsolidationState) -> Literal["claimed", "nothing", "busy"]:

@@ -34,7 +34,7 @@ def conflicts_node(memory: HasResources) -> Node:
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
 
-    return node(detect, "conflicts", timed=True)
+    return node(memory, detect, "conflicts", timed=True)
 
 
 def needs_model(memory: HasResources, state: ConsolidationState) -> bool:

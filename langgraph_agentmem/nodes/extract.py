@@ -51,7 +51,7 @@ def extract_node(memory: HasResources) -> Node:
             "extraction_failed": False,
         }
 
-    return node(extract, "extract", timed=True)
+    return node(memory, extract, "extract", timed=True)
 
 
 async def _extracted(extractor: Extractor, chunks: list[ConflictChunk]) -> tuple[Extraction, ModelUsage]:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 from langgraph_agentmem import bridge
+from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.nodes.state import Node
 
 
@@ -27,12 +28,17 @@ def hydrate_node(saver: Hydrates) -> Node:
     Args:
         saver: The `AgentMemorySaver` that the graph is compiled with.
 
+    Raises:
+        ConfigurationError: `saver` is something else.
+
     Examples:
         >>> graph = StateGraph(State).add_node("hydrate", hydrate_node(saver)).add_edge(START, "hydrate")
         >>> new_thread = {"configurable": {"thread_id": "2", "user_id": "alice"}}
         >>> graph.compile(checkpointer=saver).invoke({"request": "Oslo"}, new_thread)["progress"]
         'Began with Rome.'
     """
+    if not callable(getattr(saver, "ahydrate", None)):
+        raise ConfigurationError(f"hydrate_node takes an AgentMemorySaver, not {type(saver).__name__}")
 
     async def hydrate(state: Any, config: RunnableConfig) -> dict[str, Any]:
         return await saver.ahydrate(config, state)

@@ -25,7 +25,7 @@ def promote_node(memory: HasResources) -> Node:
         )
         return {"report": report.model_dump(mode="json")}
 
-    return node(promote, "promote")
+    return node(memory, promote, "promote")
 
 
 def promote_after_consolidation_node(memory: HasResources) -> Node:
@@ -46,4 +46,4 @@ def promote_after_consolidation_node(memory: HasResources) -> Node:
         )
         return {"report": report.model_copy(update={"promotion": promotion}).model_dump(mode="json")}
 
-    return node(promote, "promote")
+    return node(memory, promote, "promote")

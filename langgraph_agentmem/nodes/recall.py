@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.base import Tier
-from langgraph_agentmem.nodes.state import Node, given, node
+from langgraph_agentmem.nodes.channels import demand
+from langgraph_agentmem.nodes.state import Node, given, state_node
 from langgraph_agentmem.operations.retrieval import recalling, searching
 from langgraph_agentmem.resources import HasResources
 
@@ -33,14 +35,23 @@ def recall_node(
         tiers: Only these; all if None.
         limit: The most hits.
 
+    Raises:
+        ConfigurationError: `memory`, `query` or `external_id` is something else; or, when it runs, the graph's state
+            has no channel for what it writes.
+
     Examples:
         >>> recall = recall_node(memory, context="known", tiers=["shortterm"], limit=1)
         >>> update = recall.invoke({"external_id": "alice", "query": "budget"})
         >>> [hit["content"] for hit in update["memories"]], "- Deadline: May 1" in update["known"]
         (['- Budget: 5000'], True)
     """
+    _check(query, "query")
+    _check(external_id, "external_id")
 
     async def recall(state: Any) -> dict[str, Any]:
+        demand(state, output, "output")
+        if context is not None:
+            demand(state, context, "context")
         tenant, text = _read(state, external_id), _read(state, query)
         if context is None:
             hits = await searching.search(memory.resources, tenant, text, tiers=tiers, limit=limit)
@@ -50,7 +61,12 @@ def recall_node(
         )
         return {output: [hit.model_dump(mode="json") for hit in found.hits], context: str(found)}
 
-    return node(recall, "recall")
+    return state_node(memory, recall, "recall")
+
+
+def _check(key: object, argument: str) -> None:
+    if not isinstance(key, str) and not callable(key):
+        raise ConfigurationError(f"{argument} must be a key of the state, or a function of it, not {key!r}")
 
 
 def _read(state: Any, key: Callable[[Any], str] | str) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from langgraph_agentmem.nodes.emptying import emptied
+from langgraph_agentmem.nodes.channels import demand, emptied
 from langgraph_agentmem.nodes.state import Node, given, node
 from langgraph_agentmem.operations.sections import edits, memories
 from langgraph_agentmem.resources import HasResources
@@ -21,7 +21,8 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         output: The channel for the `ConsolidationInfo`.
 
     Raises:
-        ConfigurationError: As it runs: the edits' channel is a `Topic` that accumulates, which nothing can empty.
+        ConfigurationError: `memory` is something else; or, when it runs, the graph's state has no channel of edits, or
+            one that nothing can empty: a `Topic` that accumulates.
 
     Examples:
         >>> edits = [{"section_id": "plan", "old_content": "May 1", "new_content": "June 1"}]
@@ -31,6 +32,7 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
     """
 
     async def remember(state: Any) -> dict[str, Any]:
+        demand(state, updates, "updates")  # another name's edits would be lost
         resources, tenant, id = memory.resources, given(state, "external_id"), given(state, "memory_id")
         # what is left in the channel would be written again, over what a person has corrected meanwhile
         nothing = emptied(updates)
@@ -40,4 +42,4 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
             written = await memories.get(resources, tenant, id)
         return {updates: nothing, output: written.consolidation_info.model_dump()}
 
-    return node(remember, "remember")
+    return node(memory, remember, "remember")

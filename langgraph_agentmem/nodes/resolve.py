@@ -106,7 +106,7 @@ def resolve_node(memory: HasResources) -> Node:
             "usage": (ModelUsage.model_validate(state.get("usage", {})) + usage).model_dump(),
         }
 
-    return node(resolve, "resolve", timed=True)
+    return node(memory, resolve, "resolve", timed=True)
 
 
 def with_rules(state: ConsolidationState, error: BaseException) -> dict[str, Any]:

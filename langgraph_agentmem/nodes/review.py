@@ -51,7 +51,7 @@ def review_node(memory: HasResources) -> Node:
             if not any(dispute.status == "pending" for dispute in parked):
                 return {"review": _outcome(run_id, done, parked, problem)}
 
-    return node(review, "review")
+    return node(memory, review, "review")
 
 
 def _question(state: ConsolidationState, run_id: str, parked: list[Dispute], problem: str | None) -> Json:

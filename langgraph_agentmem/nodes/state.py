@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, TypedDict, cast
 
 from langchain_core.runnables import RunnableLambda
@@ -10,6 +11,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph_agentmem import bridge, telemetry
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.base import Json
+from langgraph_agentmem.resources import HasResources, given_memory
 
 
 class ConsolidationState(TypedDict):
@@ -80,29 +82,48 @@ def given(state: Any, key: str) -> Any:
     Raises:
         InvalidInputError: It has nothing there.
     """
-    if isinstance(state, Mapping):
-        if key in state:
-            return cast("Mapping[str, Any]", state)[key]
-    elif hasattr(state, key):
-        return getattr(state, key)
+    known = channels(state)
+    if key in known:
+        return known[key]
     raise InvalidInputError(
         f"a node of memory reads {key!r}, which the graph's state does not have; have it in the state's schema, "
         "and give it as input or let a node write it"
     )
 
 
+def channels(state: Any) -> Mapping[str, Any]:
+    """What a graph's state holds, whatever its kind: a dict, a pydantic model, a dataclass."""
+    if isinstance(state, Mapping):
+        return cast("Mapping[str, Any]", state)
+    if is_dataclass(state):  # one with slots has no dict
+        return {field.name: getattr(state, field.name) for field in fields(state)}
+    return cast("dict[str, Any]", vars(state)) if hasattr(state, "__dict__") else {}
+
+
+Update = Callable[[Any], Awaitable[dict[str, Any]]]
+"""What a node does: gives what it writes to the channels."""
 Node = RunnableLambda[Any, Any]
 """A node, which runs in sync and in async graphs."""
 
 
-def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str, *, timed: bool = False) -> Node:
+def node(memory: HasResources, function: Update, name: str, *, timed: bool = False) -> Node:
+    """A node from an async function of the state's channels, as `state_node` makes one of a state as it is."""
+    return state_node(memory, lambda state: function(channels(state)), name, timed=timed)
+
+
+def state_node(memory: HasResources, function: Update, name: str, *, timed: bool = False) -> Node:
     """A node from an async function of the state; in a sync graph it runs on the background loop.
 
     Args:
+        memory: What it works on.
         function: What it does.
         name: How traces name it.
         timed: Whether it adds how long it took to the channel `timings`.
+
+    Raises:
+        ConfigurationError: `memory` is something else.
     """
+    given_memory(memory)
 
     async def traced(state: Any) -> dict[str, Any]:
         started = time.perf_counter()
@@ -112,7 +133,7 @@ def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str, *, tim
         if not timed:
             return update
         # `claim` empties the channel: what it returns counts, not what an earlier run of the thread has left
-        known: dict[str, float] = update.get("timings", state.get("timings")) or {}
+        known: dict[str, float] = update.get("timings", channels(state).get("timings")) or {}
         return {**update, "timings": {**known, name: round(time.perf_counter() - started, 6)}}
 
     def run(state: Any) -> dict[str, Any]:
@@ -126,9 +147,7 @@ def node(function: Callable[[Any], Awaitable[dict[str, Any]]], name: str, *, tim
 
 def _ids(state: Any) -> dict[str, Any]:
     """What a span says of a state: ids only, never content."""
-    if not isinstance(state, dict):
-        return {}
-    channels = cast("dict[str, Any]", state)
-    claim: Json = channels.get("claim") or {}
-    run_id = channels.get("run_id") or claim.get("run_id")
-    return {"external_id": channels.get("external_id"), "memory_id": channels.get("memory_id"), "run_id": run_id}
+    known = channels(state)
+    claim: Json = known.get("claim") or {}
+    run_id = known.get("run_id") or claim.get("run_id")
+    return {"external_id": known.get("external_id"), "memory_id": known.get("memory_id"), "run_id": run_id}

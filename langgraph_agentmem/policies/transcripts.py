@@ -131,7 +131,7 @@ def batches(messages: Iterable[object], most: int, chars: int, *, limit: int) ->
     """
     given: object = messages
     # a message of LangChain's can be iterated over, too
-    if isinstance(given, str | Mapping) or hasattr(given, "content") or not hasattr(given, "__iter__"):
+    if isinstance(given, str | Mapping | type) or hasattr(given, "content") or not hasattr(given, "__iter__"):
         kind = type(cast("object", given)).__name__
         raise InvalidInputError(f"messages must be a list of messages like {_EXAMPLE}, not {kind}")
     batch: list[Said] = []

@@ -1,7 +1,8 @@
 """Checks of what callers pass, before anything is written."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -30,7 +31,7 @@ def text(value: object, what: str, *, limit: int | None = None) -> str:
         InvalidTextError: It holds NUL or a lone surrogate, or is over the limit.
     """
     if not isinstance(value, str):
-        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__} ({_shown(value)})")
+        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__} ({shown(value)})")
     if limit is not None and len(value) > limit:
         raise InvalidTextError(f"{what} has {len(value):,} characters; the limit is {limit:,}")
     if (position := value.find("\0")) >= 0:
@@ -61,7 +62,7 @@ def key(value: object, tenant: str) -> str:
         raise InvalidInputError("key must not be empty")
     limit = _KEY_BYTES - len(tenant.encode())
     if (size := len(checked.encode())) > limit:
-        raise InvalidTextError(f"key has {size:,} bytes in UTF-8; the limit is {limit:,} for tenant {_shown(tenant)}")
+        raise InvalidTextError(f"key has {size:,} bytes in UTF-8; the limit is {limit:,} for tenant {shown(tenant)}")
     return checked
 
 
@@ -85,7 +86,7 @@ def namespace(value: object) -> tuple[str, ...]:
     Together they are of at most 1,500 bytes in UTF-8, as they stand in an index.
     """
     if not isinstance(value, list | tuple) or not value:
-        raise InvalidInputError(f"namespace must be a non-empty tuple of labels, not {_shown(cast('object', value))}")
+        raise InvalidInputError(f"namespace must be a non-empty tuple of labels, not {shown(cast('object', value))}")
     labels = tuple(name(label, "a label of the namespace") for label in cast("list[object]", value))
     if (size := sum(len(label.encode()) for label in labels)) > _NAMESPACE_BYTES:
         raise InvalidTextError(f"namespace has {size:,} bytes in UTF-8; the limit is {_NAMESPACE_BYTES:,}")
@@ -104,13 +105,13 @@ def two_tenants(owner: object, reader: object) -> tuple[str, str]:
 def granted_prefix(value: object, owner: str, reader: str) -> tuple[str, ...]:
     """The first labels of the namespaces that are granted; none for all. It fits into an index beside both tenants."""
     if not isinstance(value, list | tuple):
-        raise InvalidInputError(f"namespace must be a tuple of labels, () for all memories, not {_shown(value)}")
+        raise InvalidInputError(f"namespace must be a tuple of labels, () for all memories, not {shown(value)}")
     labels = namespace(cast("object", value)) if value else ()
     limit = _KEY_BYTES - len(owner.encode()) - len(reader.encode())
     # an array keeps up to eight bytes more of each label
     if (size := sum(len(label.encode()) + 8 for label in labels)) > limit:
         raise InvalidTextError(
-            f"namespace takes {size:,} bytes; the limit is {limit:,} for {_shown(owner)} and {_shown(reader)}: grant a "
+            f"namespace takes {size:,} bytes; the limit is {limit:,} for {shown(owner)} and {shown(reader)}: grant a "
             "shorter prefix"
         )
     return labels
@@ -121,7 +122,7 @@ def not_reserved(labels: tuple[object, ...]) -> None:
     for label in labels:
         if isinstance(label, str) and label in RESERVED:
             raise InvalidInputError(
-                f"namespace {_shown(labels)} holds the label {label!r}, under which stores find what was consolidated; "
+                f"namespace {shown(labels)} holds the label {label!r}, under which stores find what was consolidated; "
                 "choose another one"
             )
 
@@ -129,9 +130,9 @@ def not_reserved(labels: tuple[object, ...]) -> None:
 def identifier(value: object, what: str) -> int:
     """A positive row id."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidInputError(f"{what} must be an integer, not {type(value).__name__} ({_shown(value)})")
+        raise InvalidInputError(f"{what} must be an integer, not {type(value).__name__} ({shown(value)})")
     if not 0 < value < 2**63:
-        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {_shown(value)}")
+        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {shown(value)}")
     return value
 
 
@@ -145,7 +146,7 @@ def uuid(value: object, what: str) -> str:
     try:
         return str(value if isinstance(value, UUID) else UUID(str(value)))
     except ValueError:
-        raise InvalidInputError(f"{what} must be a UUID, not {_shown(value)}") from None
+        raise InvalidInputError(f"{what} must be a UUID, not {shown(value)}") from None
 
 
 def positive(value: object, what: str) -> int:
@@ -153,17 +154,55 @@ def positive(value: object, what: str) -> int:
     return _integer(value, what, 1)
 
 
+def flag(value: object, what: str) -> bool:
+    """Whether something is wanted; no text, of which "no" and "false" would be true."""
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{what} must be True or False, not {shown(value)}")
+    return value
+
+
+def several(value: object, what: str) -> Iterable[object]:
+    """What can be gone through one by one; neither a text, whose letters that would be, nor the keys of a mapping."""
+    given = value  # as it is told of, whatever is narrowed below
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes | type | Mapping):
+        raise InvalidInputError(f"{what} must be a list, not {type(given).__name__} ({shown(given)})")
+    return cast("Iterable[object]", value)
+
+
+def text_id(value: object, what: str) -> str:
+    """An id of another system's, as of a thread: a text, or a UUID or integer, which become texts."""
+    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63):
+        return str(value)
+    return text(value, what)
+
+
+def text_ids(value: object, what: str) -> list[str]:
+    """Such ids, each once."""
+    return list(dict.fromkeys(text_id(id, f"an id of {what}") for id in several(value, what)))
+
+
 def function(value: object, what: str) -> None:
     """Refuse what is given in a function's place; None is given where nothing is to be called."""
     if value is not None and not callable(value):
-        raise InvalidInputError(f"{what} must be a function, not {_shown(value)}")
+        raise InvalidInputError(f"{what} must be a function, not {shown(value)}")
 
 
 def seconds(value: object, what: str, *, least: float = 0.0) -> float:
     """A number of seconds, fractions too, at least so many."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value < float("inf"):
-        raise InvalidInputError(f"{what} must be a number of seconds from {least:g} on, not {_shown(value)}")
+        raise InvalidInputError(f"{what} must be a number of seconds from {least:g} on, not {shown(value)}")
     return float(value)
+
+
+def moment(value: object, what: str) -> datetime:
+    """A time with a time zone, which has a year in every other one as well, as it is read back in the session's."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInputError(f"{what} must be a datetime with a time zone, not {shown(value)}")
+    if not MINYEAR < value.year < MAXYEAR:
+        raise InvalidInputError(
+            f"{what} must be within the years {MINYEAR + 1} to {MAXYEAR - 1}, not {value}; leave it out for none"
+        )
+    return value
 
 
 def length(characters: int, what: str, *, limit: int) -> None:
@@ -172,19 +211,19 @@ def length(characters: int, what: str, *, limit: int) -> None:
         raise InvalidTextError(f"{what} has {characters:,} characters of text; the limit is {limit:,}")
 
 
-def minutes(value: object) -> float | None:
-    """A time to live: a positive number of minutes, fractions too, or None."""
+def minutes(value: object, what: str = "ttl") -> float | None:
+    """A time to live, or between two sweeps: a positive number of minutes, fractions too, or None."""
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_MINUTES:
-        raise InvalidInputError(f"ttl must be a positive number of minutes, not {_shown(value)}")
+        raise InvalidInputError(f"{what} must be a positive number of minutes, not {shown(value)}")
     return float(value)
 
 
 def json_object(value: object, what: str) -> Json:
     """A JSON object that PostgreSQL can hold; an error names the path of what it cannot."""
     if not isinstance(value, dict):
-        raise InvalidInputError(f"{what} must be a dict, not {type(value).__name__} ({_shown(value)})")
+        raise InvalidInputError(f"{what} must be a dict, not {type(value).__name__} ({shown(value)})")
     _check_json(cast("Json", value), what, 0)
     return cast("Json", value)
 
@@ -232,10 +271,16 @@ def _check_number(value: float, path: str) -> None:
 
 def _integer(value: object, what: str, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
-        raise InvalidInputError(f"{what} must be an integer of at least {least}, not {_shown(value)}")
+        raise InvalidInputError(f"{what} must be an integer of at least {least}, not {shown(value)}")
     return value
 
 
-def _shown(value: object) -> str:
-    shown = repr(value) if not isinstance(value, int) or value.bit_length() < 1_000 else "a huge integer"
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+def shown(value: object) -> str:
+    """What a refusal shows of a value, whatever that is: at most 80 characters."""
+    if isinstance(value, int) and value.bit_length() >= 1_000:
+        return "a huge integer"
+    try:
+        written = repr(value)
+    except Exception:  # as of what is nested too deep, or cannot be written at all; the refusal stands nevertheless
+        return f"a {type(value).__name__} that cannot be shown"
+    return written if len(written) <= 80 else f"{written[:77]}..."

@@ -39,13 +39,13 @@ def question(external_id: object, names: object, depth: object, as_of: object, t
         InvalidInputError: One of them cannot be accepted.
     """
     if not isinstance(names, list | tuple | set | frozenset):
-        raise InvalidInputError(f"names must be a list of names, not {names!r}")
+        raise InvalidInputError(f"names must be a list of names, not {validation.shown(names)}")
     if validation.positive(depth, "depth") > DEEPEST:
         raise InvalidInputError(f"depth must be at most {DEEPEST}, not {depth}")
-    if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):
-        raise InvalidInputError(f"as_of must be a datetime with a time zone, not {as_of!r}")
+    if as_of is not None:
+        validation.moment(as_of, "as_of")
     if tier is not None and tier not in get_args(GraphTier):
-        raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {tier!r}")
+        raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {validation.shown(tier)}")
     keys = {validation.name(name, "a name").casefold() for name in cast("Sequence[object]", names)}
     return Question.model_validate(
         {
@@ -145,7 +145,8 @@ class Graph(ABC):
             >>> [mention.name_key for mention in await memory.graph.anamed("alice", ["ada"])]
             ['ada']
         """
-        return await self._named(validation.tenant(external_id), words)
+        wanted = [validation.text(word, "a word") for word in validation.several(words, "words")]
+        return await self._named(validation.tenant(external_id), wanted)
 
     @abstractmethod
     async def _neighborhood(self, asked: Question) -> Neighborhood: ...

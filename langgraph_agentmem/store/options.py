@@ -93,7 +93,7 @@ def _ttl_config(ttl: TTLConfig | None) -> TTLConfig | None:
         if name not in known:
             raise ConfigurationError(f"ttl has no option {name!r}; it has {', '.join(known)}")
         if name in ("default_ttl", "sweep_interval_minutes"):
-            validation.minutes(value)
+            validation.minutes(value, name)
     return ttl
 
 

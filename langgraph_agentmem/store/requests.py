@@ -130,8 +130,13 @@ def _refuse_no_labels(op: Op) -> None:
             given: list[object] = [op.namespace_prefix]
         case ListNamespacesOp():
             given = [condition.path for condition in op.match_conditions or ()]
-        case _:
+        case GetOp() | PutOp():
             given = [op.namespace]
+        case _:
+            raise InvalidInputError(
+                "an operation must be a GetOp, PutOp, SearchOp or ListNamespacesOp of langgraph.store.base, "
+                f"not {validation.shown(op)}"
+            )
     for namespace in given:
         if not isinstance(namespace, tuple | list):
             right = f"({namespace!r},)" if isinstance(namespace, str) else '("alice", "notes")'

@@ -13,13 +13,14 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
+from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.models.item import Namespace
 from langgraph_agentmem.models.write import SectionWrite
 from langgraph_agentmem.operations.sections import deleting, items
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.reranker import Reranker
 from langgraph_agentmem.resources import HasResources
@@ -215,7 +216,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             >>> await store.abatch([PutOp(notes, "1", {"text": "Call Bo."}), GetOp(notes, "1")])
             [None, None]
         """
-        requests = await self._batches.prepared(list(ops))
+        requests = await self._batches.prepared(list(cast("Iterable[Op]", validation.several(ops, "ops"))))
         self._start_sweeping(self._options.sweep_minutes)
         if len(requests) == 1:
             return [await self._batches.alone(requests[0])]
@@ -258,6 +259,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
 
         Raises:
             RevisionConflictError: Somebody else was first; nothing was written.
+            InvalidInputError: An argument cannot be accepted.
 
         Examples:
             >>> item = await store.aput_if(("alice", "notes"), "1", {"text": "Call Bo."}, revision=0)
@@ -265,11 +267,12 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             >>> item.revision
             2
         """
-        if type(revision) is not int or revision < 0:
-            raise InvalidInputError(f"revision must be an integer of at least 0, not {revision!r}")
+        validation.count(revision, "revision")
         self._start_sweeping(self._options.sweep_minutes)
         minutes = self._options.default_ttl if isinstance(ttl, NotProvided) else ttl
-        op = PutOp(namespace, key, dict(value), cast("Any", index), ttl=minutes)
+        # of none there would be nothing to put, but something to delete
+        given = dict(value) if isinstance(cast("object", value), Mapping) else validation.json_object(value, "value")
+        op = PutOp(namespace, key, given, cast("Any", index), ttl=minutes)
         [ready] = await self._batches.prepared([op])
         put, options = cast("SectionWrite", ready), self._options
         return as_item(
@@ -294,9 +297,10 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         Examples:
             >>> await store.astart_ttl_sweeper(sweep_interval_minutes=10)
         """
+        minutes = validation.minutes(sweep_interval_minutes or None, "sweep_interval_minutes")
         await self.astop_ttl_sweeper()
         self._sweeps = True
-        self._start_sweeping(sweep_interval_minutes or self._options.sweep_minutes or 5.0)
+        self._start_sweeping(minutes or self._options.sweep_minutes or 5.0)
 
     async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - LangGraph's signature
         """Stop removing what expires, until it is started again; returns whether it stopped in time (seconds).

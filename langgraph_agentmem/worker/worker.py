@@ -23,7 +23,7 @@ from langgraph_agentmem.operations.sections import embeddings
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.taking_turns import Memory
 from langgraph_agentmem.projection.projector import GraphProjector
-from langgraph_agentmem.resources import HasResources, Resources
+from langgraph_agentmem.resources import HasResources, Resources, given_memory
 from langgraph_agentmem.storage.listening import due_notices
 from langgraph_agentmem.worker.running import Consolidation
 
@@ -53,6 +53,7 @@ class MemoryWorker:
         grace_seconds: How long to go on after `stop`; by default `worker_grace_seconds`.
 
     Raises:
+        ConfigurationError: `memory` is something else.
         InvalidInputError: An argument does not fit.
 
     Examples:
@@ -70,7 +71,7 @@ class MemoryWorker:
         poll_seconds: float | None = None,
         grace_seconds: float | None = None,
     ) -> None:
-        settings = memory.resources.settings
+        settings = given_memory(memory).resources.settings
         self._memory = memory
         self._tenant = None if external_id is None else validation.tenant(external_id)
         self._concurrency = validation.positive(

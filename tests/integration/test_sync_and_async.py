@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from fakes import WordEmbedder
 from langgraph.channels import Topic
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langgraph_agentmem import (
@@ -28,6 +30,7 @@ from langgraph_agentmem import (
     remember_node,
 )
 from langgraph_agentmem.errors import ConfigurationError, SyncCallError
+from langgraph_agentmem.nodes.promote import promote_node
 
 TEMPLATE = {"sections": ["notes"]}
 
@@ -178,6 +181,84 @@ async def test_a_sync_graph_may_run_on_a_running_loop_as_in_a_notebook(memory: A
     memory_loop_is_clean = threading.Thread(target=memory.close)
     memory_loop_is_clean.start()
     memory_loop_is_clean.join()
+
+
+class PydanticState(BaseModel):
+    external_id: str
+    memory_id: int
+    query: str
+    updates: list[dict[str, str]] = []
+    consolidation_info: dict[str, object] = {}
+    memories: list[dict[str, object]] = []
+
+
+@dataclass
+class DataclassState:
+    external_id: str
+    memory_id: int
+    query: str
+    updates: list[dict[str, str]] = field(default_factory=list)
+    consolidation_info: dict[str, object] = field(default_factory=dict)
+    memories: list[dict[str, object]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SlotsState:
+    external_id: str
+    memory_id: int
+    query: str
+    updates: list[dict[str, str]] = field(default_factory=list)
+    consolidation_info: dict[str, object] = field(default_factory=dict)
+    memories: list[dict[str, object]] = field(default_factory=list)
+
+
+@pytest.mark.parametrize("schema", [AgentState, PydanticState, DataclassState, SlotsState])
+async def test_nodes_read_a_state_of_any_kind(memory: AgentMemory, schema: type) -> None:
+    created = await memory.acreate_active_memory("alice", "Notes", TEMPLATE)
+    graph = StateGraph(schema).add_sequence([("remember", remember_node(memory)), ("recall", recall_node(memory))])
+    state = await graph.add_edge(START, "remember").compile().ainvoke(agent_input(created.id))
+    assert [hit["content"] for hit in state["memories"]] == ["a fox"]
+    assert (state["updates"], state["consolidation_info"]["total_update_count"]) == ([], 1)
+    promotion = StateGraph(schema).add_node("promote", promote_node(memory)).add_edge(START, "promote").compile()
+    await promotion.ainvoke(agent_input(created.id))
+
+
+class Asked(TypedDict):
+    question: str
+
+
+async def test_a_node_may_be_called_by_a_node_whose_graph_lacks_its_channels(memory: AgentMemory) -> None:
+    recall = recall_node(memory)
+
+    async def answer(state: dict[str, Any]) -> dict[str, Any]:
+        found = await recall.ainvoke({"external_id": "alice", "query": state["question"]})
+        return {"question": f"{state['question']}: {found['memories']}"}
+
+    graph = StateGraph(Asked).add_node("answer", answer).add_edge(START, "answer").compile()
+    assert await graph.ainvoke({"question": "a fox"}) == {"question": "a fox: []"}
+
+
+def test_a_sync_call_as_the_interpreter_ends_is_refused_and_ends(dsn: str) -> None:
+    code = """
+from langgraph_agentmem import AgentMemory
+
+class Agent:
+    memory = AgentMemory.open()
+
+    def __del__(self):
+        self.memory.close()
+
+Agent.memory.get_active_memories("alice")
+agent = Agent()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "AGENTMEM_DSN": dsn},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, "SyncCallError: the interpreter is ending" in result.stderr) == (0, True), result.stderr
 
 
 def test_a_memory_that_nobody_closed_goes_quietly(dsn: str) -> None:

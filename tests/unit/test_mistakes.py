@@ -1,15 +1,24 @@
 """What is easily given in the place of something else is refused at once, by an error that says what would be right."""
 
+from functools import partial
 from types import SimpleNamespace
+from typing import TypedDict
 
 import pytest
+from langgraph.graph import START, StateGraph
 
 from langgraph_agentmem import (
     AgentMemory,
     AgentMemoryMiddleware,
+    AgentMemoryRetriever,
     AgentMemorySettings,
+    AgentMemoryStore,
+    MemoryWorker,
     create_claude_memory_tool,
+    create_consolidation_graph,
     create_memory_tools,
+    create_promotion_graph,
+    hydrate_node,
     recall_node,
     remember_node,
 )
@@ -79,3 +88,55 @@ def test_a_variable_that_is_no_setting_is_told_with_what_may_be_meant(monkeypatc
         UserWarning, match="AGENTMEM_CHUNKSIZE_CHARS is no setting.*; is AGENTMEM_CHUNK_SIZE_CHARS meant"
     ):
         AgentMemorySettings()
+
+
+CHANNELS = {"external_id": str, "memory_id": int, "query": str}
+
+
+def in_a_graph(node, **channels):
+    state = TypedDict("State", CHANNELS | channels)
+    return StateGraph(state).add_node("node", node).add_edge(START, "node").compile()
+
+
+GIVEN = {"external_id": "alice", "memory_id": 1, "query": "When?", "updates": [], "found": []}
+
+
+@pytest.mark.parametrize(
+    ("make", "channels", "missing"),
+    [
+        (recall_node, {}, "'memories', .*by output="),
+        (partial(recall_node, output="found", context="known"), {"found": list}, "'known', .*by context="),
+        (remember_node, {}, "'updates', .*by updates="),
+        (partial(remember_node, updates="edits"), {"updates": list}, "'edits', .*by updates="),
+    ],
+)
+def test_a_graph_without_a_channel_that_a_node_writes_is_told_which(make, channels, missing) -> None:
+    graph = in_a_graph(make(AgentMemory.open(DSN)), **channels)
+    with pytest.raises(ConfigurationError, match=f"the graph's state has no channel {missing}"):
+        graph.invoke(GIVEN)
+
+
+@pytest.mark.parametrize("memory", [None, DSN, AgentMemory, AgentMemoryStore(AgentMemory.open(DSN))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(recall_node, remember_node, claim_node, promote_node, create_consolidation_graph, create_promotion_graph),
+        *(MemoryWorker, lambda memory: AgentMemoryRetriever(memory=memory, external_id="alice")),
+    ],
+)
+def test_whatever_works_on_a_memory_is_given_one_from_the_start(make, memory) -> None:
+    with pytest.raises(ConfigurationError, match=rf"must be an AgentMemory, not {type(memory).__name__}; "):
+        make(memory)
+
+
+@pytest.mark.parametrize("saver", [None, DSN, AgentMemory.open(DSN)])
+def test_what_hydrates_is_given_a_checkpointer(saver) -> None:
+    with pytest.raises(ConfigurationError, match=f"takes an AgentMemorySaver, not {type(saver).__name__}"):
+        hydrate_node(saver)
+
+
+@pytest.mark.parametrize("argument", ["query", "external_id"])
+@pytest.mark.parametrize("key", [None, 3, ["query"]])
+def test_a_recall_reads_a_key_or_asks_a_function(argument, key) -> None:
+    with pytest.raises(ConfigurationError, match=f"{argument} must be a key of the state, or a function of it, not"):
+        recall_node(AgentMemory.open(DSN), **{argument: key})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from langgraph_agentmem.models.active import ActiveMemory, MemoryTemplate, Section, content_of
 from langgraph_agentmem.models.chunk import Vectors
@@ -14,6 +14,7 @@ from langgraph_agentmem.operations.sections import embeddings, memories, values
 from langgraph_agentmem.operations.sections.texts import pieces
 from langgraph_agentmem.policies import noting, transcripts, validation
 from langgraph_agentmem.policies.ownership import Ownership
+from langgraph_agentmem.policies.templates import read_template
 from langgraph_agentmem.redaction import Redactor
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.settings import AgentMemorySettings
@@ -120,8 +121,10 @@ async def add(
     """See `AgentMemory.aadd`."""
     tenant = validation.tenant(external_id)
     validation.function(on_progress, "on_progress")
+    validation.flag(infer, "infer")
     source = resources.redactor.text(validation.name(source, "source"), "message")
-    memory = await _memory(resources, tenant, title, memory_id, sections)
+    template = _template(sections, limit=resources.settings.max_content_chars)
+    memory = await _memory(resources, tenant, title, memory_id, template)
     owner = Ownership(owner=resources.settings.store_owner)
     title = owner.title((*memory.namespace, transcripts.LABEL))
     place = _Place(tenant, memory.id, memory.namespace, title, source)
@@ -143,16 +146,21 @@ async def _memory(
     tenant: str,
     title: object,
     memory_id: object,
-    sections: MemoryTemplate | Mapping[str, Any] | None,
+    template: MemoryTemplate,
 ) -> ActiveMemory | MemoryRow:
     if memory_id is not None:
         return await memories.get(resources, tenant, memory_id)
     if (known := await memories.find(resources, tenant, title)) is not None:
         return known
-    template = noting.DEFAULT_SECTIONS if sections is None else sections
-    if not isinstance(template, MemoryTemplate) and "sections" not in template:
-        template = {"sections": template}
     return await memories.create(resources, tenant, title, template, None, None, namespace=None, exist_ok=True)
+
+
+def _template(sections: object, *, limit: int) -> MemoryTemplate:
+    """The sections of a memory that is made, checked also where there is one."""
+    if sections is None:
+        sections = noting.DEFAULT_SECTIONS
+    whole = isinstance(sections, MemoryTemplate) or (isinstance(sections, str | Mapping) and "sections" in sections)
+    return read_template(cast("Any", sections) if whole else {"sections": sections}, limit=limit)
 
 
 def _redacted(redactor: Redactor, said: Said) -> Said:

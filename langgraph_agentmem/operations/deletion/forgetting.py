@@ -59,6 +59,7 @@ async def forget_tenant(
 ) -> DeletionReceipt:
     """See `AgentMemory.aforget_tenant`."""
     tenant, named = validation.tenant(external_id), threads.checked(named)
+    validation.flag(checkpoints, "checkpoints")
     started, removal = await _now(resources, tenant), Removal()
     # first, so that nobody else reads on
     removal.add({"read_grant": await granting.forget(resources, tenant)})

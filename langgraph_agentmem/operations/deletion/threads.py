@@ -6,9 +6,8 @@ tenant that LangGraph has noted in its checkpoints' metadata, as the run's confi
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.deletion import ForgottenThread, RowCounts
-from langgraph_agentmem.policies import receipts
+from langgraph_agentmem.policies import receipts, validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import deletion as storage
 from langgraph_agentmem.storage import threads as thread_storage
@@ -27,11 +26,9 @@ def checked(thread_ids: Sequence[str]) -> list[str]:
     """Ids of threads that a caller has named.
 
     Raises:
-        InvalidInputError: It is one text instead of a list.
+        InvalidInputError: That is no list of ids.
     """
-    if isinstance(thread_ids, str):
-        raise InvalidInputError(f"threads must be a list of ids, not the string {thread_ids!r}")
-    return list(dict.fromkeys(map(str, thread_ids)))
+    return validation.text_ids(thread_ids, "threads")
 
 
 async def of_memory(resources: Resources, external_id: str, memory_id: int) -> KnownThreads:

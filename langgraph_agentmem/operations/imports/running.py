@@ -200,9 +200,10 @@ async def found(connection: Connection, name: str, schema: str | None, columns: 
     """A table of a source, with these columns.
 
     Raises:
+        InvalidInputError: The schema's name cannot be one.
         ConfigurationError: There is none, or it lacks one of them; `advice` says what would be right.
     """
-    table = await storage.find(connection, name, schema)
+    table = await storage.find(connection, name, None if schema is None else validation.name(schema, "schema"))
     if table is None:
         where = "on its search path" if schema is None else f"in the schema {schema!r}"
         raise ConfigurationError(f"the source has no table {name!r} {where}; {advice}")

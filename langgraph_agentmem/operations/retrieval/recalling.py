@@ -100,7 +100,8 @@ def _counter(count_tokens: object) -> Counter:
 def _lines(resources: Resources, messages: Iterable[object]) -> frozenset[str]:
     """The lines as which messages stand in a transcript, where they were kept."""
     most, size = resources.settings.max_content_chars, resources.settings.chunk_size_chars
-    read = (transcripts.read(message, place, limit=most) for place, message in enumerate(messages))
+    given = validation.several(messages, "messages")
+    read = (transcripts.read(message, place, limit=most) for place, message in enumerate(given))
     return frozenset(line for said in read if said is not None for line in transcripts.lines(said, size))
 
 

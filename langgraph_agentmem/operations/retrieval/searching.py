@@ -154,8 +154,8 @@ def _telling(
 def check_moments(**moments: object) -> None:
     """Refuse what is no time with a time zone."""
     for name, moment in moments.items():
-        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
-            raise InvalidInputError(f"{name} must be a datetime with a time zone, not {moment!r}")
+        if moment is not None:
+            validation.moment(moment, name)
 
 
 def checked_tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
@@ -164,7 +164,8 @@ def checked_tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:
         return None
     known = get_args(Tier)
     if not isinstance(cast("object", tiers), list | tuple) or not tiers or any(tier not in known for tier in tiers):
-        raise InvalidInputError(f"tiers must be a non-empty list of {', '.join(map(repr, known))}, not {tiers!r}")
+        listed = ", ".join(map(repr, known))
+        raise InvalidInputError(f"tiers must be a non-empty list of {listed}, not {validation.shown(tiers)}")
     return list(tiers)
 
 
@@ -173,7 +174,7 @@ def checked_memory_ids(memory_ids: Sequence[int] | None) -> list[int] | None:
     if memory_ids is None:
         return None
     if not isinstance(cast("object", memory_ids), list | tuple | set | frozenset):
-        raise InvalidInputError(f"memory_ids must be a list of memory ids, not {memory_ids!r}")
+        raise InvalidInputError(f"memory_ids must be a list of memory ids, not {validation.shown(memory_ids)}")
     return [validation.identifier(id, "an id of memory_ids") for id in memory_ids]
 
 

@@ -8,6 +8,7 @@ from langgraph_agentmem.errors import EmbeddingError
 from langgraph_agentmem.models.chunk import PlacedChunk, Vectors
 from langgraph_agentmem.operations.sections import reembedding
 from langgraph_agentmem.operations.sections.freshness import catch_up_tenant
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import chunks as storage
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
@@ -54,6 +55,8 @@ async def embed_pending(
     Raises:
         EmbeddingError: The embedder fails; what was embedded before stays.
     """
+    external_id = None if external_id is None else validation.tenant(external_id)
+    validation.function(on_progress, "on_progress")
     await catch_up_tenant(resources, external_id)
     # first: what is written while it takes over is made up for below
     done = await reembedding.reembed(resources, external_id, on_progress) if others else 0

@@ -52,6 +52,7 @@ async def create(
     """See `AgentMemory.acreate_active_memory`."""
     limit = resources.settings.max_content_chars
     tenant, name = validation.tenant(external_id), validation.name(title, "title")
+    validation.flag(exist_ok, "exist_ok")
     redactor = resources.redactor
     template = redacted(redactor, read_template(template_content, limit=limit))
     contents = initial_contents(template, initial_sections, limit=limit)

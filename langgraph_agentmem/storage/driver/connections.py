@@ -133,7 +133,7 @@ class Connection(AsyncConnection[DictRow]):
             await self.execute(b"DEALLOCATE ALL")
             self._kept = {}
 
-    def translation(self, error: psycopg.Error) -> AgentMemoryError:
+    def translation(self, error: psycopg.Error | UnicodeEncodeError) -> AgentMemoryError:
         """This package's error for one that the driver has raised on it."""
         waited = self.answer_seconds if self.silent else None
         return translation(error, waited, lost=self.closed, user="" if self.closed else self.info.user)

@@ -175,7 +175,7 @@ class TakenConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give it back."""
-        if not isinstance(error, psycopg.Error):
+        if not isinstance(error, psycopg.Error | UnicodeEncodeError):
             await self._pool.give_back(self._turn, self._connection, error)
             return
         translated = self._connection.translation(error)  # before it is cleaned, or closed as it cannot be

@@ -9,6 +9,7 @@ from langgraph_agentmem.errors import (
     AgentMemoryError,
     AuthenticationError,
     ConfigurationError,
+    InvalidTextError,
     OutageError,
     StorageError,
 )
@@ -42,22 +43,29 @@ class RefusedError(StorageError):
 
 
 def translation(
-    error: psycopg.Error, waited: float | None = None, *, lost: bool = False, user: str = ""
+    error: psycopg.Error | UnicodeEncodeError, waited: float | None = None, *, lost: bool = False, user: str = ""
 ) -> AgentMemoryError:
     """This package's error for one of the driver's.
 
     Args:
-        error: The driver's.
+        error: The driver's, or that of a text which it cannot write.
         waited: How many seconds an answer was waited for in vain, if that is why.
         lost: Whether the connection was found closed.
         user: Whose connection it is.
     """
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidTextError(
+            f"a text holds a lone surrogate ({error.object[error.start]!r}) at position {error.start}, which is no "
+            "Unicode, and cannot be sent to PostgreSQL"
+        )
     text, state = str(error).strip(), error.sqlstate or ""
     if waited is not None:
         return OutageError(
             f"PostgreSQL gave no answer within {waited:g} s (AGENTMEM_ANSWER_TIMEOUT_SECONDS); the connection is given "
             f"up: {text}"
         )
+    if not state and isinstance(error, psycopg.DataError) and "NUL" in text:
+        return InvalidTextError(f"a text holds a NUL character, which PostgreSQL cannot store: {text}")
     if state:
         return _by_state(state, text, error, lost=lost, user=user)
     if _refused(error):

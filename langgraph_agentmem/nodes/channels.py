@@ -1,4 +1,4 @@
-"""How a node empties a channel of the graph that it runs in."""
+"""The channels of the graph that a node runs in: whether it has one, and how one is emptied."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -10,6 +10,26 @@ from langgraph.config import get_config
 from langgraph.types import Overwrite
 
 from langgraph_agentmem.errors import ConfigurationError
+from langgraph_agentmem.nodes.state import channels
+
+
+def demand(state: Any, name: str, argument: str) -> None:
+    """Refuse a channel that the running graph does not have: LangGraph drops what is written there without a word.
+
+    Args:
+        state: What the node was given; where it is no state of that graph, a node of its calls this one by itself.
+        name: Of the channel.
+        argument: Of the node, which names it.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    known = _channels().keys()
+    if known and name not in known and known >= channels(state).keys():
+        raise ConfigurationError(
+            f"the graph's state has no channel {name!r}, which a node of memory needs; have it in the state's schema, "
+            f"or name another one by {argument}="
+        )
 
 
 def emptied(name: str) -> Any:
