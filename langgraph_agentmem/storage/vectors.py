@@ -9,7 +9,7 @@ from langgraph_agentmem.errors import EmbeddingMismatchError
 from langgraph_agentmem.models.base import Json, Value
 from langgraph_agentmem.models.vectors import VectorIndex
 from langgraph_agentmem.policies import fingerprints
-from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
+from langgraph_agentmem.storage.driver.migrate import wait_for_turn
 from langgraph_agentmem.storage.driver.rows import as_json
 from langgraph_agentmem.storage.driver.session import as_parts
 from langgraph_agentmem.storage.driver.statements import statements, template
@@ -139,7 +139,7 @@ async def register_embedding_model(connection: Connected, wanted: Registration, 
     """
     async with connection.transaction():
         # one at a time, and not during a migration, which may change the table that the index is made on
-        await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
+        await wait_for_turn(connection)
         if (known := await registered_embedding_model(connection, wanted)) is not None:
             return known
         index = wanted.index or VectorIndex()
@@ -235,7 +235,7 @@ async def make_vector_view(connection: Connected, model: EmbeddingModel) -> None
     """
     async with connection.transaction():
         # one at a time, as for indexes
-        await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
+        await wait_for_turn(connection)
         if not await has_vector_view(connection, model):
             await connection.execute(
                 template("vectors", "create_vector_view").format(

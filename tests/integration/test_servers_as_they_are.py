@@ -14,10 +14,12 @@ from fakes import WordEmbedder
 from proxies import between
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from texts import State, agent
+from waiting import until
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemorySettings
-from langgraph_agentmem.errors import AuthenticationError, ConfigurationError, OutageError
+from langgraph_agentmem.errors import AuthenticationError, ConfigurationError, OutageError, StorageError
 from langgraph_agentmem.storage.driver.database import Database
+from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
 from langgraph_agentmem.store import AgentMemoryStore
 
@@ -83,6 +85,51 @@ async def test_the_path_of_a_role_stays_what_it_is_otherwise(
     await everything_works(empty_dsn)
     with psycopg.connect(empty_dsn) as connection:
         assert connection.execute("SELECT to_regclass('app.checkpoints') IS NOT NULL").fetchone() == (True,)
+
+
+@pytest.mark.parametrize("path", ["''", "nowhere"])
+@pytest.mark.parametrize("extension", [None, "public", "extensions"])
+async def test_a_path_on_which_there_is_no_schema_leads_to_the_public_one(
+    empty_dsn: str, maintenance: psycopg.Connection[Any], path: str, extension: str | None
+) -> None:
+    if extension is not None:
+        run(empty_dsn, f"CREATE SCHEMA IF NOT EXISTS {extension}", f"CREATE EXTENSION vector SCHEMA {extension}")
+    maintenance.execute(f'ALTER DATABASE "{conninfo_to_dict(empty_dsn)["dbname"]}" SET search_path = {path}')
+    await everything_works(empty_dsn)
+    with psycopg.connect(empty_dsn) as connection:
+        assert connection.execute("SELECT to_regclass('public.checkpoints') IS NOT NULL").fetchone() == (True,)
+
+
+# Limits of what a role may wait for
+
+
+async def test_a_migration_waits_longer_than_the_role_may_otherwise(
+    empty_dsn: str, maintenance: psycopg.Connection[Any]
+) -> None:
+    name = conninfo_to_dict(empty_dsn)["dbname"]
+    maintenance.execute(f'ALTER DATABASE "{name}" SET lock_timeout = 1')
+    memory = AgentMemory.open(empty_dsn)
+    with psycopg.connect(empty_dsn) as rival:
+        rival.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        setting_up = asyncio.create_task(memory.asetup())
+        waits = "SELECT FROM pg_locks JOIN pg_database d ON d.oid = database WHERE NOT granted AND datname = %s"
+        await until(lambda: setting_up.done() or maintenance.execute(waits, [name]).fetchone() is not None)
+    await setting_up
+    await memory.aclose()
+
+
+async def test_a_statement_that_takes_too_long_for_the_role_says_which_limit_that_was(
+    dsn: str, maintenance: psycopg.Connection[Any]
+) -> None:
+    maintenance.execute(f'ALTER DATABASE "{conninfo_to_dict(dsn)["dbname"]}" SET lock_timeout = 1')
+    async with AgentMemory.open(dsn) as memory:
+        apollo = await memory.acreate_active_memory("alice", "Apollo", {"sections": ["plan"]})
+        with psycopg.connect(dsn) as rival:
+            rival.execute("SELECT FROM agentmem.section FOR UPDATE")
+            rival.execute("SELECT FROM agentmem.active_memory FOR UPDATE")
+            with pytest.raises(StorageError, match=r"lock_timeout\): set a higher one, as by ALTER ROLE"):
+                await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "May 1")
+        await memory.aupdate_active_memory_section("alice", apollo.id, "plan", "May 1")
 
 
 # Rights
@@ -249,7 +296,31 @@ WRONG_DSNS = {
     f'postgresql://app:x" {SECRET}"@host/db': "malformed",
     f"postgresql://host/db?password={SECRET}&nonsense=%22{SECRET}": "malformed",
     f"postgresql://app:{SECRET}@host:70000/db": "no number up to 65535",
+    f"Postgres://app:{SECRET}@host/db": "Postgres:// is written in small letters",
+    f"host=h;port=5432;password={SECRET}": "separated by spaces, not by semicolons",
+    f"postgresql://app:{SECRET}%F0%28@host/db": "no UTF-8",
+    f"postgresql://app:{SECRET}\ud800@host/db": "no UTF-8",
+    f"postgresql://app:{SECRET}@host/db?sslmode=maybe": 'invalid sslmode value: "…"',
+    f"postgresql://app:{SECRET}@host/db?target_session_attrs={SECRET}": 'invalid target_session_attrs value: "…"',
+    f"host=h password={SECRET} channel_binding=1": "invalid channel_binding value",
+    f"service=none-of-that-name password={SECRET}": 'definition of service "…" not found',
+    f"postgresql://app:{SECRET}@host/db?connect_timeout={SECRET}": "connect_timeout must be a number",
+    f"postgresql://app:{SECRET}@host/db?keepalives_idle=long": "keepalives_idle must be a number",
 }
+
+
+RIGHT_DSNS = [
+    "postgresql://[::1]:5432/db",
+    "postgresql://one:5432,two:5433/db?target_session_attrs=read-write&load_balance_hosts=random",
+    "postgres://app:p%40ss@host/db?sslmode=require&gssencmode=prefer&connect_timeout=5",
+    "host=/run/postgresql hostaddr=127.0.0.1 dbname='a;b' password='x;y=z' keepalives=0 sslmode=verify-full",
+    "postgresql://%2Frun%2Fpostgresql/db?gssencmode=disable&require_auth=scram-sha-256&sslrootcert=/none",
+]
+
+
+@pytest.mark.parametrize("dsn", RIGHT_DSNS)
+def test_a_dsn_is_taken_whatever_it_needs_to_connect(dsn: str) -> None:
+    assert AgentMemory.open(dsn).dsn == dsn
 
 
 @pytest.mark.parametrize("dsn", WRONG_DSNS)

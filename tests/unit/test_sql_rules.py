@@ -195,12 +195,13 @@ SETS_FOR_A_SEARCH = {
         "session:set_up_session",
         "row_security:serve_tenant",
         "row_security:serve",
+        "migrating:take_time",
     },
     "settings by function not for the session": {"session:set_up_session"},
     "no functions": {"row_security:words_function"},
 }
 """What travels together needs no BEGIN for a setting by function, and `SET LOCAL` warns without one. That of the session is
-sent only where a session is known to be one's own. The functions are made only where row-level security is wanted, for what
+sent only where a session is known to be one's own. That of a migration are about waiting on this server. The functions are made only where row-level security is wanted, for what
 policies keep from an index."""
 
 

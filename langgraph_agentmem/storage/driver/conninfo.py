@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import Conninfo
+from psycopg.pq import Conninfo, PGconn
 
 from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.policies import validation
@@ -19,6 +19,10 @@ _LIKE = "it looks like postgresql://user:password@host:5432/database"
 _SCHEME = re.compile(r"\s*([\w+:.-]+)://")
 _PART = re.compile(r'"([^"]*)"')
 _ANY_PART = re.compile(r'"(=)"|".*"', re.DOTALL)
+_NUMBERS = {
+    "connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout",
+}  # fmt: skip
+_NOWHERE = "/nowhere/agentmem"
 _UNLESS_GIVEN = {
     # a connection that died without a word is found out within a minute where nothing is asked, and else within half
     "keepalives_idle": 30,
@@ -91,7 +95,7 @@ def readable(dsn: str) -> str:
             f"the DSN is empty; {_LIKE}, or is left out altogether (AGENTMEM_DSN unset) for the embedded server"
         )
     dsn = dsn.strip()  # a file of a secret ends with a new line
-    if problem := _foreign(dsn) or _problem(dsn, {}) or _misplaced(dsn):
+    if problem := _foreign(dsn) or _problem(dsn, {}) or _misplaced(dsn) or _unusable(dsn):
         raise ConfigurationError(f"the DSN is malformed ({problem}); {_LIKE}")
     return dsn
 
@@ -112,6 +116,8 @@ def _foreign(dsn: str) -> str | None:
     scheme = _SCHEME.match(dsn)
     if scheme is None or scheme[1] in ("postgresql", "postgres"):
         return None
+    if scheme[1].lower() in ("postgresql", "postgres"):
+        return f"{scheme[1]}:// is written in small letters"
     if re.match(r"postgres(ql)?\+\w+$", scheme[1]):
         return f"{scheme[1]}:// is SQLAlchemy's way to name a driver; leave {scheme[1][scheme[1].index('+') :]!r} out"
     return f"{scheme[1]}:// is no scheme of PostgreSQL's"
@@ -120,13 +126,38 @@ def _foreign(dsn: str) -> str | None:
 def _problem(dsn: str, arguments: dict[str, Any]) -> str | None:
     """What libpq has against a DSN with arguments, without the parts of them that it quotes."""
     try:
-        make_conninfo(dsn, **arguments)
+        conninfo_to_dict(make_conninfo(dsn, **arguments))
+    except UnicodeError:
+        return "it holds what is no UTF-8, in which also %-encoded characters are written"
     except psycopg.Error as error:
-        known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"="}
-        # quotes within the DSN would end a part early
-        parts = _ANY_PART if any('"' in text or "%22" in text for text in (dsn, str(arguments))) else _PART
-        return parts.sub(lambda part: part[0] if part[1] in known else '"…"', str(error).strip())
+        return _without_parts(str(error), f"{dsn} {arguments}")
     return None
+
+
+def _without_parts(problem: str, given: str) -> str:
+    """What libpq says, without what it quotes of what was given, but for the names of its options."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"="}
+    # quotes within it would end a part early
+    parts = _ANY_PART if '"' in given or "%22" in given else _PART
+    return parts.sub(lambda part: part[0] if part[1] in known else '"…"', problem.strip())
+
+
+def _unusable(dsn: str) -> str | None:
+    """What libpq has against the values of a DSN, which it tells when it connects, and before it looks for a server."""
+    options = conninfo_to_dict(dsn)
+    for name in ("host", "hostaddr", "port", "dbname", "user"):
+        if ";" in (value := str(options.get(name) or "")) and "=" in value:
+            return "its parts are separated by spaces, not by semicolons"
+    for name in _NUMBERS & options.keys():
+        if not re.fullmatch(r"\s*-?\d+\s*", str(options[name])):
+            return f"{name} must be a number"
+    # to a socket that there cannot be: what libpq tells of that one, it has nothing against
+    attempt = PGconn.connect_start(
+        make_conninfo(dsn, host=_NOWHERE, hostaddr="", port="1", gssencmode="disable").encode()
+    )
+    problem = attempt.get_error_message()
+    attempt.finish()
+    return None if _NOWHERE in problem else _without_parts(problem, dsn)
 
 
 def _misplaced(dsn: str) -> str | None:

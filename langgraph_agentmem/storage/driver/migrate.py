@@ -24,6 +24,12 @@ MIGRATION_LOCK = zlib.crc32(b"agentmem.migrations")
 """Key of the advisory lock of whoever changes tables or indexes."""
 
 
+async def wait_for_turn(connection: AsyncConnection[DictRow]) -> None:
+    """Wait, in a transaction, until nobody else changes tables or indexes, and then take as long as it takes."""
+    await connection.execute(_SQL["take_time"])
+    await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
+
+
 async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None) -> int:
     """Apply the migrations that are missing and return the schema's version.
 
@@ -45,7 +51,7 @@ async def migrate(connection: AsyncConnection[DictRow], *, to: int | None = None
     if (version := await version_of(connection, server)) is not None and version >= target:
         return version
     async with connection.transaction():
-        await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
+        await wait_for_turn(connection)
         await _install_pgvector(connection)
         await _make_schema(connection)
         await connection.execute(_SQL["create_migration_table"])
@@ -74,7 +80,7 @@ async def distribute(connection: AsyncConnection[DictRow], *, dry_run: bool) -> 
         ConfigurationError: It cannot be distributed, or this is no coordinator.
     """
     async with connection.transaction():
-        await connection.execute(_SQL["lock_migrations"], {"key": MIGRATION_LOCK})
+        await wait_for_turn(connection)
         found = await distribution.state(connection, (await server_of(connection))["citus"])
         if found is not None:
             distribution.demand_distributable(found)

@@ -16,7 +16,7 @@ from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.models.health import RowSecurity
 from langgraph_agentmem.policies import guarding
 from langgraph_agentmem.storage.driver import distribution
-from langgraph_agentmem.storage.driver.migrate import MIGRATION_LOCK, server_of
+from langgraph_agentmem.storage.driver.migrate import server_of, wait_for_turn
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.driver.translation import LOOKUPS
 
@@ -83,7 +83,7 @@ async def enable(connection: AsyncConnection[DictRow]) -> None:
         ConfigurationError: This user may not make the role that looks over all tenants, or the tables are distributed.
     """
     async with connection.transaction():
-        await connection.execute(_MIGRATING["lock_migrations"], {"key": MIGRATION_LOCK})
+        await wait_for_turn(connection)
         citus = (await server_of(connection))["citus"]
         if (distributed := await distribution.state(connection, citus)) is not None and distributed.distributed:
             raise ConfigurationError(

@@ -100,9 +100,12 @@ def _differing(found: DictRow) -> dict[str, str]:
         differing.pop("datestyle", None)  # dates are written with the year first, which is read alike in any order
     if int(present["extra_float_digits"]) > 0:
         differing.pop("extra_float_digits", None)
-    if (schema := found["vector_schema"]) is not None:
-        path = [found["search_path"]] if found["search_path"] else []
-        differing["search_path"] = ", ".join([*path, Identifier(schema).as_string(None)])
+    path = [found["search_path"]] if found["search_path"] else []
+    # of a path on which there is no schema: what is made without one is made where it is by default
+    missing = (["public"] if found["nowhere"] else []) + ([found["vector_schema"]] if found["vector_schema"] else [])
+    if missing:
+        added = [Identifier(schema).as_string(None) for schema in dict.fromkeys(missing)]
+        differing["search_path"] = ", ".join([*path, *added])
     return differing
 
 
@@ -113,8 +116,9 @@ def _unsettable(connection: Connection, found: DictRow, settings: dict[str, str]
         f"ALTER ROLE {role} SET {name} = {value if name == 'search_path' else repr(value)}"
         for name, value in settings.items()
     )
-    kind = PgvectorError if set(settings) == {"search_path"} else ConfigurationError
-    where = f" (pgvector is in the schema {found['vector_schema']!r})" if "search_path" in settings else ""
+    off_the_path = found["vector_schema"] is not None
+    kind = PgvectorError if off_the_path and set(settings) == {"search_path"} else ConfigurationError
+    where = f" (pgvector is in the schema {found['vector_schema']!r})" if off_the_path else ""
     return kind(
         f"{', '.join(settings)} of the database's sessions cannot be relied on{where}, and behind a connection pooler "
         f"they cannot be set for each: run {statements}; or, if the pooler keeps sessions, set AGENTMEM_POOLER=session"

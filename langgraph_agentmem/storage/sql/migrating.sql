@@ -8,6 +8,11 @@ SELECT current_setting('server_version_num')::int AS server_version,
        EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = 'agentmem' AND c.relname = 'schema_migration') AS migrated
 
+-- name: take_time
+-- Lifts the limits that a role may have for what it usually sends; to wait for others, and to change full tables, takes time.
+SELECT set_config(s.name, '0', true)
+FROM unnest(ARRAY['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) AS s (name)
+
 -- name: lock_migrations
 -- Waits for its turn to migrate, until the transaction ends.
 SELECT pg_advisory_xact_lock(%(key)s)

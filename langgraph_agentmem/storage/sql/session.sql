@@ -3,7 +3,7 @@
 SELECT pg_backend_pid() AS backend, current_setting('server_encoding') AS encoding,
        ARRAY(SELECT current_setting(s.name) FROM unnest(%(names)s::text[]) WITH ORDINALITY AS s (name, place)
              ORDER BY s.place) AS settings,
-       current_setting('search_path') AS search_path,
+       current_setting('search_path') AS search_path, current_schema() IS NULL AS nowhere,
        (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector'
         AND n.nspname <> ALL (current_schemas(true))) AS vector_schema,
        EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') AS distributes,
