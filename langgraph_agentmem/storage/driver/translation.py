@@ -104,15 +104,20 @@ def _by_state(state: str, text: str, error: psycopg.Error, *, lost: bool, user: 
         return RefusedError(f"a statement has refused: {text}")
     if (problem := _by_row_security(error, text, user)) is not None:
         return problem
+    return _of_statement(state, text, error, user=user)
+
+
+def _of_statement(state: str, text: str, error: psycopg.Error, *, user: str) -> AgentMemoryError:
+    """Why a statement was refused or given up, by a server that does its work."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ConfigurationError(f"PostgreSQL refused a statement ({state}): {text}; {_grants(user)}")
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
         role = Identifier(user or "…").as_string(None)
         return StorageError(
-            f"PostgreSQL gave up a statement ({state}): {text}; where that was no administrator, it was a limit which the "
-            "role, the database or the DSN's options set (statement_timeout, lock_timeout): set a higher one, as by "
+            f"PostgreSQL gave up a statement ({state}): {text}; where that was no administrator, it was a limit which "
+            "the role, the database or the DSN's options set (statement_timeout, lock_timeout): set a higher one, as by "
             f"ALTER ROLE {role} SET statement_timeout = '60s'"
         )
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return ConfigurationError(f"PostgreSQL refused a statement ({state}): {text}; {_grants(user)}")
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return StorageError(
             f"nothing can be written here ({state}): {text}; the server is a standby, or its sessions are read-only "
