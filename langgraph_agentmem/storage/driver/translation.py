@@ -115,8 +115,8 @@ def _of_statement(state: str, text: str, error: psycopg.Error, *, user: str) -> 
         role = Identifier(user or "…").as_string(None)
         return StorageError(
             f"PostgreSQL gave up a statement ({state}): {text}; where that was no administrator, it was a limit "
-            "which the role, the database or the DSN's options set (statement_timeout, lock_timeout): set a higher one, "
-            f"as by ALTER ROLE {role} SET statement_timeout = '60s'"
+            "which the role, the database or the DSN's options set (statement_timeout, lock_timeout): set a higher "
+            f"one, as by ALTER ROLE {role} SET statement_timeout = '60s'"
         )
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return StorageError(
