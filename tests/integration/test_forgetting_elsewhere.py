@@ -72,7 +72,7 @@ async def test_a_thread_of_two_tenants_goes_only_if_it_is_named(
     assert threads(receipt) == {"both": (True, True)}
     assert size(rows, "both") == NOTHING
     assert rows("SELECT count(*) FROM agentmem.thread_section") == [(0,)]
-    with pytest.raises(InvalidInputError, match="list of ids"):
+    with pytest.raises(InvalidInputError, match="threads must be a list, not str"):
         await memory.aforget_tenant("alice", threads="both")
 
 

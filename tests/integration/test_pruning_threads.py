@@ -127,9 +127,9 @@ async def test_pruning_can_delete_everything(saver: AgentMemorySaver, rows: Rows
 async def test_what_cannot_be_pruned_is_refused(saver: AgentMemorySaver) -> None:
     with pytest.raises(InvalidInputError, match="strategy must be 'keep_latest', 'delete' or 'delete_all', not 'all'"):
         await saver.aprune(["1"], strategy="all")
-    with pytest.raises(InvalidInputError, match="thread_ids must be a list of ids, not the string '12'"):
+    with pytest.raises(InvalidInputError, match=r"thread_ids must be a list, not str \('12'\)"):
         await saver.aprune("12")
-    with pytest.raises(InvalidInputError, match="run_ids must be a list of ids"):
+    with pytest.raises(InvalidInputError, match="run_ids must be a list"):
         await saver.adelete_for_runs("12")
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from waiting import until_idle
 
-from langgraph_agentmem.errors import StorageError
+from langgraph_agentmem.errors import InvalidTextError, StorageError
 from langgraph_agentmem.storage.driver.connections import Connection
 from langgraph_agentmem.storage.driver.database import Database
 from langgraph_agentmem.storage.driver.tenants import EVERYONE
@@ -101,7 +101,7 @@ async def times_out_in_a_statement(database: Database, fetched: bool) -> None:
         (raises, LookupError),
         (is_refused, StorageError),
         (is_refused_and_raises, (LookupError, StorageError)),
-        (cannot_send, StorageError),
+        (cannot_send, InvalidTextError),
         (is_not_committed, Exception),  # which of them the driver does not tell, but no table here has such constraints
         (is_cancelled, asyncio.CancelledError),
         (times_out, TimeoutError),
