@@ -17,6 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from langgraph_agentmem.models.chunk import ChunkWords, TextChunk
@@ -46,6 +47,10 @@ _FOUND_BESIDE = 2.0
 but who speaks of something does so in several lines."""
 _ABOVE = 0.5
 """What a word counts that a chunk stands under: it may be about that, as all that stands there."""
+_LONG_TURN = 4
+"""Chunks of what one says at a stretch, of which each doubling counts for one usual length more: of many chunks, one
+is like a question by accident more easily. Doublings, so that going on seldom changes what the chunks before weigh.
+Chosen by benchmarks/beam.py."""
 _MOST = 500
 """Words of one chunk that are weighed; of more, its own and then the heaviest."""
 _LABEL = re.compile(r"(\s*(?:[(\[][^)\]\n]{1,60}[)\]]\s*)?)([^\W_][^:：\n]{0,39})(?::\s|：)")
@@ -63,7 +68,8 @@ class _Field(NamedTuple):
 def weighed(chunks: Sequence[TextChunk], reader: Reader) -> list[ChunkWords]:
     """What each of a text's chunks is found by; they are each other's neighbours, in order."""
     fields = [_field(chunk.text, reader) for chunk in chunks]
-    return [_weighed(fields, place, chunk, reader) for place, chunk in enumerate(chunks)]
+    added = [_USUAL_LENGTH * max((turn // _LONG_TURN).bit_length() - 1, 0) for turn in _turns(fields)]
+    return [_weighed(fields, place, chunk, reader, added[place]) for place, chunk in enumerate(chunks)]
 
 
 def label_words(text: str, reader: Reader) -> str | None:
@@ -124,10 +130,27 @@ def _field(text: str, reader: Reader) -> _Field:
     return _Field(frequencies, sum(not word.empty for word in words), label_words(text, reader))
 
 
-def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Reader) -> ChunkWords:
+def _turns(fields: Sequence[_Field]) -> list[int]:
+    """How many chunks there are in the turn of each: from one that is labelled to before the next one.
+
+    What is said in turns begins with who speaks, and who speaks does so again: other labels may be of anything.
+    """
+    times = Counter(field.label for field in fields)
+    del times[None]
+    lengths = [1] * len(fields)
+    if not fields or times[fields[0].label] < 2:
+        return lengths
+    begins = [place for place, field in enumerate(fields) if times[field.label] >= 2]
+    for begin, end in pairwise([*begins, len(fields)]):
+        lengths[begin:end] = [end - begin] * (end - begin)
+    return lengths
+
+
+def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Reader, added: float) -> ChunkWords:
+    """What a chunk is found by, which counts for so many words more than it has."""
     own = fields[place].frequencies
     sums: dict[int, float] = dict(own)
-    length = max(float(fields[place].length), _SHORT_LENGTH)
+    length = max(float(fields[place].length), _SHORT_LENGTH) + added
     for field, weight in _beside(fields, place):
         length += weight * field.length
         for at, frequency in field.frequencies.items():

@@ -78,6 +78,19 @@ async def test_a_chunk_is_found_by_its_neighbours_words_but_ranks_below_its_own(
     assert hits == [said[1], said[2], said[0]], "what was said before counts more than what comes after"
 
 
+async def test_what_is_said_in_passing_comes_before_as_much_of_a_long_turn(memory: AgentMemory) -> None:
+    advice = [f"- Step {number}: pick a tent, and keep it dry.\n" for number in range(20)]
+    advice[5] = "- The kayak\n"
+    said = [
+        "User: How do I camp?\n",
+        f"Assistant: So.\n{''.join(advice)}",
+        "User: Thanks.\n",
+        "The kayak leaks on deck\n",
+    ]
+    await memory.acreate_active_memory("alice", "Talk", {"sections": ["talk"]}, {"talk": "\n".join(said)})
+    assert await found(memory, "kayak") == ["The kayak leaks on deck", "The kayak"]
+
+
 async def test_what_stands_beside_a_chunk_in_a_list_does_not_find_it(memory: AgentMemory) -> None:
     await notes(memory, "Alpha is first.", "Gamma follows.", "Delta ends.")
     assert await found(memory, "gamma") == ["Gamma follows."]

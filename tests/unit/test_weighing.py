@@ -92,6 +92,68 @@ def test_a_neighbours_words_are_not_a_chunks_own():
     assert at("kayak") not in second.own
 
 
+# Turns
+
+
+def turn(*paragraphs: int) -> list[float]:
+    """What `kayak` weighs in the first paragraph of turns of so many, all as long."""
+    texts = [
+        f"{'Ann' if number % 2 else 'Bob'}: tent\n\n" if place == 0 else "kayak\n\n"
+        for number, count in enumerate(paragraphs)
+        for place in range(count)
+    ]
+    starts = [sum(paragraphs[:number]) for number in range(len(paragraphs))]
+    found = weights(*texts)
+    return [found[start + 1][at("kayak")] for start in starts]
+
+
+def test_a_word_counts_the_less_the_longer_what_one_says_at_a_stretch():
+    found = turn(2, 7, 2, 8, 2, 15, 2, 16, 2, 64)
+    short, *rest = found
+
+    assert found[:3] + found[4:5] == [short] * 4
+    eight, fifteen, sixteen, longest = rest[2], rest[4], rest[6], rest[8]
+    assert short > eight == fifteen > sixteen > longest > 0
+
+
+def test_going_on_with_a_turn_seldom_changes_what_was_said():
+    texts = ["Ann: hi", "Bob: tent", *["kayak"] * 100]
+    before = weights("Ann: yes", "Bob: no", *texts)
+
+    changes = 0
+    for _ in range(20):
+        texts.append("kayak")
+        after = weights("Ann: yes", "Bob: no", *texts)
+        changes += after[: len(before)] != before
+        before = after
+    assert changes == 0
+
+
+@pytest.mark.parametrize(
+    ("texts", "in_turns"),
+    [
+        (["Ann: hi", "Ann: tent"], True),
+        (["Ann: hi", "hen", "Ann: tent", "Bob: yes"], True),
+        (["Ann: hi", "Bob: tent"], False),
+        (["Summary: tent"], False),
+        (["Report", "Note: tent", "hen", "Note: tent"], False),
+        (["tent"], False),
+    ],
+)
+def test_what_is_said_in_turns_begins_with_who_speaks_and_they_speak_again(texts: list[str], in_turns: bool):
+    *_, short = weights(*texts, "kayak")
+    *_, long = weights(*texts, *["kayak"] * 50)
+
+    assert (long != short) is in_turns
+
+
+@given(texts=st.lists(st.sampled_from(["Ann: hen", "Bob: hen", "kayak", "- kayak"]), max_size=40))
+def test_a_long_turn_makes_nothing_weigh_more(texts: list[str]):
+    for place, chunk in enumerate(weights(*texts)):
+        around = weights(*texts[max(place - 3, 0) : place + 3])[min(place, 3)]
+        assert all(weight <= around[at_] for at_, weight in chunk.items())
+
+
 # Headings
 
 
