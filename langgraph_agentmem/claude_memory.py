@@ -51,7 +51,7 @@ def create_claude_memory_tool(
         >>> tool.invoke(note, {"configurable": {"user_id": "alice"}})
         'File created successfully at: /memories/trip/route.md'
     """
-    of = _MemoryFiles(given_memory(memory), naming(external_id), validation.name(title, "title"))
+    of = _MemoryFiles(given_memory(memory, AgentMemory), naming(external_id), validation.name(title, "title"))
     return tool(of.memory, _Command, {"provider_tool_definition": _DEFINITION})
 
 

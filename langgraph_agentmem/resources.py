@@ -166,15 +166,20 @@ class HasResources(Protocol):
 M = TypeVar("M", bound=HasResources)
 
 
-def given_memory(memory: M) -> M:
+def given_memory(memory: M, kind: type[M] | None = None, *, by_dsn: str = "AgentMemory.open") -> M:
     """The memory, if it is one.
+
+    Args:
+        memory: What was given as one.
+        kind: What it has to be; by default anything with the parts of one.
+        by_dsn: What takes a connection string.
 
     Raises:
         ConfigurationError: It is something else, as a connection string.
     """
-    if not isinstance(getattr(cast("object", memory), "resources", None), Resources):
+    given = cast("object", memory)
+    if not (isinstance(given, kind) if kind else isinstance(getattr(given, "resources", None), Resources)):
         raise ConfigurationError(
-            f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
-            "AgentMemory.open"
+            f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is {by_dsn}"
         )
     return memory

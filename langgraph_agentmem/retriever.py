@@ -68,7 +68,7 @@ class AgentMemoryRetriever(BaseRetriever):
     ) -> None:
         # before pydantic, whose errors are not ours, and say less
         checked_tiers, checked_ids = searching.checked_tiers(tiers), searching.checked_memory_ids(memory_ids)
-        searching.check_moments(as_of=as_of)
+        validation.moments(as_of=as_of)
         fields |= {
             "memory": given_memory(memory),
             "external_id": validation.tenant(external_id),

@@ -54,7 +54,9 @@ def create_memory_tools(
     """
     # what is wrong here no model could mend
     writer = validation.name(source, "source")
-    of = _MemoryTools(given_memory(memory), naming(external_id), validation.positive(limit, "limit"), writer)
+    of = _MemoryTools(
+        given_memory(memory, AgentMemory), naming(external_id), validation.positive(limit, "limit"), writer
+    )
     tools = [
         tool(of.search_memory, _Search),
         tool(of.read_memory, _Read),

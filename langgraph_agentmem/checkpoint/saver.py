@@ -37,6 +37,7 @@ from langgraph_agentmem.operations.sections import threads
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.redaction import Redact
+from langgraph_agentmem.resources import given_memory
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import threads as thread_storage
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
@@ -105,11 +106,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         serde: SerializerProtocol | None = None,
     ) -> None:
         super().__init__(serde=serde)
-        if not isinstance(cast("object", memory), AgentMemory):
-            raise ConfigurationError(
-                f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
-                "AgentMemorySaver.from_conn_string"
-            )
+        given_memory(memory, AgentMemory, by_dsn="AgentMemorySaver.from_conn_string")
         if not callable(on_conflict) and on_conflict not in ("last_write", "refuse"):
             raise ConfigurationError(
                 f"on_conflict must be 'last_write', 'refuse' or a function that merges, not {on_conflict!r}"
@@ -296,9 +293,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
                 "there are MemorySection marks, but a checkpointer that was given no state_schema writes checkpoints: "
                 "they do not reach memory; give it AgentMemorySaver(..., state_schema=State)"
             )
-        demand_thread(config)
-        if self._binding is not None:
-            await self._binding.admit(config)
+        await self._admit(config)
         config = await self._with_tenant(config)
         thread = self._thread(config, new_versions)
         stored, statements = await upstream.statements(
@@ -323,9 +318,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> (await saver.aget_tuple(config)).pending_writes
             [('task-1', 'request', 'Oslo')]
         """
-        demand_thread(config)
-        if self._binding is not None:
-            await self._binding.admit(config)
+        await self._admit(config)
         _, statements = await upstream.statements(
             self.serde,
             lambda saver: saver.put_writes(config, writes, task_id, task_path),
@@ -343,9 +336,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             >>> await saver.aget_delta_channel_history(config=latest.config, channels=[])
             {}
         """
-        demand_thread(config)
-        if self._binding is not None:
-            await self._binding.admit(config)
+        await self._admit(config)
         return await self._tables.read(
             self.serde, lambda saver: saver.get_delta_channel_history(config=config, channels=channels)
         )
@@ -514,6 +505,12 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         return _VERSIONS.get_next_version(current, channel)
 
     # How it is done
+
+    async def _admit(self, config: RunnableConfig) -> None:
+        """Refuse a config that names no thread, or another tenant's."""
+        demand_thread(config)
+        if self._binding is not None:
+            await self._binding.admit(config)
 
     async def _with_tenant(self, config: RunnableConfig) -> RunnableConfig:
         """The config, with the tenant of the checkpoint that it goes on from where it names none itself."""

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.models.grant import Grant
-from langgraph_agentmem.operations.retrieval.searching import check_moments
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import Resources
 from langgraph_agentmem.storage import grants as storage
@@ -16,7 +15,7 @@ async def give(
     """See `Grants.agive`."""
     giver, receiver = validation.two_tenants(owner, reader)
     prefix = validation.granted_prefix(namespace, giver, receiver)
-    check_moments(expires_at=expires_at)
+    validation.moments(expires_at=expires_at)
     for label in (label for label in prefix if label != giver):
         resources.redactor.name(label, "a label of the namespace")
     async with resources.database.transaction(giver) as connection:

@@ -1,7 +1,8 @@
 """Reads batches of section edits and carries them out on texts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -81,17 +82,25 @@ def _edited(content: str, update: SectionUpdate) -> str:
             return update.new_content
         separator = "\n" if content and not content.endswith("\n") else ""
         return f"{content}{separator}{update.new_content}"
-    first = content.find(update.old_content)
-    if first < 0 or content.find(update.old_content, first + 1) >= 0:
+    places = list(islice(occurrences(content, update.old_content), 2))
+    if len(places) != 1:
         # how often in overlap is not worth as many looks as the text is long
         times = max(content.count(update.old_content), 2)
-        problem = "does not occur" if first < 0 else f"occurs {times} times"
+        problem = f"occurs {times} times" if places else "does not occur"
         raise ContentMismatchError(
             f"old_content {_excerpt(update.old_content)} {problem} in section {update.section_id!r}; give an excerpt "
             f"that occurs exactly once in its present content: {_excerpt(content)}"
         )
     replacement = update.new_content if update.action == "replace" else update.old_content + update.new_content
-    return content[:first] + replacement + content[first + len(update.old_content) :]
+    return content[: places[0]] + replacement + content[places[0] + len(update.old_content) :]
+
+
+def occurrences(text: str, part: str) -> Iterator[int]:
+    """Where a part occurs, also in overlap; nowhere if it is empty."""
+    at = text.find(part) if part else -1
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
 
 
 def _read_update(update: object, index: int) -> SectionUpdate:

@@ -1,10 +1,11 @@
 """The files of Claude's memory tool: their paths, what a view shows of them, and edits of their texts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from urllib.parse import unquote
 
 from langgraph_agentmem.errors import InvalidInputError
+from langgraph_agentmem.policies.editing import occurrences
 
 ROOT = "/memories"
 _DEPTH = 2
@@ -75,7 +76,7 @@ def replaced(path: str, text: str, old: str, new: str) -> tuple[str, str]:
     Raises:
         InvalidInputError: The part does not occur exactly once.
     """
-    places = list(islice(_places(text, old), _MOST_PLACES + 1))
+    places = list(islice(occurrences(text, old), _MOST_PLACES + 1))
     if not places:
         raise InvalidInputError(f"No replacement was performed, old_str `{old}` did not appear verbatim in {path}.")
     numbers = [text.count("\n", 0, at) + 1 for at in places]
@@ -107,14 +108,6 @@ def inserted(text: str, line: int, new: str) -> str:
             f"Invalid `insert_line` parameter: {line}. It should be within the range [0, {len(lines)}]."
         )
     return "\n".join([*lines[:line], new.rstrip("\n"), *lines[line:], ""])
-
-
-def _places(text: str, old: str) -> Iterator[int]:
-    """Where a part occurs, those that overlap as well."""
-    at = text.find(old) if old else -1
-    while at >= 0:
-        yield at
-        at = text.find(old, at + 1)
 
 
 def _range(view_range: Sequence[int] | None, lines: int) -> tuple[int, int]:

@@ -194,15 +194,20 @@ def seconds(value: object, what: str, *, least: float = 0.0) -> float:
     return float(value)
 
 
-def moment(value: object, what: str) -> datetime:
-    """A time with a time zone, which has a year in every other one as well, as it is read back in the session's."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidInputError(f"{what} must be a datetime with a time zone, not {shown(value)}")
-    if not MINYEAR < value.year < MAXYEAR:
-        raise InvalidInputError(
-            f"{what} must be within the years {MINYEAR + 1} to {MAXYEAR - 1}, not {value}; leave it out for none"
-        )
-    return value
+def moments(**values: object) -> None:
+    """Refuse, by name, what is no time with a time zone; None is given where none is meant.
+
+    It has a year in every other time zone as well, as it is read back in the session's.
+    """
+    for what, value in values.items():
+        if value is None:
+            continue
+        if not isinstance(value, datetime) or value.utcoffset() is None:
+            raise InvalidInputError(f"{what} must be a datetime with a time zone, not {shown(value)}")
+        if not MINYEAR < value.year < MAXYEAR:
+            raise InvalidInputError(
+                f"{what} must be within the years {MINYEAR + 1} to {MAXYEAR - 1}, not {value}; leave it out for none"
+            )
 
 
 def length(characters: int, what: str, *, limit: int) -> None:

@@ -42,8 +42,7 @@ def question(external_id: object, names: object, depth: object, as_of: object, t
         raise InvalidInputError(f"names must be a list of names, not {validation.shown(names)}")
     if validation.positive(depth, "depth") > DEEPEST:
         raise InvalidInputError(f"depth must be at most {DEEPEST}, not {depth}")
-    if as_of is not None:
-        validation.moment(as_of, "as_of")
+    validation.moments(as_of=as_of)
     if tier is not None and tier not in get_args(GraphTier):
         raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {validation.shown(tier)}")
     keys = {validation.name(name, "a name").casefold() for name in cast("Sequence[object]", names)}

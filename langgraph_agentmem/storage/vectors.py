@@ -15,7 +15,6 @@ from langgraph_agentmem.storage.driver.session import as_parts
 from langgraph_agentmem.storage.driver.statements import statements, template
 
 _SQL = statements("vectors")
-_MIGRATING = statements("migrating")
 ANN_SETTINGS = {
     "hnsw.iterative_scan": "strict_order",
     "hnsw.ef_search": "40",

@@ -13,7 +13,6 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided, Op, PutOp
 
 from langgraph_agentmem import bridge
 from langgraph_agentmem.embedding import Index
-from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.base import Tier
@@ -23,7 +22,7 @@ from langgraph_agentmem.operations.sections import deleting, items
 from langgraph_agentmem.policies import validation
 from langgraph_agentmem.redaction import Redact
 from langgraph_agentmem.reranker import Reranker
-from langgraph_agentmem.resources import HasResources
+from langgraph_agentmem.resources import HasResources, given_memory
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage.driver.conninfo import with_pool_config
 from langgraph_agentmem.store.batches import Batches
@@ -88,12 +87,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         default_tenant: str | None = None,
         tiers: Sequence[Tier] | None = None,
     ) -> None:
-        if not isinstance(cast("object", memory), AgentMemory):
-            raise ConfigurationError(
-                f"memory must be an AgentMemory, not {type(memory).__name__}; for a connection string there is "
-                "AgentMemoryStore.from_conn_string"
-            )
-        self.memory = memory
+        self.memory = given_memory(memory, AgentMemory, by_dsn="AgentMemoryStore.from_conn_string")
         self._options = Options.of(
             memory.settings, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers
         )

@@ -11,6 +11,7 @@ from langgraph_agentmem import (
     AgentMemory,
     AgentMemoryMiddleware,
     AgentMemoryRetriever,
+    AgentMemorySaver,
     AgentMemorySettings,
     AgentMemoryStore,
     MemoryWorker,
@@ -34,6 +35,12 @@ DSN = "postgresql://agent@db.example.org/agents"
 def test_a_connection_string_is_no_memory(make) -> None:
     with pytest.raises(ConfigurationError, match=r"must be an AgentMemory, not str; .*AgentMemory\.open"):
         make(DSN)
+
+
+@pytest.mark.parametrize("make", [create_memory_tools, create_claude_memory_tool, AgentMemoryStore, AgentMemorySaver])
+def test_what_only_has_the_parts_of_a_memory_is_none_to_what_calls_its_methods(make) -> None:
+    with pytest.raises(ConfigurationError, match="must be an AgentMemory, not SimpleNamespace"):
+        make(SimpleNamespace(resources=AgentMemory.open(DSN).resources))
 
 
 def test_a_memory_is_opened_and_not_constructed() -> None:

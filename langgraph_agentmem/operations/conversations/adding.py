@@ -123,7 +123,8 @@ async def add(
     validation.function(on_progress, "on_progress")
     validation.flag(infer, "infer")
     source = resources.redactor.text(validation.name(source, "source"), "message")
-    template = _template(sections, limit=resources.settings.max_content_chars)
+    # checked also where there is a memory; those by default are right
+    template = None if sections is None else _template(sections, limit=resources.settings.max_content_chars)
     memory = await _memory(resources, tenant, title, memory_id, template)
     owner = Ownership(owner=resources.settings.store_owner)
     title = owner.title((*memory.namespace, transcripts.LABEL))
@@ -146,19 +147,18 @@ async def _memory(
     tenant: str,
     title: object,
     memory_id: object,
-    template: MemoryTemplate,
+    template: MemoryTemplate | None,
 ) -> ActiveMemory | MemoryRow:
     if memory_id is not None:
         return await memories.get(resources, tenant, memory_id)
     if (known := await memories.find(resources, tenant, title)) is not None:
         return known
-    return await memories.create(resources, tenant, title, template, None, None, namespace=None, exist_ok=True)
+    made = template or {"sections": noting.DEFAULT_SECTIONS}
+    return await memories.create(resources, tenant, title, made, None, None, namespace=None, exist_ok=True)
 
 
 def _template(sections: object, *, limit: int) -> MemoryTemplate:
-    """The sections of a memory that is made, checked also where there is one."""
-    if sections is None:
-        sections = noting.DEFAULT_SECTIONS
+    """The sections of a memory that is made."""
     whole = isinstance(sections, MemoryTemplate) or (isinstance(sections, str | Mapping) and "sections" in sections)
     return read_template(cast("Any", sections) if whole else {"sections": sections}, limit=limit)
 

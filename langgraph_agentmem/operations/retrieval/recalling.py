@@ -46,7 +46,7 @@ async def context(
     tenant = validation.tenant(external_id)
     # what would be refused with a query is refused without one as well
     check(token_budget=token_budget, memory_ids=memory_ids, tiers=tiers, limit=limit, count_tokens=count_tokens)
-    searching.check_moments(now=now)
+    validation.moments(now=now)
     budget, counter = validation.positive(token_budget, "token_budget"), _counter(count_tokens)
     memories = searching.checked_memory_ids(memory_ids)
     lines = _lines(resources, messages)

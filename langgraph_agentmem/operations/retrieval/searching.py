@@ -93,7 +93,7 @@ async def prepared(
     text = validation.text(query, "query", limit=_LONGEST_QUERY)
     count = validation.positive(limit, "limit")
     chosen = checked_tiers(tiers)
-    check_moments(as_of=as_of, now=now)
+    validation.moments(as_of=as_of, now=now)
     memories = checked_memory_ids(memory_ids)
     if not text.strip():
         raise InvalidInputError("query must not be empty")
@@ -149,13 +149,6 @@ def _telling(
         return named
     telling = set(question.telling)
     return [mention for mention in named if any(word.text in telling for word in reader.words(mention.name_key))]
-
-
-def check_moments(**moments: object) -> None:
-    """Refuse what is no time with a time zone."""
-    for name, moment in moments.items():
-        if moment is not None:
-            validation.moment(moment, name)
 
 
 def checked_tiers(tiers: Sequence[Tier] | None) -> list[Tier] | None:

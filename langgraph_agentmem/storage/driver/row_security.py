@@ -21,7 +21,6 @@ from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.driver.translation import LOOKUPS
 
 _SQL = statements("row_security")
-_MIGRATING = statements("migrating")
 _NAMED = template("row_security", "named_tenant")
 _SCHEMA = "agentmem"
 _TENANT, _LOOKUP, _READER = "agentmem_tenant", "agentmem_lookup", "agentmem_reader"
