@@ -87,7 +87,8 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         default_tenant: str | None = None,
         tiers: Sequence[Tier] | None = None,
     ) -> None:
-        self.memory = given_memory(memory, AgentMemory, by_dsn="AgentMemoryStore.from_conn_string")
+        given_memory(memory, AgentMemory, by_dsn="AgentMemoryStore.from_conn_string")
+        self.memory = memory
         self._options = Options.of(
             memory.settings, fields=fields, ttl=ttl, owner=owner, default_tenant=default_tenant, tiers=tiers
         )
