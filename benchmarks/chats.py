@@ -2,7 +2,7 @@
 
 BEAM (`mohammadtavakoli78/BEAM`): a list of `{"chat", "messages": [{"id", "role", "text"}], "questions": [{"ability",
 "gold"}]}`, where the gold messages of a knowledge update or a contradiction are both sides of it. The first paragraph
-of the first one is replaced by that of the last one. LoCoMo: `locomo10.json`, or a part of it.
+of the first one is replaced by that of the last one. LoCoMo: `locomo10.json`, or a part of it, as `locomo.py` reads it.
 """
 
 import json
@@ -13,16 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from writing import Found, chunks_of, rewritten, share, table, write_all
+from talks import Conversation
+from writing import Found, chunks_of, flagged_by, rewritten, share, table, write_all
 
 from langgraph_agentmem import AgentMemory
 
 ABILITIES = {"knowledge_update": "knowledge updates", "contradiction_resolution": "contradictions"}
 UNRELATED = 270
 SPEAKER = "User: "
-FOUND_AMONG = 10
-ADVERSARIAL = 5
-"""LoCoMo's category of questions without an answer."""
+_SPOKEN = re.compile(r"^(\([^)]*\) )?[^:]+: ")
 
 
 @dataclass(frozen=True)
@@ -106,106 +105,35 @@ def _flagged(pairs: Sequence[Messages], found: dict[str, Found]) -> int:
     return len(unclear) - _ended(unclear, found)
 
 
-# LoCoMo
+# Dialogues
 
 
-@dataclass(frozen=True)
-class Dialogue:
-    """A conversation: its sessions' turns by id, and questions with the ids that answer them."""
-
-    name: str
-    sessions: list[dict[str, str]]
-    questions: list[tuple[str, list[str]]]
-
-    @property
-    def turns(self) -> dict[str, str]:
-        return {id: text for session in self.sessions for id, text in session.items()}
-
-
-async def measure_dialogues(memory: AgentMemory, conversations: Sequence[dict[str, Any]], asked: int) -> None:
-    """Evidence found, and chunks ended, where each session's dialogue replaces the last one's, and where all stay.
+async def measure_dialogues(memory: AgentMemory, talks: Sequence[Conversation]) -> None:
+    """Chunks ended and flagged, where one section holds each session's dialogue, and is consolidated every time.
 
     Args:
         memory: An open memory.
-        conversations: LoCoMo's.
-        asked: How many questions, spread over all of them; 0 for all.
+        talks: Dialogues; a text is a line `speaker: what is said`, with a date in brackets before it or not.
     """
-    spoken = [_dialogue(one) for one in conversations]
     rows: list[list[str]] = []
-    for label, said in (("as it is", spoken), (f"`{SPEAKER}` before each turn", [_by_user(one) for one in spoken])):
-        for way in ("stay", "replaced"):
-            tenant = f"locomo {label} {way}"
-            ids = [await _written(memory, tenant, dialogue, way == "stay") for dialogue in said]
-            recall = [
-                await _recall(memory, tenant, id, dialogue, question, gold)
-                for id, dialogue, question, gold in _spread(ids, said, asked)
-            ]
-            chunks = [chunk for section in chunks_of(memory, tenant).values() for chunk in section]
-            brought = [chunk for chunk in chunks if not chunk.written_by_run]
-            ended = sum(not chunk.valid for chunk in brought)
-            written = "sections that stay" if way == "stay" else "one section, replaced"
-            rows.append([label, written, str(len(brought)), share(ended, len(brought)),
-                         str(len(chunks) - len(brought)), f"{100 * sum(recall) / len(recall):.1f}"])  # fmt: skip
-    print(f"### Dialogues ({len(spoken)} of LoCoMo, {len(recall)} questions), consolidated after every session\n")
-    table(["lines", "each session's dialogue", "chunks", "ended", "rests", f"evidence recall at {FOUND_AMONG}"], rows)
-    print("Target: the replaced section within 1 point of sections that stay.\n")
+    for label, said in (("as it is", talks), (f"`{SPEAKER}` before each turn", [_by_user(talk) for talk in talks])):
+        tenant, flagged = f"dialogue {label}", set[int]()
+        for talk in said:
+            created = await memory.acreate_active_memory(tenant, talk.name, {"sections": ["dialogue"]})
+            for session in talk.sessions:
+                report = await rewritten(memory, tenant, created.id, "dialogue", "\n".join(session.values()))
+                flagged |= await flagged_by(memory, tenant, created.id, report)
+        chunks = [chunk for section in chunks_of(memory, tenant).values() for chunk in section]
+        brought = [chunk for chunk in chunks if not chunk.written_by_run]
+        ended = sum(not chunk.valid for chunk in brought)
+        rows.append([label, str(len(brought)), share(ended, len(brought)), share(len(flagged), len(brought)),
+                     str(len(chunks) - len(brought))])  # fmt: skip
+    print(f"### Dialogues ({len(talks)} of LoCoMo): one section, which each session's replaces\n")
+    table(["lines", "chunks", "ended", "flagged", "rests"], rows)
+    print("Nothing is to be ended or flagged: what was said was said. `locomo.py` measures what is found then.\n")
 
 
-def _dialogue(one: dict[str, Any]) -> Dialogue:
-    talk = one["conversation"]
-    numbers = sorted(int(key.split("_")[1]) for key in talk if re.fullmatch(r"session_\d+", key))
-    sessions = [{turn["dia_id"]: _line(turn) for turn in talk[f"session_{number}"]} for number in numbers]
-    turns = {id for session in sessions for id in session}
-    questions = [
-        (qa["question"], [id for id in qa["evidence"] if id in turns])
-        for qa in one["qa"]
-        if qa["category"] != ADVERSARIAL
-    ]
-    return Dialogue(one["sample_id"], sessions, [(question, gold) for question, gold in questions if gold])
-
-
-def _line(turn: dict[str, Any]) -> str:
-    caption = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
-    return f"{turn['speaker']}: {' '.join(turn['text'].split())}{caption}"
-
-
-def _by_user(dialogue: Dialogue) -> Dialogue:
-    said = [{id: SPEAKER + line.partition(": ")[2] for id, line in session.items()} for session in dialogue.sessions]
-    return replace(dialogue, sessions=said)
-
-
-async def _written(memory: AgentMemory, tenant: str, dialogue: Dialogue, stays: bool) -> int:
-    """The memory of a dialogue."""
-    names = [f"session-{number}" if stays else "dialogue" for number in range(len(dialogue.sessions))]
-    created = await memory.acreate_active_memory(tenant, dialogue.name, {"sections": list(dict.fromkeys(names))})
-    for name, session in zip(names, dialogue.sessions, strict=True):
-        await rewritten(memory, tenant, created.id, name, "\n".join(session.values()))
-    return created.id
-
-
-def _spread(
-    ids: Sequence[int], dialogues: Sequence[Dialogue], asked: int
-) -> list[tuple[int, Dialogue, str, list[str]]]:
-    """So many questions, from all parts of all dialogues."""
-    questions = [
-        (id, dialogue, question, gold)
-        for id, dialogue in zip(ids, dialogues, strict=True)
-        for question, gold in dialogue.questions
-    ]
-    step = max(len(questions) / asked, 1.0) if asked else 1.0
-    return [questions[int(number * step)] for number in range(int(len(questions) / step))]
-
-
-async def _recall(
-    memory: AgentMemory, tenant: str, id: int, dialogue: Dialogue, question: str, gold: Sequence[str]
-) -> float:
-    """The share of the gold turns that a search finds."""
-    hits = await memory.asearch(tenant, question, memory_ids=[id], limit=FOUND_AMONG)
-    contents = [" ".join(hit.content.split()) for hit in hits]
-    found = [any(_says(content, dialogue.turns[one]) for content in contents) for one in gold]
-    return sum(found) / len(found)
-
-
-def _says(content: str, turn: str) -> bool:
-    """Whether a hit has a turn, or most of it: "Wow!", left of a turn that was ended, is no evidence."""
-    return turn in content or (content in turn and 2 * len(content) >= len(turn))
+def _by_user(talk: Conversation) -> Conversation:
+    """The same, all said by one speaker."""
+    sessions = [{id: _SPOKEN.sub(rf"\1{SPEAKER}", line) for id, line in session.items()} for session in talk.sessions]
+    return replace(talk, sessions=sessions)

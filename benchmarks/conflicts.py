@@ -15,7 +15,7 @@ Precision is the share of right endings among all endings. An ending that leaves
     python benchmarks/conflicts.py                              # the rules
     python benchmarks/conflicts.py --resolver lying             # with a scripted model: right, careless, lying
     python benchmarks/conflicts.py --kinds dates --show lost torn missed
-    python benchmarks/conflicts.py --beam beam.json --locomo locomo.json --questions 150
+    python benchmarks/conflicts.py --beam beam.json --locomo locomo.json
 """
 
 import argparse
@@ -31,6 +31,7 @@ from typing import Any, get_args
 
 import chats
 import judging
+import locomo
 import resolvers
 import server
 from judging import Case, Outcome, Verdict, Way
@@ -57,7 +58,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--embedder", help="package.module:name of a LangChain embedder that takes no arguments")
     parser.add_argument("--beam", default=os.environ.get("BENCH_BEAM"), help="BEAM's chats (BENCH_BEAM)")
     parser.add_argument("--locomo", default=os.environ.get("BENCH_LOCOMO"), help="LoCoMo (BENCH_LOCOMO)")
-    parser.add_argument("--questions", type=int, default=150, help="of LoCoMo's; 0 for all")
     return parser.parse_args()
 
 
@@ -177,7 +177,7 @@ async def measure_chats(memory: AgentMemory, given: argparse.Namespace) -> None:
     elif "messages" in given.parts:
         print("BEAM's messages are left out: --beam or BENCH_BEAM names their file.\n")
     if "dialogues" in given.parts and given.locomo:
-        await chats.measure_dialogues(memory, chats.read(given.locomo), given.questions)
+        await chats.measure_dialogues(memory, [locomo.conversation(one) for one in chats.read(given.locomo)])
     elif "dialogues" in given.parts:
         print("LoCoMo's dialogues are left out: --locomo or BENCH_LOCOMO names their file.\n")
 

@@ -1,6 +1,7 @@
 """The ways in which conversations are written and searched: the package's own, and its peers.
 
     sections   each session is a section of a memory; `AgentMemory.search`
+    replaced   one section, which each session replaces; consolidated by rules after each one
     items      each text is an item of `AgentMemoryStore`, all in one namespace; `store.search`
     AsyncPostgresStore   the same items in LangGraph's store, which needs an embedder
     BM25       of what is between spaces, in memory
@@ -24,6 +25,7 @@ from langgraph_agentmem import AgentMemory, AgentMemorySettings, AgentMemoryStor
 
 SESSIONS_A_MEMORY = 50
 ITEMS_AT_ONCE = 1_000
+REPLACED = "the last session"
 K1, B = 1.2, 0.75
 PUNCTUATION = ".,:;!?…\"'()[]{}<>„“”‚‘’«»。，、：；！？「」『』（）《》"
 
@@ -73,6 +75,16 @@ class Sections:
         return [Hit(said_in(talk, hit.section_id, hit.content), len(hit.content)) for hit in answer]
 
 
+class Replaced(Sections):
+    async def write(self, talks: Sequence[Conversation]) -> None:
+        for talk in talks:
+            memory = await self.memory.acreate_active_memory(talk.name, "Talk", {"sections": [REPLACED]})
+            for texts in talk.sessions:
+                whole = {"section_id": REPLACED, "new_content": talk.joined_by.join(texts.values())}
+                await self.memory.aupdate_active_memory_sections(talk.name, memory.id, [whole])
+                await self.memory.aconsolidate(talk.name, memory.id)
+
+
 def _section(number: int) -> str:
     return f"session {number}"
 
@@ -83,9 +95,9 @@ def said_in(talk: Conversation, section_id: str, content: str) -> str:
     One that goes on into the next text comes from the one in which it begins.
     """
     _, session_of, number = section_id.partition("session ")
-    if not session_of:
+    if not session_of and section_id != REPLACED:
         return section_id
-    session = talk.sessions[int(number)]
+    session = talk.sessions[int(number)] if session_of else talk.texts
     begins = content.strip().partition("\n")[0]
     whole = (id for id, text in session.items() if content.strip() in text)
     return next(whole, None) or next(id for id, text in session.items() if begins in text)
@@ -118,6 +130,12 @@ def _place(talk: Conversation) -> tuple[str, ...]:
 async def sections(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIterator[Door]:
     async with AgentMemory.open(dsn, index=index, settings=settings) as memory:
         yield Sections(memory)
+
+
+@asynccontextmanager
+async def replaced(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIterator[Door]:
+    async with AgentMemory.open(dsn, index=index, settings=settings) as memory:
+        yield Replaced(memory)
 
 
 @asynccontextmanager
@@ -171,7 +189,9 @@ async def bm25(dsn: str, index: Any, settings: AgentMemorySettings) -> AsyncIter
     yield Bm25()
 
 
-DOORS: dict[str, Opened] = {"sections": sections, "items": items, "AsyncPostgresStore": peer, "BM25": bm25, **INSTALLED}
+DOORS: dict[str, Opened] = {
+    "sections": sections, "replaced": replaced, "items": items, "AsyncPostgresStore": peer, "BM25": bm25, **INSTALLED,
+}  # fmt: skip
 MISSING = sorted(PEERS.keys() - INSTALLED)
-OURS = ("sections", "items")
+OURS = ("sections", "replaced", "items")
 WITHOUT_EMBEDDER = (*OURS, "BM25")

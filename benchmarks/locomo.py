@@ -8,10 +8,13 @@ answer are left out. See `recall.py` for what is measured, and the options.
 import asyncio
 from typing import Any
 
-from chats import ADVERSARIAL, read
+from chats import read
 from recall import measure, parser
 from server import started
 from talks import Conversation, Question
+
+ADVERSARIAL = 5
+"""The category of questions without an answer."""
 
 
 def conversation(one: dict[str, Any]) -> Conversation:

@@ -21,6 +21,8 @@ PRECISION: dict[str, float] = {
 """How many of the endings by each rule are right. `benchmarks/conflicts.py` shows 1.0 for those at .98 and above; they
 stand lower, as its pairs are few. A choice is right in four of five: people have tea and coffee."""
 
+REMARKS = wording.ANNOTATIONS - wording.SPEAKERS
+"""Labels that say what kind of remark follows (`TODO`), not who speaks."""
 _RELATED, _ALIKE, _SHARED = 0.6, 0.3, 2
 _QUOTE = re.compile(r"[\"“”„«»「」『』]")
 _DONE = re.compile(r"已经|现在|目前|了(?=[。！\s]*$)")
@@ -110,12 +112,9 @@ def _asks(statement: Statement) -> bool:
 
 def _same_speaker(old: Statement, new: Statement) -> bool:
     """Whether two statements may be about the same "I"; remarks say nothing about that."""
-    mine = {label for label in old.labels if label not in _REMARKS}
-    other = {label for label in new.labels if label not in _REMARKS}
+    mine = {label for label in old.labels if label not in REMARKS}
+    other = {label for label in new.labels if label not in REMARKS}
     return not (mine and other and mine != other and (_first_person(old) or _first_person(new)))
-
-
-_REMARKS = wording.ANNOTATIONS - wording.SPEAKERS
 
 
 @lru_cache(maxsize=4096)

@@ -7,9 +7,10 @@ from itertools import groupby, islice
 
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.models.conflict import ConflictChunk
-from langgraph_agentmem.policies.assertions import assertion_of
-from langgraph_agentmem.policies.judging import Judgement, judge
+from langgraph_agentmem.policies.assertions import Assertion, assertion_of
+from langgraph_agentmem.policies.judging import REMARKS, Judgement, judge
 from langgraph_agentmem.policies.statements import Statement, stated, statements, words_of
+from langgraph_agentmem.policies.valuing import is_attribute
 
 _WORD = re.compile(r"\w+(?:[.,:/-]\w+)*", re.UNICODE)
 _NONE = Judgement(relation="other")
@@ -21,6 +22,23 @@ _JUDGED = 24
 
 Keys = frozenset[tuple[str, ...]]
 """Subjects that several lines of a section begin with, each with another value."""
+_OF_WHAT_IS_SAID = frozenset({"", "record", "restated"})
+"""Rules that see likeness, which is no sign of a correction among what people say: they thank each other every day."""
+
+
+class Written(Value):
+    """What the new chunks of a section tell of how it is written.
+
+    Attributes:
+        speakers: What only looks like a key, as it stands before several values.
+        spoken: Whether they are a conversation: they begin with a speaker, who speaks again.
+    """
+
+    speakers: Keys = frozenset()
+    spoken: bool = False
+
+
+_PLAIN = Written()
 
 
 class Match(Value):
@@ -41,7 +59,7 @@ class Match(Value):
     leftover: str
 
 
-def compare(old: ConflictChunk, new: ConflictChunk, precision: float, speakers: Keys = frozenset()) -> Match:
+def compare(old: ConflictChunk, new: ConflictChunk, precision: float, written: Written = _PLAIN) -> Match:
     """How a chunk that its section no longer holds relates to a new one, statement by statement.
 
     That some of its statements are said again, and others are not, replaces nothing.
@@ -50,11 +68,12 @@ def compare(old: ConflictChunk, new: ConflictChunk, precision: float, speakers: 
         old: The chunk.
         new: The new one.
         precision: How often the endings by a rule must be right for the rule to be followed.
-        speakers: What only looks like a key, as it stands before several values.
+        written: How the new one's section is written.
     """
     mine, theirs = stated(old.content, old.place), stated(new.content, new.place)
     candidates = _Candidates(theirs)
-    found = [_best(statement, candidates, precision, speakers) for statement in mine]
+    spoken = written.spoken and _label(old) is not None
+    found = [_best(statement, candidates, precision, written.speakers, spoken) for statement in mine]
     sure = [judgement.relation in {"same", "replaced"} for judgement in found]
     ends = any(judgement.relation == "replaced" for judgement in found) or (bool(sure) and all(sure))
     leading = max(found, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
@@ -91,24 +110,48 @@ class _Candidates:
         return [self._statements[place] for place in sorted(islice(places, _JUDGED))]
 
 
-def _best(old: Statement, new: _Candidates, precision: float, speakers: Keys) -> Judgement:
-    judged = [_followed(judge(old, statement), old, precision, speakers) for statement in new.nearest(old)]
+def _best(old: Statement, new: _Candidates, precision: float, speakers: Keys, spoken: bool) -> Judgement:
+    judged = [_followed(judge(old, statement), old, precision, speakers, spoken) for statement in new.nearest(old)]
     return max(judged, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
 
 
-def _followed(judgement: Judgement, old: Statement, precision: float, speakers: Keys) -> Judgement:
+def _followed(judgement: Judgement, old: Statement, precision: float, speakers: Keys, spoken: bool) -> Judgement:
     """A judgement, as far as its rule is sure enough."""
     if judgement.relation in {"other", "same"}:
         return judgement
     assertion = assertion_of(old)
     if assertion is not None and assertion.kind == "key" and assertion.subject in speakers:
         return judgement._replace(relation="other")
+    if spoken and judgement.relation == "unclear" and judgement.rule in _OF_WHAT_IS_SAID and not _telling(assertion):
+        return judgement._replace(relation="other")
     if judgement.relation == "replaced" and judgement.precision < precision:
         return judgement._replace(relation="unclear")
     return judgement
 
 
-def repeated_keys(chunks: Sequence[ConflictChunk]) -> Keys:
+def _telling(assertion: Assertion | None) -> bool:
+    """Whether it is about what has one value at a time, so that another one may be a correction."""
+    return assertion is not None and (assertion.kind == "one" or is_attribute(assertion))
+
+
+def written(chunks: Sequence[ConflictChunk]) -> Written:
+    """How a section is written, as its new chunks show."""
+    labels = [_label(chunk) for chunk in chunks]
+    spoken = bool(labels) and labels[0] is not None and labels.count(labels[0]) > 1
+    return Written(speakers=_repeated_keys(chunks), spoken=spoken)
+
+
+def _label(chunk: ConflictChunk) -> str | None:
+    """Who says it, or of what it is the value: what its first statement begins with."""
+    first = next(iter(stated(chunk.content, chunk.place)), None)
+    assertion = assertion_of(first) if first is not None else None
+    if assertion is not None and assertion.kind == "key":
+        return " ".join(assertion.subject)
+    said = [label for label in first.labels if label not in REMARKS] if first is not None else []
+    return said[0] if said else None
+
+
+def _repeated_keys(chunks: Sequence[ConflictChunk]) -> Keys:
     """What stands before several values in the same section, as speakers and kinds of remarks do."""
     assertions = (assertion_of(statement) for chunk in chunks for statement in stated(chunk.content, chunk.place))
     keyed = sorted(

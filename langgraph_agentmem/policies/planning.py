@@ -48,11 +48,11 @@ def replacements(
         precision: How often the endings by a rule must be right for the rule to be followed.
     """
     postings = _postings(new)
-    speakers = matching.repeated_keys(new)
+    written = matching.written(new)
     matches: list[Replacement] = []
     for old in existing:
         compared = [
-            (matching.compare(old, candidate, precision, speakers), candidate)
+            (matching.compare(old, candidate, precision, written), candidate)
             for candidate in _nearest(old, new, postings)
         ]
         # the new chunk that says most of it anew, else the one that perhaps does; of equal ones, the oldest

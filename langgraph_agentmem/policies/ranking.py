@@ -9,10 +9,10 @@ Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023).
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from langgraph_agentmem.models.search import SearchHit
-from langgraph_agentmem.policies.weighing import without_label
+from langgraph_agentmem.policies.weighing import label_words, without_label
 from langgraph_agentmem.policies.words import Reader
 
 WEIGHTS = {"lexical": 0.45, "vector": 0.55, "label": 0.12, "graph": 0.10, "date": 0.10}
@@ -26,10 +26,17 @@ LEAST_RECENCY = 0.3
 
 
 _LEAST_SHARE = 0.15
-"""Of the score of what was replaced, that what stands there now must have."""
+"""Of the score of what was replaced, or perhaps was, that the later one must have."""
 _LEAST_WORDS = 3
 _NEAR = 5
 """Places in a section within which a chunk may have taken another one's."""
+
+
+class _Said(NamedTuple):
+    """Who says something, or of what it is the value; and its words, which do not tell when."""
+
+    label: str | None
+    words: set[str]
 
 
 def ranked(hits: list[SearchHit], limit: int, reader: Reader) -> list[SearchHit]:
@@ -89,31 +96,39 @@ def _later(hits: list[SearchHit], reader: Reader) -> dict[int, list[SearchHit]]:
             present.setdefault((hit.memory_id, hit.section_id), []).append(hit)
 
     @cache
-    def words(id: int) -> set[str]:
-        return _words(by_id[id], reader)  # only of the few that stand near each other
+    def said(id: int) -> _Said:
+        return _said(by_id[id], reader)  # only of the few that stand near each other
 
     found: dict[int, list[SearchHit]] = {}
     for hit in hits:
-        unclear = [by_id[id] for id in hit.unclear_with if id in by_id and _age(by_id[id]) > _age(hit)]
+        unclear = [by_id[id] for id in hit.unclear_with if id in by_id and _perhaps_took_place(by_id[id], hit)]
         there = [] if hit.current else present.get((hit.memory_id, hit.section_id), [])
-        taking = [other for other in there if _took_place(other, hit, words)]
+        taking = [other for other in there if _took_place(other, hit, said)]
         found[hit.chunk_id] = unclear + sorted(taking, key=lambda other: (-other.score, other.chunk_id))[:1]
     return found
 
 
-def _took_place(new: SearchHit, old: SearchHit, words: Callable[[int], set[str]]) -> bool:
+def _perhaps_took_place(new: SearchHit, old: SearchHit) -> bool:
+    return _age(new) > _age(old) and new.score >= _LEAST_SHARE * old.score
+
+
+def _took_place(new: SearchHit, old: SearchHit, said: Callable[[int], _Said]) -> bool:
     near = new.start_date > old.start_date and abs(new.chunk_order - old.chunk_order) <= _NEAR
     if not near or new.score < _LEAST_SHARE * old.score:
         return False
-    ours, theirs = words(new.chunk_id), words(old.chunk_id)
-    # short ones share less
-    enough = min(_LEAST_WORDS, -(-min(len(ours), len(theirs)) // 2))
-    return 0 < enough <= len(ours & theirs)
+    ours, theirs = said(new.chunk_id), said(old.chunk_id)
+    spoken = ours.label is not None and theirs.label is not None
+    if spoken and ours.label != theirs.label:
+        return False
+    # short ones share less; and who speaks of the same things has words in common by accident
+    half = -(-min(len(ours.words), len(theirs.words)) // 2)
+    enough = half if spoken else min(_LEAST_WORDS, half)
+    return 0 < enough <= len(ours.words & theirs.words)
 
 
-def _words(hit: SearchHit, reader: Reader) -> set[str]:
-    """What it says; not who says it, nor when."""
-    return {word.text for word in reader.words(without_label(hit.content)) if not word.empty}
+def _said(hit: SearchHit, reader: Reader) -> _Said:
+    words = {word.text for word in reader.words(without_label(hit.content)) if not word.empty}
+    return _Said(label_words(hit.content, reader), words)
 
 
 def _age(hit: SearchHit) -> tuple[datetime, int]:

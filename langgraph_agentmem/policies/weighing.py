@@ -26,22 +26,19 @@ from langgraph_agentmem.policies.words import Reader, Word, dimension, is_letter
 
 K1 = 0.9
 """How often a chunk of the usual length has a word that weighs half of the most."""
-_B = 0.6
-_USUAL_LENGTH = 75.0
+B = 0.6
+USUAL_LENGTH = 75.0
 """Words, with those of the neighbours by their weights: what lines of dialogue and of notes come to."""
 MOST_WEIGHT = K1 + 1
 """What a word weighs at most, however often a chunk has it."""
-_SHORT_LENGTH = 20.0
+SHORT_LENGTH = 20.0
 """Words that even the shortest chunk counts for: that a line of a list has no more tells nothing for it."""
-ONCE = MOST_WEIGHT / (1 + K1 * (1 - _B + _B * _SHORT_LENGTH / _USUAL_LENGTH))
+ONCE = MOST_WEIGHT / (1 + K1 * (1 - B + B * SHORT_LENGTH / USUAL_LENGTH))
 """What a word weighs that a short chunk says once: one that says what is asked, and nothing else, answers it fully."""
 BESIDE = {-1: 0.8, -2: 0.6, -3: 0.4, 1: 0.6, 2: 0.4}
 """What a word of a neighbour counts, by how far behind or before the chunk it stands. Only what is said, behind a
 label, is understood by what is said around it; paragraphs and items of a list stand for themselves, under their
-headings."""
-ITEMS_BESIDE = 0.75
-"""What that counts for the items of a store: what was put before and after one, as far as it is said as well. It need
-not be about the same. It is known only when they are compared, as each is written by itself."""
+headings. Of the items of a store, which are written one by one, it is known only when they are compared."""
 _FOUND_BESIDE = 2.0
 """Chunks that are found by a word of what is said, besides the one that says it. Their weights are those of 2.8 chunks,
 but who speaks of something does so in several lines."""
@@ -68,7 +65,7 @@ class _Field(NamedTuple):
 def weighed(chunks: Sequence[TextChunk], reader: Reader) -> list[ChunkWords]:
     """What each of a text's chunks is found by; they are each other's neighbours, in order."""
     fields = [_field(chunk.text, reader) for chunk in chunks]
-    added = [_USUAL_LENGTH * max((turn // _LONG_TURN).bit_length() - 1, 0) for turn in _turns(fields)]
+    added = [USUAL_LENGTH * max((turn // _LONG_TURN).bit_length() - 1, 0) for turn in _turns(fields)]
     return [_weighed(fields, place, chunk, reader, added[place]) for place, chunk in enumerate(chunks)]
 
 
@@ -150,7 +147,7 @@ def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Rea
     """What a chunk is found by, which counts for so many words more than it has."""
     own = fields[place].frequencies
     sums: dict[int, float] = dict(own)
-    length = max(float(fields[place].length), _SHORT_LENGTH) + added
+    length = max(float(fields[place].length), SHORT_LENGTH) + added
     for field, weight in _beside(fields, place):
         length += weight * field.length
         for at, frequency in field.frequencies.items():
@@ -162,7 +159,7 @@ def _weighed(fields: Sequence[_Field], place: int, chunk: TextChunk, reader: Rea
     if len(sums) > _MOST:
         heaviest = sorted(sums, key=lambda at: (at not in own, -sums[at], at))[:_MOST]
         sums = {at: sums[at] for at in heaviest}
-    norm = K1 * (1 - _B + _B * length / _USUAL_LENGTH)
+    norm = K1 * (1 - B + B * length / USUAL_LENGTH)
     weights = {at: f * MOST_WEIGHT / (f + norm) for at, f in sums.items()}
     return ChunkWords(sorted({*own, *above, *dates.dimensions(chunk.text)}), weights, fields[place].label)
 

@@ -17,7 +17,7 @@ from langgraph_agentmem.policies.filters import Condition
 from langgraph_agentmem.policies.frequencies import SAMPLE, Frequencies
 from langgraph_agentmem.policies.ownership import Ownership
 from langgraph_agentmem.policies.ranking import LEAST_RECENCY, LONGER_ITEM, LONGEST_ITEM, SHORT_ITEM, WEIGHTS
-from langgraph_agentmem.policies.weighing import BESIDE, ITEMS_BESIDE, K1, MOST_WEIGHT, ONCE, vector_text
+from langgraph_agentmem.policies.weighing import BESIDE, K1, MOST_WEIGHT, SHORT_LENGTH, USUAL_LENGTH, B, vector_text
 from langgraph_agentmem.policies.words import DIMENSIONS
 from langgraph_agentmem.settings import AgentMemorySettings
 from langgraph_agentmem.storage import tenant_indexes
@@ -317,11 +317,20 @@ def _items_statement(
 
 def _beside() -> sql.Composable:
     """What items have of a question's words, with what those put before and after them have."""
-    shares = {0: 1.0} | {-distance: share * ITEMS_BESIDE for distance, share in BESIDE.items()}
+    shares = {0: 1.0} | {-distance: share for distance, share in BESIDE.items()}
     places = [sql.SQL("({}, {}::float8)").format(places, share) for places, share in shares.items()]
-    numbers = {"once": ONCE, "most": MOST_WEIGHT, "half": K1}
+    lengths = [
+        template("search", "length_behind" if distance < 0 else "length_before").format(
+            share=sql.SQL("{}::float8").format(share), chunks=sql.SQL("{}").format(abs(distance))
+        )
+        for distance, share in BESIDE.items()
+    ]
+    numbers = {
+        "most": MOST_WEIGHT, "constant": K1 * (1 - B), "by_length": K1 * B / USUAL_LENGTH, "short": SHORT_LENGTH,
+    }  # fmt: skip
     return template("search", "beside").format(
         places=sql.SQL(", ").join(places),
+        lengths_beside=sql.SQL(" + ").join(lengths),
         **{name: sql.SQL("{}::float8").format(number) for name, number in numbers.items()},
     )
 

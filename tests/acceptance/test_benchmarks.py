@@ -42,12 +42,12 @@ DIALOGUES = [
     }
 ]
 """In the form of LoCoMo's."""
-DOORS = ("--doors", "sections", "items", "BM25")
+DOORS = ("--doors", "sections", "replaced", "items", "BM25")
 PROGRAMS: dict[str, list[str]] = {
     "beam.py": ["CHATS", *DOORS],
     "checkpointer.py": ["1", "--warm-up", "0"],
     "claims.py": ["--due", "30", "--claims", "5"],
-    "conflicts.py": ["--kinds", "names", "--ways", "replaced"],
+    "conflicts.py": ["--kinds", "names", "--ways", "replaced", "--locomo", "DIALOGUES"],
     "consolidation.py": ["0.02", "transactions", "lag"],
     "fleet.py": ["--tenants", "1000", "--seconds", "1", "--workers", "20", "--backlog", "200", "--small", "20",
                  "--checked-backlog", "20", "--checked-small", "5"],

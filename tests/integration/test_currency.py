@@ -45,6 +45,34 @@ async def test_what_merely_scrolled_out_of_its_section_keeps_its_place(memory: A
     assert [(hit.content, hit.current) for hit in hits[:1]] == [(talk[0], False)]
 
 
+async def test_what_people_say_later_does_not_come_before_what_they_said_of_other_things(memory: AgentMemory) -> None:
+    first = [
+        "Ann: Hello Ben!",
+        "Ann: We climbed the highest hill around with our dog, and had a picnic of bread and figs.",
+    ]
+    later = [
+        "Ann: Hello Ben!",
+        "Ann: My aunt feeds her dog with bread and figs, which the veterinary forbids, of course.",
+    ]
+    await replaced(memory, "\n".join(first), "\n".join(later))
+
+    hits = await memory.asearch("alice", "What did Ann have at the picnic when she climbed the hill with the dog?")
+
+    assert [hit.content.strip() for hit in hits[:2]] == [first[1], later[1]]
+    assert hits[0].score * 0.15 < hits[1].score, "near enough to come first, if it were a new version"
+    assert (hits[0].behind, hits[0].unclear_with) == ([], [])
+
+
+async def test_a_line_that_is_said_anew_with_another_value_comes_first(memory: AgentMemory) -> None:
+    said = "Ann: The tests of our API module cover 65 % of the code at first."
+    anew = "Ann: The tests of our API module cover almost all of it."
+    await replaced(memory, said, anew)
+
+    hits = await memory.asearch("alice", "How much of the code do the tests of the API module cover at first?")
+
+    assert [hit.content for hit in hits] == [anew, said]
+
+
 async def test_each_hit_explains_its_place(memory: AgentMemory) -> None:
     await replaced(memory, OLD, NEW)
 

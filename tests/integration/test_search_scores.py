@@ -134,9 +134,8 @@ async def test_what_was_put_before_and_after_counts_of_what_is_said_only(opens: 
     if not with_vectors:
         order = sorted(keys_of, key=lambda key: -hits[key].score)
         assert order[:4] == keys_of[:4]
-        # said once beside it counts 0.75 of what it does in one text, and is saturated as in one of the usual length
-        times = [1.0, 0.75 * 0.8, 0.75 * 0.6, 0.75 * 0.4]
-        saturated = [each * 1.9 / (each + 0.9) for each in times]
+        # as in a section; all of it together is short
+        saturated = [times * 1.9 / (times + 0.9 * (0.4 + 0.6 * 20 / 75)) for times in (1.0, 0.8, 0.6, 0.4)]
         assert [hits[key].score for key in keys_of[:4]] == pytest.approx([s / ONCE for s in saturated], abs=1e-5)
         assert all(hits[key].score == 0 for key in keys_of[4:])
     facts = {hit.key: hit.score for hit in await store.asearch(("alice", "facts"), query="falcon flew")}
@@ -147,6 +146,30 @@ async def test_what_was_put_before_and_after_counts_of_what_is_said_only(opens: 
     await store.adelete(NS, keys_of[0])
     left = await store.asearch(NS, query="falcon", limit=20)
     assert with_vectors or all(hit.score == 0 for hit in left), "nothing of it is kept with its neighbours"
+
+
+async def test_how_far_an_item_is_behind_another_is_counted_in_chunks(opens: Opens) -> None:
+    store = opens()
+    speech = "Ada: so it began.\n\n" + "\n\n".join(f"And then came the part {i}." for i in range(3))
+    said = {"first": "Bob: the falcon", "near": "Ada: yes it did", "speech": speech, "behind": "Bob: did it"}
+    await store.abatch([PutOp(NS, key, {"text": text}) for key, text in said.items()])
+
+    hits = {hit.key: hit.score for hit in await store.asearch(NS, query="falcon", limit=20)}
+
+    assert hits["first"] > hits["near"] > hits["speech"] > hits["behind"] == 0
+
+
+async def test_the_more_is_said_beside_something_the_less_a_word_of_it_weighs(opens: Opens) -> None:
+    store = opens()
+    told = "Bob: " + " ".join(f"word{i}" for i in range(60))
+    said = {"long": told, "beside": "Ada: the falcon", "noted": "the falcon", "end": told, "quiet": "Ada: the falcon"}
+    await store.abatch(
+        [PutOp((*NS, key if key in {"noted", "quiet"} else "talk"), key, {"text": text}) for key, text in said.items()]
+    )
+
+    hits = {hit.key: hit.score for hit in await store.asearch(NS, query="falcon", limit=20)}
+
+    assert hits["quiet"] == hits["noted"] > hits["beside"] > hits["long"] > 0
 
 
 async def test_what_is_said_again_and_again_counts_less_each_time(opens: Opens) -> None:

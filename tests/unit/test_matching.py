@@ -10,9 +10,9 @@ from langgraph_agentmem.policies.matching import (
     lost_by,
     name_similarity,
     overlap_coefficient,
-    repeated_keys,
     survival,
     words,
+    written,
 )
 from langgraph_agentmem.policies.statements import statements
 
@@ -64,11 +64,58 @@ def test_a_rule_is_followed_only_as_far_as_it_is_precise_enough():
 def test_what_stands_before_several_values_is_no_key():
     new = [ConflictChunk(id=2, content="Ada: Rome"), ConflictChunk(id=3, content="Ada: 17")]
 
-    keys = repeated_keys(new)
+    it = written(new)
 
-    assert keys == {("ada",)}
+    assert (it.speakers, it.spoken) == ({("ada",)}, True)
     assert match_of(ConflictChunk(id=1, content="Ada: 16"), new[1], 0.98).replaced == 1
-    assert match_of(ConflictChunk(id=1, content="Ada: 16"), new[1], 0.98, keys).replaced == 0
+    assert match_of(ConflictChunk(id=1, content="Ada: 16"), new[1], 0.98, it).replaced == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Ann: Keep up the awesome work!", "Ben: Keep up the good work!"),
+        ("Jon: Definitely!", "Jon: Thanks, Ben!"),
+        ("Ben: Sure thing!", "Ben: Definitely!"),
+        ("(4:04 pm on 20 January, 2023) Ann: Hey Ben!", "(7:10 pm on 9 May, 2023) Ann: Hey Ben!"),
+        ("User: Wow, Maria, that is great!", "User: Wow, Maria!"),
+        (
+            "Ann: Look! [a photo of a group of people sitting around a table]",
+            "Ann: See? [a photo of a group of people standing at a table]",
+        ),
+    ],
+)
+def test_what_people_say_alike_is_no_correction_in_a_conversation(old: str, new: str):
+    talk = [new, "Ann: I see.", "User: I see.", "Ben: I see.", "Jon: I see.", "(9 May 2026) Ann: Right."]
+    chunks = [ConflictChunk(id=2 + place, content=content) for place, content in enumerate(talk)]
+    told = ConflictChunk(id=1, content=old)
+
+    assert written(chunks).spoken
+    assert match_of(told, chunks[0], 0.98, written(chunks)).unclear == 0
+    assert match_of(told, chunks[0], 0.98).unclear > 0, "as a note, it may be a new version"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("User: My status is open because of the rain.", "User: My status is closed with the rain gone."),
+        ("Ann: My deadline was Friday.", "Ann: My deadline is Monday."),
+        ("Ann: My phone number is maybe 555-1234.", "Ann: My phone number is 555-9876."),
+    ],
+)
+def test_what_may_be_a_correction_is_one_in_a_conversation_too(old: str, new: str):
+    speaker = new.partition(" ")[0]
+    chunks = [ConflictChunk(id=2, content=new), ConflictChunk(id=3, content=f"{speaker} It is warm there.")]
+
+    assert written(chunks).spoken
+    assert match_of(ConflictChunk(id=1, content=old), chunks[0], 0.98, written(chunks)).unclear > 0
+
+
+@pytest.mark.parametrize(
+    "talk", [["Ann: Yes.", "Ben: No."], ["Plan", "Ann: Yes.", "Ann: No."], ["TODO: a", "TODO: b"], []]
+)
+def test_other_texts_are_no_conversation(talk: list[str]):
+    assert not written([ConflictChunk(id=place, content=content) for place, content in enumerate(talk)]).spoken
 
 
 @pytest.mark.parametrize("new", ["", "# Only a heading\n", "  \n"])

@@ -146,29 +146,45 @@ c.label IS NOT NULL AND {document} IS NULL AND c.chunk_order = 0
 , CASE WHEN {said} THEN c.own_words END AS own_words
 
 -- name: beside
--- What is said is found by what was said in the items that were put before and after it, too, each word saturated as in one
--- text, of the usual length; where all are compared, as else those are not known. Grouping takes the place of a join, whose
--- sides the planner could misjudge.
+-- What is said is found by what was said in the items that were put before and after it, too, as in a section: how far one is
+-- behind another is counted in chunks, and each word saturates by the length of all that counts; where all are compared, as
+-- else those are not known. What a chunk's own words weigh is taken back for what they weigh among the others. Grouping takes
+-- the place of a join, whose sides the planner could misjudge.
 said AS MATERIALIZED (
-    SELECT o.id, o.memory_id, row_number() OVER (PARTITION BY o.memory_id ORDER BY o.id) AS place, o.own_lexical, o.own_words
-    FROM compared o WHERE o.said AND (SELECT w.taken FROM way w) <> 'some'
+    SELECT p.id, p.memory_id, p.place, p.own_lexical, p.own_words, {constant} + {by_length} * greatest(p.length, {short}) AS own_half,
+           {constant} + {by_length} * greatest(p.length + p.length_beside, {short}) AS half
+    FROM (
+        SELECT o.*, row_number() OVER around AS place, {lengths_beside} AS length_beside
+        FROM (SELECT c.*, CASE WHEN c.said THEN cardinality(c.own_words) ELSE 0 END AS length FROM compared c) o
+        WHERE (SELECT w.taken FROM way w) <> 'some'
+        WINDOW around AS (PARTITION BY o.memory_id ORDER BY o.id)) p
+    WHERE p.said
 ),
 beside AS MATERIALIZED (
-    SELECT max(g.id) AS id, least(max(g.own_lexical) / {once} + sum(g.gained) / %(best)s, 1) AS lexical
+    SELECT max(t.id) AS id, least(greatest(max(t.own_lexical)
+               + coalesce(sum(t.weight * {most} * (t.times / (t.times + t.half) - t.own / (1 + t.own_half))), 0) / %(best)s, 0), 1) AS lexical
     FROM (
-        SELECT s.memory_id, s.place, s.id, s.own_lexical, 0 AS gained FROM said s
-        UNION ALL
-        SELECT h.memory_id, h.place, NULL, NULL, h.weight * ({most} * h.times / (h.times + {half}) - h.own)
+        SELECT h.memory_id, h.place, h.id, h.own_lexical, h.weight, h.times, h.own,
+               max(h.half) OVER here AS half, max(h.own_half) OVER here AS own_half
         FROM (
-            SELECT s.memory_id, s.place + d.places AS place, a.weight, sum(d.share) AS times,
-                   max(CASE WHEN d.places = 0 THEN 1 ELSE 0 END) AS own
+            SELECT s.memory_id, s.place, s.id, s.own_lexical, s.half, s.own_half, NULL::float8 AS weight, NULL::float8 AS times, 0 AS own
+            FROM said s
+            UNION ALL
+            SELECT s.memory_id, s.place + d.places, NULL, NULL, NULL, NULL, a.weight, sum(d.share), max(CASE WHEN d.places = 0 THEN 1 ELSE 0 END)
             FROM said s
             JOIN unnest(%(asked_words)s::int[], %(asked_weights)s::float8[]) AS a (word, weight)
               ON s.own_lexical > 0 AND a.word = ANY (s.own_words)
             CROSS JOIN (VALUES {places}) AS d (places, share)
-            GROUP BY s.memory_id, s.place + d.places, a.word, a.weight) h) g
-    GROUP BY g.memory_id, g.place
+            GROUP BY s.memory_id, s.place + d.places, a.word, a.weight) h
+        WINDOW here AS (PARTITION BY h.memory_id, h.place)) t
+    GROUP BY t.memory_id, t.place
 ),
+
+-- name: length_behind
+{share} * lag(o.length, {chunks}, 0) OVER around
+
+-- name: length_before
+{share} * lead(o.length, {chunks}, 0) OVER around
 
 -- name: no_graph
 -- Nothing of the graph: items are not looked for by what they mention.
