@@ -6,12 +6,12 @@ costs more than what it saves. Run as a script, this prints the files; `--record
 """
 
 import argparse
+import fnmatch
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from fnmatch import fnmatch
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,6 +21,7 @@ TESTS = sorted(
     for folder in ("integration", "acceptance")
     for path in (ROOT / "tests" / folder).glob("test_*.py")
 )
+NAMES = {Path(test).stem: test for test in TESTS}
 DURATIONS = Path(__file__).with_name("durations.json")
 """Seconds per file, without what is marked as slow; a file that is not there counts as UNKNOWN."""
 UNKNOWN = 10.0
@@ -98,6 +99,7 @@ NEAR = {
     "policies/transcripts": "conversations",
     "policies/frequencies": _SEARCHES,
     "policies/ranking": _SEARCHES,
+    "policies/validation": "mistaken_arguments",
     "policies/weighing": _SEARCHES,
     "policies/spelling": _SEARCHES,
     "policies/words": _SEARCHES,
@@ -214,7 +216,7 @@ def _imports(test: str, module: str) -> bool:
 
 def named(names: str) -> list[str]:
     """The test files of these names, which may have wildcards, in this order."""
-    return [test for name in names.split() for test in TESTS if fnmatch(Path(test).stem, f"test_{name}")]
+    return [NAMES[stem] for name in names.split() for stem in fnmatch.filter(NAMES, f"test_{name}")]
 
 
 def changed_files() -> list[str]:

@@ -40,11 +40,11 @@ SWITCHES: dict[str, Callable[[AgentMemory, Any], Any]] = {
 
 
 @pytest.mark.parametrize("given", ["no", "false", 0, None, []])
-@pytest.mark.parametrize("name", SWITCHES)
-async def test_a_switch_is_true_or_false_and_no_text_that_says_so(memory: AgentMemory, name: str, given: Any) -> None:
+async def test_a_switch_is_true_or_false_and_no_text_that_says_so(memory: AgentMemory, given: Any) -> None:
     kept = await memory.acreate_active_memory("alice", "Kept", TEMPLATE)
-    with pytest.raises(InvalidInputError, match=f"{name} must be True or False, not "):
-        await SWITCHES[name](memory, given)
+    for name, call in SWITCHES.items():
+        with pytest.raises(InvalidInputError, match=f"{name} must be True or False, not "):
+            await call(memory, given)
     assert [each.id for each in await memory.aget_active_memories("alice")] == [kept.id]
 
 
@@ -59,10 +59,10 @@ LISTS: dict[str, Callable[[AgentMemory, Any], Any]] = {
 
 
 @pytest.mark.parametrize("given", ["1", b"1", None, 1, {"1": "2"}, str])
-@pytest.mark.parametrize("name", LISTS)
-async def test_a_list_is_no_text_nor_anything_else(memory: AgentMemory, name: str, given: Any) -> None:
-    with pytest.raises(InvalidInputError, match=f"{name} must be a list, not {type(given).__name__}"):
-        await LISTS[name](memory, given)
+async def test_a_list_is_no_text_nor_anything_else(memory: AgentMemory, given: Any) -> None:
+    for name, call in LISTS.items():
+        with pytest.raises(InvalidInputError, match=f"{name} must be a list, not {type(given).__name__}"):
+            await call(memory, given)
 
 
 @pytest.mark.parametrize("given", [["1"], None, {"thread_id": "1"}, 1.5, "\0", "\ud800"])

@@ -213,8 +213,9 @@ async def test_a_run_that_fails_is_logged_without_its_content_and_the_others_go_
 async def test_a_worker_outlives_an_outage(
     opened: Open, rows: Rows, server: str, dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    memory = opened(settings=EAGER | {"worker_poll_seconds": 0.05})
-    async with working(MemoryWorker(memory)):
+    # without a connection that it can lose, it tries for as long to make one before it says that it waits
+    at_work = opened(settings=EAGER | {"worker_poll_seconds": 0.05, "connect_timeout_seconds": 0.1})
+    async with working(MemoryWorker(at_work)):
         await until_listening(rows)
         with psycopg.connect(server, autocommit=True) as connection:
             name = conninfo_to_dict(dsn)["dbname"]
@@ -222,7 +223,7 @@ async def test_a_worker_outlives_an_outage(
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
             await until(lambda: "the worker waits for the database" in caplog.text)
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        created = await project(memory)
+        created = await project(opened(settings=EAGER))
         await until_rows(rows, APPLIED, [("alice", created.id)])
         await until_listening(rows)
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 from sql_files import BLOCK, FILES, PACKAGE, STATEMENTS, STORAGE
@@ -12,9 +13,21 @@ from langgraph_agentmem.policies.ownership import Ownership
 # Statements and the code that runs them
 
 
+@cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """All nodes of a tree, walked through once for all that is asked of them."""
+    return list(ast.walk(tree))
+
+
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
 def loads(tree: ast.Module) -> set[str]:
     """The files whose statements a module loads."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    calls = (node for node in nodes(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
     return {
         c.args[0].value
         for c in calls
@@ -24,21 +37,23 @@ def loads(tree: ast.Module) -> set[str]:
 
 def names_subscripted(tree: ast.Module) -> set[str]:
     """The literal names under which a module looks up statements."""
-    subscripts = [n.slice for n in ast.walk(tree) if isinstance(n, ast.Subscript) and ast.unparse(n.value) == "_SQL"]
+    subscripts = [n.slice for n in nodes(tree) if isinstance(n, ast.Subscript) and ast.unparse(n.value) == "_SQL"]
     looked_up = [part for s in subscripts for part in ([s.body, s.orelse] if isinstance(s, ast.IfExp) else [s])]
     looked_up += [
         node.args[1]
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "template"
     ]
     return {part.value for part in looked_up if isinstance(part, ast.Constant)}
 
 
+@cache
 def strings(tree: ast.Module) -> set[str]:
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {node.value for node in nodes(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-MODULES = {path.name: ast.parse(path.read_text()) for path in sorted(STORAGE.rglob("*.py"))}
+SOURCES = {str(path.relative_to(PACKAGE)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = {path.name: parsed(SOURCES[str(path.relative_to(PACKAGE))]) for path in sorted(STORAGE.rglob("*.py"))}
 NAMES = {file: {name for name, _ in BLOCK.findall(text)} for file, text in FILES.items()}
 
 
@@ -75,14 +90,17 @@ def test_every_parameter_is_named_and_every_percent_sign_is_a_parameter():
     assert {n: sql for n, sql in STATEMENTS.items() if re.search(r"%(?!\(\w+\)s)", sql)} == {}
 
 
+@cache
+def given() -> set[str | None]:
+    """What may be the name of a parameter in the code."""
+    words = {word for tree in MODULES.values() for string in strings(tree) for word in string.split()}
+    keywords = {node.arg for tree in MODULES.values() for node in nodes(tree) if isinstance(node, ast.keyword)}
+    return {*words, *keywords, *VectorIndex.model_fields, *Ownership.model_fields}  # the last are given as a whole
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_every_parameter_is_given_somewhere_in_the_code(file):
-    known = {word for tree in MODULES.values() for string in strings(tree) for word in string.split()}
-    known |= {
-        keyword.arg for tree in MODULES.values() for keyword in ast.walk(tree) if isinstance(keyword, ast.keyword)
-    }
-    known |= {*VectorIndex.model_fields, *Ownership.model_fields}  # given as a whole
-    wanted = {name: parameters(STATEMENTS[f"{file}:{name}"]) - known for name in NAMES[file]}
+    wanted = {name: parameters(STATEMENTS[f"{file}:{name}"]) - given() for name in NAMES[file]}
 
     assert {name: missing for name, missing in wanted.items() if missing} == {}
 
@@ -98,7 +116,7 @@ SQL = re.compile(
 
 def sql_strings(source: str) -> list[int]:
     """The lines with SQL in string literals, f-strings included."""
-    return sorted({node.lineno for node in ast.walk(ast.parse(source)) if SQL.match(literal(node))})
+    return sorted({node.lineno for node in nodes(parsed(source)) if SQL.match(literal(node))})
 
 
 def literal(node: ast.AST) -> str:
@@ -114,7 +132,7 @@ def literal(node: ast.AST) -> str:
 
 
 def test_no_module_contains_sql():
-    modules = {str(path.relative_to(PACKAGE)): sql_strings(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+    modules = {name: sql_strings(source) for name, source in SOURCES.items()}
 
     assert len(modules) > 40
     assert {name: lines for name, lines in modules.items() if lines} == {}
@@ -137,9 +155,9 @@ def test_sql_in_a_module_is_found(bad):
 
 def test_errors_are_told_apart_by_sqlstate_not_by_the_names_of_constraints():
     attributes = {
-        f"{path.name}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        f"{name}:{node.lineno}"
+        for name, source in SOURCES.items()
+        for node in nodes(parsed(source))
         if isinstance(node, ast.Attribute) and node.attr == "constraint_name"
     }
 
@@ -162,7 +180,7 @@ ENDS_TRANSACTIONS = {
 def synchronizing(source: str) -> list[str]:
     return [
         ast.unparse(node.func)
-        for node in ast.walk(ast.parse(source))
+        for node in nodes(parsed(source))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in SYNCHRONIZES
@@ -171,7 +189,7 @@ def synchronizing(source: str) -> list[str]:
 
 
 def test_nothing_ends_a_transaction_but_its_block():
-    found = {str(path.relative_to(PACKAGE)): synchronizing(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    found = {name: synchronizing(source) for name, source in SOURCES.items()}
     assert {module for module, calls in found.items() if calls} == ENDS_TRANSACTIONS
 
     assert synchronizing("async with connection.transaction(): pass") == ["connection.transaction"]
@@ -187,7 +205,7 @@ def for_nobody(source: str) -> list[str]:
     """The calls that take a connection or a transaction without saying for whom."""
     return [
         ast.unparse(node)
-        for node in ast.walk(ast.parse(source))
+        for node in nodes(parsed(source))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in {"connection", "transaction"}
@@ -197,7 +215,7 @@ def for_nobody(source: str) -> list[str]:
 
 
 def test_every_connection_is_taken_for_a_tenant_or_for_everyone():
-    found = {str(path.relative_to(PACKAGE)): for_nobody(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    found = {name: for_nobody(source) for name, source in SOURCES.items()}
 
     assert {module: calls for module, calls in found.items() if calls} == {}
 
