@@ -26,8 +26,8 @@ _OF_WHAT_IS_SAID = frozenset({"", "record", "restated"})
 """Rules that see likeness, which is no sign of a correction among what people say: they thank each other every day."""
 
 
-class Written(Value):
-    """What the new chunks of a section tell of how it is written.
+class SectionForm(Value):
+    """How a section is written, as its new chunks tell.
 
     Attributes:
         speakers: What only looks like a key, as it stands before several values.
@@ -38,7 +38,7 @@ class Written(Value):
     spoken: bool = False
 
 
-_PLAIN = Written()
+_PLAIN = SectionForm()
 
 
 class Match(Value):
@@ -59,7 +59,7 @@ class Match(Value):
     leftover: str
 
 
-def compare(old: ConflictChunk, new: ConflictChunk, precision: float, written: Written = _PLAIN) -> Match:
+def compare(old: ConflictChunk, new: ConflictChunk, precision: float, form: SectionForm = _PLAIN) -> Match:
     """How a chunk that its section no longer holds relates to a new one, statement by statement.
 
     That some of its statements are said again, and others are not, replaces nothing.
@@ -68,12 +68,12 @@ def compare(old: ConflictChunk, new: ConflictChunk, precision: float, written: W
         old: The chunk.
         new: The new one.
         precision: How often the endings by a rule must be right for the rule to be followed.
-        written: How the new one's section is written.
+        form: Of the new one's section.
     """
     mine, theirs = stated(old.content, old.place), stated(new.content, new.place)
     candidates = _Candidates(theirs)
-    spoken = written.spoken and _label(old) is not None
-    found = [_best(statement, candidates, precision, written.speakers, spoken) for statement in mine]
+    spoken = form.spoken and _label(old) is not None
+    found = [_best(statement, candidates, precision, form.speakers, spoken) for statement in mine]
     sure = [judgement.relation in {"same", "replaced"} for judgement in found]
     ends = any(judgement.relation == "replaced" for judgement in found) or (bool(sure) and all(sure))
     leading = max(found, key=lambda j: (_ORDER[j.relation], j.similarity), default=_NONE)
@@ -134,11 +134,11 @@ def _telling(assertion: Assertion | None) -> bool:
     return assertion is not None and (assertion.kind == "one" or is_attribute(assertion))
 
 
-def written(chunks: Sequence[ConflictChunk]) -> Written:
-    """How a section is written, as its new chunks show."""
+def section_form(chunks: Sequence[ConflictChunk]) -> SectionForm:
+    """How a section is written whose new chunks these are."""
     labels = [_label(chunk) for chunk in chunks]
     spoken = bool(labels) and labels[0] is not None and labels.count(labels[0]) > 1
-    return Written(speakers=_repeated_keys(chunks), spoken=spoken)
+    return SectionForm(speakers=_repeated_keys(chunks), spoken=spoken)
 
 
 def _label(chunk: ConflictChunk) -> str | None:

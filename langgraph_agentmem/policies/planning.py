@@ -48,12 +48,11 @@ def replacements(
         precision: How often the endings by a rule must be right for the rule to be followed.
     """
     postings = _postings(new)
-    written = matching.written(new)
+    form = matching.section_form(new)
     matches: list[Replacement] = []
     for old in existing:
         compared = [
-            (matching.compare(old, candidate, precision, written), candidate)
-            for candidate in _nearest(old, new, postings)
+            (matching.compare(old, candidate, precision, form), candidate) for candidate in _nearest(old, new, postings)
         ]
         # the new chunk that says most of it anew, else the one that perhaps does; of equal ones, the oldest
         match, candidate = max(

@@ -10,9 +10,9 @@ from langgraph_agentmem.policies.matching import (
     lost_by,
     name_similarity,
     overlap_coefficient,
+    section_form,
     survival,
     words,
-    written,
 )
 from langgraph_agentmem.policies.statements import statements
 
@@ -64,7 +64,7 @@ def test_a_rule_is_followed_only_as_far_as_it_is_precise_enough():
 def test_what_stands_before_several_values_is_no_key():
     new = [ConflictChunk(id=2, content="Ada: Rome"), ConflictChunk(id=3, content="Ada: 17")]
 
-    it = written(new)
+    it = section_form(new)
 
     assert (it.speakers, it.spoken) == ({("ada",)}, True)
     assert match_of(ConflictChunk(id=1, content="Ada: 16"), new[1], 0.98).replaced == 1
@@ -90,8 +90,8 @@ def test_what_people_say_alike_is_no_correction_in_a_conversation(old: str, new:
     chunks = [ConflictChunk(id=2 + place, content=content) for place, content in enumerate(talk)]
     told = ConflictChunk(id=1, content=old)
 
-    assert written(chunks).spoken
-    assert match_of(told, chunks[0], 0.98, written(chunks)).unclear == 0
+    assert section_form(chunks).spoken
+    assert match_of(told, chunks[0], 0.98, section_form(chunks)).unclear == 0
     assert match_of(told, chunks[0], 0.98).unclear > 0, "as a note, it may be a new version"
 
 
@@ -107,15 +107,15 @@ def test_what_may_be_a_correction_is_one_in_a_conversation_too(old: str, new: st
     speaker = new.partition(" ")[0]
     chunks = [ConflictChunk(id=2, content=new), ConflictChunk(id=3, content=f"{speaker} It is warm there.")]
 
-    assert written(chunks).spoken
-    assert match_of(ConflictChunk(id=1, content=old), chunks[0], 0.98, written(chunks)).unclear > 0
+    assert section_form(chunks).spoken
+    assert match_of(ConflictChunk(id=1, content=old), chunks[0], 0.98, section_form(chunks)).unclear > 0
 
 
 @pytest.mark.parametrize(
     "talk", [["Ann: Yes.", "Ben: No."], ["Plan", "Ann: Yes.", "Ann: No."], ["TODO: a", "TODO: b"], []]
 )
 def test_other_texts_are_no_conversation(talk: list[str]):
-    assert not written([ConflictChunk(id=place, content=content) for place, content in enumerate(talk)]).spoken
+    assert not section_form([ConflictChunk(id=place, content=content) for place, content in enumerate(talk)]).spoken
 
 
 @pytest.mark.parametrize("new", ["", "# Only a heading\n", "  \n"])

@@ -181,9 +181,11 @@ beside AS MATERIALIZED (
 ),
 
 -- name: length_behind
+-- How many words count of what stands so many chunks before one.
 {share} * lag(o.length, {chunks}, 0) OVER around
 
 -- name: length_before
+-- How many words count of what stands so many chunks after one.
 {share} * lead(o.length, {chunks}, 0) OVER around
 
 -- name: no_graph
