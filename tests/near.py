@@ -39,6 +39,7 @@ _SECTIONS = "writers updates items_are_sections stale_sections puts_without_vect
 _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
+    "__main__": "command_line",
     "claude_memory": "claude_memory",
     "mcp/": "mcp_tools mcp_conflicts mcp_command",
     "inspector/": "inspector inspect_command",
