@@ -261,6 +261,9 @@ def _ensured(embed: Any) -> Embeddings:
         raise ConfigurationError(
             f'embeddings must be "local", "provider:model", LangChain embeddings or a function, not {embed!r}'
         )
+    embed = embed.strip() if isinstance(embed, str) else embed
+    if embed == "":
+        raise ConfigurationError('the embedder is an empty text; give "local" or "provider:model", or leave it out')
     try:
         if isinstance(embed, str) and embed.partition(":")[0] == "local":
             return LocalEmbeddings(*filter(None, [embed.partition(":")[2]]))

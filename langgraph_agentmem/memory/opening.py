@@ -45,12 +45,14 @@ def resources(
         raise ConfigurationError(f"an extractor must have an async method extract(chunks), as {extractor!r} has not")
     if dsn is not None and data_dir is not None:
         raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
-    model, index = model or settings.model, index or settings.embeddings
-    chat_model = chat.chat_model(model) if model else None
+    model = settings.model if model is None else model
+    index = settings.embeddings if index is None else index
+    graph = settings.graph if graph is None else graph
+    chat_model = None if model is None else chat.chat_model(model)
     if extractor is None and chat_model is not None:
         extractor = ModelExtractor(chat_model, settings.extraction_token_budget, settings.structured_output)
     reader(settings.text_search_config)  # refuses what it does not know
-    embedder = Embedder.of(index) if index else None
+    embedder = None if index is None else Embedder.of(index)
     replaced = _replaced(reembed, embedder)
     return Resources(
         Database.of(settings, dsn, data_dir),
@@ -60,7 +62,7 @@ def resources(
         extractor,
         reembed is True,
         None if replaced is None else embedder,
-        neo4j=_neo4j(graph or settings.graph, settings),
+        neo4j=_neo4j(graph, settings),
         review=_policy(settings.review if review is None else review),
         reranker=None if reranks is None else reranker.checked(reranks),
         redactor=Redactor.of(settings.redact if redact is None else redact),

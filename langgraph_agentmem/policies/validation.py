@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import MAXYEAR, MINYEAR, datetime
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -19,6 +19,9 @@ _DEEPEST = 240
 _KEY_BYTES = 2_600
 """What fits into an index once, a tenant included."""
 _LONGEST_MINUTES = 1e9
+_LONGEST_DAYS = 100_000
+_LONGEST_SECONDS = 86_400.0
+"""What every clock on the way can wait for."""
 _NAMESPACE_BYTES = 1_500
 """What fits into an index beside a tenant."""
 
@@ -189,9 +192,18 @@ def function(value: object, what: str) -> None:
 
 def seconds(value: object, what: str, *, least: float = 0.0) -> float:
     """A number of seconds, fractions too, at least so many."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value < float("inf"):
-        raise InvalidInputError(f"{what} must be a number of seconds from {least:g} on, not {shown(value)}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= _LONGEST_SECONDS:
+        raise InvalidInputError(
+            f"{what} must be a number of seconds from {least:g} to {_LONGEST_SECONDS:,.0f}, not {shown(value)}"
+        )
     return float(value)
+
+
+def days(value: object, what: str) -> timedelta:
+    """How long something is to last: a number of days, fractions too, whose end is a time that can be written."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_DAYS:
+        raise InvalidInputError(f"{what} must be more than 0 and less than {_LONGEST_DAYS:,}, not {shown(value)}")
+    return timedelta(days=value)
 
 
 def moments(**values: object) -> None:

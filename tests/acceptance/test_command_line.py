@@ -146,7 +146,7 @@ async def test_following_ends_quietly_when_interrupted_as_it_waits_for_the_datab
         ("verify", {"NEO4J_PASSWORD": "wrong"}, "error: Neo4j at .* refused user 'neo4j'; check NEO4J_USERNAME"),
         ("rebuild", {"NEO4J_DATABASE": "elsewhere"}, "error: Neo4j at .* has no database 'elsewhere'"),
         ("verify", {"AGENTMEM_DSN": "postgresql://127.0.0.1:1/x"}, "error: PostgreSQL cannot be reached"),
-        ("project", {"AGENTMEM_POOL_SIZE": "0"}, "error: invalid settings: pool_size"),
+        ("project", {"AGENTMEM_POOL_SIZE": "0"}, "error: invalid settings: AGENTMEM_POOL_SIZE"),
         ("project --follow", {"NEO4J_PASSWORD": "wrong"}, "error: Neo4j at .* refused user 'neo4j'"),
     ],
 )

@@ -56,6 +56,40 @@ def test_a_dsn_is_a_text(dsn) -> None:
         AgentMemory.open(dsn)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dsn": ""}, {"dsn": " "}, {"data_dir": ""}, {"data_dir": " "}, {"model": ""}, {"model": "\r\n"}, {"index": ""}, {"index": " "},
+        {"index": {"embed": ""}}, {"index": {}}, {"graph": ""}, {"review": ""}, {"redact": ""}, {"data_dir": "$HOME/data"},
+        {"index": "local:$HOME/model"}, {"index": "local:~nobody-of-this-name/model"},
+    ],
+)  # fmt: skip
+def test_nothing_in_the_place_of_something_is_no_wish_for_a_default(given) -> None:
+    with pytest.raises(ConfigurationError):
+        AgentMemory.open(**given)
+
+
+def test_a_variable_of_windows_line_ends_is_read_as_it_is_meant(monkeypatch) -> None:
+    monkeypatch.setenv("AGENTMEM_DSN", f"{DSN}\r")
+    monkeypatch.setenv("AGENTMEM_POOL_SIZE", "3\r")
+
+    memory = AgentMemory.open()
+
+    assert (memory.dsn, memory.settings.pool_size) == (DSN, 3)
+
+
+@pytest.mark.parametrize("seconds", [-1, 86_401, 1e300, float("inf"), float("nan"), "5", True])
+async def test_what_nobody_can_wait_for_is_refused(seconds) -> None:
+    memory = AgentMemory.open(DSN, settings=AgentMemorySettings(neo4j_uri="bolt://localhost"))
+    said = "must be a number of seconds from 0.* to 86,400"
+    with pytest.raises(InvalidInputError, match=f"poll_seconds {said}"):
+        MemoryWorker(memory, poll_seconds=seconds)
+    with pytest.raises(InvalidInputError, match=f"grace_seconds {said}"):
+        MemoryWorker(memory, grace_seconds=seconds)
+    with pytest.raises(InvalidInputError, match=f"poll_seconds {said}"):
+        await memory.projector.arun(poll_seconds=seconds)
+
+
 @pytest.mark.parametrize("method", ["put", "aget", "batch", "list_namespaces"])
 def test_a_memory_in_a_stores_place_says_where_a_store_is(method) -> None:
     memory = AgentMemory.open(DSN)
