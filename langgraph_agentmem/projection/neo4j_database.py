@@ -24,6 +24,7 @@ from langgraph_agentmem.errors import (
 )
 from langgraph_agentmem.projection.cypher_statements import cypher
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage.driver.handles import OfThisProcess
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
@@ -69,7 +70,7 @@ class Neo4jTransaction:
             raise StorageError(f"Neo4j cannot take a value: {error}") from error
 
 
-class Neo4jDatabase:
+class Neo4jDatabase(OfThisProcess):
     """One Neo4j database, usable from any number of threads and event loops.
 
     Args:

@@ -15,6 +15,7 @@ from langgraph_agentmem.settings import AgentMemorySettings, local_path
 from langgraph_agentmem.storage.driver import embedded, migrate, row_security, tenants
 from langgraph_agentmem.storage.driver.connections import Connection, check_loop, clean, connect, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
+from langgraph_agentmem.storage.driver.handles import OfThisProcess
 from langgraph_agentmem.storage.driver.pool import Pool, TakenConnection
 from langgraph_agentmem.storage.driver.session import Pooler, Session, session_of
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
@@ -25,7 +26,7 @@ LISTENER = "agentmem worker"
 """The application's name of a connection that waits for what becomes due, as `pg_stat_activity` shows it."""
 
 
-class Database:
+class Database(OfThisProcess):
     """One PostgreSQL database, usable from any number of event loops.
 
     Args:
