@@ -54,6 +54,8 @@ class MemorySection:
     hydrate: bool | None = None
 
     def __post_init__(self) -> None:
+        if self.hydrate is not None:
+            validation.flag(self.hydrate, "hydrate")
         _unread.add(self)
 
 

@@ -118,7 +118,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         mapped = state_sections(state_schema, sections)
         self._mapping = ThreadMapping(
             {channel: replace(section, redactor=redactor) for channel, section in mapped.items()},
-            (keys,) if isinstance(keys, str) else tuple(keys),
+            (keys,) if isinstance(keys, str) else keys,
             settings.checkpoint_title if title is None else title,
             Ownership(owner=settings.store_owner),
             settings.max_content_chars,
@@ -127,7 +127,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         self._on_conflict = on_conflict
         self._owns_memory = False
         self._tables = CheckpointTables(memory.resources.database)
-        bound = settings.checkpoint_bind_threads if bind_threads is None else bind_threads
+        bound = settings.checkpoint_bind_threads
+        if bind_threads is not None:
+            bound = validation.flag(bind_threads, "bind_threads")
         self._binding = ThreadBinding(self._tables, self._mapping) if bound else None
         self._putting = Putting(memory.resources, self._tables, self._mapping, self.serde, on_conflict)
 

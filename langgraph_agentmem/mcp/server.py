@@ -15,6 +15,7 @@ from langgraph_agentmem.mcp import failures, resources, who
 from langgraph_agentmem.mcp.toolbox import failed
 from langgraph_agentmem.mcp.tools import tools
 from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.policies import validation
 
 _INSTRUCTIONS = (
     "Long-term memory of the user: sections that you edit, and what was consolidated from them. Search it when an "
@@ -71,7 +72,7 @@ def create_mcp_server(
         title="Agent memory",
         instructions=_INSTRUCTIONS,
         version=version("langgraph-agentmem"),
-        tools=tools(memory, caller, allow_forget=allow_forget),
+        tools=tools(memory, caller, allow_forget=validation.flag(allow_forget, "allow_forget")),
         token_verifier=token_verifier,
         auth=auth,
         subscriptions=False,  # nothing is told of changes, so that nobody need wait for it on an open stream

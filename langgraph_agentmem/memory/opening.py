@@ -9,6 +9,7 @@ from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
 from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
 from langgraph_agentmem.models.run import OnRun
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.redaction import Redactor
@@ -41,6 +42,7 @@ def resources(
     """The parts of a memory; see `AgentMemory.open`."""
     if not isinstance(cast("object", settings), AgentMemorySettings):
         raise ConfigurationError(f"settings must be AgentMemorySettings(...), not {type(settings).__name__}")
+    validation.instance(extractor, "the extractor")
     if extractor is not None and not callable(getattr(extractor, "extract", None)):
         raise ConfigurationError(f"an extractor must have an async method extract(chunks), as {extractor!r} has not")
     if dsn is not None and data_dir is not None:

@@ -6,7 +6,7 @@ from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
+from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTextError
 from langgraph_agentmem.models.base import Json, Tier
 
 RESERVED: dict[str, Tier] = {"@shortterm": "shortterm", "@longterm": "longterm"}
@@ -162,6 +162,14 @@ def flag(value: object, what: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidInputError(f"{what} must be True or False, not {shown(value)}")
     return value
+
+
+def instance(value: object, what: str) -> None:
+    """Refuse a class where what it makes is wanted; it can be called, too, and would be taken for a function."""
+    if isinstance(value, type):
+        raise ConfigurationError(
+            f"{what} is the class {value.__name__}; give what it makes, as in {value.__name__}(...)"
+        )
 
 
 def several(value: object, what: str) -> Iterable[object]:

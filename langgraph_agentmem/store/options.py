@@ -94,6 +94,8 @@ def _ttl_config(ttl: TTLConfig | None) -> TTLConfig | None:
             raise ConfigurationError(f"ttl has no option {name!r}; it has {', '.join(known)}")
         if name in ("default_ttl", "sweep_interval_minutes"):
             validation.minutes(value, name)
+        elif value is not None:
+            validation.flag(value, name)
     return ttl
 
 

@@ -1,6 +1,7 @@
 """What is easily given in the place of something else is refused at once, by an error that says what would be right."""
 
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TypedDict
 
@@ -14,6 +15,7 @@ from langgraph_agentmem import (
     AgentMemorySaver,
     AgentMemorySettings,
     AgentMemoryStore,
+    MemorySection,
     MemoryWorker,
     create_claude_memory_tool,
     create_consolidation_graph,
@@ -24,8 +26,10 @@ from langgraph_agentmem import (
     remember_node,
 )
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTemplateError
+from langgraph_agentmem.mcp import create_mcp_server
 from langgraph_agentmem.nodes.claim import claim_node
 from langgraph_agentmem.nodes.promote import promote_node
+from langgraph_agentmem.policies.editing import read_updates
 from langgraph_agentmem.policies.templates import read_template
 
 DSN = "postgresql://agent@db.example.org/agents"
@@ -76,6 +80,63 @@ def test_a_variable_of_windows_line_ends_is_read_as_it_is_meant(monkeypatch) -> 
     memory = AgentMemory.open()
 
     assert (memory.dsn, memory.settings.pool_size) == (DSN, 3)
+
+
+OPENED = AgentMemory.open(DSN)
+SWITCHES = {
+    "background": lambda given: AgentMemory.open(DSN, background=given),
+    "bind_threads": lambda given: AgentMemorySaver(OPENED, bind_threads=given),
+    "hydrate": lambda given: MemorySection("What is done", hydrate=given),
+    "review": lambda given: create_consolidation_graph(OPENED, review=given),
+    "tools": lambda given: AgentMemoryMiddleware(OPENED, tools=given),
+    "allow_forget": lambda given: create_memory_tools(OPENED, allow_forget=given),
+    "remember_turns": lambda given: AgentMemoryMiddleware(OPENED, remember_turns=given),
+    "hide_from_traces": lambda given: AgentMemoryMiddleware(OPENED, hide_from_traces=given),
+    "refresh_on_read": lambda given: AgentMemoryStore(OPENED, ttl={"refresh_on_read": given}),
+    "omit_expired": lambda given: AgentMemoryStore(OPENED, ttl={"omit_expired": given}),
+}
+
+
+@pytest.mark.parametrize("given", ["no", "false", 0, []])
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_true_or_false_and_no_text_of_a_variable_that_says_so(name, given) -> None:
+    with pytest.raises(InvalidInputError, match=f"^{name} must be True or False, not "):
+        SWITCHES[name](given)
+
+
+def test_a_tool_that_forgets_is_no_mistake_of_a_server_either() -> None:
+    with pytest.raises(InvalidInputError, match="allow_forget must be True or False, not 'false'"):
+        create_mcp_server(OPENED, tenant="alice", allow_forget="false")
+
+
+class Makes:
+    """What can be asked once it is made, and whose class can be called as well."""
+
+    def __call__(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0] for _ in texts]
+
+    async def extract(self, chunks: object) -> list[object]:
+        return []
+
+
+@pytest.mark.parametrize("argument", ["index", "reranker", "extractor"])
+def test_a_class_is_not_what_it_makes(argument) -> None:
+    with pytest.raises(ConfigurationError, match=r"is the class Makes; give what it makes, as in Makes\(\.\.\.\)"):
+        AgentMemory.open(DSN, **{argument: Makes})
+    assert AgentMemory.open(DSN, **{argument: Makes()})
+
+
+@pytest.mark.parametrize("keys", [5, {"user_id"}, [5], [], ""])
+def test_the_tenant_of_a_checkpointer_is_named_by_keys(keys) -> None:
+    with pytest.raises(ConfigurationError, match="tenant must name keys of configurable"):
+        AgentMemorySaver(OPENED, tenant=keys)
+
+
+@pytest.mark.parametrize("content", [Path("notes.md"), b"notes", None, 5, {"text": "notes"}])
+def test_an_edit_of_what_is_no_text_is_refused_with_what_it_was(content) -> None:
+    with pytest.raises(InvalidInputError, match="new_content: Input should be a valid string") as refused:
+        read_updates([{"section_id": "plan", "new_content": content}], limit=1_000)
+    assert f"(got {content!r})" in str(refused.value)
 
 
 @pytest.mark.parametrize("seconds", [-1, 86_401, 1e300, float("inf"), float("nan"), "5", True])
