@@ -29,7 +29,7 @@ _CREDENTIALS = re.compile(r"(?<=://).*@|(?<=password=)\S+", re.DOTALL)
 
 _LARGEST = 1_000_000_000
 """What fits into PostgreSQL's integers and intervals, and is more than anybody means."""
-_FOR_A_SHELL = re.compile(r"^[\"'`]|(?:^|(?<=[/\\]))\$[\w({]")
+_FOR_A_SHELL = re.compile(r"^[\"'`]|(?:^|(?<=[/\\]))\$(?:\w+|[({])")
 _UNSET = "must not be empty; leave it out (the variable unset) where none is meant, or give a value"
 
 

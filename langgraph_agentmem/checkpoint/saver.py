@@ -105,6 +105,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         on_conflict: OnConflict = "last_write",
         serde: SerializerProtocol | None = None,
     ) -> None:
+        validation.instance(serde, "serde")
+        if serde is not None and not any(callable(getattr(serde, name, None)) for name in ("dumps_typed", "dumps")):
+            raise ConfigurationError(f"serde must be a serializer such as JsonPlusSerializer(), not {serde!r}")
         super().__init__(serde=serde)
         given_memory(memory, AgentMemory, by_dsn="AgentMemorySaver.from_conn_string")
         if not callable(on_conflict) and on_conflict not in ("last_write", "refuse"):
@@ -178,7 +181,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             ...     saver.get_tuple(config).checkpoint["channel_values"]["progress"]
             'Began with Rome.'
         """
-        dsn, settings = with_pool_config(conn_string, settings or AgentMemorySettings(), pool_config)
+        dsn, settings = with_pool_config(
+            conn_string, AgentMemorySettings() if settings is None else settings, pool_config
+        )
         memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings, redact=redact)
         saver = cls(
             memory,

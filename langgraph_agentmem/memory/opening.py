@@ -85,7 +85,7 @@ def _replaced(reembed: bool | Index, embedder: Embedder | None) -> Embedder | No
 def _neo4j(graph: object, settings: AgentMemorySettings) -> Neo4jDatabase | None:
     if isinstance(graph, Neo4jDatabase):
         return graph
-    if graph not in {"postgres", "neo4j"}:
+    if graph not in ("postgres", "neo4j"):
         raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {graph!r}")
     return Neo4jDatabase.of(settings) if graph == "neo4j" else None
 

@@ -107,6 +107,7 @@ def _ownership(owner: object, default_tenant: object) -> Ownership:
 
 def _tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
     known = get_args(Tier)
-    if isinstance(tiers, str) or not tiers or any(tier not in known for tier in tiers):
+    given = cast("object", tiers)
+    if not isinstance(given, list | tuple | set | frozenset) or not tiers or any(tier not in known for tier in tiers):
         raise ConfigurationError(f"tiers must be a non-empty list of {', '.join(map(repr, known))}, not {tiers!r}")
     return tuple(tiers)

@@ -1,6 +1,7 @@
 """What is easily given in the place of something else is refused at once, by an error that says what would be right."""
 
 from functools import partial
+from math import nan
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TypedDict
@@ -107,6 +108,51 @@ def test_a_switch_is_true_or_false_and_no_text_of_a_variable_that_says_so(name, 
 def test_a_tool_that_forgets_is_no_mistake_of_a_server_either() -> None:
     with pytest.raises(InvalidInputError, match="allow_forget must be True or False, not 'false'"):
         create_mcp_server(OPENED, tenant="alice", allow_forget="false")
+
+
+NO_NAMES = [nan, 7, b"x", [], object(), ("a",), AgentMemory]
+OTHERS = {
+    "a server's memory": (lambda given: create_mcp_server(given, tenant="alice"), "memory must be an AgentMemory, not"),
+    "tiers": (lambda given: AgentMemoryStore(OPENED, tiers=given), "tiers must be a non-empty list"),
+    "graph": (lambda given: AgentMemory.open(DSN, graph=given), "graph must be"),
+    "sections": (lambda given: AgentMemorySaver(OPENED, sections=given), "sections must be a dict"),
+    "serde": (lambda given: AgentMemorySaver(OPENED, serde=given), "serde (must be a serializer|is the class)"),
+    "settings": (lambda given: AgentMemory.open(DSN, settings=given), "settings must be AgentMemorySettings"),
+    "a store's settings": (lambda given: AgentMemoryStore.from_conn_string(DSN, settings=given), "settings must be"),
+    "a saver's settings": (lambda given: AgentMemorySaver.from_conn_string(DSN, settings=given), "settings must be"),
+    "description": (lambda given: MemorySection(given), "description of a MemorySection must be a string"),
+    "id": (lambda given: MemorySection(id=given), "id of a MemorySection must be a string"),
+    "output": (lambda given: recall_node(OPENED, output=given), "output must be a string"),
+    "context": (lambda given: recall_node(OPENED, context=given), "context must be a string"),
+    "updates": (lambda given: remember_node(OPENED, updates=given), "updates must be a string"),
+}
+
+
+@pytest.mark.parametrize("given", NO_NAMES)
+@pytest.mark.parametrize("name", OTHERS)
+def test_something_else_in_the_place_of_an_argument_is_refused_as_it_is_given(name, given) -> None:
+    make, problem = OTHERS[name]
+    with pytest.raises((ConfigurationError, InvalidInputError), match=problem):
+        make(given)
+
+
+@pytest.mark.parametrize(
+    "given", [{"token_budget": 0}, {"token_budget": "2000"}, {"limit": nan}, {"tiers": "active"}, {"output": ""}]
+)
+def test_what_no_recall_could_take_is_refused_before_the_graph_runs(given) -> None:
+    with pytest.raises(InvalidInputError, match=next(iter(given))):
+        recall_node(OPENED, **given)
+
+
+@pytest.mark.parametrize("what", ["render", "parse"])
+def test_a_section_is_rendered_and_parsed_by_functions(what) -> None:
+    with pytest.raises(InvalidInputError, match=f"{what} must be a function, not 'yaml'"):
+        MemorySection(**{what: "yaml"})
+
+
+def test_a_dsn_ends_where_it_ends() -> None:
+    with pytest.raises(ConfigurationError, match="it holds a NUL character"):
+        AgentMemory.open(f"{DSN}\0?sslmode=require")
 
 
 class Makes:

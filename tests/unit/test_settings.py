@@ -445,7 +445,7 @@ def test_any_other_path_stays_as_it_is(given):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("$HOME/data", "no shell has read '$H'"), ("/srv/${NAME}/data", r"no shell has read '${'"), ("$(pwd)/data", "no shell has read"),
+        ("$HOME/data", "no shell has read '$HOME'"), ("/srv/${NAME}/data", r"no shell has read '${'"), ("$(pwd)/data", "no shell has read"),
         ('"/srv/data"', "without quotes"), ("'~/data'", "without quotes"), ("", "must be a path, not ''"), (" ", "must be a path"),
         (7, "must be a path, not 7"), (b"/data", "must be a path"), ("~nobody-of-this-name/data", "write the folder out"),
     ],
