@@ -114,7 +114,7 @@ NEAR = {
     "resources": "opening first_calls",
     "retriever": "retriever",
     "serving": "inspect_command mcp_command",
-    "settings": "store_from_environment opening",
+    "settings": "store_from_environment opening extreme_settings",
     "storage/": "statement_counts",
     "storage/tenant_indexes": "tenant_indexes receipts",
     "storage/imports": "imports_of_*",

@@ -240,8 +240,10 @@ def minutes(value: object, what: str = "ttl") -> float | None:
     """A time to live, or between two sweeps: a positive number of minutes, fractions too, or None."""
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_MINUTES:
-        raise InvalidInputError(f"{what} must be a positive number of minutes, not {shown(value)}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LONGEST_MINUTES:
+        raise InvalidInputError(
+            f"{what} must be a positive number of minutes, up to {_LONGEST_MINUTES:,.0f}, not {shown(value)}"
+        )
     return float(value)
 
 
