@@ -21,6 +21,7 @@ from anyio.from_thread import BlockingPortal
 
 from langgraph_agentmem import callers
 from langgraph_agentmem.errors import ConfigurationError, SyncCallError
+from langgraph_agentmem.storage.driver.handles import OfThisProcess
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -77,7 +78,7 @@ def either(method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> Calla
     return call
 
 
-class Opened(ABC):
+class Opened(OfThisProcess, ABC):
     """What a `with` block, or an `async with` block, sets up and closes; closed as well where setting up fails."""
 
     @abstractmethod

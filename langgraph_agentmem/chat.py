@@ -42,6 +42,8 @@ def chat_model(model: "BaseChatModel | str") -> "BaseChatModel":
         return model
     if not isinstance(cast("object", model), str):
         raise ConfigurationError(f'a model must be "provider:model" or a LangChain chat model, not {model!r}')
+    if not (model := model.strip()):
+        raise ConfigurationError('the model is an empty text; give "provider:model", or leave it out for none')
     try:
         from langchain.chat_models import init_chat_model  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError, EmbeddingError, MissingDependencyError
 from langgraph_agentmem.local import LocalEmbeddings
 from langgraph_agentmem.models.vectors import VectorIndex
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.fingerprints import fingerprinted
 from langgraph_agentmem.policies.vector_cache import VectorCache, text_hash
 from langgraph_agentmem.policies.weighing import undated
@@ -256,11 +257,15 @@ def _vector_index(index: Mapping[str, Any]) -> VectorIndex | None:
 
 
 def _ensured(embed: Any) -> Embeddings:
+    validation.instance(embed, "the embedder")
     known = isinstance(embed, str | Embeddings) or callable(cast("object", embed))
     if not known:
         raise ConfigurationError(
             f'embeddings must be "local", "provider:model", LangChain embeddings or a function, not {embed!r}'
         )
+    embed = embed.strip() if isinstance(embed, str) else embed
+    if embed == "":
+        raise ConfigurationError('the embedder is an empty text; give "local" or "provider:model", or leave it out')
     try:
         if isinstance(embed, str) and embed.partition(":")[0] == "local":
             return LocalEmbeddings(*filter(None, [embed.partition(":")[2]]))

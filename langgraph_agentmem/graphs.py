@@ -16,6 +16,7 @@ from langgraph_agentmem.nodes.promote import promote_after_consolidation_node, p
 from langgraph_agentmem.nodes.resolve import resolve_node, with_rules
 from langgraph_agentmem.nodes.review import after_promotion, review_node
 from langgraph_agentmem.nodes.state import ConsolidationState, PromotionState
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import HasResources
 
 _ON_OUTAGE = RetryPolicy(retry_on=OutageError, initial_interval=0.2)
@@ -46,6 +47,7 @@ def create_consolidation_graph(
         >>> consolidation.invoke({"external_id": "alice", "memory_id": apollo.id})["report"]["chunks_superseded"]
         1
     """
+    interrupts = validation.flag(review, "review")
 
     def route_conflicts(state: ConsolidationState) -> Literal["resolve", "apply"]:
         return "resolve" if needs_model(memory, state) else "apply"
@@ -64,7 +66,7 @@ def create_consolidation_graph(
     graph.add_conditional_edges("conflicts", route_conflicts)
     graph.add_edge("resolve", "apply")
     graph.add_conditional_edges("apply", _route_applied, {"promote": "promote", "done": END})
-    if review:
+    if interrupts:
         graph.add_node("review", review_node(memory), retry_policy=_ON_OUTAGE)
         graph.add_conditional_edges("promote", after_promotion, {"parked": "review", "done": END})
         graph.add_edge("review", END)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import anyio.to_thread
 
 from langgraph_agentmem.errors import ConfigurationError, ModelError
+from langgraph_agentmem.policies import validation
 
 if TYPE_CHECKING:
     from langchain_core.documents import BaseDocumentCompressor
@@ -27,6 +28,7 @@ def checked(reranker: object) -> "Reranker":
     Raises:
         ConfigurationError: It is none.
     """
+    validation.instance(reranker, "the reranker")
     if hasattr(reranker, "acompress_documents") or callable(reranker):
         return cast("Reranker", reranker)
     raise ConfigurationError(

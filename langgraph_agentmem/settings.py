@@ -5,9 +5,10 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from langgraph_agentmem.errors import ConfigurationError
@@ -26,15 +27,80 @@ _OTHERS = {f"AGENTMEM_{_RENAMED}", "AGENTMEM_MCP_TENANT", "AGENTMEM_MCP_TOKENS"}
 _CREDENTIALS = re.compile(r"(?<=://).*@|(?<=password=)\S+", re.DOTALL)
 
 
-def _problem(error: Any) -> str:
+_LARGEST = 1_000_000_000
+"""What fits into PostgreSQL's integers and intervals, and is more than anybody means."""
+_FOR_A_SHELL = re.compile(r"^[\"'`]|(?:^|(?<=[/\\]))\$(?:\w+|[({])")
+_UNSET = "must not be empty; leave it out (the variable unset) where none is meant, or give a value"
+
+
+def variable(name: str, value: str | None) -> str | None:
+    """What an environment variable that is no setting of a memory's holds, as if it was one.
+
+    Args:
+        name: Of the variable.
+        value: What a reader that takes an empty variable for none has read.
+
+    Raises:
+        ConfigurationError: It is empty.
+    """
+    if value is None and name not in os.environ:
+        return None
+    if not (stripped := (value or "").strip()):
+        raise ConfigurationError(f"{name} {_UNSET}")
+    return stripped
+
+
+def local_path(value: Path | str, what: str) -> Path:
+    """A path on this machine, with the home folder that its `~` stands for.
+
+    Raises:
+        ConfigurationError: It is no path, or one as it is written for a shell, which nobody has read here.
+    """
+    if not isinstance(cast("object", value), str | os.PathLike) or not str(value).strip():
+        raise ConfigurationError(f"{what} must be a path, not {value!r}")
+    if found := _FOR_A_SHELL.search(str(value)):
+        raise ConfigurationError(
+            f"{what} is {str(value)!r}, in which no shell has read {found[0]!r}: write out what a variable holds, "
+            "without quotes; ~ may stand for the home folder"
+        )
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # of a user that there is not
+        raise ConfigurationError(f"{what} is {str(value)!r}: {error}; write the folder out") from error
+
+
+def _problem(error: Any, given: set[str]) -> str:
     """One problem in words; the whole input, which may hold a password, is not shown."""
     setting = ".".join(map(str, error["loc"]))
-    field = AgentMemorySettings.model_fields.get(setting.lower().removeprefix("agentmem_"))
-    if field is not None and SecretStr in get_args(field.annotation):
-        return f"{setting}: {error['msg']}"
+    found = _field(setting)
+    if found is not None:
+        setting = setting if found[0] in given else _variable(*found) or setting
+    message = error["msg"].removeprefix("Value error, ")
+    if found is not None and SecretStr in get_args(found[1].annotation):
+        return f"{setting}: {message}"
     # an option that there is not may have been meant for one of these
     shown = _CREDENTIALS.sub("***", repr(error["input"]))
-    return f"{setting}: {error['msg']} (got {shown})" if setting else error["msg"]
+    return f"{setting}: {message} (got {shown})" if setting else message
+
+
+def _field(place: str) -> tuple[str, FieldInfo] | None:
+    """The setting that a place in pydantic's errors, its name or one of its variables', belongs to."""
+    first = place.partition(".")[0].upper()
+    for name, field in AgentMemorySettings.model_fields.items():
+        if first in {name.upper(), *_variables(name, field)}:
+            return name, field
+    return None
+
+
+def _variables(name: str, field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return list(map(str, alias.choices)) if isinstance(alias, AliasChoices) else [f"AGENTMEM_{name.upper()}"]
+
+
+def _variable(name: str, field: FieldInfo) -> str | None:
+    """The variable that a setting was read from."""
+    known = {each.upper() for each in os.environ}
+    return next((each for each in _variables(name, field) if each in known), None)
 
 
 def _warn_of_unknown() -> None:
@@ -163,7 +229,7 @@ class AgentMemorySettings(BaseSettings):
         description="Writes of a memory without their chunks, after which who writes cuts them, so no search waits.",
     )
     lease_seconds: float = Field(
-        300.0, gt=0, allow_inf_nan=False, description="How long a run holds a memory without renewing it."
+        300.0, gt=0, le=86_400, description="How long a run holds a memory without renewing it."
     )
     max_attempts: int = Field(
         12, ge=1, description="Runs of a due memory that may fail, or die, one after the other, until it is set aside."
@@ -171,10 +237,10 @@ class AgentMemorySettings(BaseSettings):
     background: bool = Field(False, description="Whether an open memory runs a worker of its own.")
     worker_concurrency: int = Field(4, ge=1, description="Memories that a worker consolidates at once.")
     worker_poll_seconds: float = Field(
-        5.0, gt=0, allow_inf_nan=False, description="How often a worker looks for work of which it was not told."
+        5.0, gt=0, le=86_400, description="How often a worker looks for work of which it was not told."
     )
     worker_grace_seconds: float = Field(
-        30.0, ge=0, allow_inf_nan=False, description="How long a worker that is stopped goes on with what it has begun."
+        30.0, ge=0, le=86_400, description="How long a worker that is stopped goes on with what it has begun."
     )
     recall_timeout_seconds: float = Field(
         5.0,
@@ -213,12 +279,12 @@ class AgentMemorySettings(BaseSettings):
     )
     pool_size: int = Field(10, ge=1, description="Most connections per event loop.")
     connect_timeout_seconds: float = Field(
-        15.0, gt=0, allow_inf_nan=False, description="How long to wait for the server before it counts as an outage."
+        15.0, gt=0, le=86_400, description="How long to wait for the server before it counts as an outage."
     )
     answer_timeout_seconds: float = Field(
         60.0,
         gt=0,
-        allow_inf_nan=False,
+        le=86_400,
         description="How long to wait for each of the server's answers, until the connection is given up as lost.",
     )
     max_waiting_calls: int = Field(
@@ -317,7 +383,10 @@ class AgentMemorySettings(BaseSettings):
         "postgres", description="What reads the entity graph; `neo4j` also lets `memory.queue` project into it."
     )
     neo4j_uri: str | None = Field(
-        None, validation_alias=_older("NEO4J_URI"), description="Neo4j's address, as in bolt://localhost:7687."
+        None,
+        repr=False,  # it may hold a password, which is refused where it is used
+        validation_alias=_older("NEO4J_URI"),
+        description="Neo4j's address, as in bolt://localhost:7687.",
     )
     neo4j_username: str = Field("neo4j", validation_alias=_older("NEO4J_USERNAME"), description="Neo4j's user.")
     neo4j_password: SecretStr | None = Field(
@@ -335,16 +404,10 @@ class AgentMemorySettings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigurationError(f"invalid settings: {'; '.join(map(_problem, error.errors()))}") from None
+            given = {name.lower() for name in values}
+            problems = [_problem(each, given) for each in error.errors()]
+            raise ConfigurationError(f"invalid settings: {'; '.join(problems)}") from None
         _warn_of_unknown()
-
-    @field_validator("dsn", "listen_dsn", "data_dir", "inspector_token", mode="before")
-    @classmethod
-    def _not_empty(cls, value: Any) -> Any:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if isinstance(text, str) and not text.strip():  # a variable that was not filled in is no wish for a default
-            raise ValueError("must not be empty; leave it out (the variable unset) where none is meant")
-        return value
 
     @field_validator("max_pending_minutes", mode="before")
     @classmethod
@@ -358,6 +421,24 @@ class AgentMemorySettings(BaseSettings):
             return value
         listed = value.strip()
         return json.loads(listed) if listed.startswith("[") else [part.strip() for part in listed.split(",")]
+
+    @field_validator("*", mode="before")  # the last one before is the first to see a value
+    @classmethod
+    def _stripped(cls, value: Any) -> Any:
+        """A text without the white space around it, as a file's last line break, or those of Windows, leave it."""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(text, str):
+            return value
+        if not text.strip():  # a variable that was not filled in is no wish for a default
+            raise ValueError(_UNSET)
+        return text.strip()
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _bounded(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
+            raise ValueError(f"must be a number up to {_LARGEST:,}")
+        return value
 
     @model_validator(mode="before")
     @classmethod

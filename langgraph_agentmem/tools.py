@@ -63,7 +63,7 @@ def create_memory_tools(
         tool(of.update_memory_sections, _Update),
         tool(of.create_memory, _Create),
     ]
-    return [*tools, tool(of.forget_memory, _Forget)] if allow_forget else tools
+    return [*tools, tool(of.forget_memory, _Forget)] if validation.flag(allow_forget, "allow_forget") else tools
 
 
 class _Search(BaseModel):

@@ -40,6 +40,7 @@ _SECTIONS = "writers updates items_are_sections stale_sections puts_without_vect
 _GRAPH = "reading_graphs projection* projecting* cypher*"
 
 NEAR = {
+    "__main__": "command_line",
     "claude_memory": "claude_memory",
     "mcp/": "mcp_tools mcp_conflicts mcp_command",
     "inspector/": "inspector inspect_command",
@@ -115,7 +116,7 @@ NEAR = {
     "resources": "opening first_calls",
     "retriever": "retriever",
     "serving": "inspect_command mcp_command",
-    "settings": "store_from_environment opening",
+    "settings": "store_from_environment opening extreme_settings",
     "storage/": "statement_counts",
     "storage/tenant_indexes": "tenant_indexes receipts",
     "storage/imports": "imports_of_*",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin, get_type_hints
 from weakref import WeakSet
 
 from langchain_core.messages import BaseMessage
@@ -54,6 +54,13 @@ class MemorySection:
     hydrate: bool | None = None
 
     def __post_init__(self) -> None:
+        for what in ("description", "id", "title"):
+            if (text := getattr(self, what)) is not None:
+                validation.text(text, f"{what} of a MemorySection")
+        validation.function(self.render, "render")
+        validation.function(self.parse, "parse")
+        if self.hydrate is not None:
+            validation.flag(self.hydrate, "hydrate")
         _unread.add(self)
 
 
@@ -161,6 +168,8 @@ def state_sections(schema: type | None, sections: Mapping[str, str | MemorySecti
         ConfigurationError: The schema marks none, a section's id comes twice or cannot be one, a channel is unknown, or
             a reducer stands where LangGraph does not see it.
     """
+    if not isinstance(cast("object", sections), Mapping | None):
+        raise ConfigurationError(f'sections must be a dict such as {{"progress": "plan"}}, not {sections!r}')
     if schema is None:
         by_channel = {name: StateSection(name, _marked(mark)) for name, mark in (sections or {}).items()}
     else:

@@ -31,8 +31,11 @@ def demand_thread(config: object) -> None:
     configurable: object = (
         cast("Mapping[str, Any]", config).get("configurable") if isinstance(config, Mapping) else None
     )
-    if not isinstance(configurable, Mapping) or cast("Mapping[str, Any]", configurable).get("thread_id") is None:
+    thread = cast("Mapping[str, Any]", configurable).get("thread_id") if isinstance(configurable, Mapping) else None
+    if thread is None:
         raise InvalidInputError('the config names no thread; it looks like {"configurable": {"thread_id": "1"}}')
+    # LangGraph makes texts of ids in a graph's config, but not in one that its checkpointer is asked with
+    validation.text(thread, "thread_id")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,11 @@ class ThreadMapping:
     _warned: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        if not self.tenant_keys or not all(isinstance(cast("object", key), str) and key for key in self.tenant_keys):
+        if (
+            not isinstance(cast("object", self.tenant_keys), list | tuple)
+            or not self.tenant_keys
+            or not all(isinstance(cast("object", key), str) and key for key in self.tenant_keys)
+        ):
             raise ConfigurationError(
                 f'tenant must name keys of configurable, as in ("user_id",), not {self.tenant_keys!r}'
             )

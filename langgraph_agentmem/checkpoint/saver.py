@@ -105,6 +105,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         on_conflict: OnConflict = "last_write",
         serde: SerializerProtocol | None = None,
     ) -> None:
+        validation.instance(serde, "serde")
+        if serde is not None and not any(callable(getattr(serde, name, None)) for name in ("dumps_typed", "dumps")):
+            raise ConfigurationError(f"serde must be a serializer such as JsonPlusSerializer(), not {serde!r}")
         super().__init__(serde=serde)
         given_memory(memory, AgentMemory, by_dsn="AgentMemorySaver.from_conn_string")
         if not callable(on_conflict) and on_conflict not in ("last_write", "refuse"):
@@ -118,7 +121,7 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         mapped = state_sections(state_schema, sections)
         self._mapping = ThreadMapping(
             {channel: replace(section, redactor=redactor) for channel, section in mapped.items()},
-            (keys,) if isinstance(keys, str) else tuple(keys),
+            (keys,) if isinstance(keys, str) else keys,
             settings.checkpoint_title if title is None else title,
             Ownership(owner=settings.store_owner),
             settings.max_content_chars,
@@ -127,7 +130,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
         self._on_conflict = on_conflict
         self._owns_memory = False
         self._tables = CheckpointTables(memory.resources.database)
-        bound = settings.checkpoint_bind_threads if bind_threads is None else bind_threads
+        bound = settings.checkpoint_bind_threads
+        if bind_threads is not None:
+            bound = validation.flag(bind_threads, "bind_threads")
         self._binding = ThreadBinding(self._tables, self._mapping) if bound else None
         self._putting = Putting(memory.resources, self._tables, self._mapping, self.serde, on_conflict)
 
@@ -176,7 +181,9 @@ class AgentMemorySaver(bridge.Opened, BaseCheckpointSaver[str]):
             ...     saver.get_tuple(config).checkpoint["channel_values"]["progress"]
             'Began with Rome.'
         """
-        dsn, settings = with_pool_config(conn_string, settings or AgentMemorySettings(), pool_config)
+        dsn, settings = with_pool_config(
+            conn_string, AgentMemorySettings() if settings is None else settings, pool_config
+        )
         memory = AgentMemory.open(dsn, data_dir=data_dir, model=model, index=index, settings=settings, redact=redact)
         saver = cls(
             memory,

@@ -6,9 +6,10 @@ from typing import Annotated, cast
 import typer
 from rich.markup import escape
 
-from langgraph_agentmem.cli.options import AsJson, Dsn
+from langgraph_agentmem.cli.options import AsJson, Dsn, as_path
 from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
+from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.deletion import DeletionCheck, DeletionReceipt
 
@@ -29,14 +30,12 @@ def forget(
         list[str] | None, typer.Option("--thread", help="Also this thread's checkpoints; may be repeated.")
     ] = None,
     receipt: Annotated[
-        Path | None, typer.Option(help="Where to write the receipt; by default, it is printed.", dir_okay=False)
+        Path | None, typer.Option(help="Where to write the receipt; by default, it is printed.", callback=as_path)
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     verify: Annotated[
         Path | None,
-        typer.Option(
-            help="Look again at what a receipt says is gone.", exists=True, dir_okay=False, show_default=False
-        ),
+        typer.Option(help="Look again at what a receipt says is gone.", callback=as_path, show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,9 +46,10 @@ def forget(
         raise typer.BadParameter("--checkpoints and --thread are for a whole tenant, not for one memory")
     if receipt is not None and (receipt.exists() or not receipt.parent.is_dir()):
         raise typer.BadParameter(f"--receipt {receipt} exists already, or its folder does not")
+    issued_before = None if verify is None else _read(verify)
     with AgentMemory.open(dsn, background=False) as memory:
-        if verify is not None:
-            check = memory.verify_receipt(verify.read_text(encoding="utf-8", errors="replace"))
+        if issued_before is not None:
+            check = memory.verify_receipt(issued_before)
             tell(check, as_json, lambda: _show_check(check))
             if not check.gone:
                 raise typer.Exit(1)
@@ -61,6 +61,13 @@ def forget(
             else cast("DeletionReceipt", memory.delete_active_memory(cast("str", tenant), memory_id, forget=True))
         )
     _hand_out(issued, receipt)
+
+
+def _read(receipt: Path) -> str:
+    try:
+        return receipt.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InvalidInputError(f"{receipt} cannot be read: {error}") from error
 
 
 def _confirm(tenant: str, memory_id: int | None, *, yes: bool) -> None:

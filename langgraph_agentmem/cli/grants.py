@@ -1,6 +1,6 @@
 """`agentmem grants ...`: what tenants let each other search."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +11,7 @@ from langgraph_agentmem.cli.terminal import in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.models.grant import Grant
+from langgraph_agentmem.policies import validation
 
 app: Final = typer.Typer(help="What tenants let each other search.", no_args_is_help=True)
 GrantOwner = Annotated[str, typer.Argument(metavar="OWNER", help="The tenant whose memory it is.")]
@@ -44,14 +45,14 @@ def give(
     dsn: Dsn = None,
     everything: Annotated[bool, typer.Option("--all", help="All memories, without a label.")] = False,
     days: Annotated[
-        float | None, typer.Option(min=0, help="For so many days; by default until it is revoked.", show_default=False)
+        float | None, typer.Option(help="For so many days; by default until it is revoked.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let another tenant search what a tenant's open memories hold under some labels."""
     if bool(namespace) == everything:
         raise InvalidInputError("name the first labels of the namespaces to be opened, or give --all for all of them")
-    until = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    until = None if days is None else datetime.now(UTC) + validation.days(days, "--days")
     with AgentMemory.open(dsn, background=False) as memory:
         given = memory.grants.give(owner, reader, namespace or (), expires_at=until)
     names = f"{in_one_line(given.reader)} may search {in_one_line(_opened(given))} of {in_one_line(given.owner)}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from langgraph_agentmem.cli.options import AsJson, Dsn, Schema, Source
+from langgraph_agentmem.cli.options import AsJson, Dsn, Schema, Source, as_path
 from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import err, in_one_line, out, progress_bar, report_errors
 from langgraph_agentmem.cli.transfer import import_file
@@ -43,7 +43,11 @@ def postgres_history(
     ] = None,
     tenants: Annotated[
         Path | None,
-        typer.Option(help="CSV file that says whose each session is, as SESSION,TENANT lines.", show_default=False),
+        typer.Option(
+            help="CSV file that says whose each session is, as SESSION,TENANT lines.",
+            show_default=False,
+            callback=as_path,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

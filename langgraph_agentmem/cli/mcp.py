@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from langgraph_agentmem import bridge
-from langgraph_agentmem.cli.options import AsJson, Dsn
+from langgraph_agentmem.cli.options import AsJson, Dsn, as_path, as_text
 from langgraph_agentmem.cli.output import tell
 from langgraph_agentmem.cli.terminal import in_one_line, listening, log_warnings, out, report_errors
 from langgraph_agentmem.errors import ConfigurationError
@@ -26,7 +26,10 @@ app.add_typer(token, name="token")
 
 _TOKENS = "AGENTMEM_MCP_TOKENS"
 _TokensFile = Annotated[
-    Path, typer.Option("--tokens", envvar=_TOKENS, metavar="FILE", help="The file of tokens.", show_default=False)
+    Path,
+    typer.Option(
+        "--tokens", envvar=_TOKENS, metavar="FILE", help="The file of tokens.", show_default=False, callback=as_path
+    ),
 ]
 _Http = Annotated[
     str | None,
@@ -34,7 +37,9 @@ _Http = Annotated[
 ]
 _Tokens = Annotated[
     Path | None,
-    typer.Option(envvar=_TOKENS, metavar="FILE", help="With --http: whom tokens stand for.", show_default=False),
+    typer.Option(
+        envvar=_TOKENS, metavar="FILE", help="With --http: whom tokens stand for.", show_default=False, callback=as_path
+    ),
 ]
 _Hosts = Annotated[list[str] | None, typer.Option(metavar="NAME", help="With --http: under which name it is reached.")]
 _Origins = Annotated[list[str] | None, typer.Option(metavar="URL", help="With --http: whose web pages may use it.")]
@@ -49,7 +54,9 @@ def serve(
     dsn: Dsn = None,
     tenant: Annotated[
         str | None,
-        typer.Option(envvar="AGENTMEM_MCP_TENANT", help="Whose memory it is (external_id).", show_default=False),
+        typer.Option(
+            envvar="AGENTMEM_MCP_TENANT", help="Whose memory it is (external_id).", show_default=False, callback=as_text
+        ),
     ] = None,
     http: _Http = None,
     tokens: _Tokens = None,

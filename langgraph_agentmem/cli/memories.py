@@ -7,7 +7,7 @@ from typing import Annotated
 import click
 import typer
 
-from langgraph_agentmem.cli.options import AsJson, Dsn, MemoryId, OneTenant
+from langgraph_agentmem.cli.options import AsJson, Dsn, MemoryId, OneTenant, as_path
 from langgraph_agentmem.cli.output import print_table, tell
 from langgraph_agentmem.cli.terminal import as_text, in_one_line, out, report_errors
 from langgraph_agentmem.errors import InvalidInputError
@@ -64,7 +64,8 @@ def edit(
         str | None, typer.Option(help="The new text; with --old, what takes the place of that.", show_default=False)
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="A file with the new text; - for standard input.", show_default=False)
+        Path | None,
+        typer.Option(help="A file with the new text; - for standard input.", show_default=False, callback=as_path),
     ] = None,
     old: Annotated[
         str | None, typer.Option(help="What is replaced: it has to stand there, once.", show_default=False)

@@ -12,6 +12,7 @@ from langgraph_agentmem.memory import AgentMemory
 from langgraph_agentmem.operations.deletion import retention
 
 app: Final = typer.Typer(help="The checkpoints of LangGraph's threads.", no_args_is_help=True)
+_LONGEST_DAYS = 1e6
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
@@ -31,7 +32,10 @@ def prune(
     found = re.fullmatch(r"([1-9]\d{0,5})([hdw])", older_than.strip())
     if found is None:
         raise typer.BadParameter(f"--older-than {older_than!r} is no time; it looks like 12h, 30d or 8w")
-    count = bridge.run_here(_pruned, dsn, int(found[1]) * _HOURS[found[2]] / 24)
+    days = int(found[1]) * _HOURS[found[2]] / 24
+    if days > _LONGEST_DAYS:
+        raise typer.BadParameter(f"--older-than {older_than!r} is longer ago than any checkpoint can be")
+    count = bridge.run_here(_pruned, dsn, days)
     out.print(f"{count:,} threads removed")
 
 

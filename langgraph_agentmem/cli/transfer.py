@@ -13,7 +13,7 @@ from typing import Annotated, BinaryIO, cast
 import typer
 
 from langgraph_agentmem import bridge
-from langgraph_agentmem.cli.options import Dsn
+from langgraph_agentmem.cli.options import Dsn, as_path
 from langgraph_agentmem.cli.terminal import as_text, err, out, progress_bar, report_errors
 from langgraph_agentmem.errors import InvalidInputError
 from langgraph_agentmem.memory import AgentMemory
@@ -26,7 +26,10 @@ _GZIP = b"\x1f\x8b"
 @report_errors
 def export(
     file: Annotated[
-        Path, typer.Argument(help="The new file (JSON Lines; compressed if it ends in .gz); - for standard output.")
+        Path,
+        typer.Argument(
+            help="The new file (JSON Lines; compressed if it ends in .gz); - for standard output.", callback=as_path
+        ),
     ],
     dsn: Dsn = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant; all by default.", show_default=False)] = None,
@@ -75,7 +78,9 @@ def _writing(file: Path) -> Generator[Callable[[bytes], object]]:
 
 @report_errors
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A file that `agentmem export` has written; - for standard input.")],
+    file: Annotated[
+        Path, typer.Argument(help="A file that `agentmem export` has written; - for standard input.", callback=as_path)
+    ],
     dsn: Dsn = None,
 ) -> None:
     """Take an exported file into a database that does not know its tenants yet: all of it, or nothing."""

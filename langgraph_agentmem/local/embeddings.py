@@ -107,4 +107,4 @@ class LocalEmbeddings(Embeddings):
 
 
 def _is_folder(model: str | Path) -> bool:
-    return isinstance(model, Path) or model.startswith(("/", ".", "~")) or Path(model).is_dir()
+    return isinstance(model, Path) or model.startswith(("/", ".", "~", "$")) or Path(model).is_dir()

@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph_agentmem.errors import ConfigurationError, MissingDependencyError
 from langgraph_agentmem.policies.prefixes import Pooling, family
+from langgraph_agentmem.settings import local_path
 
 _FILES = ("model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx")
 _LONGEST = 512
@@ -37,7 +38,7 @@ class FolderModel:
     """
 
     def __init__(self, folder: str | Path, threads: int | None) -> None:
-        self._folder = Path(folder).expanduser().resolve()
+        self._folder = local_path(folder, "the model's folder").resolve()
         self.name: str = self._folder.name
         self._threads = threads
         self._file = self._model_file()

@@ -15,6 +15,8 @@ from langgraph_agentmem.mcp import failures, resources, who
 from langgraph_agentmem.mcp.toolbox import failed
 from langgraph_agentmem.mcp.tools import tools
 from langgraph_agentmem.memory import AgentMemory
+from langgraph_agentmem.policies import validation
+from langgraph_agentmem.resources import given_memory
 
 _INSTRUCTIONS = (
     "Long-term memory of the user: sections that you edit, and what was consolidated from them. Search it when an "
@@ -58,6 +60,7 @@ def create_mcp_server(
         >>> found.content[0].text.split("] ")[1], found.structured_content["hits"][0]["section_id"]
         ('- Budget: 5000', 'plan')
     """
+    given_memory(memory, AgentMemory)
     if (tenant is None) == (token_verifier is None):
         given = "both" if tenant is not None else "neither"
         raise ConfigurationError(f"an MCP server takes a tenant or a token_verifier, not {given}")
@@ -71,7 +74,7 @@ def create_mcp_server(
         title="Agent memory",
         instructions=_INSTRUCTIONS,
         version=version("langgraph-agentmem"),
-        tools=tools(memory, caller, allow_forget=allow_forget),
+        tools=tools(memory, caller, allow_forget=validation.flag(allow_forget, "allow_forget")),
         token_verifier=token_verifier,
         auth=auth,
         subscriptions=False,  # nothing is told of changes, so that nobody need wait for it on an open stream

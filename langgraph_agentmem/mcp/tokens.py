@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError
 from langgraph_agentmem.models.base import Value
 from langgraph_agentmem.policies import validation
+from langgraph_agentmem.settings import local_path
 
 _PREFIX = "agentmem_"
 """By which people and scanners for secrets know what they have found."""
@@ -76,7 +77,7 @@ class TokenFile:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path: Path = Path(path)
+        self.path: Path = local_path(path, "the file of tokens")
         self._read: tuple[_Stamp, dict[str, TokenGrant]] | None = None
 
     def add(self, name: str, tenant: str, *, days: float | None = None) -> str:
@@ -96,12 +97,11 @@ class TokenFile:
             True
         """
         name, tenant = validation.name(name, "name"), validation.tenant(tenant)
-        if days is not None and not 0 < days < 100_000:
-            raise InvalidInputError(f"days must be more than 0 and less than 100,000, not {days}")
+        lasts = None if days is None else validation.days(days, "days")
         if any(grant.name == name for grant in self.grants()):
             raise InvalidInputError(f"there is a token named {name!r}; revoke it first, or choose another name")
         token, now = _PREFIX + secrets.token_urlsafe(32), datetime.now(UTC)
-        ends = None if days is None else now + timedelta(days=days)
+        ends = None if lasts is None else now + lasts
         self._append(TokenGrant(name=name, tenant=tenant, sha256=_hashed(token), created_at=now, expires_at=ends))
         return token
 

@@ -170,7 +170,7 @@ class AgentMemory(bridge.Opened):
             >>> memory.dsn
             'postgresql://agent@db.example.org/agents'
         """
-        settings = settings or AgentMemorySettings()
+        settings = AgentMemorySettings() if settings is None else settings
         resources = opening.resources(
             settings,
             dsn=dsn,
@@ -186,7 +186,8 @@ class AgentMemory(bridge.Opened):
             on_run=on_run,
             on_dispute=on_dispute,
         )
-        return cls(resources, background=settings.background if background is None else background)
+        works = settings.background if background is None else validation.flag(background, "background")
+        return cls(resources, background=works)
 
     if not TYPE_CHECKING:
 

@@ -9,6 +9,7 @@ from langgraph_agentmem.errors import ConfigurationError
 from langgraph_agentmem.extraction import Extractor, ModelExtractor
 from langgraph_agentmem.models.review import OnDispute, ReviewPolicy
 from langgraph_agentmem.models.run import OnRun
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.policies.words import reader
 from langgraph_agentmem.projection.neo4j_database import Neo4jDatabase
 from langgraph_agentmem.redaction import Redactor
@@ -41,16 +42,19 @@ def resources(
     """The parts of a memory; see `AgentMemory.open`."""
     if not isinstance(cast("object", settings), AgentMemorySettings):
         raise ConfigurationError(f"settings must be AgentMemorySettings(...), not {type(settings).__name__}")
+    validation.instance(extractor, "the extractor")
     if extractor is not None and not callable(getattr(extractor, "extract", None)):
         raise ConfigurationError(f"an extractor must have an async method extract(chunks), as {extractor!r} has not")
     if dsn is not None and data_dir is not None:
         raise ConfigurationError("data_dir is the embedded server's folder; give it or a dsn, not both")
-    model, index = model or settings.model, index or settings.embeddings
-    chat_model = chat.chat_model(model) if model else None
+    model = settings.model if model is None else model
+    index = settings.embeddings if index is None else index
+    graph = settings.graph if graph is None else graph
+    chat_model = None if model is None else chat.chat_model(model)
     if extractor is None and chat_model is not None:
         extractor = ModelExtractor(chat_model, settings.extraction_token_budget, settings.structured_output)
     reader(settings.text_search_config)  # refuses what it does not know
-    embedder = Embedder.of(index) if index else None
+    embedder = None if index is None else Embedder.of(index)
     replaced = _replaced(reembed, embedder)
     return Resources(
         Database.of(settings, dsn, data_dir),
@@ -60,7 +64,7 @@ def resources(
         extractor,
         reembed is True,
         None if replaced is None else embedder,
-        neo4j=_neo4j(graph or settings.graph, settings),
+        neo4j=_neo4j(graph, settings),
         review=_policy(settings.review if review is None else review),
         reranker=None if reranks is None else reranker.checked(reranks),
         redactor=Redactor.of(settings.redact if redact is None else redact),
@@ -81,7 +85,7 @@ def _replaced(reembed: bool | Index, embedder: Embedder | None) -> Embedder | No
 def _neo4j(graph: object, settings: AgentMemorySettings) -> Neo4jDatabase | None:
     if isinstance(graph, Neo4jDatabase):
         return graph
-    if graph not in {"postgres", "neo4j"}:
+    if graph not in ("postgres", "neo4j"):
         raise ConfigurationError(f"graph must be 'postgres', 'neo4j' or a Neo4jDatabase, not {graph!r}")
     return Neo4jDatabase.of(settings) if graph == "neo4j" else None
 

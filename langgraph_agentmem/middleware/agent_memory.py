@@ -11,6 +11,7 @@ from langgraph_agentmem.middleware.recalling import RecallsMemory
 from langgraph_agentmem.middleware.remembering import RemembersTurns
 from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.operations.retrieval import recalling
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.tooling import NamesTenant
 from langgraph_agentmem.tools import create_memory_tools
 
@@ -84,6 +85,8 @@ class AgentMemoryMiddleware(RecallsMemory):
         remember_turns: bool = False,
         hide_from_traces: bool = False,
     ) -> None:
+        validation.flag(tools, "tools")
+        validation.flag(remember_turns, "remember_turns")
         # a turn that is remembered would be written before memory is asked, and refuses these
         recalling.check(
             token_budget=token_budget, memory_ids=memory_ids, tiers=tiers, limit=limit, count_tokens=count_tokens
@@ -92,7 +95,7 @@ class AgentMemoryMiddleware(RecallsMemory):
         super().__init__(memory, external_id, count_tokens, asked_with)
         made = create_memory_tools(memory, external_id=external_id, limit=limit, allow_forget=allow_forget)
         self.tools: Sequence[BaseTool] = made if tools else []
-        if hide_from_traces:
+        if validation.flag(hide_from_traces, "hide_from_traces"):
             self.trace_policy: Any = _hiding()
 
 

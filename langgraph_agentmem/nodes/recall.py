@@ -8,6 +8,7 @@ from langgraph_agentmem.models.base import Tier
 from langgraph_agentmem.nodes.channels import demand
 from langgraph_agentmem.nodes.state import Node, given, state_node
 from langgraph_agentmem.operations.retrieval import recalling, searching
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import HasResources
 
 
@@ -36,6 +37,7 @@ def recall_node(
         limit: The most hits.
 
     Raises:
+        InvalidInputError: A channel is no name, or a limit, a budget or the tiers cannot be.
         ConfigurationError: `memory`, `query` or `external_id` is something else; or, when it runs, the graph's state
             has no channel for what it writes.
 
@@ -47,6 +49,10 @@ def recall_node(
     """
     _check(query, "query")
     _check(external_id, "external_id")
+    validation.name(output, "output")
+    if context is not None:
+        validation.name(context, "context")
+    recalling.check(token_budget=token_budget, memory_ids=None, tiers=tiers, limit=limit, count_tokens=None)
 
     async def recall(state: Any) -> dict[str, Any]:
         demand(state, output, "output")

@@ -5,6 +5,7 @@ from typing import Any
 from langgraph_agentmem.nodes.channels import demand, emptied
 from langgraph_agentmem.nodes.state import Node, given, node
 from langgraph_agentmem.operations.sections import edits, memories
+from langgraph_agentmem.policies import validation
 from langgraph_agentmem.resources import HasResources
 
 
@@ -21,6 +22,7 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         output: The channel for the `ConsolidationInfo`.
 
     Raises:
+        InvalidInputError: A channel is no name.
         ConfigurationError: `memory` is something else; or, when it runs, the graph's state has no channel of edits, or
             one that nothing can empty: a `Topic` that accumulates.
 
@@ -30,6 +32,8 @@ def remember_node(memory: HasResources, *, updates: str = "updates", output: str
         >>> state["updates"], state["consolidation_info"]["total_update_count"]
         ([], 1)
     """
+    validation.name(updates, "updates")
+    validation.name(output, "output")
 
     async def remember(state: Any) -> dict[str, Any]:
         demand(state, updates, "updates")  # another name's edits would be lost

@@ -111,8 +111,14 @@ def _read_update(update: object, index: int) -> SectionUpdate:
     try:
         return SectionUpdate.model_validate(dict(cast("Mapping[str, Any]", update)), strict=True)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(map(_problem, error.errors()))
         raise InvalidInputError(f"sections[{index}] is malformed: {problems}") from error
+
+
+def _problem(error: Any) -> str:
+    said = f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+    # of what is missing, the input is all that is there
+    return said if error["type"] == "missing" else f"{said} (got {validation.shown(error['input'])})"
 
 
 def _excerpt(text: str, length: int = 200) -> str:

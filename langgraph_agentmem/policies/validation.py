@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import MAXYEAR, MINYEAR, datetime
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
+from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTextError
 from langgraph_agentmem.models.base import Json, Tier
 
 RESERVED: dict[str, Tier] = {"@shortterm": "shortterm", "@longterm": "longterm"}
@@ -19,6 +19,9 @@ _DEEPEST = 240
 _KEY_BYTES = 2_600
 """What fits into an index once, a tenant included."""
 _LONGEST_MINUTES = 1e9
+_LONGEST_DAYS = 100_000
+_LONGEST_SECONDS = 86_400.0
+"""What every clock on the way can wait for."""
 _NAMESPACE_BYTES = 1_500
 """What fits into an index beside a tenant."""
 
@@ -161,6 +164,14 @@ def flag(value: object, what: str) -> bool:
     return value
 
 
+def instance(value: object, what: str) -> None:
+    """Refuse a class where what it makes is wanted; it can be called, too, and would be taken for a function."""
+    if isinstance(value, type):
+        raise ConfigurationError(
+            f"{what} is the class {value.__name__}; give what it makes, as in {value.__name__}(...)"
+        )
+
+
 def several(value: object, what: str) -> Iterable[object]:
     """What can be gone through one by one; neither a text, whose letters that would be, nor the keys of a mapping."""
     given = value  # as it is told of, whatever is narrowed below
@@ -189,9 +200,18 @@ def function(value: object, what: str) -> None:
 
 def seconds(value: object, what: str, *, least: float = 0.0) -> float:
     """A number of seconds, fractions too, at least so many."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value < float("inf"):
-        raise InvalidInputError(f"{what} must be a number of seconds from {least:g} on, not {shown(value)}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= _LONGEST_SECONDS:
+        raise InvalidInputError(
+            f"{what} must be a number of seconds from {least:g} to {_LONGEST_SECONDS:,.0f}, not {shown(value)}"
+        )
     return float(value)
+
+
+def days(value: object, what: str) -> timedelta:
+    """How long something is to last: a number of days, fractions too, whose end is a time that can be written."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_DAYS:
+        raise InvalidInputError(f"{what} must be more than 0 and less than {_LONGEST_DAYS:,}, not {shown(value)}")
+    return timedelta(days=value)
 
 
 def moments(**values: object) -> None:
@@ -220,8 +240,10 @@ def minutes(value: object, what: str = "ttl") -> float | None:
     """A time to live, or between two sweeps: a positive number of minutes, fractions too, or None."""
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_MINUTES:
-        raise InvalidInputError(f"{what} must be a positive number of minutes, not {shown(value)}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LONGEST_MINUTES:
+        raise InvalidInputError(
+            f"{what} must be a positive number of minutes, up to {_LONGEST_MINUTES:,.0f}, not {shown(value)}"
+        )
     return float(value)
 
 

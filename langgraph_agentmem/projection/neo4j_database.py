@@ -1,13 +1,15 @@
 """Connections to Neo4j: transactions, the tenant's parameter, set-up, error translation."""
 
 import functools
+import re
 import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
+from urllib.parse import SplitResult, urlsplit
 
 import anyio.to_thread
 
@@ -22,11 +24,15 @@ from langgraph_agentmem.errors import (
 )
 from langgraph_agentmem.projection.cypher_statements import cypher
 from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.storage.driver.handles import OfThisProcess
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
 _ATTEMPTS = 6
 _WAIT = 0.05
+_LIKE = "it looks like bolt://localhost:7687 or neo4j+s://db.example.org"
+_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+_CREDENTIALS = re.compile(r"(?:(?<=://)|\A(?!.*://)).*@", re.DOTALL)
 
 
 class Neo4jTransaction:
@@ -64,7 +70,7 @@ class Neo4jTransaction:
             raise StorageError(f"Neo4j cannot take a value: {error}") from error
 
 
-class Neo4jDatabase:
+class Neo4jDatabase(OfThisProcess):
     """One Neo4j database, usable from any number of threads and event loops.
 
     Args:
@@ -73,6 +79,9 @@ class Neo4jDatabase:
         password: Its password; None connects without one, where the server asks for none.
         database: Neo4j's name of the database.
         connect_timeout: Seconds to wait for a connection before that counts as an outage.
+
+    Raises:
+        ConfigurationError: The address is none of Neo4j's, or holds a user, a password or a database.
 
     Examples:
         >>> neo4j = Neo4jDatabase("bolt://localhost:7687", password="development")
@@ -88,7 +97,7 @@ class Neo4jDatabase:
         database: str = "neo4j",
         connect_timeout: float = 15.0,
     ) -> None:
-        self.uri = uri
+        self.uri = _readable(uri)
         self.database = database
         self._username = username
         self._auth = None if password is None else (username, password)
@@ -276,6 +285,42 @@ class Neo4jDatabase:
                 f"Neo4j's address {self.uri!r} or its use is wrong ({message}); it looks like bolt://localhost:7687"
             )
         return OutageError(f"Neo4j at {self.uri} cannot be reached, or went away: {message}")
+
+
+def _readable(uri: str) -> str:
+    """The address without white space around it; no error shows what may be a password.
+
+    Raises:
+        ConfigurationError: The driver could not use it, or would not use all of it.
+    """
+    if not isinstance(cast("object", uri), str):
+        raise ConfigurationError(f"Neo4j's address must be a text, not {type(uri).__name__}; {_LIKE}")
+    uri = uri.strip()
+    try:
+        problem = _problem(urlsplit(uri), uri)
+    except ValueError as error:  # of a host in brackets that is no address
+        problem = str(error)
+    if problem is not None:
+        raise ConfigurationError(f"Neo4j's address {_CREDENTIALS.sub('***@', uri)!r} is wrong ({problem}); {_LIKE}")
+    return uri
+
+
+def _problem(parts: SplitResult, uri: str) -> str | None:
+    if "@" in uri:
+        return "user and password do not belong into it; give them as NEO4J_USERNAME and NEO4J_PASSWORD"
+    if parts.scheme not in _SCHEMES or "://" not in uri:
+        named = f"{parts.scheme}:// is no scheme of its protocol" if "://" in uri else "it names no scheme"
+        return f"{named}, of which there are {', '.join(_SCHEMES)}"
+    if not parts.hostname or re.search(r"\s", uri):
+        return "it names no host" if not parts.hostname else "there is white space in it"
+    port = parts.netloc.rpartition("]")[2].partition(":")[2]
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+        return "its port is no number from 1 to 65535"
+    if parts.query and parts.scheme.startswith("bolt"):
+        return "only neo4j:// takes what stands behind a question mark"
+    if parts.path.strip("/"):
+        return "the database does not belong into it; give it as NEO4J_DATABASE"
+    return None
 
 
 def _library() -> Any:

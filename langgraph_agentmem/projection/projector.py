@@ -140,12 +140,14 @@ class GraphProjector:
             poll_seconds: How long to rest when nothing waits; up to a minute after outages.
 
         Raises:
+            InvalidInputError: `poll_seconds` is no number of seconds, or more than a day.
             AuthenticationError: A database refuses the user, the password or the database's name.
 
         Examples:
             >>> with anyio.move_on_after(0.2):
             ...     await projector.arun(tenant, poll_seconds=0.1)
         """
+        poll_seconds = validation.seconds(poll_seconds, "poll_seconds")
         wait, problems = poll_seconds, dict[str, str]()
         while True:
             try:

@@ -94,6 +94,8 @@ def _ttl_config(ttl: TTLConfig | None) -> TTLConfig | None:
             raise ConfigurationError(f"ttl has no option {name!r}; it has {', '.join(known)}")
         if name in ("default_ttl", "sweep_interval_minutes"):
             validation.minutes(value, name)
+        elif value is not None:
+            validation.flag(value, name)
     return ttl
 
 
@@ -105,6 +107,7 @@ def _ownership(owner: object, default_tenant: object) -> Ownership:
 
 def _tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
     known = get_args(Tier)
-    if isinstance(tiers, str) or not tiers or any(tier not in known for tier in tiers):
+    given = cast("object", tiers)
+    if not isinstance(given, list | tuple | set | frozenset) or not tiers or any(tier not in known for tier in tiers):
         raise ConfigurationError(f"tiers must be a non-empty list of {', '.join(map(repr, known))}, not {tiers!r}")
     return tuple(tiers)

@@ -221,12 +221,18 @@ def _search(options: Options, op: SearchOp) -> ItemSearch:
         prefix=_labels(prefix),
         # a blank query has no words and no meaning: items are listed
         query=query if query and query.strip() else None,
-        filter=op.filter,
+        filter=None if op.filter is None else _filter(op.filter),
         tiers=tiers,
         omit_expired=options.omit_expired,
         limit=validation.count(op.limit, "limit"),
         offset=validation.count(op.offset, "offset"),
     )
+
+
+def _filter(given: object) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise InvalidInputError(f"filter must be a dict such as {{'status': 'open'}}, not {validation.shown(given)}")
+    return cast("dict[str, Any]", given)
 
 
 def _listing(options: Options, op: ListNamespacesOp) -> NamespaceListing:

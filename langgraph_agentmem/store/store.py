@@ -151,7 +151,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             ...     store.get(("alice", "codes"), "door").value
             {'code': '1234'}
         """
-        settings = settings or AgentMemorySettings()
+        settings = AgentMemorySettings() if settings is None else settings
         if type(owner) is int and owner >= 0:  # else refused below; memories that it makes go where the store looks
             settings = settings.model_copy(update={"store_owner": owner})
         dsn, settings = with_pool_config(conn_string, settings, pool_config)

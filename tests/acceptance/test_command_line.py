@@ -146,7 +146,7 @@ async def test_following_ends_quietly_when_interrupted_as_it_waits_for_the_datab
         ("verify", {"NEO4J_PASSWORD": "wrong"}, "error: Neo4j at .* refused user 'neo4j'; check NEO4J_USERNAME"),
         ("rebuild", {"NEO4J_DATABASE": "elsewhere"}, "error: Neo4j at .* has no database 'elsewhere'"),
         ("verify", {"AGENTMEM_DSN": "postgresql://127.0.0.1:1/x"}, "error: PostgreSQL cannot be reached"),
-        ("project", {"AGENTMEM_POOL_SIZE": "0"}, "error: invalid settings: pool_size"),
+        ("project", {"AGENTMEM_POOL_SIZE": "0"}, "error: invalid settings: AGENTMEM_POOL_SIZE"),
         ("project --follow", {"NEO4J_PASSWORD": "wrong"}, "error: Neo4j at .* refused user 'neo4j'"),
     ],
 )
@@ -183,3 +183,18 @@ def test_help_and_version_need_no_server() -> None:
     for done in (installed, *helped):
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.strip()
+
+
+def test_it_runs_as_a_module_where_its_script_is_not_on_the_path(tmp_path: Path) -> None:
+    def run(*arguments: str) -> Done:
+        command = [sys.executable, "-m", "langgraph_agentmem", *arguments]
+        places = {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=300, env=os.environ | places, cwd=tmp_path
+        )
+
+    helped, mistaken = run("graph", "--help"), run("grpah")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "Usage: python -m langgraph_agentmem graph" in helped.stdout
+    assert (mistaken.returncode, mistaken.stdout) == (2, "")
+    assert "Usage: python -m langgraph_agentmem" in mistaken.stderr

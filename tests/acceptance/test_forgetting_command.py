@@ -87,6 +87,18 @@ def test_one_memory_is_forgotten_and_its_receipt_printed(agentmem: Callable[...,
     assert f"'alice' has no active memory {first}" in unknown.stderr
 
 
+def test_a_receipt_may_be_in_the_home_folder_and_has_to_be_there(
+    agentmem: Callable[..., Done], dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    filled(dsn)
+    assert agentmem("alice", "--receipt=~/receipt.json", "--yes").returncode == 0
+    assert agentmem("--verify=~/receipt.json").stdout == "gone\n"
+    missing = agentmem("--verify=~/another.json")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert f"error: {tmp_path}/another.json cannot be read" in missing.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

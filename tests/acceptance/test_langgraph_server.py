@@ -279,7 +279,7 @@ async def test_nobody_whom_a_server_has_authenticated_can_be_somebody_else(
 @pytest.mark.slow
 async def test_a_server_whose_settings_do_not_fit_says_so(dsn: str, tmp_path: Path, port: int) -> None:
     with (
-        pytest.raises(AssertionError, match=r"invalid settings: store_owner: .* 'first'"),
+        pytest.raises(AssertionError, match=r"invalid settings: AGENTMEM_STORE_OWNER: .* 'first'"),
         served(tmp_path, port, AGENTMEM_DSN=dsn, AGENTMEM_STORE_OWNER="first"),
     ):
         pass

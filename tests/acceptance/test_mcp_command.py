@@ -194,6 +194,32 @@ def test_what_would_not_be_safe_or_cannot_be_is_refused_in_one_line(arguments: l
     assert done.stderr.count("\n") == 1
 
 
+def test_the_file_of_tokens_may_be_in_the_home_folder(tmp_path: Path) -> None:
+    home, file = {"HOME": str(tmp_path)}, "~/tokens.jsonl"
+    assert here("token", "add", "laptop", "--tenant", "alice", AGENTMEM_MCP_TOKENS=f"{file}\r", **home).exit_code == 0
+    assert "laptop" in here("token", "list", f"--tokens={file}", **home).stdout
+    assert "laptop" in (tmp_path / "tokens.jsonl").read_text(encoding="utf-8")
+    refused = here("token", "list", "--tokens=$HOME/tokens.jsonl")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "no shell has read" in refused.stderr
+
+
+@pytest.mark.parametrize("days", ["0", "nan", "inf", "1e300"])
+def test_a_token_lasts_for_days_that_can_be_counted(tmp_path: Path, days: str) -> None:
+    done = here("token", "add", "x", "--tenant", "alice", "--days", days, "--tokens", str(tmp_path / "tokens.jsonl"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "days must be more than 0 and less than 100,000" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["AGENTMEM_MCP_TENANT", "AGENTMEM_MCP_TOKENS"])
+@pytest.mark.parametrize("blank", ["", " ", "\r"])
+def test_a_variable_that_was_not_filled_in_lets_nobody_in(name: str, blank: str) -> None:
+    named = {"AGENTMEM_MCP_TENANT": "alice", name: blank}
+    done = here("--http", "127.0.0.1:0", AGENTMEM_DSN="postgresql://127.0.0.1:1/nowhere", COLUMNS="200", **named)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{name} must not be empty; leave it out" in done.stderr
+
+
 def test_an_address_that_is_taken_is_an_error(dsn: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = here("--http", f"127.0.0.1:{taken.getsockname()[1]}", "--tenant", "alice", AGENTMEM_DSN=dsn)

@@ -261,6 +261,9 @@ async def test_grants_are_given_listed_and_revoked(
 ) -> None:
     assert "--all for all of them" in await refused("grants", "give", "alice", "bob")
     assert "--all for all of them" in await refused("grants", "give", "alice", "bob", "alice", "--all")
+    for days in (0, "nan", "inf", 1e300):
+        said = await refused("grants", "give", "alice", "bob", "--all", "--days", days)
+        assert "--days must be more than 0 and less than 100,000, not " in said
     given = await told("grants", "give", "alice", "bob", "alice", "my notes", "--days", 2, "--json")
     assert (given["namespace"], given["expires_at"] > given["created_at"]) == (["alice", "my notes"], True)
     assert await told("grants", "give", "alice", HOSTILE, "--all") == (

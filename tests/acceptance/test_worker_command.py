@@ -153,7 +153,7 @@ async def test_the_queue_is_shown_and_what_was_set_aside_is_retried(dsn: str, ro
     ("arguments", "variables", "said"),
     [
         (["worker", "--dsn", "postgresql://127.0.0.1:1/x", "--once"], {}, "error: PostgreSQL cannot be reached"),
-        (["worker"], {"AGENTMEM_LEASE_SECONDS": "never"}, "error: invalid settings: lease_seconds"),
+        (["worker"], {"AGENTMEM_LEASE_SECONDS": "never"}, "error: invalid settings: AGENTMEM_LEASE_SECONDS"),
         (["worker"], {"AGENTMEM_MODEL": "nonsense"}, "error: "),
         (["worker", "--tenant", ""], {}, "error: external_id"),
         (["queue", "retry", "--memory", "1"], {}, "error: memory_id 1 belongs to a tenant"),

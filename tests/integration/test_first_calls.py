@@ -1,15 +1,19 @@
 """Many callers at once, before anything is set up, on one loop and on many."""
 
 import asyncio
+import gc
 import sys
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from fakes import WordEmbedder
 from triggers import setups_counted, setups_refused
+from waiting import until_alone
 
-from langgraph_agentmem import AgentMemory
+from langgraph_agentmem import AgentMemory, AgentMemorySaver
 from langgraph_agentmem.store import AgentMemoryStore
 
 
@@ -74,3 +78,25 @@ def test_threads_with_loops_of_their_own_share_one_memory(dsn: str, often_switch
     memory.close()
 
     assert errors == []
+
+
+@pytest.mark.parametrize("kind", [lambda memory: memory, AgentMemoryStore, AgentMemorySaver])
+async def test_what_nobody_holds_any_more_goes_with_its_connections(
+    dsn: str, rows: Callable[..., Any], kind: Callable[[AgentMemory], Any]
+) -> None:
+    def asked_in_a_thread() -> Callable[[], object]:
+        memory = AgentMemory.open(dsn)
+        kind(memory).setup()
+        memory.search("alice", "a fox")
+        return weakref.ref(memory.resources.database)
+
+    async def asked_here() -> Callable[[], object]:
+        memory = AgentMemory.open(dsn)
+        await kind(memory).asetup()
+        await memory.asearch("alice", "a fox")
+        return weakref.ref(memory.resources.database)
+
+    held = [await asyncio.to_thread(asked_in_a_thread), await asked_here()]
+    gc.collect()
+    assert [each() for each in held] == [None, None]
+    await until_alone(rows)

@@ -266,7 +266,7 @@ async def test_a_neo4j_that_cannot_be_read_is_told_before_anything_is_written(
     wrong = {
         AuthenticationError: Neo4jDatabase(older.neo4j.uri, password="wrong"),
         OutageError: Neo4jDatabase("bolt://127.0.0.1:1", password="wrong", connect_timeout=1),
-        ConfigurationError: Neo4jDatabase("localhost:7687", password="wrong"),
+        ConfigurationError: Neo4jDatabase("neo4j://localhost:7687?region", password="wrong"),
     }
     for error, neo4j in wrong.items():
         with pytest.raises(error):

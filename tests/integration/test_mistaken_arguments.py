@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.graph import START, StateGraph
 
 from langgraph_agentmem import AgentMemory, AgentMemorySaver, AgentMemoryStore
 from langgraph_agentmem.errors import InvalidInputError, InvalidTextError
@@ -90,6 +92,24 @@ async def test_a_config_names_a_thread(memory: AgentMemory, config: Any) -> None
     for call in calls:
         with pytest.raises(InvalidInputError, match=r'names no thread; it looks like \{"configurable"'):
             await call()
+
+
+@pytest.mark.parametrize("thread", [5, UUID(int=1), 1.5])
+async def test_a_graph_takes_any_id_of_a_thread_and_a_checkpointer_texts(memory: AgentMemory, thread: Any) -> None:
+    saver = AgentMemorySaver(memory)
+    with pytest.raises(InvalidInputError, match=f"thread_id must be a string, not {type(thread).__name__}"):
+        await saver.aget_tuple({"configurable": {"thread_id": thread}})
+    graph = StateGraph(dict).add_node("work", lambda state: {"done": True}).add_edge(START, "work")
+    agent, config = graph.compile(checkpointer=saver), {"configurable": {"thread_id": thread}}
+    await agent.ainvoke({"done": False}, config)
+    await agent.aupdate_state(config, {"done": "again"})
+    assert (await agent.aget_state(config)).values == {"done": "again"}
+    assert (await agent.aget_state({"configurable": {"thread_id": str(thread)}})).values == {"done": "again"}
+
+
+async def test_a_filter_is_a_dict(memory: AgentMemory) -> None:
+    with pytest.raises(InvalidInputError, match=r"filter must be a dict such as .*, not \['open'\]"):
+        await AgentMemoryStore(memory).asearch(("alice",), filter=["open"])
 
 
 @pytest.mark.parametrize(("text", "problem"), [("a\0b", "NUL"), ("a\ud800", "lone surrogate")])

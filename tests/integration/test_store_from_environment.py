@@ -78,6 +78,6 @@ def test_by_default_nothing_expires() -> None:
 
 async def test_a_servers_settings_are_checked_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTMEM_STORE_TIERS", "active,middleterm")
-    with pytest.raises(ConfigurationError, match=r"store_tiers.*'middleterm'"):
+    with pytest.raises(ConfigurationError, match=r"AGENTMEM_STORE_TIERS.*'middleterm'"):
         async with make_store():
             pass

@@ -1,6 +1,8 @@
 """What is easily given in the place of something else is refused at once, by an error that says what would be right."""
 
 from functools import partial
+from math import nan
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TypedDict
 
@@ -14,6 +16,7 @@ from langgraph_agentmem import (
     AgentMemorySaver,
     AgentMemorySettings,
     AgentMemoryStore,
+    MemorySection,
     MemoryWorker,
     create_claude_memory_tool,
     create_consolidation_graph,
@@ -24,8 +27,10 @@ from langgraph_agentmem import (
     remember_node,
 )
 from langgraph_agentmem.errors import ConfigurationError, InvalidInputError, InvalidTemplateError
+from langgraph_agentmem.mcp import create_mcp_server
 from langgraph_agentmem.nodes.claim import claim_node
 from langgraph_agentmem.nodes.promote import promote_node
+from langgraph_agentmem.policies.editing import read_updates
 from langgraph_agentmem.policies.templates import read_template
 
 DSN = "postgresql://agent@db.example.org/agents"
@@ -54,6 +59,142 @@ def test_a_dsn_is_a_text(dsn) -> None:
         ConfigurationError, match=rf"must be a text, not {type(dsn).__name__}; it looks like postgresql://"
     ):
         AgentMemory.open(dsn)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dsn": ""}, {"dsn": " "}, {"data_dir": ""}, {"data_dir": " "}, {"model": ""}, {"model": "\r\n"}, {"index": ""}, {"index": " "},
+        {"index": {"embed": ""}}, {"index": {}}, {"graph": ""}, {"review": ""}, {"redact": ""}, {"data_dir": "$HOME/data"},
+        {"index": "local:$HOME/model"}, {"index": "local:~nobody-of-this-name/model"},
+    ],
+)  # fmt: skip
+def test_nothing_in_the_place_of_something_is_no_wish_for_a_default(given) -> None:
+    with pytest.raises(ConfigurationError):
+        AgentMemory.open(**given)
+
+
+def test_a_variable_of_windows_line_ends_is_read_as_it_is_meant(monkeypatch) -> None:
+    monkeypatch.setenv("AGENTMEM_DSN", f"{DSN}\r")
+    monkeypatch.setenv("AGENTMEM_POOL_SIZE", "3\r")
+
+    memory = AgentMemory.open()
+
+    assert (memory.dsn, memory.settings.pool_size) == (DSN, 3)
+
+
+OPENED = AgentMemory.open(DSN)
+SWITCHES = {
+    "background": lambda given: AgentMemory.open(DSN, background=given),
+    "bind_threads": lambda given: AgentMemorySaver(OPENED, bind_threads=given),
+    "hydrate": lambda given: MemorySection("What is done", hydrate=given),
+    "review": lambda given: create_consolidation_graph(OPENED, review=given),
+    "tools": lambda given: AgentMemoryMiddleware(OPENED, tools=given),
+    "allow_forget": lambda given: create_memory_tools(OPENED, allow_forget=given),
+    "remember_turns": lambda given: AgentMemoryMiddleware(OPENED, remember_turns=given),
+    "hide_from_traces": lambda given: AgentMemoryMiddleware(OPENED, hide_from_traces=given),
+    "refresh_on_read": lambda given: AgentMemoryStore(OPENED, ttl={"refresh_on_read": given}),
+    "omit_expired": lambda given: AgentMemoryStore(OPENED, ttl={"omit_expired": given}),
+}
+
+
+@pytest.mark.parametrize("given", ["no", "false", 0, []])
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_true_or_false_and_no_text_of_a_variable_that_says_so(name, given) -> None:
+    with pytest.raises(InvalidInputError, match=f"^{name} must be True or False, not "):
+        SWITCHES[name](given)
+
+
+def test_a_tool_that_forgets_is_no_mistake_of_a_server_either() -> None:
+    with pytest.raises(InvalidInputError, match="allow_forget must be True or False, not 'false'"):
+        create_mcp_server(OPENED, tenant="alice", allow_forget="false")
+
+
+NO_NAMES = [nan, 7, b"x", [], object(), ("a",), AgentMemory]
+OTHERS = {
+    "a server's memory": (lambda given: create_mcp_server(given, tenant="alice"), "memory must be an AgentMemory, not"),
+    "tiers": (lambda given: AgentMemoryStore(OPENED, tiers=given), "tiers must be a non-empty list"),
+    "graph": (lambda given: AgentMemory.open(DSN, graph=given), "graph must be"),
+    "sections": (lambda given: AgentMemorySaver(OPENED, sections=given), "sections must be a dict"),
+    "serde": (lambda given: AgentMemorySaver(OPENED, serde=given), "serde (must be a serializer|is the class)"),
+    "settings": (lambda given: AgentMemory.open(DSN, settings=given), "settings must be AgentMemorySettings"),
+    "a store's settings": (lambda given: AgentMemoryStore.from_conn_string(DSN, settings=given), "settings must be"),
+    "a saver's settings": (lambda given: AgentMemorySaver.from_conn_string(DSN, settings=given), "settings must be"),
+    "description": (lambda given: MemorySection(given), "description of a MemorySection must be a string"),
+    "id": (lambda given: MemorySection(id=given), "id of a MemorySection must be a string"),
+    "output": (lambda given: recall_node(OPENED, output=given), "output must be a string"),
+    "context": (lambda given: recall_node(OPENED, context=given), "context must be a string"),
+    "updates": (lambda given: remember_node(OPENED, updates=given), "updates must be a string"),
+}
+
+
+@pytest.mark.parametrize("given", NO_NAMES)
+@pytest.mark.parametrize("name", OTHERS)
+def test_something_else_in_the_place_of_an_argument_is_refused_as_it_is_given(name, given) -> None:
+    make, problem = OTHERS[name]
+    with pytest.raises((ConfigurationError, InvalidInputError), match=problem):
+        make(given)
+
+
+@pytest.mark.parametrize(
+    "given", [{"token_budget": 0}, {"token_budget": "2000"}, {"limit": nan}, {"tiers": "active"}, {"output": ""}]
+)
+def test_what_no_recall_could_take_is_refused_before_the_graph_runs(given) -> None:
+    with pytest.raises(InvalidInputError, match=next(iter(given))):
+        recall_node(OPENED, **given)
+
+
+@pytest.mark.parametrize("what", ["render", "parse"])
+def test_a_section_is_rendered_and_parsed_by_functions(what) -> None:
+    with pytest.raises(InvalidInputError, match=f"{what} must be a function, not 'yaml'"):
+        MemorySection(**{what: "yaml"})
+
+
+def test_a_dsn_ends_where_it_ends() -> None:
+    with pytest.raises(ConfigurationError, match="it holds a NUL character"):
+        AgentMemory.open(f"{DSN}\0?sslmode=require")
+
+
+class Makes:
+    """What can be asked once it is made, and whose class can be called as well."""
+
+    def __call__(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0] for _ in texts]
+
+    async def extract(self, chunks: object) -> list[object]:
+        return []
+
+
+@pytest.mark.parametrize("argument", ["index", "reranker", "extractor"])
+def test_a_class_is_not_what_it_makes(argument) -> None:
+    with pytest.raises(ConfigurationError, match=r"is the class Makes; give what it makes, as in Makes\(\.\.\.\)"):
+        AgentMemory.open(DSN, **{argument: Makes})
+    assert AgentMemory.open(DSN, **{argument: Makes()})
+
+
+@pytest.mark.parametrize("keys", [5, {"user_id"}, [5], [], ""])
+def test_the_tenant_of_a_checkpointer_is_named_by_keys(keys) -> None:
+    with pytest.raises(ConfigurationError, match="tenant must name keys of configurable"):
+        AgentMemorySaver(OPENED, tenant=keys)
+
+
+@pytest.mark.parametrize("content", [Path("notes.md"), b"notes", None, 5, {"text": "notes"}])
+def test_an_edit_of_what_is_no_text_is_refused_with_what_it_was(content) -> None:
+    with pytest.raises(InvalidInputError, match="new_content: Input should be a valid string") as refused:
+        read_updates([{"section_id": "plan", "new_content": content}], limit=1_000)
+    assert f"(got {content!r})" in str(refused.value)
+
+
+@pytest.mark.parametrize("seconds", [-1, 86_401, 1e300, float("inf"), float("nan"), "5", True])
+async def test_what_nobody_can_wait_for_is_refused(seconds) -> None:
+    memory = AgentMemory.open(DSN, settings=AgentMemorySettings(neo4j_uri="bolt://localhost"))
+    said = "must be a number of seconds from 0.* to 86,400"
+    with pytest.raises(InvalidInputError, match=f"poll_seconds {said}"):
+        MemoryWorker(memory, poll_seconds=seconds)
+    with pytest.raises(InvalidInputError, match=f"grace_seconds {said}"):
+        MemoryWorker(memory, grace_seconds=seconds)
+    with pytest.raises(InvalidInputError, match=f"poll_seconds {said}"):
+        await memory.projector.arun(poll_seconds=seconds)
 
 
 @pytest.mark.parametrize("method", ["put", "aget", "batch", "list_namespaces"])

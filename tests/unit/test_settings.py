@@ -1,12 +1,14 @@
 """Settings: defaults, the environment under new and older names, and refusals that name setting and value."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from langgraph_agentmem.errors import ConfigurationError
-from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.settings import AgentMemorySettings, local_path
 
 DEFAULTS = {
     "dsn": None,
@@ -276,6 +278,60 @@ def test_an_invalid_value_under_an_older_systems_name_is_refused_with_its_value(
         AgentMemorySettings()
 
 
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("blank", ["", " ", "\r\n"])
+def test_a_variable_that_was_not_filled_in_is_no_wish_for_a_default(name, blank, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", blank)
+
+    with pytest.raises(ConfigurationError) as refused:
+        AgentMemorySettings()
+
+    assert f"AGENTMEM_{name.upper()}: must not be empty; leave it out (the variable unset)" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_an_empty_argument_is_refused_by_its_name(name):
+    with pytest.raises(ConfigurationError, match=f"invalid settings: {name}: must not be empty; leave it out"):
+        AgentMemorySettings(**{name: ""})
+
+
+@pytest.mark.parametrize(("older", "name"), [*OLDER_NAMES.items(), *NEO4J_NAMES.items()])
+def test_a_refused_variable_is_named_as_it_is_set(older, name, monkeypatch):
+    monkeypatch.setenv(older, "")
+
+    with pytest.raises(ConfigurationError, match=f"invalid settings: {older}: must not be empty"):
+        AgentMemorySettings()
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("around", ["\r", "\r\n", " ", "\t"])
+def test_white_space_around_a_value_does_not_count(name, around, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", f"{around}{SOME[name]}{around}")
+
+    assert shown(getattr(AgentMemorySettings(), name)) == SOME[name]
+    assert shown(getattr(AgentMemorySettings(**{name: f"{SOME[name]}{around}"}), name)) == SOME[name]
+
+
+NUMBERS = [name for name, value in DEFAULTS.items() if SOME[name].replace(".", "").isdigit()]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["1e300", "inf", "-inf", "nan", "9" * 30, "9" * 5_000])
+def test_a_number_that_nothing_can_count_with_is_refused(name, value, monkeypatch):
+    monkeypatch.setenv(f"AGENTMEM_{name.upper()}", value)
+
+    with pytest.raises(ConfigurationError, match=f"(?i)invalid settings: AGENTMEM_{name}: "):
+        AgentMemorySettings()
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name.endswith("_seconds")])
+def test_nothing_takes_longer_than_a_day(name):
+    longest = 3600.0 if name == "recall_timeout_seconds" else 86_400.0
+    assert getattr(AgentMemorySettings(**{name: longest}), name) == longest
+    with pytest.raises(ConfigurationError, match=f"{name}: Input should be less than or equal to {longest:.0f}"):
+        AgentMemorySettings(**{name: longest + 1})
+
+
 def test_all_invalid_values_are_named_at_once():
     with pytest.raises(ConfigurationError, match=r"pool_size.*got 0.*|lease_seconds.*got -5") as refused:
         AgentMemorySettings(pool_size=0, lease_seconds=-5)
@@ -363,6 +419,40 @@ def test_the_password_of_the_dsn_is_not_shown():
     assert settings.dsn.get_secret_value() == DSN
     assert "correct-horse" not in repr(settings)
     assert "correct-horse" not in str(settings)
+
+
+def test_an_address_that_may_hold_a_password_is_not_shown():
+    assert "correct-horse" not in repr(AgentMemorySettings(neo4j_uri="bolt://neo4j:correct-horse@host"))
+
+
+# Paths
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("~", ""), ("~/data", "data"), (Path("~/data"), "data"), ("~/ a b", " a b"), ("~/data$2x", "data$2x")],
+)
+def test_a_path_may_begin_in_the_home_folder(given, found, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert local_path(given, "data_dir") == tmp_path / found
+
+
+@pytest.mark.parametrize("given", ["data", "./data", "/var/lib/~x", "/srv/a$b", "-"])
+def test_any_other_path_stays_as_it_is(given):
+    assert local_path(given, "data_dir") == Path(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("$HOME/data", "no shell has read '$HOME'"), ("/srv/${NAME}/data", r"no shell has read '${'"), ("$(pwd)/data", "no shell has read"),
+        ('"/srv/data"', "without quotes"), ("'~/data'", "without quotes"), ("", "must be a path, not ''"), (" ", "must be a path"),
+        (7, "must be a path, not 7"), (b"/data", "must be a path"), ("~nobody-of-this-name/data", "write the folder out"),
+    ],
+)  # fmt: skip
+def test_a_path_that_was_written_for_a_shell_is_refused(given, problem):
+    with pytest.raises(ConfigurationError, match=rf"^data_dir .*{re.escape(problem)}"):
+        local_path(given, "data_dir")
 
 
 @pytest.mark.parametrize(

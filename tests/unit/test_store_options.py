@@ -99,9 +99,9 @@ def test_a_store_that_cannot_be_configured_so_says_how_it_could(arguments, said)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"ttl": {"default_ttl": 0}}, "ttl must be a positive number of minutes, not 0"),
-        ({"ttl": {"default_ttl": "5"}}, "ttl must be a positive number of minutes, not '5'"),
-        ({"ttl": {"sweep_interval_minutes": -1}}, "positive number of minutes, not -1"),
+        ({"ttl": {"default_ttl": 0}}, "ttl must be a positive number of minutes, up to 1,000,000,000, not 0"),
+        ({"ttl": {"default_ttl": "5"}}, "ttl must be a positive number of minutes, up to 1,000,000,000, not '5'"),
+        ({"ttl": {"sweep_interval_minutes": -1}}, "positive number of minutes, up to 1,000,000,000, not -1"),
         ({"pool_config": {"max_size": 0}}, "max_size must be an integer of at least 1, not 0"),
         ({"default_tenant": ""}, "must not be empty"),
         ({"index": {"embed": WordEmbedder(), "dims": 64, "fields": "text"}}, "fields must be a list of paths"),

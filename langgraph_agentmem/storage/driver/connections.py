@@ -22,6 +22,7 @@ from psycopg.waiting import Ready
 
 from langgraph_agentmem.errors import AgentMemoryError, ConfigurationError
 from langgraph_agentmem.storage.driver import conninfo
+from langgraph_agentmem.storage.driver.loop_clock import call_later
 from langgraph_agentmem.storage.driver.statements import statements, template
 from langgraph_agentmem.storage.driver.tenants import EVERYONE, NOBODY, ForWhom
 from langgraph_agentmem.storage.driver.translation import LOOKUPS, translation
@@ -144,10 +145,9 @@ class Connection(AsyncConnection[DictRow]):
             return await super().wait(gen, *args, **kwargs)
         if not _TELLS_OF_SHUTDOWNS:
             gen = self._woken(gen)
-        loop = asyncio.get_running_loop()
-        self._asked = loop.time()
+        self._asked = asyncio.get_running_loop().time()
         if not self._watched:
-            self._watch(loop, self.answer_seconds)
+            self._watch(self.answer_seconds)
         try:
             return await super().wait(gen, *args, **kwargs)
         finally:
@@ -173,20 +173,20 @@ class Connection(AsyncConnection[DictRow]):
         finally:
             self.answer_seconds = limit
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def _watch(self, seconds: float) -> None:
         # a connection waits many times a second: one timer looks when it may be over, where one each would cost more
         # than all else that waiting takes
         self._watched = True
-        loop.call_later(seconds, self._look, loop)
+        call_later(seconds, self._look)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         """End the waiting if it is too long, unless the answer is there and it is this event loop that is late."""
         self._watched = False
         if self._asked is None or self.answer_seconds is None or self.closed:
             return
-        left = self._asked + self.answer_seconds - loop.time()
+        left = self._asked + self.answer_seconds - asyncio.get_running_loop().time()
         if left > 0 or _has_news(self.fileno()):
-            self._watch(loop, left if left > 0 else self.answer_seconds)
+            self._watch(left if left > 0 else self.answer_seconds)
             return
         self.silent = True
         # whoever waits reads the end of the stream; cancelling would wait for the server once more

@@ -94,6 +94,8 @@ def readable(dsn: str) -> str:
         raise ConfigurationError(
             f"the DSN is empty; {_LIKE}, or is left out altogether (AGENTMEM_DSN unset) for the embedded server"
         )
+    if "\0" in dsn:  # libpq would read what stands before it
+        raise ConfigurationError(f"the DSN is malformed (it holds a NUL character); {_LIKE}")
     dsn = dsn.strip()  # a file of a secret ends with a new line
     if problem := _foreign(dsn) or _problem(dsn, {}) or _misplaced(dsn) or _unusable(dsn):
         raise ConfigurationError(f"the DSN is malformed ({problem}); {_LIKE}")

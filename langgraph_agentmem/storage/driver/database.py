@@ -11,10 +11,11 @@ import anyio.to_thread
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from langgraph_agentmem.settings import AgentMemorySettings
+from langgraph_agentmem.settings import AgentMemorySettings, local_path
 from langgraph_agentmem.storage.driver import embedded, migrate, row_security, tenants
 from langgraph_agentmem.storage.driver.connections import Connection, check_loop, clean, connect, undo
 from langgraph_agentmem.storage.driver.conninfo import readable
+from langgraph_agentmem.storage.driver.handles import OfThisProcess
 from langgraph_agentmem.storage.driver.pool import Pool, TakenConnection
 from langgraph_agentmem.storage.driver.session import Pooler, Session, session_of
 from langgraph_agentmem.storage.driver.shared_call import SharedCall
@@ -25,7 +26,7 @@ LISTENER = "agentmem worker"
 """The application's name of a connection that waits for what becomes due, as `pg_stat_activity` shows it."""
 
 
-class Database:
+class Database(OfThisProcess):
     """One PostgreSQL database, usable from any number of event loops.
 
     Args:
@@ -76,12 +77,12 @@ class Database:
         cls, settings: AgentMemorySettings, dsn: str | None = None, data_dir: Path | str | None = None
     ) -> "Database":
         """The database that the arguments name, or else the settings."""
-        folder = data_dir or settings.data_dir
-        if dsn is None and settings.dsn is not None and not data_dir:
+        folder = settings.data_dir if data_dir is None else data_dir
+        if dsn is None and settings.dsn is not None and data_dir is None:
             dsn = settings.dsn.get_secret_value()
         return cls(
             dsn,
-            data_dir=Path(folder) if folder else None,
+            data_dir=None if folder is None else local_path(folder, "data_dir"),
             pool_size=settings.pool_size,
             connect_timeout=settings.connect_timeout_seconds,
             answer_timeout=settings.answer_timeout_seconds,

@@ -40,7 +40,7 @@ def start(folder: Path | None = None) -> str:
         OutageError: The server does not start; the message holds what it logged.
     """
     package = _package()
-    path = Path(os.path.abspath((folder or default_folder()).expanduser())).resolve()
+    path = Path(os.path.abspath(folder or default_folder())).resolve()
     with _STARTING:  # the folder's lock is between processes, not threads
         try:
             _started.append(path)

@@ -1,6 +1,8 @@
 """Time as an event loop has it."""
 
 import asyncio
+import weakref
+from collections.abc import Callable
 from types import TracebackType
 
 _TICK = 0.05
@@ -31,3 +33,17 @@ class LoopClock:
     def _tick(self) -> None:
         self.seconds += _TICK
         self._timer = self._loop.call_later(_TICK, self._tick)
+
+
+def call_later(seconds: float, method: Callable[[], None]) -> asyncio.TimerHandle:
+    """Call an object's method after so many seconds of the running event loop, if somebody else still holds the object.
+
+    A memory that nobody holds any more, as that of a notebook's cell that was run again, goes with its connections;
+    timers would keep both until then.
+    """
+    return asyncio.get_running_loop().call_later(seconds, _call, weakref.WeakMethod(method))
+
+
+def _call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    if (living := method()) is not None:
+        living()

@@ -11,7 +11,7 @@ import psycopg
 
 from langgraph_agentmem.errors import AgentMemoryError, OutageError
 from langgraph_agentmem.storage.driver.connections import Connection, alive, clean
-from langgraph_agentmem.storage.driver.loop_clock import LoopClock
+from langgraph_agentmem.storage.driver.loop_clock import LoopClock, call_later
 from langgraph_agentmem.storage.driver.tenants import NOBODY
 from langgraph_agentmem.storage.driver.translation import may_pass, translation
 from langgraph_agentmem.storage.driver.turns import Turn, Turns
@@ -135,7 +135,7 @@ class Pool:
             return
         self._idle.append((connection, time.monotonic()))
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().call_later(_MOST_IDLE, self._close_unused)
+            self._closing = call_later(_MOST_IDLE, self._close_unused)
 
     def _close_unused(self) -> None:
         """Close what nobody has needed for long: the oldest, as the last used is taken first."""
@@ -143,8 +143,9 @@ class Pool:
         while self._idle and self._idle[0][1] <= since:
             self._idle.pop(0)[0].pgconn.finish()
         again = self._idle[0][1] - since if self._idle else None
-        loop = asyncio.get_running_loop()
-        self._closing = None if again is None else loop.call_later(again, self._close_unused)
+        self._closing = None
+        if again is not None:
+            self._closing = call_later(again, self._close_unused)
 
     async def _close_idle(self) -> None:
         while self._idle:
