@@ -97,7 +97,7 @@ class Neo4jDatabase(OfThisProcess):
         database: str = "neo4j",
         connect_timeout: float = 15.0,
     ) -> None:
-        self.uri = _readable(uri)
+        self.uri: str = _readable(uri)
         self.database = database
         self._username = username
         self._auth = None if password is None else (username, password)
