@@ -21,6 +21,7 @@ PACKAGES = Path(__file__).parents[1] / ".neo4j"
 PASSWORD = "for-tests-only"
 WANTED = "needs Java 17 or newer and Maven (mvn) on the PATH, or NEO4J_TEST_URI (with NEO4J_TEST_PASSWORD) of a server"
 
+# One version: of a range, Maven reads what each version in it depends on, which is thousands of files.
 _POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -29,7 +30,7 @@ _POM = """\
   <version>1</version>
   <packaging>pom</packaging>
   <dependencies>
-    <dependency><groupId>org.neo4j</groupId><artifactId>neo4j</artifactId><version>[5.26,5.27)</version></dependency>
+    <dependency><groupId>org.neo4j</groupId><artifactId>neo4j</artifactId><version>5.26.28</version></dependency>
   </dependencies>
 </project>
 """
