@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
+from numbers import Integral, Real
 from typing import Any, cast
 from uuid import UUID
 
@@ -73,9 +74,24 @@ def tenant(value: object) -> str:
     """An `external_id`: a non-empty string, or a UUID or integer, which become strings."""
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
-        return str(value)
+    if (id := whole(value)) is not None and abs(id) < 2**63:
+        return str(id)
     return name(value, "external_id")
+
+
+def whole(value: object) -> int | None:
+    """An integer of any kind, also as arrays and data frames hold them; None of anything else, as of True."""
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+
+
+def _real(value: object) -> float | None:
+    """A number of any kind, as a float; None of anything else, as of True."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def count(value: object, what: str) -> int:
@@ -132,11 +148,11 @@ def not_reserved(labels: tuple[object, ...]) -> None:
 
 def identifier(value: object, what: str) -> int:
     """A positive row id."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if (id := whole(value)) is None:
         raise InvalidInputError(f"{what} must be an integer, not {type(value).__name__} ({shown(value)})")
-    if not 0 < value < 2**63:
-        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {shown(value)}")
-    return value
+    if not 0 < id < 2**63:
+        raise InvalidInputError(f"{what} must be a positive 64-bit integer, not {shown(id)}")
+    return id
 
 
 def identifier_in(text: str) -> int | None:
@@ -182,8 +198,10 @@ def several(value: object, what: str) -> Iterable[object]:
 
 def text_id(value: object, what: str) -> str:
     """An id of another system's, as of a thread: a text, or a UUID or integer, which become texts."""
-    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63):
+    if isinstance(value, UUID):
         return str(value)
+    if (id := whole(value)) is not None and abs(id) < 2**63:
+        return str(id)
     return text(value, what)
 
 
@@ -200,18 +218,20 @@ def function(value: object, what: str) -> None:
 
 def seconds(value: object, what: str, *, least: float = 0.0) -> float:
     """A number of seconds, fractions too, at least so many."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= _LONGEST_SECONDS:
+    number = _real(value)
+    if number is None or not least <= number <= _LONGEST_SECONDS:
         raise InvalidInputError(
             f"{what} must be a number of seconds from {least:g} to {_LONGEST_SECONDS:,.0f}, not {shown(value)}"
         )
-    return float(value)
+    return number
 
 
 def days(value: object, what: str) -> timedelta:
     """How long something is to last: a number of days, fractions too, whose end is a time that can be written."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_DAYS:
+    number = _real(value)
+    if number is None or not 0 < number < _LONGEST_DAYS:
         raise InvalidInputError(f"{what} must be more than 0 and less than {_LONGEST_DAYS:,}, not {shown(value)}")
-    return timedelta(days=value)
+    return timedelta(days=number)
 
 
 def moments(**values: object) -> None:
@@ -240,11 +260,12 @@ def minutes(value: object, what: str = "ttl") -> float | None:
     """A time to live, or between two sweeps: a positive number of minutes, fractions too, or None."""
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LONGEST_MINUTES:
+    number = _real(value)
+    if number is None or not 0 < number <= _LONGEST_MINUTES:
         raise InvalidInputError(
             f"{what} must be a positive number of minutes, up to {_LONGEST_MINUTES:,.0f}, not {shown(value)}"
         )
-    return float(value)
+    return number
 
 
 def json_object(value: object, what: str) -> Json:
@@ -297,9 +318,10 @@ def _check_number(value: float, path: str) -> None:
 
 
 def _integer(value: object, what: str, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+    number = whole(value)
+    if number is None or not least <= number < 2**31:
         raise InvalidInputError(f"{what} must be an integer of at least {least}, not {shown(value)}")
-    return value
+    return number
 
 
 def shown(value: object) -> str:

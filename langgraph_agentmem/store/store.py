@@ -262,7 +262,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
             >>> item.revision
             2
         """
-        validation.count(revision, "revision")
+        expected = validation.count(revision, "revision")
         self._start_sweeping(self._options.sweep_minutes)
         minutes = self._options.default_ttl if isinstance(ttl, NotProvided) else ttl
         # of none there would be nothing to put, but something to delete
@@ -272,7 +272,7 @@ class AgentMemoryStore(bridge.Opened, BaseStore):
         put, options = cast("SectionWrite", ready), self._options
         return as_item(
             await items.put_if(
-                self.memory.resources, options.ownership, put, revision, omit_expired=options.omit_expired
+                self.memory.resources, options.ownership, put, expected, omit_expired=options.omit_expired
             )
         )
 

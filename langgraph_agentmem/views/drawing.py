@@ -3,6 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Final
 
 from langgraph_agentmem.errors import InvalidInputError
@@ -64,9 +65,9 @@ def checked(limit: object) -> int:
     Raises:
         InvalidInputError: So many cannot.
     """
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST:
+    if not isinstance(limit, Integral) or isinstance(limit, bool) or not 1 <= int(limit) <= MOST:
         raise InvalidInputError(f"limit must be from 1 to {MOST}, as a drawing of more cannot be read, not {limit!r}")
-    return limit
+    return int(limit)
 
 
 def neighborhoods(found: Sequence[Neighborhood]) -> Html:

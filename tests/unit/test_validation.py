@@ -2,10 +2,11 @@
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +136,31 @@ def test_what_is_no_uuid_is_refused(value):
 @pytest.mark.parametrize("value", [1, 10**9])
 def test_a_count_is_at_least_one(value):
     assert validation.positive(value, "limit") == value
+
+
+@pytest.mark.parametrize("kind", [numpy.int64, numpy.int32, numpy.uint8])
+def test_a_number_as_an_array_or_a_data_frame_holds_it_becomes_a_number_of_pythons(kind):
+    checks = validation.identifier, validation.positive, validation.count, validation.seconds, validation.minutes
+    for check in checks:
+        assert type(check(kind(7), "n")) in (int, float)
+        assert check(kind(7), "n") == 7
+    assert validation.tenant(kind(7)) == validation.text_id(kind(7), "thread_id") == "7"
+    assert validation.seconds(numpy.float32(0.5), "n") == 0.5
+    assert validation.days(kind(7), "n") == timedelta(days=7)
+
+
+@pytest.mark.parametrize("value", [numpy.bool_(True), numpy.float64("nan"), numpy.float32(1.5)])
+def test_what_an_array_holds_instead_of_a_count_is_refused(value):
+    for check in validation.identifier, validation.positive, validation.count:
+        with pytest.raises(InvalidInputError, match="n must be an integer"):
+            check(value, "n")
+
+
+@pytest.mark.parametrize("value", [numpy.float64("nan"), 10**400, True, numpy.bool_(True), "1"])
+def test_what_is_no_duration_is_refused(value):
+    for check in validation.seconds, validation.days, validation.minutes:
+        with pytest.raises(InvalidInputError, match="n must be"):
+            check(value, "n")
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "1", None, math.inf])

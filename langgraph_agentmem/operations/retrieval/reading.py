@@ -44,7 +44,7 @@ async def entity(
     tenant = validation.tenant(external_id)
     if tier is not None and tier not in get_args(GraphTier):
         raise InvalidInputError(f"tier must be 'shortterm' or 'longterm', not {tier!r}")
-    id = validation.identifier(name_or_id, "entity") if isinstance(name_or_id, int) else None
+    id = None if validation.whole(name_or_id) is None else validation.identifier(name_or_id, "entity")
     name = validation.name(name_or_id, "entity") if id is None else None
     async with resources.database.transaction(tenant) as connection:
         found = await graph.find_entity(connection, tenant, entity_id=id, name=name, tier=tier)
