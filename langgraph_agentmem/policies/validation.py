@@ -81,12 +81,12 @@ def tenant(value: object) -> str:
 
 def whole(value: object) -> int | None:
     """An integer of any kind, also as arrays and data frames hold them; None of anything else, as of True."""
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    return None if isinstance(value, bool) or not isinstance(value, Integral) else int(value)
 
 
 def _real(value: object) -> float | None:
     """A number of any kind, as a float; None of anything else, as of True."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
         return float(value)

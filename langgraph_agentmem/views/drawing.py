@@ -65,7 +65,7 @@ def checked(limit: object) -> int:
     Raises:
         InvalidInputError: So many cannot.
     """
-    if not isinstance(limit, Integral) or isinstance(limit, bool) or not 1 <= int(limit) <= MOST:
+    if isinstance(limit, bool) or not isinstance(limit, Integral) or not 1 <= int(limit) <= MOST:
         raise InvalidInputError(f"limit must be from 1 to {MOST}, as a drawing of more cannot be read, not {limit!r}")
     return int(limit)
 
