@@ -35,7 +35,7 @@ class Issued:
 
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncGenerator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         assert not serving.done()
