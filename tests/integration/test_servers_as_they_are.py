@@ -289,7 +289,6 @@ WRONG_DSNS = {
     f"host=h password={SECRET} nonsense=1": "malformed",
     f"host=h password='{SECRET}": "malformed",
     f"host=h user=app {SECRET}": "malformed",
-    f"app:{SECRET}@host/db": "malformed",
     f'"postgresql://app:{SECRET}@host/db"': "leave out the quotes",
     f"'host=h password={SECRET}'": "leave out the quotes",
     f'host=h password=x" {SECRET}" y': "malformed",
@@ -306,10 +305,22 @@ WRONG_DSNS = {
     f"service=none-of-that-name password={SECRET}": 'definition of service "…" not found',
     f"postgresql://app:{SECRET}@host/db?connect_timeout={SECRET}": "connect_timeout must be a number",
     f"postgresql://app:{SECRET}@host/db?keepalives_idle=long": "keepalives_idle must be a number",
+    f"postgresql://app:{SECRET}@host:6543/db?pgbouncer=true&connection_limit=1": "pgbouncer is a parameter of other",
+    f"postgresql://app:{SECRET}@host/db?sslmode=require&schema=public": "schema is a parameter of other drivers'",
+    f"app:{SECRET}@host/db": "no postgresql:// at its beginning",
+    f"//app:{SECRET}@host/db": "no postgresql:// at its beginning",
+    f"${{SCHEME}}://app:{SECRET}@host/db": "a variable in it was not filled in",
+    "$DATABASE_URL": "a variable in it was not filled in",
+    "%DATABASE_URL%": "a variable in it was not filled in",
+    f"postgresql://app:{SECRET}@${{DB_HOST}}/db": "a variable in it was not filled in",
+    "None": "no postgresql:// at its beginning",
 }
 
 
 RIGHT_DSNS = [
+    "postgresql://app:$a${b%25@host/db",
+    "host=h password=${x}",
+    "postgresql://app:x%3Fschema%3Dx@host/db",
     "postgresql://[::1]:5432/db",
     "postgresql://one:5432,two:5433/db?target_session_attrs=read-write&load_balance_hosts=random",
     "postgres://app:p%40ss@host/db?sslmode=require&gssencmode=prefer&connect_timeout=5",

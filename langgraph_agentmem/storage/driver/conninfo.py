@@ -16,6 +16,15 @@ from langgraph_agentmem.settings import AgentMemorySettings
 _OWN_ARGUMENTS = {"autocommit", "prepare_threshold", "row_factory"}
 """Arguments of connections that are ours to set."""
 _LIKE = "it looks like postgresql://user:password@host:5432/database"
+_OTHERS_PARAMETERS = (
+    "channelBinding", "charset", "connection_limit", "currentSchema", "pgbouncer", "pool_size", "pool_timeout",
+    "prepareThreshold", "prepared_statement_cache_size", "schema", "server_settings", "single_use_connections",
+    "socket_timeout", "ssl", "sslaccept", "sslidentity", "statement_cache_size", "stringtype", "supa",
+)  # fmt: skip
+"""Of URLs as Prisma, SQLAlchemy, asyncpg and JDBC take them, which hosting services hand out."""
+_OTHERS_PARAMETER = re.compile(rf"[?&]({'|'.join(_OTHERS_PARAMETERS)})=")
+_UNFILLED = re.compile(r"[$%]|\w+://(?:[^/]*@)?\$\{")
+"""A variable that nobody has read, in the place of the whole or of the host."""
 _SCHEME = re.compile(r"\s*([\w+:.-]+)://")
 _PART = re.compile(r'"([^"]*)"')
 _ANY_PART = re.compile(r'"(=)"|".*"', re.DOTALL)
@@ -115,9 +124,14 @@ def _foreign(dsn: str) -> str | None:
     """What is wrong with what is written as another program takes it."""
     if dsn[0] in "\"'`":
         return "leave out the quotes around it"
+    if _UNFILLED.match(dsn):
+        return "a variable in it was not filled in"
     scheme = _SCHEME.match(dsn)
-    if scheme is None or scheme[1] in ("postgresql", "postgres"):
-        return None
+    if scheme is None:
+        return None if "=" in dsn else "it has no postgresql:// at its beginning"
+    if scheme[1] in ("postgresql", "postgres"):
+        others = _OTHERS_PARAMETER.search(dsn)
+        return f"{others[1]} is a parameter of other drivers' URLs; leave it out" if others else None
     if scheme[1].lower() in ("postgresql", "postgres"):
         return f"{scheme[1]}:// is written in small letters"
     if re.match(r"postgres(ql)?\+\w+$", scheme[1]):
