@@ -1,12 +1,15 @@
 """A connection is taken for somebody, and in turn: however many call at once, they wait for each other and not in vain."""
 
 import asyncio
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from waiting import until_sleeping
@@ -133,6 +136,47 @@ async def test_a_caller_that_holds_all_connections_and_wants_one_more_is_not_lef
             await gets(database)
         assert time.monotonic() - started < 60
     assert await gets(database) == 1
+
+
+# Servers that give fewer connections than the pool may have
+
+
+@pytest.fixture
+async def stingy(dsn: str, maintenance: psycopg.Connection[Any]) -> AsyncIterator[Database]:
+    """As a role that may have three connections, of a pool of ten."""
+    role = f"stingy_{uuid4().hex}"
+    maintenance.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 3 IN ROLE {maintenance.info.user}")
+    database = Database(make_conninfo(dsn, user=role, password="x"), pool_size=10, connect_timeout=3)
+    yield database
+    await database.close()
+    maintenance.execute(f"DROP ROLE {role}")
+
+
+async def test_callers_get_the_connections_of_others_where_the_server_gives_no_more(stingy: Database) -> None:
+    assert await asyncio.gather(*(gets(stingy) for _ in range(300))) == [1] * 300
+    await asyncio.gather(*(sleeps(stingy, 0.1) for _ in range(30)))
+
+
+async def test_no_connection_is_lost_where_callers_give_up_as_they_wait_for_those_of_others(stingy: Database) -> None:
+    tasks = [asyncio.create_task(gets(stingy)) for _ in range(400)]
+    choose = random.Random(7)
+    while pending := [task for task in tasks if not task.done()]:
+        choose.choice(pending).cancel()
+        await asyncio.sleep(0)
+    kinds = {type(outcome) for outcome in await asyncio.gather(*tasks, return_exceptions=True)}
+    assert kinds <= {int, asyncio.CancelledError}
+    del tasks, pending  # whose errors hold what was on its way
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            await stack.enter_async_context(stingy.connection(EVERYONE))
+    assert await gets(stingy) == 1
+
+
+async def test_who_gets_none_in_time_learns_what_to_do(stingy: Database) -> None:
+    async with stingy.connection(EVERYONE), stingy.connection(EVERYONE), stingy.connection(EVERYONE):
+        with pytest.raises(OutageError, match=r"too many connections.*AGENTMEM_POOL_SIZE"):
+            await gets(stingy)
+    assert await gets(stingy) == 1
 
 
 # Servers that do not answer

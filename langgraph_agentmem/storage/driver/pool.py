@@ -43,6 +43,11 @@ class Pool:
         self._room = asyncio.Semaphore(size)
         self._idle: list[tuple[Connection, float]] = []
         """With the time since when; who comes takes the one that was used last."""
+        self._in_use = 0
+        self._wanting: dict[asyncio.Future[Connection], None] = {}
+        """Whom the server gives no connection of their own, in their order: they get the next that comes back."""
+        self._refused_until = 0.0
+        """By the loop's clock: sooner than that, the server is not asked for one more while others come back."""
         self._closing: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -82,16 +87,19 @@ class Pool:
                 await self._close_idle()
             await self._keep(connection)
         finally:
+            self._in_use -= 1
             self._room.release()
             turn.end()
 
     async def _taken(self) -> Connection:
         await self._find_room()
         try:
-            return await self._living() or await self._opened()
+            connection = await self._living() or await self._opened()
         except BaseException:
             self._room.release()
             raise
+        self._in_use += 1
+        return connection
 
     async def _find_room(self) -> None:
         """Wait where whoever has a turn already takes another connection, and there is none left."""
@@ -111,27 +119,59 @@ class Pool:
         """A connection that is there already; dead ones are thrown away at once, however many a restart has left."""
         while self._idle:
             connection, _ = self._idle.pop()
-            if await alive(connection):
+            living = False
+            try:
+                living = await alive(connection)
+            finally:
+                if not living:
+                    await connection.close()
+            if living:
                 return connection
-            await connection.close()
         return None
 
     async def _opened(self) -> Connection:
-        """A new connection; for a server that is away, or busy starting, it is tried until the time is over."""
-        pause = _FIRST_PAUSE
+        """A new connection; for a server that is away, or busy starting, it is tried until the time is over.
+
+        One that gives no more of them, as it has a limit, is no outage while others of these come back.
+        """
+        pause, loop = _FIRST_PAUSE, asyncio.get_running_loop()
         with LoopClock() as clock:
             while True:
-                try:
-                    return await self._connect()
-                except psycopg.Error as error:
-                    if clock.seconds >= self._timeout or not may_pass(error):
-                        raise translation(error) from error
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                others_come_back = self._in_use and loop.time() < self._refused_until
+                if not others_come_back or clock.seconds >= self._timeout:
+                    try:
+                        return await self._connect()
+                    except psycopg.Error as error:
+                        if clock.seconds >= self._timeout or not may_pass(error):
+                            raise translation(error) from error
+                    self._refused_until = loop.time() + pause
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                connection = await self._living() or await self._given(self._refused_until - loop.time())
+                if connection is not None:
+                    return connection
+
+    async def _given(self, seconds: float) -> Connection | None:
+        """The next connection that comes back, if one does in this time and those who waited before have theirs."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._wanting[waiter] = None
+        try:
+            await asyncio.wait((waiter,), timeout=max(seconds, 0))
+        except BaseException:
+            if waiter.done():
+                await self._keep(waiter.result())
+            raise
+        finally:
+            self._wanting.pop(waiter, None)
+        return waiter.result() if waiter.done() else None
 
     async def _keep(self, connection: Connection) -> None:
         if self._closed or connection.closed:
             await connection.close()
+            return
+        if self._wanting:
+            waiter = next(iter(self._wanting))
+            del self._wanting[waiter]
+            waiter.set_result(connection)
             return
         self._idle.append((connection, time.monotonic()))
         if self._closing is None:

@@ -27,7 +27,8 @@ _REFUSED_IN_ENGLISH = (
     "permission denied for database", "no such database", "no such user", "auth failed",
 )  # fmt: skip
 """What servers, and PgBouncer, say of such."""
-_PASSING_IN_ENGLISH = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery")
+_NO_MORE_IN_ENGLISH = ("too many", "remaining connection slots")
+_PASSING_IN_ENGLISH = ("starting up", "shutting down", "recovery", *_NO_MORE_IN_ENGLISH)
 _WITHOUT_TRANSACTIONS = "statement pooling mode"
 """What PgBouncer says of the mode of that name, with the SQLSTATE of an outage."""
 _SAID_BY_THE_SERVER = re.compile(r": [^\W\d_]+:  ")
@@ -79,7 +80,17 @@ def translation(
             "PostgreSQL gives no connection, and the driver does not tell why: either it cannot take one now, or user, "
             f"password or database in the DSN are not right. It said: {text}"
         )
-    return OutageError(f"PostgreSQL cannot be reached, or went away: {text}")
+    return OutageError(f"PostgreSQL cannot be reached, or went away: {text}{_remedy(text)}")
+
+
+def _remedy(text: str) -> str:
+    """What helps where the server gives no more connections, if it says so in English."""
+    if not any(words in text for words in _NO_MORE_IN_ENGLISH):
+        return ""
+    return (
+        "; each process takes up to AGENTMEM_POOL_SIZE (10) of them for each event loop: set less, raise the limit of "
+        "the server or role, or put a pooler between"
+    )
 
 
 def may_pass(error: psycopg.Error) -> bool:
