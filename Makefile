@@ -34,7 +34,7 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP))  ## Run the whole memory
 check: $(STAMP)  ## Within 90 seconds: style, types, layers, unit tests, and what is near to your change
 	@$(MAKE) --no-print-directory -k -j 4 lint types contracts near
 
-test: $(STAMP)  ## Lint, types, layer contracts and all tests, in ten minutes on two cores
+test: $(STAMP)  ## Lint, types, layer contracts and all tests, in eight minutes on two cores
 	@$(MAKE) --no-print-directory -k -j 4 lint types complete-types contracts
 	@$(BIN)/python tests/neo4j_server.py
 	@$(BIN)/python tests/programs.py

@@ -108,8 +108,11 @@ def _read_update(update: object, index: int) -> SectionUpdate:
         return update
     if not isinstance(update, Mapping):
         raise InvalidInputError(f"sections[{index}] must be a dict like {_EXAMPLE}, not {type(update).__name__}")
+    given = dict(cast("Mapping[str, Any]", update))
+    if (revision := validation.whole(given.get("expected_revision"))) is not None:
+        given["expected_revision"] = revision
     try:
-        return SectionUpdate.model_validate(dict(cast("Mapping[str, Any]", update)), strict=True)
+        return SectionUpdate.model_validate(given, strict=True)
     except ValidationError as error:
         problems = "; ".join(map(_problem, error.errors()))
         raise InvalidInputError(f"sections[{index}] is malformed: {problems}") from error

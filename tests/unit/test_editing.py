@@ -1,5 +1,6 @@
 """Batches of section edits: what is accepted, what an edit does, and what is refused with which words."""
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,14 @@ def test_an_edit_replaces_the_whole_section_unless_it_says_otherwise():
     (read,) = read_updates([{"section_id": "plan", "new_content": "b"}], limit=LIMIT)
 
     assert (read.action, read.old_content, read.expected_revision) == ("replace", None, None)
+
+
+def test_a_revision_may_come_from_an_array():
+    edit = {"section_id": "plan", "new_content": "b", "expected_revision": numpy.int64(3)}
+
+    (read,) = read_updates([edit], limit=LIMIT)
+
+    assert (type(read.expected_revision), read.expected_revision) == (int, 3)
 
 
 def test_a_batch_keeps_its_order():
