@@ -137,6 +137,7 @@ async def test_another_embedder_gets_an_index_of_its_own(opens: Opens, rows: Row
     assert await indexing.indexes(second.memory.resources) == []
 
 
+@pytest.mark.skipif(EVERYWHERE, reason="the owner makes what another role then cannot drop")
 async def test_they_go_with_the_tenant_and_the_receipt_says_so(opens: Opens, rows: Rows) -> None:
     memory = await filled(opens(index=index()), "acme", "other")
     for tenant in ("acme", "other"):
