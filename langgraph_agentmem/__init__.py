@@ -1,6 +1,7 @@
 """Three-tier memory for LangGraph agents on PostgreSQL and pgvector."""
 
 import importlib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ __all__ = [
     "recall_node",
     "remember_node",
 ]
-
 # Imported when asked for: graphs and nodes import LangGraph's graphs, which takes longer than all the rest.
 _MODULES = {
     "ActiveMemory": "models.active",
@@ -109,6 +109,8 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:  # type checkers would take any name for one that there is
+    if find_spec("langchain") is None:  # or `from langgraph_agentmem import *` would fail for want of an extra
+        __all__.remove("AgentMemoryMiddleware")
 
     def __getattr__(name: str) -> object:
         if name == "__version__":

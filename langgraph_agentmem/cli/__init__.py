@@ -9,9 +9,9 @@ def main() -> None:
     try:
         from langgraph_agentmem.cli.app import app  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in {"typer", "rich"}:
+        if (error.name or "").split(".")[0] not in {"click", "rich", "typer"}:
             raise
-        sys.exit('The command line needs typer and rich: pip install "langgraph-agentmem[cli]"')
+        sys.exit('The command line needs click, rich and typer: pip install "langgraph-agentmem[cli]"')
     _speak_utf_8()
     app()
 
